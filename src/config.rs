@@ -1,0 +1,214 @@
+//! The command line and the environment, made into a [`Config`].
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::limits;
+
+/// A forever frame server: HTTP responses that never end, over one message log.
+///
+/// Watch with `curl -N http://HOST/stream`, send with `curl -d hello http://HOST/send`,
+/// or open http://HOST/ in a browser.
+#[derive(Parser, Debug)]
+#[command(version, max_term_width = 100)]
+pub struct Args {
+    /// Address and port to listen on; port 0 picks a free one
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "FOREVER_FRAME_LISTEN",
+        default_value = "127.0.0.1:8080"
+    )]
+    listen: SocketAddr,
+
+    /// Where the log lives: `memory` (gone with the process; costs up to 256 MiB)
+    #[arg(long, value_name = "STORE", env = "FOREVER_FRAME_STORE", default_value = "memory", value_parser = store)]
+    store: StoreKind,
+
+    /// Messages kept in each channel; older ones may go. Each costs its text and about 256 bytes
+    #[arg(long, value_name = "N", env = "FOREVER_FRAME_KEEP", default_value_t = limits::KEEP_MESSAGES, value_parser = at_least_one)]
+    keep: usize,
+
+    /// How long messages are kept, such as 90s, 12h, 7d; older ones may go
+    #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_KEEP_FOR", default_value = "7d", value_parser = duration)]
+    keep_for: Duration,
+
+    /// Longest message in bytes (1 to 1048576). A watcher that has stopped reading may hold one
+    #[arg(long, value_name = "BYTES", env = "FOREVER_FRAME_MAX_MESSAGE", default_value_t = limits::MESSAGE_BYTES, value_parser = message_bytes)]
+    max_message: usize,
+
+    /// Most connections at once; more are answered 503. Each is a file and about 20 KiB
+    /// [default: what the open-file limit allows, less 128]
+    #[arg(long, value_name = "N", env = "FOREVER_FRAME_MAX_CONNECTIONS", value_parser = at_least_one)]
+    max_connections: Option<usize>,
+
+    /// Time over which open streams are ended when the server stops, so that their clients do
+    /// not all come back at once
+    #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_DRAIN", default_value = "5s", value_parser = duration)]
+    drain: Duration,
+
+    /// Serve the pages in DIR instead of those built in, read afresh at each request
+    #[arg(long, value_name = "DIR", env = "FOREVER_FRAME_PAGES", value_parser = directory)]
+    pages: Option<PathBuf>,
+
+    /// Leave out the demonstration pages, keep /c/…, /healthz and /metrics
+    #[arg(long, env = "FOREVER_FRAME_NO_DEMOS")]
+    no_demos: bool,
+}
+
+/// Which store holds the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// In memory.
+    Memory,
+}
+
+/// All that the server is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where the log lives.
+    pub store: StoreKind,
+    /// How much of it is kept.
+    pub keep: crate::log::Keep,
+    /// Longest message, in bytes.
+    pub max_message: usize,
+    /// Most connections; `None` for what the open-file limit allows.
+    pub max_connections: Option<usize>,
+    /// Time over which streams end.
+    pub drain: Duration,
+    /// Pages to serve instead of those built in.
+    pub pages: Option<PathBuf>,
+    /// Are the demonstration pages served?
+    pub demos: bool,
+    /// What clients may take their time with. No options: tests shorten them.
+    pub patience: Patience,
+}
+
+/// How long clients are waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// See [`limits::HEAD_TIMEOUT`].
+    pub head: Duration,
+    /// See [`limits::BODY_TIMEOUT`].
+    pub body: Duration,
+    /// See [`limits::STALL_TIMEOUT`].
+    pub stall: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            head: limits::HEAD_TIMEOUT,
+            body: limits::BODY_TIMEOUT,
+            stall: limits::STALL_TIMEOUT,
+        }
+    }
+}
+
+impl From<Args> for Config {
+    fn from(args: Args) -> Config {
+        Config {
+            listen: args.listen,
+            store: args.store,
+            keep: crate::log::Keep {
+                messages: args.keep,
+                age: args.keep_for,
+            },
+            max_message: args.max_message,
+            max_connections: args.max_connections,
+            drain: args.drain,
+            pages: args.pages,
+            demos: !args.no_demos,
+            patience: Patience::default(),
+        }
+    }
+}
+
+impl Default for Config {
+    /// What the command line says when it says nothing.
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            store: StoreKind::Memory,
+            keep: crate::log::Keep {
+                messages: limits::KEEP_MESSAGES,
+                age: limits::KEEP_FOR,
+            },
+            max_message: limits::MESSAGE_BYTES,
+            max_connections: None,
+            drain: limits::DRAIN,
+            pages: None,
+            demos: true,
+            patience: Patience::default(),
+        }
+    }
+}
+
+fn store(text: &str) -> Result<StoreKind, String> {
+    match text {
+        "memory" => Ok(StoreKind::Memory),
+        _ => Err("there is one store: memory".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 500ms, 15s, 10m or 7d"))
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|n| *n >= 1)
+        .ok_or_else(|| "it must be a whole number, 1 or more".to_owned())
+}
+
+fn message_bytes(text: &str) -> Result<usize, String> {
+    let most = limits::MESSAGE_BYTES_CEILING;
+    text.parse()
+        .ok()
+        .filter(|n| (1..=most).contains(n))
+        .ok_or_else(|| format!("it must be a number of bytes from 1 to {most}"))
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_dir() {
+        Ok(path)
+    } else {
+        Err("there is no such directory".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+        let said_nothing = Config::from(Args::try_parse_from(["x"]).unwrap());
+        assert_eq!(
+            format!("{said_nothing:?}"),
+            format!("{:?}", Config::default())
+        );
+        for bad in [
+            ["--drain", "5"],
+            ["--max-message", "0"],
+            ["--store", "disk"],
+            ["--keep", "-1"],
+            ["--pages", "/nowhere"],
+        ] {
+            assert!(
+                Args::try_parse_from(["x"].into_iter().chain(bad)).is_err(),
+                "{bad:?}"
+            );
+        }
+    }
+}

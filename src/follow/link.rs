@@ -1,0 +1,40 @@
+//! What a connection and the requests on it tell each other.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::metrics::Closed;
+
+/// One connection's notes.
+#[derive(Debug, Default)]
+pub struct Link {
+    stalled: AtomicBool,
+    unread: AtomicBool,
+}
+
+impl Link {
+    /// The client has left its bytes unread for too long.
+    pub fn stall(&self) {
+        self.stalled.store(true, Relaxed);
+    }
+
+    /// Why a stream on this connection broke off, if it does now.
+    #[must_use]
+    pub fn closed(&self) -> Closed {
+        if self.stalled.load(Relaxed) {
+            Closed::Stalled
+        } else {
+            Closed::Client
+        }
+    }
+
+    /// A request was answered before its body had been read.
+    pub fn leave_unread(&self) {
+        self.unread.store(true, Relaxed);
+    }
+
+    /// May the client still be sending what nobody will read?
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.unread.load(Relaxed)
+    }
+}

@@ -1,0 +1,300 @@
+//! A stream: log + cursor + wire + time, as the body of a response that does not end by itself.
+//!
+//! Written once for all transports. It is a body that hyper polls; every poll gives at most one
+//! frame with all that is pending (up to [`limits::FRAME_BYTES`]), so a wake-up is one write.
+
+mod link;
+mod pace;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use tokio::time::{Instant, Sleep};
+
+use crate::drain::Drain;
+use crate::limits;
+use crate::log::{Entry, Item, Log, Reader, Room, Start};
+use crate::message::Seq;
+use crate::metrics::{Closed, OpenStream};
+use crate::wire::{Encoder, Wire};
+pub use link::Link;
+use pace::{Due, Pace};
+
+/// When a stream ends by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ends {
+    /// After so many messages.
+    pub limit: Option<u64>,
+    /// After so long.
+    pub timeout: Option<Duration>,
+    /// When it has come up to this place; then without a mark, since a page goes on behind it.
+    pub until: Option<Seq>,
+}
+
+/// Is told how far a stream has come: all up to there has been taken by the connection.
+pub type Taken = Box<dyn FnMut(Seq) + Send>;
+
+/// What a stream is made of.
+pub struct Follow {
+    log: Log,
+    reader: Reader,
+    encoder: Encoder,
+    pace: Pace,
+    ends: Ends,
+    drain: Drain,
+    /// Its part of the drain's window.
+    share: f32,
+    /// What comes before the first message.
+    prelude: Bytes,
+    /// What comes behind the last.
+    epilogue: Bytes,
+    link: Arc<Link>,
+    taken: Option<Taken>,
+    open: OpenStream,
+    state: State,
+    timer: Pin<Box<Sleep>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing has been sent.
+    Fresh,
+    Streaming,
+    Ended,
+}
+
+/// What a [`Follow`] is made from.
+pub struct Options {
+    /// How it is encoded.
+    pub wire: Wire,
+    /// How often it says that all is well.
+    pub heartbeat: Duration,
+    /// When it ends by itself.
+    pub ends: Ends,
+    /// What comes before the first message.
+    pub prelude: Bytes,
+    /// What comes behind the last.
+    pub epilogue: Bytes,
+    /// The connection it is on.
+    pub link: Arc<Link>,
+    /// Who wants to know how far it has come.
+    pub taken: Option<Taken>,
+}
+
+impl Follow {
+    /// A stream of what comes behind `start`.
+    #[must_use]
+    pub fn new(log: Log, start: Start, drain: Drain, open: OpenStream, options: Options) -> Follow {
+        let Options {
+            wire,
+            heartbeat,
+            ends,
+            prelude,
+            epilogue,
+            link,
+            taken,
+        } = options;
+        let now = Instant::now();
+        let pace = Pace::new(now, heartbeat, ends.timeout);
+        let timer = Box::pin(tokio::time::sleep_until(now));
+        Follow {
+            reader: log.reader(start),
+            log,
+            encoder: Encoder::new(wire),
+            pace,
+            ends,
+            drain,
+            share: rand::random(),
+            prelude,
+            epilogue,
+            link,
+            taken,
+            open,
+            state: State::Fresh,
+            timer,
+        }
+    }
+
+    /// The next bytes, or `None` behind the last.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.state == State::Ended {
+            return Poll::Ready(None);
+        }
+        // Being polled again, hyper has taken what it was given before.
+        if let Some(taken) = &mut self.taken {
+            taken(self.reader.at());
+        }
+        let now = Instant::now();
+        if let Some(end) = self.drain.end(self.share) {
+            self.pace.end_by(end);
+        }
+        // The first look at the log comes before the end: what is there at once is sent at once.
+        if self.state == State::Streaming && self.pace.due(now) == Due::End {
+            return Poll::Ready(Some(self.end(now)));
+        }
+        if self.is_complete() {
+            return Poll::Ready(Some(self.end(now)));
+        }
+        match self.reader.poll_read(cx, self.room()) {
+            Poll::Ready(Ok(items)) => Poll::Ready(Some(self.items(items, now))),
+            Poll::Ready(Err(error)) => {
+                log::error!("a stream ends: {error}");
+                self.open.closed = Closed::Store;
+                Poll::Ready(Some(self.end(now)))
+            }
+            Poll::Pending => self.poll_time(cx, now),
+        }
+    }
+
+    /// Nothing new: a heartbeat, the end, or nothing yet.
+    fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Bytes>> {
+        if self.is_complete() {
+            return Poll::Ready(Some(self.end(now)));
+        }
+        // The first round of the loop: there is nothing new, so it says so.
+        if self.state == State::Fresh {
+            return Poll::Ready(Some(self.heartbeat(now)));
+        }
+        loop {
+            match self.pace.due(now) {
+                Due::End => return Poll::Ready(Some(self.end(now))),
+                Due::Heartbeat => return Poll::Ready(Some(self.heartbeat(now))),
+                Due::At(moment) => {
+                    // A message pushes the heartbeat back without touching the timer: it is set
+                    // anew only when it has fired too early, or must fire earlier.
+                    if self.timer.is_elapsed() || moment < self.timer.deadline() {
+                        self.timer.as_mut().reset(moment);
+                    }
+                    ready!(self.timer.as_mut().poll(cx));
+                }
+            }
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.ends.limit == Some(0)
+            || self
+                .ends
+                .until
+                .is_some_and(|until| self.reader.at() >= until)
+    }
+
+    fn room(&self) -> Room {
+        let left = self
+            .ends
+            .limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(usize::MAX);
+        Room::new(limits::FRAME_MESSAGES.min(left), limits::FRAME_BYTES)
+    }
+
+    /// The frame of these items; of those that do not fit it the reader is told to give them again.
+    fn items(&mut self, items: Vec<Item>, now: Instant) -> Bytes {
+        let opening = std::mem::take(&mut self.prelude);
+        let lead = self.encoder.lead();
+        if let ([Item::Message(entry)], true, true) =
+            (&items[..], opening.is_empty(), lead.is_empty())
+        {
+            // One message and nothing around it: the bytes that all followers share.
+            return self.sent(self.encoded(entry), 1, now);
+        }
+        let mut out = Vec::from(opening);
+        out.extend_from_slice(lead);
+        let mut messages = 0;
+        for item in &items {
+            match item {
+                Item::Message(entry) => {
+                    let bytes = self.encoded(entry);
+                    if messages > 0 && out.len() + bytes.len() > limits::FRAME_BYTES {
+                        self.reader.rewind(entry.message().seq.before());
+                        break;
+                    }
+                    out.extend_from_slice(&bytes);
+                    messages += 1;
+                }
+                Item::Gap(gap) => {
+                    self.open.metrics().gap();
+                    self.encoder.gap(gap, self.log.epoch(), &mut out);
+                }
+            }
+        }
+        self.sent(Bytes::from(out), messages, now)
+    }
+
+    fn encoded(&self, entry: &Entry) -> Bytes {
+        entry.encoded(self.encoder.wire(), self.log.epoch())
+    }
+
+    fn heartbeat(&mut self, now: Instant) -> Bytes {
+        let mut out = Vec::from(std::mem::take(&mut self.prelude));
+        self.encoder.idle(&mut out);
+        self.open.metrics().heartbeat();
+        self.sent(Bytes::from(out), 0, now)
+    }
+
+    fn end(&mut self, now: Instant) -> Bytes {
+        let mut out = Vec::from(std::mem::take(&mut self.prelude));
+        if self.ends.until.is_none_or(|until| self.reader.at() < until) {
+            self.encoder
+                .end(&self.log.cursor(self.reader.at()), &mut out);
+        }
+        out.extend_from_slice(&std::mem::take(&mut self.epilogue));
+        if self.open.closed == Closed::Client {
+            self.open.closed = if self.drain.has_begun() && !self.is_complete() {
+                Closed::Drain
+            } else {
+                Closed::Complete
+            };
+        }
+        let bytes = self.sent(Bytes::from(out), 0, now);
+        self.state = State::Ended;
+        bytes
+    }
+
+    fn sent(&mut self, bytes: Bytes, messages: u64, now: Instant) -> Bytes {
+        self.state = State::Streaming;
+        self.ends.limit = self.ends.limit.map(|limit| limit.saturating_sub(messages));
+        self.pace.wrote(now);
+        self.open.metrics().delivered(messages, bytes.len());
+        bytes
+    }
+}
+
+impl Body for Follow {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.poll_bytes(cx)
+            .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.state == State::Ended
+    }
+}
+
+impl Drop for Follow {
+    fn drop(&mut self) {
+        if self.state != State::Ended {
+            self.open.closed = self.link.closed();
+        }
+    }
+}
+
+impl fmt::Debug for Follow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follow")
+            .field("reader", &self.reader)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! The one table of errors: what was wrong, the status, and the sentence.
+
+use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+use super::negotiate::Form;
+use super::reply::{self, Body};
+use super::{App, params};
+use crate::limits;
+use crate::log::StoreError;
+use crate::message::BadName;
+use crate::wire::escape_html;
+
+/// Why a request is not answered as it wished.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("there is nothing at {0:?}; / says what there is")]
+    NotFound(String),
+    #[error("the path is not UTF-8")]
+    PathNotUtf8,
+    #[error("{method} is not possible here; possible are {allow}")]
+    MethodNotAllowed { method: String, allow: String },
+    #[error("the channel name {name:?} {why}")]
+    BadChannel { name: String, why: BadName },
+    #[error("{0} channels were asked for in one stream; {max} is the most", max = limits::CHANNELS_IN_STREAM)]
+    TooManyChannels(usize),
+    #[error("a message goes to one channel; {0:?} names several")]
+    OneChannel(String),
+    #[error("{0}")]
+    BadParam(#[from] params::BadParam),
+    #[error("the message is empty; put its text into the request's body")]
+    EmptyBody,
+    #[error("the message is not UTF-8: byte {0} does not belong there")]
+    NotUtf8(usize),
+    #[error("the form has no field {0:?}")]
+    NoField(&'static str),
+    #[error("a field of the form or the query is not UTF-8")]
+    FieldNotUtf8,
+    #[error("the message is longer than {0} bytes, which is the most")]
+    TooLarge(usize),
+    #[error("the body broke off: {0}")]
+    BodyBroke(hyper::Error),
+    #[error("the body took longer than {0} s to arrive")]
+    BodySlow(u64),
+    #[error("this page does something each time it is loaded, so it is not prefetched")]
+    Prefetch,
+    #[error("too many messages are being received at this moment; try again")]
+    Busy,
+    #[error("there are as many connections as this server takes; try again")]
+    Full,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    fn status(&self) -> StatusCode {
+        match self {
+            Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::BodySlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Error::PathNotUtf8
+            | Error::BadChannel { .. }
+            | Error::TooManyChannels(_)
+            | Error::OneChannel(_)
+            | Error::BadParam(_)
+            | Error::EmptyBody
+            | Error::NotUtf8(_)
+            | Error::NoField(_)
+            | Error::FieldNotUtf8
+            | Error::BodyBroke(_) => StatusCode::BAD_REQUEST,
+            // A prefetch that gets 503 is thrown away, and the page loaded when it is wanted.
+            Error::Prefetch | Error::Busy | Error::Full | Error::Store(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// A header that goes with the status.
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Error::MethodNotAllowed { allow, .. } => HeaderValue::from_str(allow)
+                .ok()
+                .map(|allow| (ALLOW, allow)),
+            Error::Busy | Error::Store(_) => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            // Spread, or all who were refused come back together.
+            Error::Full => Some((
+                RETRY_AFTER,
+                HeaderValue::from(rand::random_range(2..=8_u16)),
+            )),
+            _ => None,
+        }
+    }
+
+    /// Is the connection of no further use?
+    fn closes(&self) -> bool {
+        matches!(self, Error::Full | Error::BodySlow(_) | Error::BodyBroke(_))
+    }
+}
+
+/// An error as a response, in the form that its reader wants.
+pub(super) async fn reply(error: &Error, form: Form, app: &App) -> Response<Body> {
+    let status = error.status();
+    let sentence = error.to_string();
+    let mut response = match form {
+        Form::Json => reply::json(status, &serde_json::json!({ "error": sentence })),
+        Form::Text => reply::text(status, format!("{sentence}\n")),
+        Form::Html => {
+            let values = [
+                ("status", &*status.to_string()),
+                ("message", &*escape_html(&sentence)),
+                ("demos", app.demos_class()),
+            ];
+            reply::html(status, app.pages.page("error.html", &values).await.before)
+        }
+    };
+    response.headers_mut().extend(error.header());
+    if error.closes() {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}

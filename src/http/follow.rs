@@ -1,0 +1,96 @@
+//! `GET /c/A,B,…` and `GET /stream`: the log from a place on, for as long as the client stays.
+
+use std::collections::BTreeSet;
+
+use hyper::Response;
+
+use super::error::Error;
+use super::params::{self, Params};
+use super::reply::Body;
+use super::stream::Stream;
+use super::{Call, negotiate};
+use crate::follow::Ends;
+use crate::limits;
+use crate::log::Since;
+use crate::message::Channel;
+use crate::pages::Page;
+use crate::wire::Wire;
+
+/// `/stream`: what one types in front of a class.
+pub(super) async fn main_as_text(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let params = Params::read(call.query())?;
+    follow(&call, vec![Channel::main()], Wire::Text, params).await
+}
+
+pub(super) async fn channels(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let params = Params::read(call.query())?;
+    let channels = names(&call.rest)?;
+    follow(
+        &call,
+        channels,
+        negotiate::wire(call.header("accept")),
+        params,
+    )
+    .await
+}
+
+/// The channels of `A,B,…`, each once.
+fn names(list: &str) -> Result<Vec<Channel>, Error> {
+    let count = list.split(',').count();
+    if count > limits::CHANNELS_IN_STREAM {
+        return Err(Error::TooManyChannels(count));
+    }
+    let name = |name: &str| {
+        Channel::new(name).map_err(|why| Error::BadChannel {
+            name: name.to_owned(),
+            why,
+        })
+    };
+    let names = list
+        .split(',')
+        .map(name)
+        .collect::<Result<BTreeSet<_>, _>>()?;
+    Ok(names.into_iter().collect())
+}
+
+async fn follow(
+    call: &Call<'_>,
+    channels: Vec<Channel>,
+    wanted: Wire,
+    params: Params,
+) -> Result<Response<Body>, Error> {
+    let wire = params.wire.unwrap_or(wanted);
+    // What a browser remembers wins over what a page once wrote into its address.
+    let remembered = call.header("last-event-id").filter(|id| !id.is_empty());
+    let remembered = params::parse("Last-Event-ID", remembered, params::since)?;
+    let since = remembered.or(params.since).unwrap_or(Since::All);
+    let page = match wire {
+        Wire::Text => None,
+        Wire::Html => Some(page(call, &channels).await),
+    };
+    let stream = Stream {
+        heartbeat: params.heartbeat.unwrap_or(limits::DOTS_EVERY),
+        ends: Ends {
+            limit: params.limit,
+            timeout: params.timeout,
+            until: None,
+        },
+        page,
+        ..Stream::new(channels, since, wire)
+    };
+    stream.respond(call).await
+}
+
+/// The page around a stream of these channels.
+async fn page(call: &Call<'_>, channels: &[Channel]) -> Page {
+    let names: Vec<&str> = channels.iter().map(Channel::as_str).collect();
+    // Channel names have no characters that mean something in HTML.
+    let names = names.join(", ");
+    let kind = if channels.len() == 1 { "one" } else { "many" };
+    let values = [
+        ("channels", &*names),
+        ("kind", kind),
+        ("demos", call.app.demos_class()),
+    ];
+    call.app.pages.page("stream.html", &values).await
+}

@@ -1,0 +1,53 @@
+//! Queries and forms (`application/x-www-form-urlencoded`, URL standard section 5.1), read
+//! strictly: what is not UTF-8 is refused, where a lenient reader would change the message.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::error::Error;
+
+/// The fields in their order. Of a field that comes twice the last counts ([`last`]).
+pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Error> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(field)
+        .collect()
+}
+
+fn field(pair: &str) -> Result<(String, String), Error> {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    Ok((decode(name)?, decode(value)?))
+}
+
+fn decode(text: &str) -> Result<String, Error> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced)
+        .decode_utf8()
+        .map(Cow::into_owned);
+    decoded.map_err(|_| Error::FieldNotUtf8)
+}
+
+/// The last field of that name.
+pub(super) fn last<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    fields
+        .iter()
+        .rev()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_decoded_strictly() {
+        let read = fields("a=1+2&b=%E4%BD%A0&a=3&c&=x").unwrap();
+        assert_eq!(last(&read, "a"), Some("3"));
+        assert_eq!(last(&read, "b"), Some("你"));
+        assert_eq!(last(&read, "c"), Some(""));
+        assert_eq!(last(&read, "d"), None);
+        assert!(matches!(fields("a=%FF"), Err(Error::FieldNotUtf8)));
+    }
+}

@@ -1,0 +1,71 @@
+//! What a client wants, by its `Accept` (RFC 9110, section 12.5.1).
+
+use crate::wire::Wire;
+
+/// How an error is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Json,
+    Text,
+    Html,
+}
+
+/// How to say an error: JSON, unless the client prefers plain text or is a browser.
+pub(super) fn error_form(accept: Option<&str>) -> Form {
+    let offers = [
+        ("text/html", Form::Html),
+        ("text/plain", Form::Text),
+        ("application/json", Form::Json),
+    ];
+    best(accept, &offers).unwrap_or(Form::Json)
+}
+
+/// The wire that a client wants: `text`, unless it names the type of another.
+pub(super) fn wire(accept: Option<&str>) -> Wire {
+    best(
+        accept,
+        &[("text/html", Wire::Html), ("text/plain", Wire::Text)],
+    )
+    .unwrap_or(Wire::Text)
+}
+
+/// The offer that the client names with the highest weight; the first of equals. Wildcards name
+/// nothing: who takes anything gets the default.
+fn best<T: Copy>(accept: Option<&str>, offers: &[(&str, T)]) -> Option<T> {
+    let mut best: Option<(f32, T)> = None;
+    for range in accept?.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or("");
+        let weight = parts
+            .find_map(|part| part.strip_prefix("q="))
+            .and_then(|q| q.parse().ok())
+            .unwrap_or(1.0);
+        let offer = offers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        if let Some((_, offer)) = offer
+            && weight > best.map_or(0.0, |(weight, _)| weight)
+        {
+            best = Some((weight, *offer));
+        }
+    }
+    best.map(|(_, offer)| offer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wire_is_what_the_client_names() {
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8";
+        assert_eq!(wire(Some(browser)), Wire::Html);
+        assert_eq!(wire(Some("*/*")), Wire::Text);
+        assert_eq!(wire(None), Wire::Text);
+        assert_eq!(wire(Some("text/html;q=0.1, text/plain")), Wire::Text);
+        assert_eq!(wire(Some("text/html; q=0")), Wire::Text);
+        assert_eq!(error_form(Some("application/json")), Form::Json);
+        assert_eq!(error_form(Some("TEXT/PLAIN")), Form::Text);
+        assert_eq!(error_form(Some("*/*")), Form::Json);
+    }
+}

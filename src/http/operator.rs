@@ -1,0 +1,46 @@
+//! `/healthz` and `/metrics`, for those who run the server.
+
+use hyper::{Response, StatusCode};
+
+use super::Call;
+use super::reply::{self, Body};
+use crate::metrics::Readings;
+
+/// 200 `ok` while the log takes messages.
+pub(super) fn healthz(call: &Call<'_>) -> Response<Body> {
+    if call.app.drain.has_begun() {
+        return reply::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server is stopping\n".to_owned(),
+        );
+    }
+    reply::text(StatusCode::OK, "ok".to_owned())
+}
+
+/// All that is counted, as Prometheus reads it.
+pub(super) fn metrics(call: &Call<'_>) -> Response<Body> {
+    let readings = Readings {
+        bounds: call.app.log.bounds(),
+        open_files: open_files(),
+        max_files: call.app.max_files,
+    };
+    let text = call.app.metrics.render(&readings);
+    reply::full(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        text,
+    )
+}
+
+#[cfg(target_os = "linux")]
+fn open_files() -> Option<u64> {
+    // The directory that is being read is one of them.
+    std::fs::read_dir("/proc/self/fd")
+        .ok()
+        .map(|files| files.count().saturating_sub(1) as u64)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_files() -> Option<u64> {
+    None
+}

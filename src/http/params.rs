@@ -1,0 +1,106 @@
+//! What the query of a stream may say.
+
+use std::time::Duration;
+
+use super::error::Error;
+use super::form;
+use crate::limits;
+use crate::log::Since;
+use crate::wire::Wire;
+
+/// A parameter that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}={value:?} {why}")]
+pub(super) struct BadParam {
+    name: &'static str,
+    value: String,
+    why: String,
+}
+
+/// The parameters of a stream.
+#[derive(Debug)]
+pub(super) struct Params {
+    pub(super) wire: Option<Wire>,
+    pub(super) since: Option<Since>,
+    pub(super) limit: Option<u64>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) heartbeat: Option<Duration>,
+}
+
+impl Params {
+    /// Reads a query. Parameters of other transports, and those of nobody, mean nothing here.
+    pub(super) fn read(query: &str) -> Result<Params, Error> {
+        let fields = form::fields(query)?;
+        let get = |name| form::last(&fields, name);
+        Ok(Params {
+            wire: parse("as", get("as"), transport)?,
+            since: parse("since", get("since"), since)?,
+            limit: parse("limit", get("limit"), limit)?,
+            timeout: parse("timeout", get("timeout"), timeout)?,
+            heartbeat: parse("heartbeat", get("heartbeat"), heartbeat)?,
+        })
+    }
+}
+
+/// The value of a parameter, or why it is none.
+pub(super) fn parse<T>(
+    name: &'static str,
+    value: Option<&str>,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, BadParam> {
+    let bad = |value: &str, why| BadParam {
+        name,
+        value: value.to_owned(),
+        why,
+    };
+    value
+        .map(|value| read(value).map_err(|why| bad(value, why)))
+        .transpose()
+}
+
+/// Where to begin.
+pub(super) fn since(text: &str) -> Result<Since, String> {
+    text.parse()
+        .map_err(|error: crate::log::BadSince| error.to_string())
+}
+
+fn transport(text: &str) -> Result<Wire, String> {
+    let names = Wire::ALL.map(Wire::name).join(", ");
+    Wire::named(text).ok_or_else(|| format!("is no transport; there are {names}"))
+}
+
+fn limit(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|limit| *limit >= 1)
+        .ok_or_else(|| "is not a number of messages, 1 or more".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "is not a duration such as 500ms, 10s or 5m".to_owned())
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|timeout| {
+        if timeout.is_zero() {
+            Err("is no time at all".to_owned())
+        } else {
+            Ok(timeout)
+        }
+    })
+}
+
+fn heartbeat(text: &str) -> Result<Duration, String> {
+    let (least, most) = (
+        limits::HEARTBEAT.start().as_secs(),
+        limits::HEARTBEAT.end().as_secs(),
+    );
+    let outside = || format!("is not between {least}s and {most}s");
+    duration(text).and_then(|heartbeat| {
+        limits::HEARTBEAT
+            .contains(&heartbeat)
+            .then_some(heartbeat)
+            .ok_or_else(outside)
+    })
+}

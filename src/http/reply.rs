@@ -1,0 +1,134 @@
+//! Responses, and the one type of their bodies.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Response, StatusCode};
+
+use super::route::Route;
+use crate::follow::Follow;
+use crate::message::Cursor;
+use crate::wire::Wire;
+
+/// A response's body.
+#[derive(Debug)]
+pub enum Body {
+    /// All of it is there.
+    Full(Full<Bytes>),
+    /// It goes on.
+    Follow(Box<Follow>),
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Body::Full(body) => Pin::new(body).poll_frame(cx),
+            Body::Follow(body) => Pin::new(&mut **body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Full(body) => body.is_end_stream(),
+            Body::Follow(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Full(body) => body.size_hint(),
+            Body::Follow(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Body {
+    /// The same stream without anything, for HEAD.
+    pub(super) fn empty() -> Body {
+        Body::Full(Full::default())
+    }
+}
+
+/// Pages load the style sheet and pictures of this server, send forms to it, and run nothing.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'self'";
+
+/// A response that is all there. What this server says is true at this moment only.
+pub(super) fn full(
+    status: StatusCode,
+    content_type: &'static str,
+    bytes: impl Into<Bytes>,
+) -> Response<Body> {
+    let mut response = Response::new(Body::Full(Full::new(bytes.into())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    if content_type.starts_with("text/html") {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    }
+    response
+}
+
+pub(super) fn html(status: StatusCode, page: String) -> Response<Body> {
+    full(status, "text/html; charset=utf-8", page)
+}
+
+pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
+    full(status, "text/plain; charset=utf-8", text)
+}
+
+pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
+    full(status, "application/json", format!("{value}\n"))
+}
+
+/// What is possible at a path.
+pub(super) fn options(route: &Route) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let allow = HeaderValue::from_str(&route.allow()).ok();
+    response
+        .headers_mut()
+        .extend(allow.map(|allow| (ALLOW, allow)));
+    response
+}
+
+/// The head of a stream (WIRE.md, "Every stream"): nobody may keep it, change it or hold it back.
+pub(super) fn stream(wire: Wire, starts: &Cursor, body: Body) -> Response<Body> {
+    let mut response = full(StatusCode::OK, wire.content_type(), Bytes::new());
+    *response.body_mut() = body;
+    let headers = response.headers_mut();
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
+    // For nginx and those who took it over from there.
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    // RFC 10036, section 2: intermediaries pass on each part when it comes.
+    headers.insert(
+        HeaderName::from_static("incremental"),
+        HeaderValue::from_static("?1"),
+    );
+    let starts = HeaderValue::from_str(&starts.to_string()).ok();
+    headers.extend(starts.map(|starts| (HeaderName::from_static("stream-cursor"), starts)));
+    response
+}

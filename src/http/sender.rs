@@ -1,0 +1,88 @@
+//! `/sender`: each load of the page appends the date, and shows the log.
+
+use hyper::header::{HeaderValue, LOCATION};
+use hyper::{Response, StatusCode};
+
+use super::error::Error;
+use super::reply::{self, Body};
+use super::stream::Stream;
+use super::{Call, body, form};
+use crate::follow::Ends;
+use crate::log::Since;
+use crate::message::{Channel, Cursor, Draft, Seq};
+use crate::wire::escape_html;
+
+/// A letter takes up to nine bytes in a form (`%E4%BD%A0`), three for each of its own.
+const FORM_FACTOR: usize = 3;
+
+/// `GET`: appends the date and shows the log; or shows what was just sent, and appends nothing.
+pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let app = call.app;
+    if call.is_head() {
+        return Ok(reply::html(StatusCode::OK, String::new()));
+    }
+    let fields = form::fields(call.query())?;
+    let sent = form::last(&fields, "sent").and_then(|sent| sent.parse::<Cursor>().ok());
+    match sent {
+        Some(cursor) => {
+            let (_, last) = app.log.bounds();
+            let known = cursor.epoch == *app.log.epoch() && cursor.seq <= last;
+            let notice = if known {
+                format!("Appended your message; its seq is {}.", cursor.seq)
+            } else {
+                String::new()
+            };
+            page(&call, last, &notice).await
+        }
+        None => {
+            let line = format!(
+                "new date: {}",
+                jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S")
+            );
+            let message = app.log.append(Draft::new(Channel::main(), line)).await?;
+            page(&call, message.seq, &format!("Appended “{}”.", message.data)).await
+        }
+    }
+}
+
+/// `POST`: appends a message, and leads to a page that can be reloaded without appending it again.
+pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
+    let most = call.app.max_message;
+    let read = body::read(&mut call, most * FORM_FACTOR + "msg=".len()).await?;
+    let text = std::str::from_utf8(&read.bytes).map_err(|_| Error::FieldNotUtf8)?;
+    let fields = form::fields(text)?;
+    let msg = form::last(&fields, "msg").ok_or(Error::NoField("msg"))?;
+    let data = body::message(msg.into(), most)?;
+    let message = call
+        .app
+        .log
+        .append(Draft::new(Channel::main(), data))
+        .await?;
+    let location = format!("/sender?sent={}", call.app.log.cursor(message.seq));
+    let mut response = reply::text(StatusCode::SEE_OTHER, format!("sent; see {location}\n"));
+    response.headers_mut().extend(
+        HeaderValue::from_str(&location)
+            .ok()
+            .map(|location| (LOCATION, location)),
+    );
+    Ok(response)
+}
+
+/// The page with the log up to a place. It is streamed: the log may be large.
+async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body>, Error> {
+    let page = call
+        .app
+        .pages
+        .page("sender.html", &[("notice", &escape_html(notice))])
+        .await;
+    let ends = Ends {
+        until: Some(until),
+        ..Ends::default()
+    };
+    Stream {
+        ends,
+        ..Stream::in_page(Since::All, page)
+    }
+    .respond(call)
+    .await
+}

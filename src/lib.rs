@@ -1,0 +1,51 @@
+//! A forever frame server: HTTP responses that never end, over one message log.
+//!
+//! # One idea
+//!
+//! A follower is a *cursor* over one *log*. A step of a cursor is: here are messages; or they are
+//! older than what is in memory, ask the store; or there is nothing new, wait; or what you ask for
+//! is gone. There is no queue per follower: a slow one is merely further back.
+//!
+//! # Invariants
+//!
+//! - The log is the ground state; the tail, sessions and counters are derived from it.
+//! - A publisher is answered only after its message is committed; a follower sees only committed
+//!   messages. The tail is fed by committed batches, whichever store made them.
+//! - Numbers only rise within an epoch; a cursor from another epoch is never served silently.
+//! - Nothing per follower grows with the number of messages. A message is encoded once per
+//!   transport, and its bytes are shared by all who follow.
+//! - Wire encodings, tail, cursor, batch policy and routes do no IO and read no clock: time is an
+//!   argument.
+//! - Only [`http`] knows requests and responses; only [`server`] knows sockets; only [`config`]
+//!   knows flags.
+//! - Modules use only what stands above them in the list below; a test holds it.
+//!
+//! # Map, in reading order
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`limits`] | every bound, with its reason |
+//! | [`message`] | messages and the names of places: seq, epoch, cursor, channel |
+//! | [`wire`] | encodings: bytes only |
+//! | [`metrics`] | what is counted |
+//! | [`log`] | the log: append, read, wake |
+//! | [`drain`] | the end of the server, spread over time |
+//! | [`follow`] | log + cursor + wire + time → the bytes of a stream |
+//! | [`session`] | where each browser's receiver stands |
+//! | [`pages`] | the files of `pages/` |
+//! | [`config`] | the command line |
+//! | [`http`] | requests and responses |
+//! | [`server`] | sockets |
+
+pub mod config;
+pub mod drain;
+pub mod follow;
+pub mod http;
+pub mod limits;
+pub mod log;
+pub mod message;
+pub mod metrics;
+pub mod pages;
+pub mod server;
+pub mod session;
+pub mod wire;

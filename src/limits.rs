@@ -1,0 +1,165 @@
+//! Every bound, with its reason and what it costs. Nothing in the program grows past these.
+//!
+//! What an operator may want to change is an option of the command line (`config.rs`), and the
+//! number here is its default or its ceiling.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+// --- names and messages ---------------------------------------------------------------------
+
+/// Longest channel or event name. Names are in every message and in every index.
+pub const NAME_BYTES: usize = 64;
+
+/// Most channels in one stream: each costs a stream an entry in the wake-up lists.
+pub const CHANNELS_IN_STREAM: usize = 64;
+
+/// Longest message unless `--max-message` says otherwise.
+pub const MESSAGE_BYTES: usize = 48 * KIB;
+
+/// Highest `--max-message`. A follower that has stopped reading may hold one message, encoded
+/// (up to six times its size), so this is also a bound on what it costs.
+pub const MESSAGE_BYTES_CEILING: usize = MIB;
+
+/// Request bodies in memory at the same time, all together. Past it an append gets 503: 20,000
+/// senders of 48 KiB each would be a GiB.
+pub const BODIES_BYTES: usize = 64 * MIB;
+
+// --- the log --------------------------------------------------------------------------------
+
+/// Messages kept a channel unless `--keep` says otherwise.
+pub const KEEP_MESSAGES: usize = 10_000;
+
+/// How long messages are kept unless `--keep-for` says otherwise.
+pub const KEEP_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What the memory store holds in all, with [`MESSAGE_OVERHEAD`] for each message: the channels
+/// are many, so "a number a channel" alone would be no bound.
+pub const MEMORY_LOG_BYTES: usize = 256 * MIB;
+
+/// Committed messages held in memory for the followers that are up to date. Each may hold an
+/// encoding a wire on top, made when the first follower asks for it.
+pub const TAIL_BYTES: usize = 8 * MIB;
+
+/// What a message costs in memory beside its text: counted so that empty ones are not free.
+pub const MESSAGE_OVERHEAD: usize = 256;
+
+/// Names of channels whose messages are all gone that are remembered, so that a gap in one of
+/// them can be told from a channel that never was. About 150 bytes each.
+pub const EMPTY_CHANNELS: usize = 65_536;
+
+/// Appends that wait for the writer. A full queue makes the senders wait, not the memory grow;
+/// what they wait with is bounded by [`BODIES_BYTES`].
+pub const APPEND_QUEUE: usize = 4096;
+
+/// Most messages in one commit: enough that a commit's price is shared by all who wait, few
+/// enough that the first of them is not held up by the last.
+pub const BATCH_MESSAGES: usize = 1024;
+
+/// Most text in one commit, for the same reason.
+pub const BATCH_BYTES: usize = MIB;
+
+/// How often messages past their age are looked for.
+pub const RETAIN_EVERY: Duration = Duration::from_secs(1);
+
+// --- streams --------------------------------------------------------------------------------
+
+/// Text gathered into one write of a stream. One write for all that is pending is what makes a
+/// busy log cheap; the bound is what makes a slow follower cheap. A longer message goes alone.
+pub const FRAME_BYTES: usize = 32 * KIB;
+
+/// Most messages in one such write.
+pub const FRAME_MESSAGES: usize = 512;
+
+/// Followers woken in one go before others may run: 20,000 wake-ups at a stretch would hold a
+/// worker for milliseconds.
+pub const WAKE_SLICE: usize = 256;
+
+/// How often a quiet `text` or `html` stream shows a dot, unless `?heartbeat=` says otherwise.
+pub const DOTS_EVERY: Duration = Duration::from_secs(1);
+
+/// The least and the most that `?heartbeat=` takes. Below a second it would be a load; above a
+/// minute proxies (nginx, most load balancers: 60 s) take the line for dead.
+pub const HEARTBEAT: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(60);
+
+/// HTML that a browser is sent before it paints: Safari and old engines wait for about 1 KiB.
+pub const PRELUDE_BYTES: usize = KIB;
+
+// --- connections ----------------------------------------------------------------------------
+
+/// Files kept free of connections: the store, the pages, standard streams, and the connections
+/// that are told that there is no room.
+pub const RESERVED_FILES: u64 = 128;
+
+/// Connections past `--max-connections` that are answered (503) at the same time. More than
+/// these are closed without a word.
+pub const REFUSALS: usize = 64;
+
+/// How long a client may take for a request's head, and may say nothing between two requests.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a client may take for a request's body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may leave its bytes unread before its connection is closed, and how long
+/// the kernel may wait for an acknowledgement (`TCP_USER_TIMEOUT`).
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After how much silence the kernel asks whether the other side is still there, how long it
+/// waits between its questions, and how many it asks.
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// See [`KEEPALIVE_IDLE`].
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// See [`KEEPALIVE_IDLE`].
+pub const KEEPALIVE_PROBES: u32 = 3;
+
+/// The kernel's send buffer of a connection (it doubles the number for its own book-keeping).
+/// Left alone it grows to 4 MiB for a client that does not read.
+pub const SEND_BUFFER: usize = 64 * KIB;
+
+/// hyper's buffers of a connection, each: a request's head must fit, and a stream's frames wait
+/// in it for the socket. The least that takes a [`FRAME_BYTES`] frame whole.
+pub const HTTP_BUFFER: usize = 32 * KIB;
+
+/// How long a connection whose request was refused before its body had been read is still read
+/// from, so that the client sees the answer and not a reset connection.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// Connections that wait to be accepted, in the kernel.
+pub const BACKLOG: u32 = 4096;
+
+/// The pause after `accept` failed for want of files or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long open streams have to end unless `--drain` says otherwise.
+pub const DRAIN: Duration = Duration::from_secs(5);
+
+/// What connections get on top of `--drain` to finish writing before they are cut.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+
+// --- pages ----------------------------------------------------------------------------------
+
+/// Browsers' sessions of `/receiver`. The one used longest ago makes room for a new one.
+pub const SESSIONS: usize = 10_000;
+
+/// After how long without a request a session is forgotten.
+pub const SESSION_IDLE: Duration = Duration::from_secs(20 * 60);
+
+/// Largest file that `--pages DIR` serves: they are read into memory for each request.
+pub const PAGE_BYTES: u64 = 4 * 1024 * 1024;
+
+// What must hold between them.
+const _: () = {
+    assert!(MESSAGE_BYTES <= MESSAGE_BYTES_CEILING);
+    assert!(MESSAGE_BYTES_CEILING <= BODIES_BYTES, "one body must fit");
+    assert!(
+        MESSAGE_BYTES_CEILING + MESSAGE_OVERHEAD <= TAIL_BYTES,
+        "the newest message must fit the tail"
+    );
+    assert!(TAIL_BYTES <= MEMORY_LOG_BYTES);
+    assert!(FRAME_BYTES <= HTTP_BUFFER);
+    assert!(PRELUDE_BYTES <= FRAME_BYTES);
+};

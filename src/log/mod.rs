@@ -1,0 +1,166 @@
+//! The log: one for all channels, appended to by one writer, read by any number of cursors.
+//!
+//! ```text
+//! append ──▶ queue ──▶ writer ──▶ Store::commit ──▶ tail ──▶ answers, then wake-ups
+//!                                    │                ▲
+//!                                    └── fetch ◀── Reader (a cursor) ──▶ follow
+//! ```
+
+mod batch;
+mod cursor;
+mod entry;
+mod memory;
+mod reader;
+mod room;
+mod store;
+mod tail;
+#[cfg(test)]
+mod testing;
+mod wake;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::RwLock;
+use tokio::sync::{mpsc, oneshot};
+
+pub use cursor::{BadSince, Place, Selection, Since, Start};
+pub use entry::Entry;
+pub use memory::Memory;
+pub use reader::{Item, Reader};
+pub use room::Room;
+pub use store::{Keep, Page, Store, StoreError, Stored};
+
+use crate::limits;
+use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Message, Seq, Timestamp};
+use crate::metrics::Metrics;
+use cursor::Resolved;
+use tail::Tail;
+use wake::Wake;
+use writer::Pending;
+
+/// A handle on the log. Clones are the same log.
+#[derive(Clone, Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+    /// Kept out of `shared`: the writer holds that, and ends when the last of these is gone.
+    queue: mpsc::Sender<Pending>,
+}
+
+/// What the handles, the readers and the writer share.
+#[derive(Debug)]
+struct Shared {
+    epoch: Epoch,
+    store: Store,
+    tail: RwLock<Tail>,
+    wake: Arc<Wake>,
+    metrics: Arc<Metrics>,
+}
+
+impl Log {
+    /// The log of a store; starts its writer on the current tokio runtime.
+    #[must_use]
+    pub fn open(store: Store, metrics: Arc<Metrics>) -> Log {
+        let (_, last) = store.bounds();
+        let tail = RwLock::new(Tail::new(last, limits::TAIL_BYTES));
+        let shared = Arc::new(Shared {
+            epoch: store.epoch().clone(),
+            store,
+            tail,
+            wake: Wake::new(),
+            metrics,
+        });
+        let (queue, waiting) = mpsc::channel(limits::APPEND_QUEUE);
+        tokio::spawn(writer::run(Arc::clone(&shared), waiting));
+        Log { shared, queue }
+    }
+
+    /// The life of the log.
+    #[must_use]
+    pub fn epoch(&self) -> &Epoch {
+        &self.shared.epoch
+    }
+
+    /// The cursor of a place.
+    #[must_use]
+    pub fn cursor(&self, seq: Seq) -> Cursor {
+        Cursor {
+            epoch: self.shared.epoch.clone(),
+            seq,
+        }
+    }
+
+    /// The oldest place that still has its message (0 if none has), and the newest.
+    #[must_use]
+    pub fn bounds(&self) -> (Seq, Seq) {
+        self.shared.store.bounds()
+    }
+
+    /// Appends a message. When this returns it is as durable as the store promises, and
+    /// everybody can read it.
+    ///
+    /// # Errors
+    /// When the store could not take it; then it is not in the log.
+    pub async fn append(&self, draft: Draft) -> Result<Arc<Message>, StoreError> {
+        let began = Instant::now();
+        let (answer, answered) = oneshot::channel();
+        let stopped = || StoreError("the log has stopped".to_owned());
+        self.queue
+            .send(Pending { draft, answer })
+            .await
+            .map_err(|_| stopped())?;
+        let message = answered.await.map_err(|_| stopped())??;
+        self.shared
+            .metrics
+            .appended(message.data.len(), began.elapsed());
+        Ok(message)
+    }
+
+    /// Where a follower of these channels begins.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn start(
+        &self,
+        channels: &[Channel],
+        since: &Since,
+        now: Timestamp,
+    ) -> Result<Start, StoreError> {
+        let last = self.shared.tail.read().last();
+        let (selection, gap) = match since.resolve(self.epoch(), last) {
+            Resolved::At(at, gap) => (
+                channels
+                    .iter()
+                    .map(|channel| (channel.clone(), at))
+                    .collect(),
+                gap,
+            ),
+            Resolved::Ask(place, gap) => {
+                (self.shared.store.locate(channels, place, now).await?, gap)
+            }
+        };
+        let at = selection
+            .iter()
+            .map(|(_, from)| *from)
+            .min()
+            .unwrap_or(last);
+        let gap = gap.map(|reason| Gap {
+            reason,
+            missed: None,
+            resumes: at,
+        });
+        Ok(Start { selection, at, gap })
+    }
+
+    /// A cursor that reads from there.
+    #[must_use]
+    pub fn reader(&self, start: Start) -> Reader {
+        Reader::new(Arc::clone(&self.shared), start)
+    }
+
+    /// Wakes every follower, to look at something else than the log.
+    pub async fn wake_all(&self) {
+        self.shared.wake.wake_all().await;
+    }
+}

@@ -1,0 +1,126 @@
+//! A cursor at work: the tail when it is near, the store when it is far, a wake-up when there is
+//! nothing new.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::tail::Step;
+use super::wake::Waiter;
+use super::{Entry, Page, Room, Selection, Shared, Start, StoreError, Stored};
+use crate::message::{Gap, Seq};
+
+/// What a reader finds.
+#[derive(Debug)]
+pub enum Item {
+    /// The next message.
+    Message(Arc<Entry>),
+    /// The next messages are gone.
+    Gap(Gap),
+}
+
+type Fetch = Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>;
+
+/// Reads its channels from its place on, each message once, in seq order.
+pub struct Reader {
+    shared: Arc<Shared>,
+    selection: Selection,
+    at: Seq,
+    /// What is to be said before anything else.
+    gap: Option<Gap>,
+    fetch: Option<Fetch>,
+    waiter: Waiter,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>, start: Start) -> Reader {
+        let Start { selection, at, gap } = start;
+        let waiter = shared
+            .wake
+            .waiter(selection.iter().map(|(channel, _)| channel));
+        Reader {
+            shared,
+            selection,
+            at,
+            gap,
+            fetch: None,
+            waiter,
+        }
+    }
+
+    /// All of its channels up to here have been handed out.
+    #[must_use]
+    pub fn at(&self) -> Seq {
+        self.at
+    }
+
+    /// Stands at an earlier place again: what is behind it will be handed out once more.
+    pub fn rewind(&mut self, to: Seq) {
+        self.at = self.at.min(to);
+    }
+
+    /// The next items, as many as there is room for and at least one; pending while there is
+    /// nothing new, and woken when there is.
+    ///
+    /// # Errors
+    /// When the store cannot be read. The reader stays where it is.
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: Room,
+    ) -> Poll<Result<Vec<Item>, StoreError>> {
+        if let Some(gap) = self.gap.take() {
+            return Poll::Ready(Ok(vec![Item::Gap(gap)]));
+        }
+        // Before looking, or a message that comes after the look would wake nobody.
+        self.waiter.register(cx.waker());
+        loop {
+            if let Some(fetch) = &mut self.fetch {
+                let page = ready!(fetch.as_mut().poll(cx));
+                self.fetch = None;
+                let page = page?;
+                self.at = page.through;
+                if !page.items.is_empty() {
+                    return Poll::Ready(Ok(page.items.into_iter().map(Item::from).collect()));
+                }
+            }
+            let step = self.shared.tail.read().step(&self.selection, self.at, room);
+            match step {
+                Step::Ready { entries, through } => {
+                    self.at = through;
+                    return Poll::Ready(Ok(entries.into_iter().map(Item::Message).collect()));
+                }
+                Step::Wait { through } => {
+                    self.at = through;
+                    return Poll::Pending;
+                }
+                Step::Fetch => self.fetch = Some(self.read_store(room)),
+            }
+        }
+    }
+
+    fn read_store(&self, room: Room) -> Fetch {
+        let (shared, selection, at) = (Arc::clone(&self.shared), self.selection.clone(), self.at);
+        Box::pin(async move { shared.store.read(&selection, at, room).await })
+    }
+}
+
+impl From<Stored> for Item {
+    fn from(stored: Stored) -> Item {
+        match stored {
+            Stored::Message(message) => Item::Message(Arc::new(Entry::new(message))),
+            Stored::Gap(gap) => Item::Gap(gap),
+        }
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("selection", &self.selection)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}

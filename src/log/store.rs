@@ -1,0 +1,134 @@
+//! The contract of a store, and which there are.
+//!
+//! A store is the ground state: it numbers messages and says when they came, keeps them as
+//! durably as it promises, and knows what it has let go. It owes the log this:
+//!
+//! - [`Store::commit`] takes a whole batch or none of it, numbers it behind all that came before,
+//!   with times that never fall, and returns only when the batch is as durable as it gets.
+//! - [`Store::read`] gives what is kept of some channels behind a place, in seq order, and puts a
+//!   [`Gap`] where messages behind that place are gone.
+//! - [`Store::locate`] finds a place to begin at.
+//! - [`Store::retain`] lets go of what is too old, in steps that do not hold up a commit.
+//!
+//! `tests/it/store.rs` is the contract as a suite that every store passes.
+
+use std::sync::Arc;
+
+use super::cursor::Place;
+use super::memory::Memory;
+use super::{Room, Selection};
+use crate::message::{Channel, Draft, Epoch, Gap, Message, Seq, Timestamp};
+
+/// How much is kept: what lies beyond either may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// Messages a channel.
+    pub messages: usize,
+    /// Age.
+    pub age: std::time::Duration,
+}
+
+/// The store cannot do what was asked. Nothing was done by halves.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the store is not available: {0}")]
+pub struct StoreError(pub String);
+
+/// A part of the log, as a store has it.
+#[derive(Debug)]
+pub struct Page {
+    /// Messages and gaps, in seq order.
+    pub items: Vec<Stored>,
+    /// All that is selected up to this place has been considered.
+    pub through: Seq,
+}
+
+/// One thing on a [`Page`].
+#[derive(Debug)]
+pub enum Stored {
+    /// A message that is kept.
+    Message(Arc<Message>),
+    /// Messages that are gone; it stands where the last of them stood.
+    Gap(Gap),
+}
+
+/// One of the stores.
+#[derive(Debug)]
+pub enum Store {
+    /// In memory: gone with the process.
+    Memory(Memory),
+}
+
+impl Store {
+    /// The life of the log that the store holds.
+    #[must_use]
+    pub fn epoch(&self) -> &Epoch {
+        match self {
+            Store::Memory(store) => store.epoch(),
+        }
+    }
+
+    /// The oldest place that still has its message (0 if none has), and the newest.
+    #[must_use]
+    pub fn bounds(&self) -> (Seq, Seq) {
+        match self {
+            Store::Memory(store) => store.bounds(),
+        }
+    }
+
+    /// Takes a batch, whole or not at all.
+    ///
+    /// # Errors
+    /// When it is not in the log, and will not be.
+    pub async fn commit(
+        &self,
+        drafts: Vec<Draft>,
+        now: Timestamp,
+    ) -> Result<Vec<Arc<Message>>, StoreError> {
+        match self {
+            Store::Memory(store) => Ok(store.commit(drafts, now)),
+        }
+    }
+
+    /// What is selected behind `after`, as much of it as there is room for.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read(
+        &self,
+        selection: &Selection,
+        after: Seq,
+        room: Room,
+    ) -> Result<Page, StoreError> {
+        match self {
+            Store::Memory(store) => Ok(store.read(selection, after, room)),
+        }
+    }
+
+    /// The place in each of the channels behind which a follower begins.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn locate(
+        &self,
+        channels: &[Channel],
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Selection, StoreError> {
+        match self {
+            Store::Memory(store) => Ok(store.locate(channels, place, now)),
+        }
+    }
+
+    /// Lets go of what is too old at `now`.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn retain(&self, now: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Store::Memory(store) => {
+                store.retain(now);
+                Ok(())
+            }
+        }
+    }
+}

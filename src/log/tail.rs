@@ -1,0 +1,229 @@
+//! The tail: the newest committed messages, in memory, for the followers that are up to date.
+//!
+//! Pure: committed batches go in, and a step of a cursor is answered. It is fed in seq order by
+//! whatever store committed the messages, and holds no message that is not committed.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Entry, Room, Selection};
+use crate::limits;
+use crate::message::{Channel, Seq};
+
+/// What a cursor is to do next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Here are messages; afterwards the cursor stands at `through`.
+    Ready {
+        entries: Vec<Arc<Entry>>,
+        through: Seq,
+    },
+    /// What comes next is older than the tail: the store has it.
+    Fetch,
+    /// There is nothing new up to `through`: wait to be woken.
+    Wait { through: Seq },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// Every committed message behind this place is here.
+    floor: Seq,
+    last: Seq,
+    budget: usize,
+    bytes: usize,
+    all: VecDeque<Arc<Entry>>,
+    channels: HashMap<Channel, VecDeque<Arc<Entry>>>,
+}
+
+impl Tail {
+    /// The tail of a log whose newest message is `last`, holding up to `budget` bytes.
+    #[must_use]
+    pub(super) fn new(last: Seq, budget: usize) -> Tail {
+        Tail {
+            floor: last,
+            last,
+            budget,
+            bytes: 0,
+            all: VecDeque::new(),
+            channels: HashMap::new(),
+        }
+    }
+
+    /// The newest message's place.
+    #[must_use]
+    pub(super) fn last(&self) -> Seq {
+        self.last
+    }
+
+    /// Takes committed messages, in seq order.
+    pub(super) fn push(&mut self, committed: impl IntoIterator<Item = Arc<Entry>>) {
+        for entry in committed {
+            let message = entry.message();
+            debug_assert!(message.seq > self.last, "numbers only rise");
+            self.last = message.seq;
+            self.bytes += cost(&entry);
+            self.channels
+                .entry(message.channel.clone())
+                .or_default()
+                .push_back(Arc::clone(&entry));
+            self.all.push_back(entry);
+        }
+        while self.bytes > self.budget {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(entry) = self.all.pop_front() else {
+            return;
+        };
+        self.bytes -= cost(&entry);
+        self.floor = entry.message().seq;
+        let channel = &entry.message().channel;
+        if let Some(entries) = self.channels.get_mut(channel) {
+            entries.pop_front();
+            if entries.is_empty() {
+                self.channels.remove(channel);
+            }
+        }
+    }
+
+    /// The next step of a cursor that stands at `after`, with at most `room` to carry.
+    #[must_use]
+    pub(super) fn step(&self, selection: &Selection, after: Seq, room: Room) -> Step {
+        if after < self.floor {
+            return Step::Fetch;
+        }
+        if after >= self.last {
+            return Step::Wait { through: after };
+        }
+        // A run of entries a channel, each in seq order, to be merged.
+        let run = |(channel, from): &(Channel, Seq)| {
+            let entries = self.channels.get(channel)?;
+            let start = entries.partition_point(|entry| entry.message().seq <= after.max(*from));
+            Some(entries.range(start..).peekable()).filter(|run| run.len() > 0)
+        };
+        let mut runs: Vec<_> = selection.iter().filter_map(run).collect();
+        let mut entries = Vec::new();
+        let mut left = room;
+        // A run that has come to its end is taken out, so each has a next entry.
+        while let Some(first) =
+            (0..runs.len()).min_by_key(|&i| runs[i].peek().map(|entry| entry.message().seq))
+        {
+            let Some(next) = runs[first].peek() else {
+                break;
+            };
+            if !left.take(next.message().data.len()) {
+                break;
+            }
+            entries.push(Arc::clone(next));
+            runs[first].next();
+            if runs[first].peek().is_none() {
+                drop(runs.swap_remove(first));
+            }
+        }
+        match entries.last() {
+            None => Step::Wait { through: self.last },
+            Some(last) => {
+                let through = if runs.is_empty() {
+                    self.last
+                } else {
+                    last.message().seq
+                };
+                Step::Ready { through, entries }
+            }
+        }
+    }
+}
+
+fn cost(entry: &Entry) -> usize {
+    entry.message().data.len() + limits::MESSAGE_OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::testing::{entry, selection};
+
+    fn seqs(step: Step) -> (Vec<u64>, u64) {
+        match step {
+            Step::Ready { entries, through } => (
+                entries.iter().map(|e| e.message().seq.0).collect(),
+                through.0,
+            ),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_step_merges_the_channels_in_seq_order() {
+        let mut tail = Tail::new(Seq(10), 1 << 20);
+        tail.push([
+            entry(11, "a"),
+            entry(12, "b"),
+            entry(14, "c"),
+            entry(15, "a"),
+        ]);
+        let room = Room::new(10, 1000);
+        assert_eq!(
+            seqs(tail.step(&selection(&["a", "b"]), Seq(10), room)),
+            (vec![11, 12, 15], 15)
+        );
+        assert_eq!(
+            seqs(tail.step(&selection(&["b"]), Seq(10), room)),
+            (vec![12], 15)
+        );
+        assert_eq!(
+            seqs(tail.step(&selection(&["a"]), Seq(11), room)),
+            (vec![15], 15)
+        );
+        assert!(matches!(
+            tail.step(&selection(&["d"]), Seq(10), room),
+            Step::Wait { through: Seq(15) }
+        ));
+        assert!(matches!(
+            tail.step(&selection(&["a"]), Seq(15), room),
+            Step::Wait { through: Seq(15) }
+        ));
+        assert!(matches!(
+            tail.step(&selection(&["a"]), Seq(9), room),
+            Step::Fetch
+        ));
+    }
+
+    #[test]
+    fn a_step_carries_what_there_is_room_for() {
+        let mut tail = Tail::new(Seq(0), 1 << 20);
+        tail.push((1..=9).map(|seq| entry(seq, "a")));
+        assert_eq!(
+            seqs(tail.step(&selection(&["a"]), Seq(0), Room::new(2, 1000))),
+            (vec![1, 2], 2)
+        );
+        let one = entry(1, "a").message().data.len();
+        assert_eq!(
+            seqs(tail.step(&selection(&["a"]), Seq(0), Room::new(9, one * 3))),
+            (vec![1, 2, 3], 3)
+        );
+        // The first always fits: a message longer than the room goes alone.
+        assert_eq!(
+            seqs(tail.step(&selection(&["a"]), Seq(0), Room::new(9, 0))),
+            (vec![1], 1)
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_the_budget_goes_oldest_first() {
+        let mut tail = Tail::new(Seq(0), 3 * cost(&entry(1, "a")));
+        tail.push((1..=5).map(|seq| entry(seq, if seq % 2 == 0 { "even" } else { "odd" })));
+        assert!(matches!(
+            tail.step(&selection(&["odd"]), Seq(1), Room::new(9, 999)),
+            Step::Fetch
+        ));
+        assert_eq!(
+            seqs(tail.step(&selection(&["odd", "even"]), Seq(2), Room::new(9, 999))),
+            (vec![3, 4, 5], 5)
+        );
+        assert_eq!(tail.channels.len(), 2);
+    }
+}

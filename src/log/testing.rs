@@ -1,0 +1,26 @@
+//! What the unit tests of the log share.
+
+use std::sync::Arc;
+
+use super::{Entry, Selection};
+use crate::message::{Channel, EventName, Message, Seq, Timestamp};
+
+pub(super) fn entry(seq: u64, channel: &str) -> Arc<Entry> {
+    let channel = Channel::new(channel).unwrap();
+    let data = format!("message {seq:3}").into();
+    let message = Message {
+        seq: Seq(seq),
+        time: Timestamp(seq),
+        channel,
+        event: EventName::DEFAULT,
+        data,
+    };
+    Arc::new(Entry::new(Arc::new(message)))
+}
+
+pub(super) fn selection(channels: &[&str]) -> Selection {
+    channels
+        .iter()
+        .map(|name| (Channel::new(name).unwrap(), Seq::START))
+        .collect()
+}

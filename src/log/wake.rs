@@ -1,0 +1,131 @@
+//! Who is woken when a channel gets a message.
+//!
+//! A follower has one [`Waiter`] for its whole life, in the list of each of its channels. It
+//! registers its waker *before* it looks at the log; the log is written *before* the lists are
+//! walked: whichever comes first, the follower sees the message or is woken.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::task::Waker;
+
+use atomic_waker::AtomicWaker;
+use parking_lot::Mutex;
+use slab::Slab;
+
+use crate::limits;
+use crate::message::Channel;
+
+/// Lists are spread over this many locks, so that followers who come and go on different
+/// channels seldom meet.
+const SHARDS: usize = 64;
+
+type Lists = HashMap<Channel, Slab<Arc<AtomicWaker>>>;
+
+/// The lists of waiters.
+#[derive(Debug)]
+pub(super) struct Wake {
+    shards: Box<[Mutex<Lists>]>,
+    hasher: RandomState,
+}
+
+/// A follower's places in the lists. Dropping it leaves them.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    wake: Arc<Wake>,
+    waker: Arc<AtomicWaker>,
+    places: Box<[(Channel, usize)]>,
+}
+
+impl Wake {
+    /// No lists.
+    #[must_use]
+    pub(super) fn new() -> Arc<Wake> {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Arc::new(Wake {
+            shards,
+            hasher: RandomState::new(),
+        })
+    }
+
+    fn shard(&self, channel: &Channel) -> &Mutex<Lists> {
+        // The remainder fits: it is less than SHARDS.
+        &self.shards[(self.hasher.hash_one(channel) % SHARDS as u64) as usize]
+    }
+
+    /// A place in the list of each of the channels.
+    #[must_use]
+    pub(super) fn waiter<'a>(
+        self: &Arc<Wake>,
+        channels: impl IntoIterator<Item = &'a Channel>,
+    ) -> Waiter {
+        let waker = Arc::new(AtomicWaker::new());
+        let enlist = |channel: &Channel| {
+            let mut lists = self.shard(channel).lock();
+            let place = lists
+                .entry(channel.clone())
+                .or_default()
+                .insert(Arc::clone(&waker));
+            (channel.clone(), place)
+        };
+        let places = channels.into_iter().map(enlist).collect();
+        Waiter {
+            wake: Arc::clone(self),
+            waker,
+            places,
+        }
+    }
+
+    /// Wakes the followers of a channel, in slices, outside the lock.
+    pub(super) async fn wake(&self, channel: &Channel) {
+        let mut from = 0;
+        while let Some((slice, next)) = self.slice(channel, from) {
+            slice.into_iter().for_each(|waker| waker.wake());
+            from = next;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The wakers at the places from `from` on, and the place behind them. Places never move, and
+    /// who takes one that has been passed reads the log after that: nobody is missed.
+    fn slice(&self, channel: &Channel, from: usize) -> Option<(Vec<Waker>, usize)> {
+        let lists = self.shard(channel).lock();
+        let list = lists.get(channel)?;
+        let end = from.saturating_add(limits::WAKE_SLICE).min(list.capacity());
+        let taken = (from..end)
+            .filter_map(|place| list.get(place)?.take())
+            .collect();
+        (from < end).then_some((taken, end))
+    }
+
+    /// Wakes everybody.
+    pub(super) async fn wake_all(&self) {
+        for shard in &self.shards {
+            let channels: Vec<Channel> = shard.lock().keys().cloned().collect();
+            for channel in &channels {
+                self.wake(channel).await;
+            }
+        }
+    }
+}
+
+impl Waiter {
+    /// Who is to be woken. To be called before looking at the log.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        for (channel, place) in &self.places {
+            let mut lists = self.wake.shard(channel).lock();
+            if let Some(list) = lists.get_mut(channel) {
+                list.try_remove(*place);
+                if list.is_empty() {
+                    lists.remove(channel);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Parse, log, bind, run.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use forever_frame::config::{Args, Config};
+use forever_frame::server::{self, Server};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let config = Config::from(Args::parse());
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let server = Server::bind(config)?;
+        if let Err(error) = announce(&server) {
+            log::warn!("cannot say on standard output where the server listens: {error}");
+        }
+        server.run(server::stop()).await;
+        Ok(())
+    })
+}
+
+/// The one line on standard output, which scripts wait for.
+fn announce(server: &Server) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "forever-frame listening on http://{}",
+        server.local_addr()?
+    )?;
+    out.flush()
+}

@@ -1,0 +1,105 @@
+//! The accept loop: nothing that a connection does can end it.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant};
+
+use super::conn::{self, Welcome};
+use crate::config::Patience;
+use crate::http::App;
+use crate::limits;
+
+/// Accepts and serves until `stop`; what is still being served then is handed back.
+pub(super) async fn until(
+    stop: impl Future<Output = ()>,
+    listener: &TcpListener,
+    app: &Arc<App>,
+    max_connections: usize,
+    patience: Patience,
+) -> JoinSet<()> {
+    let room = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+    let porch = Arc::new(Semaphore::new(limits::REFUSALS));
+    let mut connections = JoinSet::new();
+    let mut failures = Failures::default();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => return connections,
+            Some(ended) = connections.join_next() => log_panic(ended),
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => admit(socket, peer, &room, &porch, app, patience, &mut connections),
+                Err(error) => failures.wait(&error).await,
+            },
+        }
+    }
+}
+
+/// Serves a connection if there is room, says that there is none if there is time for that, and
+/// otherwise closes it.
+fn admit(
+    socket: TcpStream,
+    peer: SocketAddr,
+    room: &Arc<Semaphore>,
+    porch: &Arc<Semaphore>,
+    app: &Arc<App>,
+    patience: Patience,
+    connections: &mut JoinSet<()>,
+) {
+    let place = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
+    let (place, welcome): (OwnedSemaphorePermit, Welcome) = if let Some(place) = place(room) {
+        (place, Welcome::Serve)
+    } else {
+        app.metrics.refused();
+        let Some(place) = place(porch) else { return };
+        (place, Welcome::Refuse)
+    };
+    let app = Arc::clone(app);
+    connections.spawn(async move {
+        conn::serve(socket, peer, app, patience, welcome).await;
+        drop(place);
+    });
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        log::error!("a connection's task panicked, which is a defect: {error}");
+    }
+}
+
+/// What to do when `accept` fails.
+#[derive(Debug, Default)]
+struct Failures {
+    said: Option<Instant>,
+}
+
+impl Failures {
+    /// The connection was gone before it was accepted: go on. Anything else (no files, no memory)
+    /// passes with time: wait a little, and say so once a second.
+    async fn wait(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+        if matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionReset | Interrupted
+        ) {
+            return;
+        }
+        let now = Instant::now();
+        if self
+            .said
+            .is_none_or(|said| now - said >= Duration::from_secs(1))
+        {
+            log::warn!("cannot accept connections for now: {error}");
+            self.said = Some(now);
+        }
+        tokio::time::sleep(limits::ACCEPT_PAUSE).await;
+    }
+}

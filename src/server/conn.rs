@@ -1,0 +1,95 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::guard::Guard;
+use super::socket;
+use crate::config::Patience;
+use crate::follow::Link;
+use crate::http::{self, App};
+use crate::limits;
+use crate::metrics::OpenConnection;
+
+/// How a connection is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Welcome {
+    Serve,
+    /// There is no room: its one request is answered so.
+    Refuse,
+}
+
+/// Serves a connection until it is over.
+pub(super) async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    app: Arc<App>,
+    patience: Patience,
+    welcome: Welcome,
+) {
+    let _open = OpenConnection::new(Arc::clone(&app.metrics));
+    if let Err(error) = socket::tune(&socket, patience.stall) {
+        log::debug!("{peer}: {error}");
+        return;
+    }
+    let link = Arc::new(Link::default());
+    let drain = app.drain.clone();
+    let io = TokioIo::new(Guard::new(socket, Arc::clone(&link), patience.stall));
+    let service = service_fn({
+        let link = Arc::clone(&link);
+        move |request| {
+            let (app, link) = (Arc::clone(&app), Arc::clone(&link));
+            // Boxed, so that the connection can be moved, and taken apart in the end.
+            Box::pin(async move {
+                Ok::<_, Infallible>(match welcome {
+                    Welcome::Serve => http::respond(app, link, request).await,
+                    Welcome::Refuse => http::refuse(app, link, request).await,
+                })
+            })
+        }
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience.head)
+        .max_buf_size(limits::HTTP_BUFFER)
+        .serve_connection(io, service);
+    let served = tokio::select! {
+        served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => served,
+        () = drain.begun() => {
+            // Its stream ends by itself; after that there is nothing more on this connection.
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+        }
+    };
+    let socket = connection.into_parts().io.into_inner().into_inner();
+    match served {
+        Ok(()) => close(socket, link.has_unread()).await,
+        // That clients leave and lines break is the ordinary end of a stream.
+        Err(error) => {
+            log::debug!("{peer}: {error}");
+            socket::abandon(&socket);
+        }
+    }
+}
+
+/// Closes a socket so that its client gets all that was written. What the client still sends is
+/// read and thrown away for a while: to close before would reset the connection, and take the
+/// answer with it.
+async fn close(mut socket: TcpStream, unread: bool) {
+    if socket.shutdown().await.is_err() || !unread {
+        return;
+    }
+    let mut sink = [0; 4096];
+    let deadline = tokio::time::Instant::now() + limits::LINGER;
+    let read = async { while socket.read(&mut sink).await.is_ok_and(|n| n > 0) {} };
+    // Over time or not, it is over.
+    let _ = tokio::time::timeout_at(deadline, read).await;
+}

@@ -1,0 +1,154 @@
+//! A socket with a deadline for its client to read.
+//!
+//! When the socket takes no more, hyper stops asking the stream for bytes, so nothing in the
+//! stream can notice. Here it is noticed: this is what hyper tries to write to.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use crate::follow::Link;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Guard<S> {
+    socket: S,
+    link: Arc<Link>,
+    patience: Duration,
+    /// Runs while the socket takes nothing.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Guard<S> {
+    /// A socket that fails once it has taken nothing for as long as `patience`.
+    pub(super) fn new(socket: S, link: Arc<Link>, patience: Duration) -> Guard<S> {
+        Guard {
+            socket,
+            link,
+            patience,
+            deadline: None,
+        }
+    }
+
+    /// The socket.
+    pub(super) fn into_inner(self) -> S {
+        self.socket
+    }
+
+    /// What a write has come to, or the end of patience.
+    fn watch(
+        &mut self,
+        cx: &mut Context<'_>,
+        wrote: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if wrote.is_ready() {
+            self.deadline = None;
+            return wrote;
+        }
+        let patience = self.patience;
+        let deadline = self
+            .deadline
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        deadline.as_mut().poll(cx).map(|()| {
+            self.link.stall();
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client has stopped reading",
+            ))
+        })
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.watch(cx, wrote)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.watch(cx, wrote)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Closed;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_given_up() {
+        let (socket, _client) = duplex(8);
+        let link = Arc::new(Link::default());
+        let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE);
+        let began = Instant::now();
+        let error = guard.write_all(b"more than eight bytes").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), 30);
+        assert_eq!(link.closed(), Closed::Stalled);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_is_waited_for() {
+        let (socket, mut client) = duplex(8);
+        let mut guard = Guard::new(socket, Arc::default(), PATIENCE);
+        let slow = tokio::spawn(async move {
+            let mut read = Vec::new();
+            let mut byte = [0; 4];
+            while let Ok(n @ 1..) = client.read(&mut byte).await {
+                read.extend_from_slice(&byte[..n]);
+                tokio::time::sleep(PATIENCE / 2).await;
+            }
+            read
+        });
+        guard
+            .write_all(b"more than eight bytes, for a long time")
+            .await
+            .unwrap();
+        drop(guard);
+        assert_eq!(
+            slow.await.unwrap(),
+            b"more than eight bytes, for a long time"
+        );
+    }
+}

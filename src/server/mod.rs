@@ -1,0 +1,119 @@
+//! Sockets: listening, accepting, serving, stopping.
+
+mod accept;
+mod conn;
+mod files;
+mod guard;
+mod signal;
+mod socket;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+pub use signal::stop;
+
+use crate::config::{Config, Patience, StoreKind};
+use crate::drain::Drain;
+use crate::http::App;
+use crate::limits;
+use crate::log::{Log, Memory, Store};
+use crate::metrics::Metrics;
+use crate::pages::Pages;
+use crate::session::Sessions;
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    app: Arc<App>,
+    max_connections: usize,
+    patience: Patience,
+}
+
+/// The server cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}: {error}")]
+pub struct CannotListen {
+    addr: SocketAddr,
+    error: io::Error,
+}
+
+impl Server {
+    /// Listens, and opens the log.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub fn bind(config: Config) -> Result<Server, CannotListen> {
+        let addr = config.listen;
+        let listener = socket::listen(addr).map_err(|error| CannotListen { addr, error })?;
+        let max_files = files::raise_limit();
+        let max_connections = files::connections(config.max_connections, max_files);
+        let metrics = Arc::new(Metrics::default());
+        let store = match config.store {
+            StoreKind::Memory => Store::Memory(Memory::new(config.keep, limits::MEMORY_LOG_BYTES)),
+        };
+        let app = App {
+            log: Log::open(store, Arc::clone(&metrics)),
+            sessions: Sessions::new(limits::SESSION_IDLE),
+            pages: Pages::new(config.pages),
+            metrics,
+            drain: Drain::new(config.drain),
+            demos: config.demos,
+            max_message: config.max_message,
+            body_timeout: config.patience.body,
+            bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
+            max_files,
+        };
+        Ok(Server {
+            listener,
+            app: Arc::new(app),
+            max_connections,
+            patience: config.patience,
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.app.metrics)
+    }
+
+    /// Serves until `stop`, then ends all streams in-band over `--drain` and returns when the
+    /// last connection is closed.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Server {
+            listener,
+            app,
+            max_connections,
+            patience,
+        } = self;
+        let drain = app.drain.clone();
+        let mut connections = accept::until(stop, &listener, &app, max_connections, patience).await;
+        // Whoever takes over may listen now.
+        drop(listener);
+        log::info!("stopping; {} streams are open", app.metrics.open_streams());
+        let began = Instant::now();
+        drain.begin(began);
+        app.log.wake_all().await;
+        // In the end the window is over for everybody.
+        let last = drain.end(1.0).unwrap_or(began) + limits::DRAIN_GRACE;
+        let all_closed = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(last, all_closed).await.is_err() {
+            log::warn!("{} connections were cut", connections.len());
+            connections.shutdown().await;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! SIGTERM and SIGINT.
+
+/// Returns when the process is asked to stop. Asked again, it exits at once.
+pub async fn stop() {
+    asked().await;
+    tokio::spawn(async {
+        asked().await;
+        log::warn!("asked again to stop; streams are cut");
+        std::process::exit(0);
+    });
+}
+
+#[cfg(unix)]
+async fn asked() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            // The signals then end the process as the system does by default.
+            log::warn!("cannot listen for signals: {error}");
+            std::future::pending().await
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        log::warn!("cannot listen for Ctrl-C: {error}");
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,51 @@
+//! What a socket is set to. What only some systems have stays behind `cfg`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::limits;
+
+/// Listens on an address.
+pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    // A server that was stopped can be started again at once. On Windows the option would let two
+    // servers share an address.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(limits::BACKLOG)
+}
+
+/// Sets what every connection needs: lines leave at once, a client that does not read costs
+/// little, and one that is gone without a word is noticed.
+pub(super) fn tune(socket: &TcpStream, patience: Duration) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let socket = SockRef::from(socket);
+    socket.set_send_buffer_size(limits::SEND_BUFFER)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(limits::KEEPALIVE_IDLE)
+        .with_interval(limits::KEEPALIVE_INTERVAL);
+    #[cfg(unix)]
+    let keepalive = keepalive.with_retries(limits::KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(patience))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = patience;
+    Ok(())
+}
+
+/// Lets a connection go with all that is unsent, for a client that will not read it: closed in
+/// the ordinary way, the kernel would keep that for minutes.
+pub(super) fn abandon(socket: &TcpStream) {
+    // If it fails the kernel keeps it a little longer.
+    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
