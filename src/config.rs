@@ -11,7 +11,7 @@ use crate::limits;
 /// A forever frame server: HTTP responses that never end, over one message log.
 ///
 /// Watch with `curl -N http://HOST/stream`, send with `curl -d hello http://HOST/send`,
-/// or open http://HOST/ in a browser.
+/// or open `http://HOST/` in a browser.
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 100)]
 pub struct Args {

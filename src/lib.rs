@@ -37,6 +37,15 @@
 //! | [`http`] | requests and responses |
 //! | [`server`] | sockets |
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test that fails panics"
+    )
+)]
+
 pub mod config;
 pub mod drain;
 pub mod follow;

@@ -33,7 +33,7 @@ pub const BODIES_BYTES: usize = 64 * MIB;
 pub const KEEP_MESSAGES: usize = 10_000;
 
 /// How long messages are kept unless `--keep-for` says otherwise.
-pub const KEEP_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const KEEP_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// What the memory store holds in all, with [`MESSAGE_OVERHEAD`] for each message: the channels
 /// are many, so "a number a channel" alone would be no bound.
@@ -83,7 +83,7 @@ pub const DOTS_EVERY: Duration = Duration::from_secs(1);
 /// The least and the most that `?heartbeat=` takes. Below a second it would be a load; above a
 /// minute proxies (nginx, most load balancers: 60 s) take the line for dead.
 pub const HEARTBEAT: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(60);
+    Duration::from_secs(1)..=Duration::from_mins(1);
 
 /// HTML that a browser is sent before it paints: Safari and old engines wait for about 1 KiB.
 pub const PRELUDE_BYTES: usize = KIB;
@@ -146,7 +146,7 @@ pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 pub const SESSIONS: usize = 10_000;
 
 /// After how long without a request a session is forgotten.
-pub const SESSION_IDLE: Duration = Duration::from_secs(20 * 60);
+pub const SESSION_IDLE: Duration = Duration::from_mins(20);
 
 /// Largest file that `--pages DIR` serves: they are read into memory for each request.
 pub const PAGE_BYTES: u64 = 4 * 1024 * 1024;

@@ -141,7 +141,7 @@ impl Follow {
             return Poll::Ready(Some(self.end(now)));
         }
         match self.reader.poll_read(cx, self.room()) {
-            Poll::Ready(Ok(items)) => Poll::Ready(Some(self.items(items, now))),
+            Poll::Ready(Ok(items)) => Poll::Ready(Some(self.items(&items, now))),
             Poll::Ready(Err(error)) => {
                 log::error!("a stream ends: {error}");
                 self.open.closed = Closed::Store;
@@ -194,19 +194,17 @@ impl Follow {
     }
 
     /// The frame of these items; of those that do not fit it the reader is told to give them again.
-    fn items(&mut self, items: Vec<Item>, now: Instant) -> Bytes {
+    fn items(&mut self, items: &[Item], now: Instant) -> Bytes {
         let opening = std::mem::take(&mut self.prelude);
         let lead = self.encoder.lead();
-        if let ([Item::Message(entry)], true, true) =
-            (&items[..], opening.is_empty(), lead.is_empty())
-        {
+        if let ([Item::Message(entry)], true, true) = (items, opening.is_empty(), lead.is_empty()) {
             // One message and nothing around it: the bytes that all followers share.
             return self.sent(self.encoded(entry), 1, now);
         }
         let mut out = Vec::from(opening);
         out.extend_from_slice(lead);
         let mut messages = 0;
-        for item in &items {
+        for item in items {
             match item {
                 Item::Message(entry) => {
                     let bytes = self.encoded(entry);
@@ -295,6 +293,15 @@ impl fmt::Debug for Follow {
         f.debug_struct("Follow")
             .field("reader", &self.reader)
             .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("wire", &self.wire)
+            .field("ends", &self.ends)
             .finish_non_exhaustive()
     }
 }

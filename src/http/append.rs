@@ -1,6 +1,7 @@
 //! `POST /c/CHANNEL` and `POST /send`: the body is a message.
 
 use hyper::{Response, StatusCode};
+use serde::Serialize;
 
 use super::error::Error;
 use super::reply::{self, Body};
@@ -38,11 +39,20 @@ async fn append_to(mut call: Call<'_>, channel: Channel) -> Result<Response<Body
             data,
         })
         .await?;
-    let answer = serde_json::json!({
-        "cursor": call.app.log.cursor(message.seq).to_string(),
-        "seq": message.seq.0,
-        "channel": message.channel.as_str(),
-        "time": message.time.to_string(),
-    });
+    let answer = Appended {
+        cursor: call.app.log.cursor(message.seq).to_string(),
+        seq: message.seq.0,
+        channel: message.channel.as_str(),
+        time: message.time.to_string(),
+    };
     Ok(reply::json(StatusCode::CREATED, &answer))
+}
+
+/// What the sender is told.
+#[derive(Serialize)]
+struct Appended<'a> {
+    cursor: String,
+    seq: u64,
+    channel: &'a str,
+    time: String,
 }

@@ -28,11 +28,8 @@ pub(super) fn pad(mut prelude: String, headers: &HeaderMap) -> String {
     );
     let lacks = limits::PRELUDE_BYTES.saturating_sub(prelude.len());
     if shows && lacks > 0 {
-        prelude.push_str(&format!(
-            "<!--{:1$}-->",
-            "",
-            lacks.saturating_sub("<!---->".len())
-        ));
+        let filling = lacks.saturating_sub("<!---->".len());
+        prelude = format!("{prelude}<!--{:filling$}-->", "");
     }
     prelude
 }

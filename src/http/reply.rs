@@ -12,6 +12,7 @@ use hyper::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
+use serde::Serialize;
 
 use super::route::Route;
 use crate::follow::Follow;
@@ -94,8 +95,16 @@ pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
     full(status, "text/plain; charset=utf-8", text)
 }
 
-pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
-    full(status, "application/json", format!("{value}\n"))
+/// JSON in one line.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    // What is said here has only string keys, which is all that could fail.
+    let text = serde_json::to_string(value).unwrap_or_default();
+    full(
+        status,
+        "application/json",
+        text + "
+",
+    )
 }
 
 /// What is possible at a path.

@@ -23,26 +23,22 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     }
     let fields = form::fields(call.query())?;
     let sent = form::last(&fields, "sent").and_then(|sent| sent.parse::<Cursor>().ok());
-    match sent {
-        Some(cursor) => {
-            let (_, last) = app.log.bounds();
-            let known = cursor.epoch == *app.log.epoch() && cursor.seq <= last;
-            let notice = if known {
-                format!("Appended your message; its seq is {}.", cursor.seq)
-            } else {
-                String::new()
-            };
-            page(&call, last, &notice).await
-        }
-        None => {
-            let line = format!(
-                "new date: {}",
-                jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S")
-            );
-            let message = app.log.append(Draft::new(Channel::main(), line)).await?;
-            page(&call, message.seq, &format!("Appended “{}”.", message.data)).await
-        }
+    if let Some(cursor) = sent {
+        let (_, last) = app.log.bounds();
+        let known = cursor.epoch == *app.log.epoch() && cursor.seq <= last;
+        let notice = if known {
+            format!("Appended your message; its seq is {}.", cursor.seq)
+        } else {
+            String::new()
+        };
+        return page(&call, last, &notice).await;
     }
+    let line = format!(
+        "new date: {}",
+        jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S")
+    );
+    let message = app.log.append(Draft::new(Channel::main(), line)).await?;
+    page(&call, message.seq, &format!("Appended “{}”.", message.data)).await
 }
 
 /// `POST`: appends a message, and leads to a page that can be reloaded without appending it again.

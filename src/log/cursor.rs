@@ -119,7 +119,7 @@ mod tests {
         assert_eq!("now".parse(), Ok(Since::Now));
         assert_eq!("17".parse(), Ok(Since::Seq(Seq(17))));
         assert_eq!("-3".parse(), Ok(Since::Last(3)));
-        assert_eq!("10m".parse(), Ok(Since::Ago(Duration::from_secs(600))));
+        assert_eq!("10m".parse(), Ok(Since::Ago(Duration::from_mins(10))));
         assert!(matches!(
             "k3f9-17".parse(),
             Ok(Since::Cursor(Cursor { seq: Seq(17), .. }))

@@ -58,6 +58,10 @@ pub enum Store {
     Memory(Memory),
 }
 
+#[expect(
+    clippy::unused_async,
+    reason = "the contract waits, whether or not the memory store does"
+)]
 impl Store {
     /// The life of the log that the store holds.
     #[must_use]

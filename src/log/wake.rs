@@ -19,6 +19,7 @@ use crate::message::Channel;
 /// Lists are spread over this many locks, so that followers who come and go on different
 /// channels seldom meet.
 const SHARDS: usize = 64;
+const _: () = assert!(SHARDS <= 256, "a byte of the hash says which");
 
 type Lists = HashMap<Channel, Slab<Arc<AtomicWaker>>>;
 
@@ -49,8 +50,8 @@ impl Wake {
     }
 
     fn shard(&self, channel: &Channel) -> &Mutex<Lists> {
-        // The remainder fits: it is less than SHARDS.
-        &self.shards[(self.hasher.hash_one(channel) % SHARDS as u64) as usize]
+        let hash = self.hasher.hash_one(channel).to_ne_bytes();
+        &self.shards[usize::from(hash[0]) % SHARDS]
     }
 
     /// A place in the list of each of the channels.
@@ -80,7 +81,9 @@ impl Wake {
     pub(super) async fn wake(&self, channel: &Channel) {
         let mut from = 0;
         while let Some((slice, next)) = self.slice(channel, from) {
-            slice.into_iter().for_each(|waker| waker.wake());
+            for waker in slice {
+                waker.wake();
+            }
             from = next;
             tokio::task::yield_now().await;
         }

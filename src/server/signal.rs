@@ -26,7 +26,7 @@ async fn asked() {
         (Err(error), _) | (_, Err(error)) => {
             // The signals then end the process as the system does by default.
             log::warn!("cannot listen for signals: {error}");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

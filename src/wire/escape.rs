@@ -38,7 +38,7 @@ pub(super) fn line(text: &str, out: &mut String) {
             '\u{2028}' => out.push_str("\\u2028"),
             '\u{2029}' => out.push_str("\\u2029"),
             '\\' if matches!(chars.peek(), Some('n' | 'r' | 'x' | 'u' | '\\')) => {
-                out.push_str("\\\\")
+                out.push_str("\\\\");
             }
             // A backslash before a character that will itself become an escape.
             '\\' if chars.peek().is_some_and(|&next| is_escaped(next)) => out.push_str("\\\\"),
