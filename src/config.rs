@@ -20,7 +20,8 @@ pub struct Args {
         long,
         value_name = "ADDR",
         env = "FOREVER_FRAME_LISTEN",
-        default_value = "127.0.0.1:8080"
+        default_value = "127.0.0.1:8080",
+        value_parser = address
     )]
     listen: SocketAddr,
 
@@ -147,6 +148,11 @@ impl Default for Config {
             patience: Patience::default(),
         }
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write it like 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080".to_owned())
 }
 
 fn store(text: &str) -> Result<StoreKind, String> {

@@ -158,7 +158,7 @@ impl Drop for Receiving {
 mod tests {
     use super::*;
 
-    const IDLE: Duration = Duration::from_secs(60);
+    const IDLE: Duration = Duration::from_mins(1);
 
     #[tokio::test(start_paused = true)]
     async fn a_session_is_forgotten_when_idle_but_not_while_it_receives() {

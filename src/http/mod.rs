@@ -1,6 +1,6 @@
 //! Requests and responses: hyper's service, written by hand.
 //!
-//! [`route`] is the one table of paths, [`error`] the one table of errors; each handler is a file.
+//! `route.rs` is the one table of paths, `error.rs` the one table of errors; each handler is a file.
 
 mod append;
 mod body;

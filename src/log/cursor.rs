@@ -107,6 +107,9 @@ pub struct Start {
     pub at: Seq,
     /// What it is told first.
     pub gap: Option<Gap>,
+    /// Up to here it reads the store, whatever the tail may still have: what had been let go
+    /// before it came is gone for it. What is let go while it follows, it still gets.
+    pub stored: Seq,
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct State {
     last: Seq,
+    /// The newest message that was let go.
+    lost: Seq,
     time: Timestamp,
     bytes: usize,
     messages: BTreeMap<Seq, Arc<Message>>,
@@ -65,6 +67,10 @@ impl Memory {
         let state = self.state.lock();
         let oldest = state.messages.keys().next().copied().unwrap_or_default();
         (oldest, state.last)
+    }
+
+    pub(super) fn lost(&self) -> Seq {
+        self.state.lock().lost
     }
 
     pub(super) fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Vec<Arc<Message>> {
@@ -245,6 +251,7 @@ impl State {
             return;
         };
         self.bytes -= cost(&message);
+        self.lost = self.lost.max(seq);
         let Some(kept) = self.channels.get_mut(&message.channel) else {
             return;
         };

@@ -150,7 +150,12 @@ impl Log {
             missed: None,
             resumes: at,
         });
-        Ok(Start { selection, at, gap })
+        Ok(Start {
+            selection,
+            at,
+            gap,
+            stored: self.shared.store.lost(),
+        })
     }
 
     /// A cursor that reads from there.

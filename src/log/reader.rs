@@ -28,6 +28,8 @@ pub struct Reader {
     shared: Arc<Shared>,
     selection: Selection,
     at: Seq,
+    /// Up to here the store is read, see [`Start`].
+    stored: Seq,
     /// What is to be said before anything else.
     gap: Option<Gap>,
     fetch: Option<Fetch>,
@@ -36,7 +38,12 @@ pub struct Reader {
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, start: Start) -> Reader {
-        let Start { selection, at, gap } = start;
+        let Start {
+            selection,
+            at,
+            gap,
+            stored,
+        } = start;
         let waiter = shared
             .wake
             .waiter(selection.iter().map(|(channel, _)| channel));
@@ -44,6 +51,7 @@ impl Reader {
             shared,
             selection,
             at,
+            stored,
             gap,
             fetch: None,
             waiter,
@@ -86,7 +94,11 @@ impl Reader {
                     return Poll::Ready(Ok(page.items.into_iter().map(Item::from).collect()));
                 }
             }
-            let step = self.shared.tail.read().step(&self.selection, self.at, room);
+            let step = if self.at < self.stored {
+                Step::Fetch
+            } else {
+                self.shared.tail.read().step(&self.selection, self.at, room)
+            };
             match step {
                 Step::Ready { entries, through } => {
                     self.at = through;

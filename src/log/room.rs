@@ -11,7 +11,7 @@ pub struct Room {
 impl Room {
     /// Room for so many messages with so many bytes of text in all.
     #[must_use]
-    pub fn new(messages: usize, bytes: usize) -> Room {
+    pub const fn new(messages: usize, bytes: usize) -> Room {
         Room {
             messages,
             bytes,

@@ -79,6 +79,14 @@ impl Store {
         }
     }
 
+    /// The newest place whose message has been let go (0 if none has).
+    #[must_use]
+    pub fn lost(&self) -> Seq {
+        match self {
+            Store::Memory(store) => store.lost(),
+        }
+    }
+
     /// Takes a batch, whole or not at all.
     ///
     /// # Errors

@@ -27,33 +27,40 @@ pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Pending>)
     let mut retain = tokio::time::interval(limits::RETAIN_EVERY);
     retain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        if waiting.is_empty() {
-            tokio::select! {
-                first = queue.recv() => match first {
-                    Some(first) => waiting.push_back(first),
-                    None => break,
-                },
-                _ = retain.tick() => {
-                    if let Err(error) = shared.store.retain(Timestamp::now()).await {
-                        log::warn!("cannot let go of old messages: {error}");
-                    }
-                    continue;
+        // Whichever is ready; if both are, either: neither can starve the other.
+        tokio::select! {
+            some = gather(&mut queue, &mut waiting) => {
+                if !some {
+                    break;
+                }
+                let size = batch::size(waiting.iter().map(|pending| pending.draft.data.len()));
+                commit(&shared, &woken, waiting.drain(..size)).await;
+            }
+            _ = retain.tick() => {
+                if let Err(error) = shared.store.retain(Timestamp::now()).await {
+                    log::warn!("cannot let go of old messages: {error}");
                 }
             }
         }
-        while waiting.len() < limits::BATCH_MESSAGES
-            && let Ok(next) = queue.try_recv()
-        {
-            waiting.push_back(next);
-        }
-        let size = batch::size(
-            waiting
-                .iter()
-                .map(|pending: &Pending| pending.draft.data.len()),
-        );
-        commit(&shared, &woken, waiting.drain(..size)).await;
     }
     waking.abort();
+}
+
+/// Waits until some appends wait, and takes those that have come meanwhile; false when there will
+/// be none any more. Nothing is lost if this is dropped while it waits.
+async fn gather(queue: &mut mpsc::Receiver<Pending>, waiting: &mut VecDeque<Pending>) -> bool {
+    if waiting.is_empty() {
+        match queue.recv().await {
+            Some(first) => waiting.push_back(first),
+            None => return false,
+        }
+    }
+    while waiting.len() < limits::BATCH_MESSAGES
+        && let Ok(next) = queue.try_recv()
+    {
+        waiting.push_back(next);
+    }
+    true
 }
 
 async fn commit(shared: &Shared, woken: &Woken, batch: impl Iterator<Item = Pending>) {

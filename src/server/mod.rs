@@ -52,6 +52,7 @@ impl Server {
         let addr = config.listen;
         let listener = socket::listen(addr).map_err(|error| CannotListen { addr, error })?;
         let max_files = files::raise_limit();
+        log::info!("the log is in memory: it is gone with the process");
         let max_connections = files::connections(config.max_connections, max_files);
         let metrics = Arc::new(Metrics::default());
         let store = match config.store {

@@ -1,0 +1,92 @@
+//! Behind nginx as it comes: nothing is set but where the server is.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::client::{get, post, try_send};
+use crate::support::{TestServer, soon};
+
+/// A running nginx, in a directory of its own.
+struct Nginx {
+    addr: SocketAddr,
+    dir: PathBuf,
+    child: Child,
+}
+
+impl Nginx {
+    async fn before(upstream: SocketAddr) -> Nginx {
+        let dir = std::env::temp_dir().join(format!("forever-frame-nginx-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        // Free now, and nobody else asks for it in this moment.
+        let addr = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let temp = temp
+            .map(|kind| format!("{kind}_temp_path {}/{kind};", dir.display()))
+            .concat();
+        let config = format!(
+            "daemon off; pid {dir}/pid; error_log {dir}/error.log; events {{}}
+             http {{ access_log off; {temp}
+               server {{ listen {addr}; location / {{ proxy_pass http://{upstream}; }} }} }}",
+            dir = dir.display()
+        );
+        std::fs::write(dir.join("nginx.conf"), config).unwrap();
+        let mut command = Command::new("nginx");
+        command
+            .arg("-p")
+            .arg(&dir)
+            .arg("-e")
+            .arg(dir.join("error.log"))
+            .arg("-c")
+            .arg(dir.join("nginx.conf"));
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("nginx is needed: apt-get install nginx-light");
+        let nginx = Nginx { addr, dir, child };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while try_send(addr, "GET /healthz", b"").await.is_err() {
+            let log = || std::fs::read_to_string(nginx.dir.join("error.log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "nginx does not start: {}", log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        nginx
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Its workers end with it only if it is asked.
+        let _ = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_passes_nginx_at_once() {
+    let server = TestServer::start();
+    let nginx = Nginx::before(server.addr).await;
+    for path in ["/stream?heartbeat=60s", "/c/main?as=html&heartbeat=60s"] {
+        let mut response = get(nginx.addr, path).await;
+        assert_eq!(response.status, 200);
+        response.until(".").await;
+        for n in 0..5 {
+            let line = format!("line {n} of {path}").replace('&', "and");
+            post(nginx.addr, "/send", &line).await;
+            let answered = Instant::now();
+            soon(response.until(&line)).await;
+            let late = answered.elapsed();
+            assert!(late < Duration::from_millis(200), "{late:?}");
+        }
+    }
+    drop(nginx);
+    server.open_streams(0).await;
+    server.stop().await;
+}
