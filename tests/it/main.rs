@@ -1,8 +1,19 @@
 //! The server as its users meet it: over HTTP, in the browser, as a process.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test that fails panics"
 )]
 
+mod browser;
+mod exactly_once;
+mod follow;
+mod log;
+mod nginx;
+mod process;
+mod receiver;
+mod requests;
+mod store;
 mod support;
+mod tidy;

@@ -1,6 +1,7 @@
 //! A server to test, clients to test it with.
 
 pub(crate) mod binary;
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod text;
 
