@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::support::binary::{self, Binary};
 use crate::support::client::{Response, get, post, try_send};
 use crate::support::text::{Reader, Said};
-use crate::support::{soon, until};
+use crate::support::{PATIENCE, soon};
 
 /// Those that fill the machine go one at a time.
 static HEAVY: Mutex<()> = Mutex::const_new(());
@@ -196,6 +196,18 @@ async fn metric(server: &Binary, name: &str) -> u64 {
         .unwrap()
 }
 
+/// Waits until a metric has a value.
+async fn becomes(server: &Binary, name: &str, value: u64, deadline: Instant) {
+    loop {
+        let now = metric(server, name).await;
+        if now == value {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{name} is {now}, not {value}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
     const STALLED: u64 = 500;
@@ -215,8 +227,14 @@ async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
     let readers: Vec<_> = (0..4)
         .map(|_| tokio::spawn(read_on(addr, MESSAGES)))
         .collect();
-    until("the readers are there", || true).await;
-    while metric(&server, "open_streams{transport=\"text\"}").await < STALLED + 4 {}
+    let soon_enough = Instant::now() + PATIENCE;
+    becomes(
+        &server,
+        "open_streams{transport=\"text\"}",
+        STALLED + 4,
+        soon_enough,
+    )
+    .await;
     let before = memory(&server);
     // 20 MB.
     let text = "x".repeat(48 * 1024);
@@ -245,12 +263,16 @@ async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
     }
     // The deadline is 30 s from the moment the socket took no more.
     let deadline = Instant::now() + Duration::from_secs(45);
-    while metric(&server, "closed_streams_total{reason=\"stalled\"}").await < STALLED {
-        assert!(Instant::now() < deadline, "they are still open");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    assert_eq!(metric(&server, "open_streams{transport=\"text\"}").await, 0);
-    assert_eq!(metric(&server, "open_connections").await, 1);
+    becomes(
+        &server,
+        "closed_streams_total{reason=\"stalled\"}",
+        STALLED,
+        deadline,
+    )
+    .await;
+    becomes(&server, "open_streams{transport=\"text\"}", 0, deadline).await;
+    // The one that asks.
+    becomes(&server, "open_connections", 1, deadline).await;
     drop(stalled);
 }
 
