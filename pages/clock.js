@@ -1,0 +1,36 @@
+// The page /clock: the server's time, as it comes.
+'use strict';
+
+const $ = id => document.getElementById(id);
+const count = { opens: 0, ticks: 0, missed: 0, twice: 0 };
+let before = null;
+
+// Only events without a name are wanted, so `events` is empty and EventSource can be used.
+const stream = new ForeverFrame('/clock', { events: [] });
+stream.show($('state'));
+stream.addEventListener('open', () => { count.opens += 1; showCounts(); });
+stream.addEventListener('message', e => tick(e.data));
+
+/** 2026-11-20T12:08:52+00:00: shown as it was said, in the server's time zone. */
+function tick(data) {
+  const parts = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(.*)$/.exec(data);
+  if (!parts) return;
+  const [, date, time, zone] = parts;
+  $('time').textContent = time;
+  $('time').dateTime = data;
+  $('date').textContent = `${date}, ${zone === '+00:00' ? 'UTC' : `UTC${zone}`}`;
+  count.ticks += 1;
+  const seconds = Date.parse(data) / 1000;
+  if (before !== null) {
+    if (seconds === before) count.twice += 1;
+    else count.missed += Math.max(0, seconds - before - 1);
+  }
+  before = seconds;
+  showCounts();
+}
+
+function showCounts() {
+  for (const [name, value] of Object.entries(count)) $(name).textContent = value;
+}
+
+$('origin').textContent = location.origin;

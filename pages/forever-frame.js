@@ -1,0 +1,570 @@
+/* forever-frame.js: follow a log that the server pushes. MIT licence, no dependencies, no build.
+
+     <script src="/forever-frame.js"></script>
+
+     const stream = new ForeverFrame('/c/news', { since: '-10' });
+     stream.addEventListener('message', e => console.log(e.cursor, e.data));
+     stream.addEventListener('gap', e => console.log('lost:', e.reason, e.missed));
+     stream.show(document.querySelector('#state'));        // "live by SSE, shared by this tab"
+
+   Options:
+     since       where to begin: 'all' (usual), 'now', '-10', '10m', or a cursor that was kept
+     events      the event names to hear, as EventSource has it: ['added', 'removed'] fire events of
+                 those names, messages without a name fire `message`, all others are passed over.
+                 Left out, every message fires `message`, and its `event` says the name.
+     transports  what to try, best first: 'sse', 'ndjson', 'script', 'json'. EventSource can hear only
+                 names that it is told, and is not told the channel: so 'sse' is among the usual ones
+                 if `events` is given and the address names one channel.
+     shared      one connection for all tabs of this browser (usual), or one for each
+     heartbeat   seconds after which a quiet server is to say that it is there, 1 to 60 (15)
+
+   Events: message and those of `events` (a MessageEvent: data, lastEventId, origin; also cursor,
+   channel, event, time as far as the transport tells them), gap (reason, missed, cursor), state
+   (state, transport, leader, shared), and open: it has come to life, for the first time or again.
+
+   What it promises: every message once and in order, in every tab, whatever breaks. The one thing
+   that all of it rests on is the cursor. Whoever knows how far it has come can drop what it has
+   seen, can see that something is missing, and can ask the server for that. So it does no harm
+   when a message comes twice, by two transports, or through a tab that has just gone. */
+
+globalThis.ForeverFrame = (() => {
+  'use strict';
+
+  /** How long a transport may take for its first word, in ms, before the next one is tried too. */
+  const PATIENCE = { unknown: 1500, proven: 5000, last: 10000 };
+  const QUIET_HEARTBEATS = 2.5;           // of silence, and a connection is given up
+  const POLL_SECONDS = 25;
+  const RETRY_STEP = 500, RETRY_MOST = 30000;
+  const LOOK_UP_AGAIN = 5 * 60 * 1000;    // from a lesser transport for a better one
+  const TRUST = 10 * 60 * 1000;           // in what worked before
+  const LEADER_SILENT = 60 * 1000, LEADER_ANSWERS = 3000;
+  const HELD_BACK = 1000;                 // messages kept while a tab catches up
+
+  const NAMES = { sse: 'SSE', ndjson: 'NDJSON', script: 'script frame', json: 'long poll' };
+  const RESERVED = ['open', 'gap', 'state', 'end', 'heartbeat', 'error'];
+
+  const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
+  /** Full jitter: those who were cut off together do not come back together. */
+  const backoff = tries => Math.random() * Math.min(RETRY_MOST, RETRY_STEP * 2 ** tries);
+
+  // ---- Cursors: EPOCH-SEQ. Seqs of different epochs have nothing to do with each other. ----
+
+  const split = cursor => {
+    const dash = cursor.lastIndexOf('-');
+    return [cursor.slice(0, dash), Number(cursor.slice(dash + 1))];
+  };
+  const isSameEpoch = (a, b) => a !== null && b !== null && split(a)[0] === split(b)[0];
+  /** Is it behind what has been seen? In another epoch all is new. */
+  const isNewer = (cursor, seen) => !isSameEpoch(cursor, seen) || split(cursor)[1] > split(seen)[1];
+  /** Does what was read from `from` on follow what has been seen without a hole? */
+  const joins = (from, seen) => isSameEpoch(from, seen) && !isNewer(from, seen);
+
+  // ---- Transports: each opens a connection, hands on what the server says as a list of
+  //      {type: open | message | gap | heartbeat | end, cursor, …}, says when it is over,
+  //      and gives back a function that ends it. ----
+
+  const TRANSPORTS = {
+    sse({ ask, hear, over, events }) {
+      const source = new EventSource(ask({ as: 'sse', heartbeat_event: 1 }));
+      const message = e => hear([{ type: 'message', event: e.type, cursor: e.lastEventId, data: e.data }]);
+      for (const name of ['message', ...(events ?? [])]) source.addEventListener(name, message);
+      for (const type of ['heartbeat', 'gap', 'end']) {
+        source.addEventListener(type, e => hear([{ ...JSON.parse(e.data), type }]));
+      }
+      // Its `open` is not listened to: it says that the head is there, and somebody between may let
+      // through no more than that. The server's first word is a heartbeat, if it has no other.
+      // It would come back by itself, but with its own idea of when and from where.
+      // A message that somebody has named `error` is none.
+      source.onerror = e => { if (!(e instanceof MessageEvent)) over(); };
+      return () => source.close();
+    },
+
+    ndjson({ ask, hear, over }) {
+      const stop = new AbortController();
+      (async () => {
+        const response = await fetch(ask({ as: 'ndjson' }), { signal: stop.signal, cache: 'no-store' });
+        if (!response.ok) throw new Error(`status ${response.status}`);
+        const reader = response.body.getReader(), decoder = new TextDecoder();
+        // Chunks end anywhere, also within a character; a line ends at its newline.
+        for (let rest = ''; ;) {
+          const { value, done } = await reader.read();
+          if (done) return;
+          const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
+          rest = lines.pop();
+          if (lines.length) hear(lines.map(line => JSON.parse(line)));
+        }
+      })().then(over, over);
+      return () => stop.abort();
+    },
+
+    script({ ask, hear, over, origin }) {
+      const frame = document.createElement('iframe');
+      const foreign = origin === location.origin ? {} : { origin: location.origin };
+      let end = null;
+      const listen = e => {
+        if (e.source !== frame.contentWindow || e.origin !== origin) return;
+        if (e.data.type === 'end') end = e.data; else hear([e.data]);
+      };
+      addEventListener('message', listen);
+      frame.hidden = true;
+      frame.title = 'forever frame';
+      (document.body ?? document.documentElement).append(frame);
+      // A frame is loaded when its response is over.
+      frame.addEventListener('load', () => {
+        try { if (frame.contentWindow.location.href === 'about:blank') return; } catch { /* foreign */ }
+        if (end) hear([end]); else over();
+      });
+      frame.src = ask({ as: 'script', ...foreign });
+      return () => { removeEventListener('message', listen); frame.remove(); };
+    },
+
+    json({ ask, hear, over }) {
+      const stop = new AbortController();
+      (async () => {
+        // The first asks for an answer at once: so it is soon known that this works.
+        for (let wait = 0; ; wait = POLL_SECONDS) {
+          const began = Date.now();
+          const said = await poll(ask, wait, stop.signal);
+          hear(said);
+          // A server that stops answers early, and is not to be asked without a pause.
+          if (said.length === 1 && Date.now() - began < wait * 500) await sleep(1000);
+          if (stop.signal.aborted) return;
+        }
+      })().catch(over);
+      return () => stop.abort();
+    },
+  };
+
+  /** One long poll, as the list that other transports give. */
+  async function poll(ask, wait, signal) {
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    signal.addEventListener('abort', abort);
+    const late = setTimeout(abort, (wait + 10) * 1000);
+    try {
+      const response = await fetch(ask({ as: 'json', wait: `${wait}s` }), { signal: stop.signal, cache: 'no-store' });
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      const { gap, messages, cursor } = await response.json();
+      const said = messages.map(message => ({ ...message, type: 'message' }));
+      if (gap) said.unshift({ ...gap, type: 'gap' });
+      return [...said, { type: 'heartbeat', cursor }];
+    } finally {
+      clearTimeout(late);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Which of these transports worked last in this tab; kept over a reload, if there is storage. */
+  class Memory {
+    #key;
+    constructor(transports) { this.#key = `forever-frame ${transports}`; }
+    get name() {
+      try {
+        const { name, at } = JSON.parse(sessionStorage.getItem(this.#key));
+        return Date.now() - at < TRUST ? name : null;
+      } catch { return null; }
+    }
+    set name(name) {
+      try { sessionStorage.setItem(this.#key, JSON.stringify({ name, at: Date.now() })); } catch { /* then not */ }
+    }
+  }
+
+  // ---- The connection to the server, by the best transport that works. A transport that is slow
+  //      to speak is not given up at once: the next one is tried beside it, and the first that
+  //      says a word is kept. Behind a proxy that holds streams back that is the long poll. ----
+
+  class Line {
+    #host; #attempts = new Set(); #current = null; #latest = null; #ladder = [];
+    #timer; #quiet; #better; #waiting = false; #tries = 0; #failures = 0;
+
+    /** host: {transports, memory, events, heartbeat, origin, ask(), hear(said) → how much was new, state()} */
+    constructor(host) { this.#host = host; }
+
+    connect(silently = false) {
+      this.stop();
+      const { transports } = this.#host;
+      this.#ladder = transports.slice(Math.max(0, transports.indexOf(this.#host.memory.name)));
+      if (!silently) this.#host.state('connecting');
+      this.#climbDown();
+    }
+
+    stop() {
+      for (const timer of [this.#timer, this.#quiet, this.#better]) clearTimeout(timer);
+      for (const attempt of this.#attempts) attempt.stop();
+      this.#attempts.clear();
+      this.#current = null;
+      this.#waiting = false;
+    }
+
+    /** There is reason to believe that it would work now. */
+    hurry() {
+      if (!this.#waiting) return;
+      this.#tries = 0;
+      this.connect();
+    }
+
+    /** Tries the next transport, beside those that are still silent. */
+    #climbDown() {
+      clearTimeout(this.#timer);
+      const name = this.#ladder.shift();
+      if (name === undefined) return this.#giveUpSilent();
+      const attempt = { name, began: Date.now(), news: 0 };
+      const alive = () => this.#attempts.has(attempt);
+      this.#attempts.add(this.#latest = attempt);
+      const { ask, events, origin } = this.#host;
+      attempt.stop = TRANSPORTS[name]({
+        ask, events, origin,
+        hear: said => alive() && this.#hear(attempt, said),
+        over: () => alive() && this.#over(attempt),
+      });
+      const patience = name === this.#host.memory.name ? PATIENCE.proven : this.#ladder.length ? PATIENCE.unknown : PATIENCE.last;
+      this.#timer = setTimeout(() => this.#climbDown(), patience);
+    }
+
+    #drop(attempt) {
+      this.#attempts.delete(attempt);
+      attempt.stop();
+    }
+
+    #giveUpSilent() {
+      for (const attempt of this.#attempts) if (attempt !== this.#current) this.#drop(attempt);
+      if (this.#current) this.#lookForBetter(); else this.#failed();
+    }
+
+    #hear(attempt, said) {
+      if (attempt !== this.#current) {
+        this.#current = attempt;
+        this.#ladder = [];
+        this.#giveUpSilent();
+        clearTimeout(this.#timer);
+        this.#host.memory.name = attempt.name;
+        this.#host.state('live', attempt.name);
+        if (attempt !== this.#current) return; // closed by who heard that
+      }
+      clearTimeout(this.#quiet);
+      // A long poll is silent by nature, and looks at the clock itself.
+      if (attempt.name !== 'json') this.#quiet = setTimeout(() => this.#failed(), this.#host.heartbeat * QUIET_HEARTBEATS * 1000);
+      if (Date.now() - attempt.began > 1000) this.#tries = this.#failures = 0;
+      attempt.news += this.#host.hear(said);
+      const end = said.find(said => said.type === 'end');
+      // Whoever heard it may have closed the stream.
+      if (!end || attempt !== this.#current) return;
+      this.stop();
+      if (end.reason === 'stop') this.#wait(Math.random() * 1000);
+      else if (attempt.news) this.connect(true);
+      else this.#failed();
+    }
+
+    /** It broke, or ended without a word about why. */
+    #over(attempt) {
+      this.#drop(attempt);
+      if (attempt === this.#current) this.#failed();
+      else if (this.#current) this.#climbDown();
+      // It has worked here: then it is not the transport that is to blame.
+      else if (attempt.name === this.#host.memory.name && !this.#attempts.size) this.#failed();
+      else if (attempt === this.#latest) this.#climbDown();
+    }
+
+    #failed() {
+      this.#failures += 1;
+      if (this.#failures >= 3) this.#host.memory.name = null;
+      this.#wait(backoff(this.#tries++));
+    }
+
+    #wait(ms) {
+      this.stop();
+      this.#waiting = true;
+      this.#timer = setTimeout(() => this.connect(), ms);
+      this.#host.state('waiting');
+    }
+
+    /** Tries again, after a while and beside the one that works, those that should be better. */
+    #lookForBetter() {
+      clearTimeout(this.#better);
+      const { transports } = this.#host;
+      const better = transports.slice(0, transports.indexOf(this.#current.name));
+      if (!better.length) return;
+      this.#better = setTimeout(() => { this.#ladder = better; this.#climbDown(); }, LOOK_UP_AGAIN);
+    }
+  }
+
+  // ---- The stream of a tab. Where tabs share, the one that holds a lock is the leader: it has the
+  //      connection, and hands what it hears to the others over a BroadcastChannel, each time with
+  //      the cursors before and after. A tab for which that leaves a hole (it came later, it slept)
+  //      asks the server for what it lacks. ----
+
+  return class ForeverFrame extends EventTarget {
+    #url; #since; #events; #channelName; #key; #host; #listening = new AbortController();
+    #cursor = null; #state = 'connecting'; #transport = null; #shared;
+    #leading = false; #line = null; #session = null; #queue = null; #channel = null;
+    #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
+
+    constructor(url, { since = 'all', events = null, transports, shared = true, heartbeat = 15 } = {}) {
+      super();
+      const bad = events?.find(name => RESERVED.includes(name));
+      if (bad) throw new TypeError(`${bad} is a name that ForeverFrame needs itself`);
+      this.#url = new URL(url, document.baseURI);
+      this.#events = events?.filter(name => name !== 'message') ?? null;
+      this.#since = String(since);
+      // A cursor tells what has been seen; all else that `since` may be only says where to begin.
+      if (/^[^-]+-\d+$/.test(this.#since)) this.#cursor = this.#since;
+      const channels = decodeURIComponent(this.#url.pathname.split('/').pop()).split(',');
+      this.#channelName = channels.length === 1 ? channels[0] : null;
+      const usual = this.#events && this.#channelName ? ['sse', 'ndjson', 'script', 'json'] : ['ndjson', 'script', 'json'];
+      // Both are missing where the page did not come over https or from localhost: then each tab has its own.
+      this.#shared = shared && Boolean(navigator.locks) && 'BroadcastChannel' in globalThis;
+      this.#key = `forever-frame ${this.#url} ${this.#events ? [...this.#events].sort() : '*'}`;
+      const possible = (transports ?? usual).filter(name => name !== 'sse' || 'EventSource' in globalThis);
+      this.#host = {
+        transports: possible,
+        memory: new Memory(possible),
+        events: this.#events,
+        origin: this.#url.origin,
+        heartbeat,
+        ask: params => this.#ask({ heartbeat: `${heartbeat}s`, ...params }),
+        hear: said => this.#take(said),
+        state: (state, transport = null) => this.#setState(state, transport),
+      };
+      const on = (target, name, act) => target.addEventListener(name, act, { signal: this.#listening.signal });
+      on(window, 'online', () => this.#check());
+      on(document, 'visibilitychange', () => { if (!document.hidden) this.#check(); });
+      // A page with open connections cannot be kept for the way back.
+      on(window, 'pagehide', () => this.#leave());
+      on(window, 'pageshow', e => { if (e.persisted) this.#join(); });
+      this.#join();
+    }
+
+    /** Everything up to here has been handed over; null before anything has been heard. */
+    get cursor() { return this.#cursor; }
+    /** connecting, live, waiting (to try again), or closed. */
+    get state() { return this.#state; }
+    get transport() { return this.#transport; }
+    /** Is it this tab that has the connection? */
+    get leader() { return this.#leading; }
+    get shared() { return this.#shared; }
+
+    /** The state in words. */
+    get description() {
+      if (this.#state === 'live') {
+        const by = `live by ${NAMES[this.#transport]}`;
+        if (!this.#shared) return by;
+        return this.#leading ? `${by}, shared by this tab` : `${by}, shared by another tab`;
+      }
+      return { connecting: 'connecting …', waiting: 'not connected, trying again soon', closed: 'closed' }[this.#state];
+    }
+
+    /** Keeps the state in words in this element. */
+    show(element) {
+      element.setAttribute('role', 'status');
+      element.textContent = this.description;
+      this.#shown.add(element);
+    }
+
+    /** Ends it for this tab. To go on later: a new one with `since: stream.cursor`. */
+    close() {
+      this.#listening.abort();
+      this.#leave();
+      this.#setState('closed');
+    }
+
+    #ask(params) {
+      const url = new URL(this.#url);
+      for (const [name, value] of Object.entries({ ...params, since: this.#cursor ?? this.#since })) url.searchParams.set(name, value);
+      return url.href;
+    }
+
+    // -- Who leads --
+
+    #join() {
+      this.#session = new AbortController();
+      if (!this.#shared) return this.#lead();
+      this.#channel = new BroadcastChannel(this.#key);
+      this.#channel.onmessage = e => this.#hearTab(e.data);
+      this.#elect({ ifAvailable: true });
+    }
+
+    #elect(how) {
+      const { signal } = this.#session;
+      navigator.locks.request(this.#key, how, lock => {
+        if (signal.aborted) return undefined;
+        if (!lock) return this.#followLeader();
+        this.#lead();
+        // The lock is held until this tab leaves, or is gone, or another one steals it.
+        return new Promise(resolve => signal.addEventListener('abort', resolve));
+      }).catch(error => {
+        if (signal.aborted || how.signal?.aborted) return;
+        if (error.name === 'AbortError') return this.#followLeader();
+        this.#shared = false; // a page that may not have locks
+        this.#lead();
+      });
+    }
+
+    #lead() {
+      this.#catching?.abort();
+      this.#catching = null;
+      for (const timer of [this.#silence, this.#doubt]) clearTimeout(timer);
+      this.#leading = true;
+      this.#line = new Line(this.#host);
+      this.#line.connect();
+    }
+
+    #followLeader() {
+      this.#line?.stop();
+      this.#leading = false;
+      this.#leaderState = null;
+      this.#queue = new AbortController();
+      this.#elect({ signal: this.#queue.signal });
+      this.#channel.postMessage({ hello: true });
+      this.#listenForLeader();
+      this.#catchUp();
+    }
+
+    #leave() {
+      this.#line?.stop();
+      for (const timer of [this.#silence, this.#doubt]) clearTimeout(timer);
+      for (const part of [this.#catching, this.#queue, this.#session]) part?.abort();
+      this.#channel?.close();
+      this.#channel = this.#session = this.#queue = this.#catching = null;
+      this.#leading = false;
+      this.#held = [];
+    }
+
+    /** A good moment to look whether all is well: the net is back, somebody looks. */
+    #check() {
+      if (this.#leading) return this.#line.hurry();
+      if (!this.#channel || !this.#queue) return;
+      this.#channel.postMessage({ hello: true });
+      clearTimeout(this.#doubt);
+      // A leader that is asleep holds its lock and does nothing.
+      this.#doubt = setTimeout(() => {
+        if (document.hidden) return;
+        this.#queue.abort();
+        this.#elect({ steal: true });
+      }, LEADER_ANSWERS);
+    }
+
+    #listenForLeader() {
+      for (const timer of [this.#silence, this.#doubt]) clearTimeout(timer);
+      this.#silence = setTimeout(() => this.#check(), LEADER_SILENT);
+    }
+
+    #hearTab({ hello, state, transport, batch }) {
+      if (hello) {
+        if (!this.#leading) return;
+        this.#line.hurry();
+        // By a timer: a tab that is frozen still hears, but its timers and connections stand still.
+        setTimeout(() => { if (this.#leading) this.#tellState(); });
+        return;
+      }
+      if (!this.#leading) this.#listenForLeader();
+      if (state && !this.#leading) {
+        this.#leaderState = { state, transport };
+        if (state === 'live') this.#host.memory.name = transport;
+        this.#showLeaderState();
+      }
+      if (batch) this.#takeBatch(batch);
+    }
+
+    // -- What is heard --
+
+    /** Hands on what of this is new, and says how much that was. */
+    #take(said) {
+      const items = [], from = this.#cursor;
+      let at = from;
+      for (const item of said) {
+        // Where a stream opens is not what has been seen: a gap may come first.
+        if (item.type === 'open') continue;
+        const seen = item.reason === 'future' ? item.cursor === at : !isNewer(item.cursor, at);
+        if (seen) continue;
+        at = item.cursor;
+        if (item.type === 'gap' || (item.type === 'message' && this.#wants(item.event))) items.push(item);
+      }
+      // First the others: what is done with it here may take its time.
+      if (this.#leading) this.#channel?.postMessage({ batch: { from, to: at, items } });
+      const session = this.#session;
+      for (const item of items) {
+        this.#cursor = item.cursor;
+        this.#fire(item);
+        // Closed by who heard it: the rest stays unseen, so that it can go on from here.
+        if (session !== this.#session) return items.length;
+      }
+      this.#cursor = at;
+      return items.length;
+    }
+
+    #wants(name) { return !this.#events || name === 'message' || this.#events.includes(name); }
+
+    #fire({ type, cursor, channel = this.#channelName, event, time, data, reason, missed }) {
+      if (type === 'gap') {
+        this.dispatchEvent(Object.assign(new Event('gap'), { reason, missed, cursor }));
+        return;
+      }
+      const name = this.#events ? event : 'message';
+      const message = new MessageEvent(name, { data, origin: this.#url.origin, lastEventId: cursor });
+      this.dispatchEvent(Object.assign(message, { cursor, channel, event, time }));
+    }
+
+    /** From the leader: what it has heard between two cursors. */
+    #takeBatch(batch) {
+      if (this.#catching) {
+        this.#held.push(batch);
+        if (this.#held.length > HELD_BACK) this.#held.shift();
+      } else if (joins(batch.from, this.#cursor)) {
+        this.#take([...batch.items, { type: 'heartbeat', cursor: batch.to }]);
+      } else if (!this.#leading && batch.to !== null && isNewer(batch.to, this.#cursor)) {
+        this.#held.push(batch);
+        this.#catchUp();
+      }
+    }
+
+    /** Asks the server until what the leader says can follow, then goes on with that. */
+    async #catchUp() {
+      this.#catching?.abort();
+      const { signal } = this.#catching = new AbortController();
+      this.#showLeaderState();
+      for (let tries = 0; ;) {
+        try {
+          const said = await poll(this.#host.ask, 0, signal);
+          if (signal.aborted) return;
+          tries = 0;
+          const before = this.#cursor;
+          this.#take(said);
+          if (signal.aborted) return;
+          if (before === this.#cursor || said.length === 1 || this.#held.some(({ from }) => joins(from, this.#cursor))) break;
+        } catch {
+          if (signal.aborted) return;
+          this.#setState('waiting');
+          await sleep(backoff(tries++));
+          if (signal.aborted) return;
+        }
+      }
+      this.#catching = null;
+      // The words of a leader that is in another epoch than the server are stale.
+      for (const batch of this.#held.splice(0)) if (isSameEpoch(batch.to, this.#cursor)) this.#takeBatch(batch);
+      this.#showLeaderState();
+    }
+
+    // -- The state --
+
+    #showLeaderState() {
+      if (this.#leading || !this.#session) return;
+      const { state = 'connecting', transport } = this.#leaderState ?? {};
+      // Catching up by the way is nothing to talk about; at the beginning it is.
+      if (!this.#catching || state !== 'live') this.#setState(state, transport);
+      else if (this.#state !== 'live') this.#setState('connecting');
+    }
+
+    #tellState() { this.#channel?.postMessage({ state: this.#state, transport: this.#transport }); }
+
+    #setState(state, transport = null) {
+      const before = this.description, was = this.#state;
+      [this.#state, this.#transport] = [state, transport];
+      if (this.#leading) this.#tellState();
+      if (before === this.description) return;
+      for (const element of this.#shown) element.textContent = this.description;
+      if (state === 'live' && was !== 'live') this.dispatchEvent(new Event('open'));
+      const { leader, shared } = this;
+      this.dispatchEvent(Object.assign(new Event('state'), { state, transport, leader, shared, cursor: this.#cursor }));
+    }
+  };
+})();

@@ -1,0 +1,72 @@
+// The page /frame: the hidden iframe, and every call that it makes.
+'use strict';
+
+const $ = id => document.getElementById(id);
+const SHOWN = 200, LONGEST = 400;
+const count = { begun: 0, loads: 0, calls: 0, count: 0 };
+
+const isLoaded = frame => {
+  // The empty page that a frame has before its own is loaded, too.
+  try { return frame.contentWindow.location.href !== 'about:blank'; } catch { return true; }
+};
+
+// The frame is ForeverFrame's. Here we only look on: what it calls, and when it is loaded.
+addEventListener('message', e => {
+  const frame = document.querySelector('iframe');
+  if (e.origin !== location.origin || e.source !== frame?.contentWindow) return;
+  const { type, cursor, reason = '' } = e.data;
+  count.calls += 1;
+  if (type === 'open') count.begun += 1;
+  // Messages and gaps are shown below: each once, whatever breaks.
+  if (type !== 'message' && type !== 'gap') show(type, cursor, reason);
+  showCounts();
+});
+document.addEventListener('load', e => {
+  if (e.target.localName !== 'iframe' || !isLoaded(e.target)) return;
+  count.loads += 1;
+  showCounts();
+}, true);
+
+const stream = new ForeverFrame('/c/main', { transports: ['script'], shared: false, since: '-10' });
+stream.show($('state'));
+stream.addEventListener('message', e => {
+  count.count += 1;
+  show(e.event, e.cursor, e.data);
+  showCounts();
+});
+stream.addEventListener('gap', e => show('gap', e.cursor, e.reason));
+
+/** A row: what was said, where, and the text; never as HTML. */
+function show(type, cursor, text) {
+  const row = document.createElement('li');
+  row.className = ['open', 'heartbeat', 'end'].includes(type) ? 'aside' : type === 'gap' ? 'gap' : 'said';
+  const parts = [['b', 'from', type], ['span', 'text', shortened(text)], ['code', 'facts', cursor]];
+  for (const [name, kind, content] of parts) {
+    const element = document.createElement(name);
+    element.className = kind;
+    element.textContent = content;
+    row.append(element);
+  }
+  const list = $('messages');
+  list.append(row);
+  while (list.children.length > SHOWN) list.firstElementChild.remove();
+}
+
+const shortened = text => text.length <= LONGEST ? text : `${text.slice(0, LONGEST)} … (${text.length} characters)`;
+
+function showCounts() {
+  for (const [name, value] of Object.entries(count)) $(name).textContent = value;
+}
+
+$('send').addEventListener('submit', async e => {
+  e.preventDefault();
+  try {
+    const answer = await fetch('/send', { method: 'POST', body: $('text').value });
+    if (!answer.ok) throw new Error((await answer.json()).error);
+    $('problem').textContent = '';
+    $('text').value = '';
+  } catch (error) {
+    $('problem').textContent = `Not sent: ${error.message}`;
+  }
+  $('text').focus();
+});

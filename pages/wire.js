@@ -1,0 +1,679 @@
+// The teaching view: one channel, followed in each encoding at the same time, byte by byte.
+//
+// Readers of the bytes come first (pure: text in, units out), then what is known of the log, then
+// the panels, then the page around them.
+'use strict';
+
+const CHANNEL = '/c/wire';
+const QUIET = 'heartbeat=5s';
+// A browser holds six connections to a server over HTTP/1.1; one of them stays free for sending.
+const CONNECTIONS = 6;
+const AT_ONCE = CONNECTIONS - 1;
+// What the page keeps: it may stand open all day.
+const ROWS = 40;
+const IDLE_ROWS = 4;
+const KNOWN = 500;
+// Longer pieces of a chunk are cut in the middle when they are shown.
+const PIECE = 260;
+
+const utf8 = new TextEncoder();
+const bytesIn = text => utf8.encode(text).length;
+const count = (n, word) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`;
+
+// ---- Reading: what the bytes say ---------------------------------------------------------------
+//
+// A reader is given the text that is still unread and answers with its first unit, or with null
+// as long as that is incomplete: chunks end where the network likes, units do not.
+// A unit: {length, kind, cursor?, missed?, messages: [{cursor?, data, marks: [[from, to]…]}]}
+// with kind one of frame, open, message, heartbeat, gap, end.
+
+const unit = (kind, length, more = {}) => ({ kind, length, messages: [], ...more });
+
+// Dots come one by one on a line of their own, which is ended before the next message.
+function dots(state, rest) {
+  if (rest[0] === '.' && (state.dots || /^\.+\n?$/.test(rest))) {
+    state.dots = true;
+    return unit('heartbeat', 1);
+  }
+  if (state.dots && rest[0] === '\n') {
+    state.dots = false;
+    return unit('frame', 1);
+  }
+  return null;
+}
+
+function readText() {
+  const state = { dots: false };
+  return rest => {
+    const dot = dots(state, rest);
+    if (dot) return dot;
+    const end = rest.indexOf('\n');
+    if (end < 0) return null;
+    const line = rest.slice(0, end);
+    const said = /^# (gap|end) .*?(?:missed=(\w+) cursor=)?(\w+-\d+)$/.exec(line);
+    if (said) return unit(said[1], end + 1, { cursor: said[3], missed: Number(said[2]) });
+    const guard = /^\\[.#\\]/.test(line) ? 1 : 0;
+    return unit('message', end + 1, { messages: [{ data: line.slice(guard), marks: [[guard, end]] }] });
+  };
+}
+
+function readHtml() {
+  const state = { dots: false };
+  const names = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#13': '\r' };
+  return rest => {
+    const element = /^<p class="(message|gap|end)"[^>]*?data-cursor="([^"]*)"[^>]*>([^<]*)<\/p>\n/.exec(rest);
+    if (element) {
+      const [all, kind, cursor, inner] = element;
+      const to = all.length - '</p>\n'.length;
+      const data = inner.replace(/&(#?\w+);/g, (whole, name) => names[name] ?? whole);
+      const messages = kind === 'message' ? [{ cursor, data, marks: [[to - inner.length, to]] }] : [];
+      return unit(kind, all.length, { cursor, messages });
+    }
+    if (rest.startsWith('<p class="message"')) return null;
+    const dot = dots(state, rest);
+    if (dot) return dot;
+    const end = rest.indexOf('\n');
+    return end < 0 ? null : unit('frame', end + 1);
+  };
+}
+
+// Where the data stands in a message's JSON. A quote in a string is escaped, so that no text in
+// it can look like this.
+function marksInJson(text, offset = 0) {
+  const found = text.matchAll(/"data":"((?:[^"\\]|\\.)*)"/g);
+  return [...found].map(match => {
+    const from = offset + match.index + '"data":"'.length;
+    return [from, from + match[1].length];
+  });
+}
+
+function jsonLine(json, offset, length) {
+  const said = JSON.parse(json);
+  const { cursor, missed } = said;
+  const messages = said.type === 'message'
+    ? [{ cursor, data: said.data, marks: marksInJson(json, offset) }] : [];
+  return unit(said.type, length, { cursor, missed, messages });
+}
+
+function readNdjson() {
+  return rest => {
+    const end = rest.indexOf('\n');
+    return end < 0 ? null : jsonLine(rest.slice(0, end), 0, end + 1);
+  };
+}
+
+function readScript() {
+  return rest => {
+    const end = rest.indexOf('\n');
+    if (end < 0) return null;
+    const call = /^(<script nonce="[^"]*">f\()(.*)\)<\/script>$/.exec(rest.slice(0, end));
+    return call ? jsonLine(call[2], call[1].length, end + 1) : unit('frame', end + 1);
+  };
+}
+
+function readSse() {
+  return rest => {
+    const end = rest.indexOf('\n\n');
+    if (end < 0) return null;
+    const fields = {};
+    const data = [];
+    const marks = [];
+    let at = 0;
+    for (const line of rest.slice(0, end).split('\n')) {
+      const colon = line.indexOf(':');
+      const name = line.slice(0, colon);
+      const from = at + colon + (line[colon + 1] === ' ' ? 2 : 1);
+      const value = rest.slice(from, at + line.length);
+      fields[name] = value;
+      if (name === 'data') {
+        data.push(value);
+        marks.push([from, at + line.length]);
+      }
+      at += line.length + 1;
+    }
+    const length = end + 2;
+    const cursor = fields.id;
+    // Senders may call their events so, too; but they cannot know the cursor.
+    const own = /^(gap|end)$/.test(fields.event) && data.length === 1 && data[0].includes(`"cursor":"${cursor}"`);
+    if (own) return unit(fields.event, length, { cursor });
+    if (data.length) return unit('message', length, { cursor, messages: [{ cursor, data: data.join('\n'), marks }] });
+    return unit(cursor ? 'open' : 'heartbeat', length, { cursor });
+  };
+}
+
+// One object, which is not there before it has ended; white space before it keeps the line alive.
+function readJson() {
+  return (rest, ended) => {
+    if (rest[0] === '\n') return unit('heartbeat', 1);
+    if (!ended) return null;
+    const { cursor, messages, gap } = JSON.parse(rest);
+    const marks = marksInJson(rest);
+    return unit(messages.length ? 'message' : 'heartbeat', rest.length, {
+      cursor,
+      gap,
+      messages: messages.map((message, i) => ({ ...message, marks: [marks[i]] })),
+    });
+  };
+}
+
+// ---- What is known of the log ------------------------------------------------------------------
+
+function parse(cursor) {
+  const at = cursor.lastIndexOf('-');
+  return { epoch: cursor.slice(0, at), seq: Number(cursor.slice(at + 1)) };
+}
+
+// The messages of the channel that any panel has seen, so that a panel that is cut can tell what
+// it misses.
+const known = {
+  start: null,
+  epoch: '',
+  messages: new Map(),
+  forgotten: 0,
+
+  // All panels begin at the same place, whenever they are started.
+  begin(cursor) {
+    this.start = cursor;
+    this.epoch = parse(cursor).epoch;
+    this.messages.clear();
+    this.forgotten = 0;
+  },
+  add(cursor, data) {
+    const { epoch, seq } = parse(cursor);
+    if (epoch !== this.epoch) this.begin(`${epoch}-0`);
+    if (this.messages.has(seq) || (this.forgotten && seq < this.messages.keys().next().value)) return;
+    this.messages.set(seq, data.slice(0, 80));
+    if (this.messages.size > KNOWN) {
+      this.messages.delete(this.messages.keys().next().value);
+      this.forgotten += 1;
+    }
+  },
+  // The texts of those that a panel has not seen.
+  after(panel) {
+    const sorted = [...this.messages].sort(([a], [b]) => a - b);
+    if (panel.counts) return sorted.slice(Math.max(0, panel.lines - this.forgotten)).map(([, data]) => data);
+    const from = panel.cursor ? parse(panel.cursor) : null;
+    if (!from || from.epoch !== this.epoch) return [];
+    return sorted.filter(([seq]) => seq > from.seq).map(([, data]) => data);
+  },
+};
+
+// ---- Showing bytes -----------------------------------------------------------------------------
+
+function clock() {
+  const now = new Date();
+  const two = n => String(n).padStart(2, '0');
+  return `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}.${String(now.getMilliseconds()).padStart(3, '0')}`;
+}
+
+function element(name, className, ...children) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...children);
+  return made;
+}
+
+// Line ends and other controls as signs.
+function show(into, text) {
+  for (const piece of text.split(/(\r|\n|[\0-\x08\x0b-\x1f\x7f])/)) {
+    if (piece === '\n') into.append(element('i', '', '↵'), '\n');
+    else if (piece === '\r') into.append(element('i', '', '␍'));
+    else if (/^[\0-\x1f\x7f]$/.test(piece)) into.append(element('i', '', piece === '\x7f' ? '␡' : String.fromCharCode(0x2400 + piece.charCodeAt(0))));
+    else into.append(piece);
+  }
+}
+
+function showShort(into, text) {
+  if (text.length <= PIECE) return show(into, text);
+  const [head, tail] = [text.slice(0, PIECE * 0.6), text.slice(-PIECE * 0.2)];
+  show(into, head);
+  into.append(element('span', 'cut-out', ` … ${count(text.length - head.length - tail.length, 'more character')} … `));
+  return show(into, tail);
+}
+
+// One chunk as it came. What in it is message is known when its unit is complete, which may be
+// some chunks later.
+class Chunk {
+  constructor(from, text, bytes) {
+    Object.assign(this, { from, text, to: from + text.length, marks: [], kind: 'frame' });
+    this.code = element('code');
+    this.note = element('span', 'note');
+    this.again = 0;
+    this.late = 0;
+    this.row = element('li', '', element('span', 'meta', `${clock()} ← ${bytes} B`, this.note), ' ', this.code);
+    this.render();
+  }
+
+  mark(from, to, again) {
+    if (to < this.from || from > this.to || (from < to && (to === this.from || from === this.to))) return;
+    this.marks.push({ from: Math.max(from, this.from) - this.from, to: Math.min(to, this.to) - this.from, again });
+  }
+
+  render() {
+    this.row.dataset.kind = this.kind;
+    const notes = [];
+    if (this.again) notes.push(` · ${this.again} had before: skipped`);
+    if (this.late) notes.push(` · ${this.late} missed while cut`);
+    this.note.textContent = notes.join('');
+    this.code.replaceChildren();
+    let at = 0;
+    for (const { from, to, again } of this.marks) {
+      showShort(this.code, this.text.slice(at, from));
+      const mark = element('mark', again ? 'again' : '');
+      showShort(mark, this.text.slice(from, to));
+      this.code.append(mark);
+      at = to;
+    }
+    showShort(this.code, this.text.slice(at));
+  }
+}
+
+// ---- Panels ------------------------------------------------------------------------------------
+
+const TRANSPORTS = {
+  // counts: it is told no cursor, and counts messages instead. returns: what its users have comes
+  // back after a failure without being asked. short: its name in the row of connections.
+  text: { reader: readText, short: 'text', counts: true },
+  html: { reader: readHtml, short: 'html' },
+  script: { reader: readScript, short: 'iframe', returns: true },
+  sse: { reader: readSse, short: 'SSE', returns: true },
+  ndjson: { reader: readNdjson, short: 'NDJSON', returns: true },
+  json: { reader: readJson, short: 'long poll', returns: true, poll: true },
+};
+
+const STATES = {
+  off: 'not started',
+  connecting: 'asking …',
+  queued: 'waits for a free connection',
+  open: 'open',
+  waiting: 'open, answer held back',
+  cut: 'cut',
+  broken: 'broken off, tries again soon',
+  ended: 'ended, and nobody comes back',
+};
+
+class Panel {
+  constructor(section) {
+    this.as = section.dataset.as;
+    Object.assign(this, TRANSPORTS[this.as]);
+    this.section = section;
+    this.name = section.querySelector('h2').firstChild.textContent.trim();
+    section.append(document.querySelector('#panel').content.cloneNode(true));
+    const find = css => section.querySelector(css);
+    this.at = { state: find('.state'), cursor: find('.cursor'), taken: find('.taken'), price: find('.price'), button: find('.cut'), missed: element('li', 'missed'), chunks: find('.chunks') };
+    find('.wire-bytes').setAttribute('aria-label', `Bytes of ${this.name}`);
+    this.line = document.querySelector(`.wire-table tr[data-as="${this.as}"]`);
+    this.cursor = null;
+    this.messages = 0;
+    // Of these, those behind the cursor that it was told at first.
+    this.lines = 0;
+    this.heartbeats = 0;
+    this.requests = 0;
+    this.bytes = 0;
+    this.heads = 0;
+    // Messages that come again, because a count and not a cursor says where to go on.
+    this.skip = 0;
+    this.control = null;
+    this.at.button.addEventListener('click', () => this.pressed());
+    this.is('off');
+  }
+
+  // Does it hold a connection, or mean to?
+  get isOn() {
+    return this.control !== null;
+  }
+
+  is(state) {
+    this.state = state;
+    this.section.dataset.state = state;
+    this.at.state.textContent = STATES[state];
+    const verb = this.isOn ? 'Cut' : state === 'off' ? 'Start' : 'Resume';
+    this.at.button.textContent = verb;
+    this.at.button.setAttribute('aria-label', `${verb} ${this.name}`);
+    page.changed();
+  }
+
+  pressed() {
+    if (this.isOn) {
+      this.cut();
+      page.say(`${this.name} is cut. Send something, then resume.`);
+    } else {
+      const others = panels.filter(panel => panel.isOn);
+      let room = '';
+      if (others.length >= AT_ONCE) {
+        others[0].cut();
+        room = ` ${others[0].name} was cut to make room: ${AT_ONCE} at a time, and one connection stays free to send.`;
+      }
+      page.say(`${this.name} ${this.requests ? 'resumes' : 'starts'}.${room}`);
+      this.start();
+    }
+  }
+
+  cut() {
+    this.control.abort();
+    this.control = null;
+    this.away = true;
+    this.is('cut');
+    this.add(element('li', 'request', `${clock()} ✂ cut`));
+  }
+
+  start() {
+    this.control = new AbortController();
+    this.run(this.control.signal);
+  }
+
+  // Asks, and asks again where that is what the technique does, until it is cut.
+  async run(signal) {
+    for (let failures = 0; ;) {
+      try {
+        await this.answer(signal);
+        failures = 0;
+        if (signal.aborted) return;
+        if (this.poll) continue;
+        this.add(element('li', 'request', `${clock()} ■ the server has ended it`));
+      } catch (error) {
+        if (signal.aborted) return;
+        this.add(element('li', 'request', `${clock()} ✂ broken off: ${error.message}`));
+        failures += 1;
+      }
+      this.away = true;
+      if (!this.returns) {
+        this.control = null;
+        return this.is('ended');
+      }
+      this.is('broken');
+      await new Promise(done => { setTimeout(done, Math.min(1000 * 2 ** failures, 15000)); });
+      if (signal.aborted) return;
+    }
+  }
+
+  async answer(signal) {
+    this.is('connecting');
+    await known.ready;
+    if (signal.aborted) return;
+    const queued = setTimeout(() => this.is('queued'), 2000);
+    let response;
+    let row;
+    try {
+      const resumes = this.cursor !== null;
+      const since = this.counts ? this.base ?? known.start : this.cursor ?? known.start;
+      this.cursor = since;
+      if (this.counts) {
+        this.base = since;
+        this.skip = this.lines;
+      }
+      this.missing = this.away ? known.after(this).length : 0;
+      this.away = false;
+      const byHeader = this.as === 'sse' && resumes;
+      const query = [`as=${this.as}`, ...byHeader ? [] : [`since=${since}`], this.poll ? 'wait=20s' : QUIET];
+      const url = `${CHANNEL}?${query.join('&')}`;
+      row = element('li', 'request', `${clock()} → GET ${CHANNEL}?${query[0]}`);
+      if (byHeader) row.append(`&${query[1]} with `, element('b', '', `Last-Event-ID: ${since}`));
+      else row.append('&', element('b', '', query[1]), `&${query[2]}`);
+      // What an EventSource sends by itself.
+      const headers = byHeader ? { 'Last-Event-ID': since } : {};
+      this.requests += 1;
+      this.add(row);
+      this.update();
+      response = await fetch(url, { signal, cache: 'no-store', headers });
+      this.asking = requestBytes(url) + (byHeader ? since.length + 17 : 0);
+    } finally {
+      clearTimeout(queued);
+    }
+    this.heading = headBytes(response);
+    this.heads += this.heading;
+    row.append(` ⇒ ${response.status}, ${this.heading} B of headers`);
+    if (!response.ok) throw new Error(`the server answers ${response.status}`);
+    this.is(this.poll ? 'waiting' : 'open');
+    await this.read(response.body.getReader());
+  }
+
+  async read(reader) {
+    const decoder = new TextDecoder();
+    const next = this.reader();
+    const open = [];
+    let [rest, at, seen] = ['', 0, 0];
+    for (;;) {
+      const { done, value } = await reader.read();
+      const text = done ? decoder.decode() : decoder.decode(value, { stream: true });
+      if (!done) {
+        this.bytes += value.length;
+        const chunk = new Chunk(seen, text, value.length);
+        seen += text.length;
+        open.push(chunk);
+        this.add(chunk.row);
+      }
+      rest += text;
+      for (let found; rest && (found = next(rest, done));) {
+        this.take(found, rest.slice(0, found.length), at, open);
+        at += found.length;
+        rest = rest.slice(found.length);
+      }
+      for (const chunk of open) chunk.render();
+      while (open.length && open[0].to <= at) open.shift();
+      this.update();
+      if (done) return;
+    }
+  }
+
+  // A unit has come; `chunks` are those that it may be in.
+  take(found, raw, at, chunks) {
+    const rank = ['heartbeat', 'frame', 'open', 'gap', 'end', 'message'];
+    for (const chunk of chunks) {
+      if (chunk.from >= at + found.length || chunk.to <= at) continue;
+      chunk.kind = chunk.kinds ? rank[Math.max(rank.indexOf(chunk.kind), rank.indexOf(found.kind))] : found.kind;
+      chunk.kinds = true;
+    }
+    if (found.kind === 'heartbeat') this.heartbeats += 1;
+    if (this.counts && found.kind === 'gap') this.rebase(found);
+    for (const message of found.messages) {
+      const again = this.skip > 0;
+      const late = !again && this.missing > 0;
+      if (again) {
+        this.skip -= 1;
+      } else {
+        this.messages += 1;
+        this.lines += 1;
+      }
+      if (late) this.missing -= 1;
+      for (const chunk of chunks) {
+        for (const [from, to] of message.marks) chunk.mark(at + from, at + to, again);
+        if (chunk === chunks.at(-1)) {
+          chunk.again += again;
+          chunk.late += late;
+        }
+      }
+      if (message.cursor) known.add(message.cursor, message.data);
+      if (!again) this.cost(raw, found.messages, message);
+    }
+    if (!this.counts && found.cursor) this.cursor = found.cursor;
+  }
+
+  // Some of what was counted is gone from the log: counting goes on from there.
+  rebase({ cursor, missed }) {
+    this.skip = parse(cursor).epoch === parse(this.base).epoch ? Math.max(0, this.skip - (missed || 0)) : 0;
+    this.base = cursor;
+    this.lines = this.skip;
+  }
+
+  // What the message took, and what of that was itself.
+  cost(raw, together, message) {
+    const payload = message.marks.reduce((sum, [from, to]) => sum + bytesIn(raw.slice(from, to)), 0);
+    const all = Math.round(bytesIn(raw) / together.length);
+    const headers = this.poll ? Math.round((this.asking + this.heading) / together.length) : 0;
+    this.paid = { payload, framing: Math.max(0, all - payload), headers };
+  }
+
+  asked() {
+    return this.requests ? `${this.requests} for ${count(this.messages, 'message')}` : '–';
+  }
+
+  update() {
+    const { cursor, taken, price } = this.at;
+    cursor.textContent = this.counts
+      ? `${this.base}, then ${count(this.lines, 'line')}`
+      : this.cursor;
+    const beside = this.poll ? count(this.requests, 'request') : count(this.heartbeats, 'heartbeat');
+    taken.textContent = `${(this.bytes + this.heads).toLocaleString('en')} B, ${count(this.messages, 'message')}, ${beside}`;
+    if (this.paid) {
+      const { payload, framing, headers } = this.paid;
+      price.textContent = `message ${payload} B, framing ${framing}${headers ? `, headers ≈${headers}` : ''}`;
+    }
+    page.changed();
+  }
+
+  add(row) {
+    const { chunks } = this.at;
+    chunks.append(row);
+    // Heartbeats go first, so that they never push messages out.
+    const idle = chunks.querySelectorAll('[data-kind="heartbeat"]');
+    for (let i = 0; i < idle.length - IDLE_ROWS; i += 1) idle[i].remove();
+    if (this.poll) this.forgetIdlePolls();
+    while (chunks.childElementCount > ROWS) chunks.firstElementChild.remove();
+  }
+
+  // Requests whose answers said nothing, but for the newest.
+  forgetIdlePolls() {
+    const rows = [...this.at.chunks.querySelectorAll('.request')];
+    const empty = rows.slice(0, -2).filter(row => row.nextElementSibling.classList.contains('request') && row.textContent.includes('→'));
+    for (const row of empty) row.remove();
+  }
+
+  showMissed() {
+    const missed = this.isOn || this.state === 'off' ? [] : known.after(this);
+    const row = this.at.missed;
+    if (missed.length === 0) return row.remove();
+    const list = missed.slice(-3).map(data => `“${data}”`).join(', ');
+    const text = `Missing here: ${missed.length > 3 ? `${missed.length}, at last ` : ''}${list}`;
+    if (row.textContent !== text) row.textContent = text;
+    if (row.parentNode === null || row.nextSibling) this.at.chunks.append(row);
+    return row;
+  }
+}
+
+// A script is not told what its request was: this is what Chromium sends, as near as one can know.
+function requestBytes(url) {
+  return `GET ${url} HTTP/1.1\r\nHost: ${location.host}\r\nUser-Agent: ${navigator.userAgent}\r\nReferer: ${location.href}\r\n`.length + 320;
+}
+
+function headBytes(response) {
+  let bytes = `HTTP/1.1 ${response.status} OK\r\n\r\n`.length;
+  for (const [name, value] of response.headers) bytes += name.length + value.length + 4;
+  return bytes;
+}
+
+// ---- The page around ---------------------------------------------------------------------------
+
+const page = {
+  sending: 0,
+  asked: false,
+
+  say(text) {
+    document.querySelector('#said').textContent = text;
+  },
+
+  // Once for all that changes at the same time.
+  changed() {
+    if (this.asked) return;
+    this.asked = true;
+    queueMicrotask(() => {
+      this.asked = false;
+      for (const panel of panels) panel.showMissed();
+      this.slots();
+      this.compare();
+    });
+  },
+
+  // The six connections, and who has them.
+  slots() {
+    const taken = panels.filter(panel => panel.isOn).map(panel => panel.short);
+    const slots = [...document.querySelectorAll('#slots li')];
+    slots.forEach((slot, i) => {
+      const last = i === CONNECTIONS - 1;
+      const text = taken[i] ?? (last ? (this.sending ? 'POST' : 'free, to send') : 'free');
+      if (slot.textContent !== text) slot.textContent = text;
+      slot.className = taken[i] || (last && this.sending) ? 'used' : '';
+    });
+  },
+
+  // The table; bars of the same scale, so that one sees what is wrapping.
+  compare() {
+    const total = paid => paid.payload + paid.framing + paid.headers;
+    const most = Math.max(1, ...panels.filter(panel => panel.paid).map(panel => total(panel.paid)));
+    for (const panel of panels) {
+      const { paid, line } = panel;
+      line.querySelector('.requests').textContent = panel.asked();
+      if (!paid) continue;
+      const bar = element('span', 'bar');
+      for (const part of ['payload', 'framing', 'headers']) {
+        const piece = element('span', part);
+        piece.style.width = `${(100 * paid[part]) / most}%`;
+        bar.append(piece);
+      }
+      const said = `${paid.headers ? '≈' : ''}${total(paid)} = ${paid.payload} + ${paid.framing}${paid.headers ? ` + ${paid.headers}` : ''}`;
+      line.querySelector('.cost').replaceChildren(said, bar);
+    }
+  },
+
+  async send(input) {
+    const data = input.value;
+    // The next one is another one, so that one sees which is which.
+    input.value = data.replace(/\d{1,9}$/, number => String(Number(number) + 1));
+    this.sending += 1;
+    this.changed();
+    const stuck = setTimeout(() => this.say(`No answer yet. Do other tabs hold connections to this server? There are ${CONNECTIONS} in all.`), 2000);
+    try {
+      const response = await fetch(CHANNEL, { method: 'POST', body: data, headers: { Accept: 'application/json' } });
+      const answer = await response.json();
+      if (!response.ok) throw new Error(answer.error);
+      known.add(answer.cursor, data);
+      this.say(`“${data.slice(0, 60)}” was appended; its cursor is ${answer.cursor}.`);
+    } catch (error) {
+      this.say(`Not sent: ${error.message}`);
+    } finally {
+      clearTimeout(stuck);
+      this.sending -= 1;
+      this.changed();
+    }
+  },
+};
+
+const panels = [];
+for (const section of document.querySelectorAll('.wire-panel')) panels.push(new Panel(section));
+for (let i = 0; i < CONNECTIONS; i += 1) document.querySelector('#slots').append(element('li'));
+
+// Where the log is now: that is where all of them begin.
+async function locate() {
+  for (;;) {
+    try {
+      const response = await fetch(`${CHANNEL}?as=text&since=now`, { method: 'HEAD', cache: 'no-store' });
+      if (!response.ok) throw new Error(`it answers ${response.status}`);
+      known.begin(response.headers.get('Stream-Cursor'));
+      return;
+    } catch (error) {
+      page.say(`The server cannot be reached (${error.message}). Trying again.`);
+      await new Promise(done => { setTimeout(done, 2000); });
+    }
+  }
+}
+known.ready = locate();
+
+document.querySelector('#send').addEventListener('submit', async event => {
+  event.preventDefault();
+  await known.ready;
+  page.send(document.querySelector('#message'));
+});
+
+// A page that is left gives its connections back; one that is come back to takes them again.
+let left = [];
+addEventListener('pagehide', () => {
+  left = panels.filter(panel => panel.isOn);
+  for (const panel of left) panel.cut();
+});
+addEventListener('pageshow', event => {
+  if (event.persisted) for (const panel of left) panel.start();
+});
+
+// The forever frame is the one that waits: the receiver shows it live.
+panels.find(({ as }) => as === 'html').add(element('li', 'request', 'Not started: with six of these open, nothing could be sent any more. Start it, and the first of the others is cut to make room.'));
+for (const panel of panels.filter(({ as }) => as !== 'html')) panel.start();
