@@ -46,10 +46,20 @@ pub struct Args {
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_MAX_CONNECTIONS", value_parser = at_least_one)]
     max_connections: Option<usize>,
 
+    /// How often a quiet sse, ndjson or script stream says that all is well (1s to 60s). Keep it
+    /// below the idle limit of what stands between; the dots of text and html come every 1s
+    #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_HEARTBEAT", default_value = "15s", value_parser = heartbeat)]
+    heartbeat: Duration,
+
     /// Time over which open streams are ended when the server stops, so that their clients do
     /// not all come back at once
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_DRAIN", default_value = "5s", value_parser = duration)]
     drain: Duration,
+
+    /// Let pages of this origin, such as `https://example.org`, read and append under /c/; may be
+    /// given several times; `*` allows all
+    #[arg(long = "cors-origin", value_name = "ORIGIN", env = "FOREVER_FRAME_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
+    cors_origins: Vec<String>,
 
     /// Serve the pages in DIR instead of those built in, read afresh at each request
     #[arg(long, value_name = "DIR", env = "FOREVER_FRAME_PAGES", value_parser = directory)]
@@ -80,8 +90,12 @@ pub struct Config {
     pub max_message: usize,
     /// Most connections; `None` for what the open-file limit allows.
     pub max_connections: Option<usize>,
+    /// How often quiet streams without dots say that all is well.
+    pub heartbeat: Duration,
     /// Time over which streams end.
     pub drain: Duration,
+    /// Whose pages may read and append: origins, or `*`.
+    pub cors_origins: Vec<String>,
     /// Pages to serve instead of those built in.
     pub pages: Option<PathBuf>,
     /// Are the demonstration pages served?
@@ -122,7 +136,9 @@ impl From<Args> for Config {
             },
             max_message: args.max_message,
             max_connections: args.max_connections,
+            heartbeat: args.heartbeat,
             drain: args.drain,
+            cors_origins: args.cors_origins,
             pages: args.pages,
             demos: !args.no_demos,
             patience: Patience::default(),
@@ -142,7 +158,9 @@ impl Default for Config {
             },
             max_message: limits::MESSAGE_BYTES,
             max_connections: None,
+            heartbeat: limits::HEARTBEAT_EVERY,
             drain: limits::DRAIN,
+            cors_origins: Vec::new(),
             pages: None,
             demos: true,
             patience: Patience::default(),
@@ -162,9 +180,42 @@ fn store(text: &str) -> Result<StoreKind, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A duration such as 500ms, 15s, 10m or 7d.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write it like 500ms, 15s, 10m or 7d"))
+        .map_err(|_| "is not a duration; write it like 500ms, 15s, 10m or 7d".to_owned())
+}
+
+/// A heartbeat that is neither a load nor too late.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn heartbeat(text: &str) -> Result<Duration, String> {
+    let (least, most) = (
+        limits::HEARTBEAT.start().as_secs(),
+        limits::HEARTBEAT.end().as_secs(),
+    );
+    let outside = || format!("is not between {least}s and {most}s");
+    duration(text).and_then(|heartbeat| {
+        limits::HEARTBEAT
+            .contains(&heartbeat)
+            .then_some(heartbeat)
+            .ok_or_else(outside)
+    })
+}
+
+/// `*`, or an origin as browsers send it: scheme, host and perhaps port (RFC 6454, section 6.2).
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.split_once("://").map(|(_, host)| host);
+    let is_origin =
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ',']));
+    let sound = text == "*" || (is_origin && text.bytes().all(|b| b.is_ascii_graphic()));
+    sound
+        .then(|| text.to_ascii_lowercase())
+        .ok_or_else(|| "write it like https://example.org, without a path, or *".to_owned())
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -210,6 +261,8 @@ mod tests {
             ["--store", "disk"],
             ["--keep", "-1"],
             ["--pages", "/nowhere"],
+            ["--heartbeat", "90s"],
+            ["--cors-origin", "https://x/"],
         ] {
             assert!(
                 Args::try_parse_from(["x"].into_iter().chain(bad)).is_err(),

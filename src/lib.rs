@@ -29,6 +29,7 @@
 //! | [`wire`] | encodings: bytes only |
 //! | [`metrics`] | what is counted |
 //! | [`log`] | the log: append, read, wake |
+//! | [`clock`] | the server's time, as messages |
 //! | [`drain`] | the end of the server, spread over time |
 //! | [`follow`] | log + cursor + wire + time → the bytes of a stream |
 //! | [`session`] | where each browser's receiver stands |
@@ -46,6 +47,7 @@
     )
 )]
 
+pub mod clock;
 pub mod config;
 pub mod drain;
 pub mod follow;

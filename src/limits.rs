@@ -44,7 +44,7 @@ pub const MEMORY_LOG_BYTES: usize = 256 * MIB;
 pub const TAIL_BYTES: usize = 8 * MIB;
 
 /// What a message costs in memory beside its text: counted so that empty ones are not free.
-pub const MESSAGE_OVERHEAD: usize = 256;
+pub const MESSAGE_OVERHEAD: usize = 512;
 
 /// Names of channels whose messages are all gone that are remembered, so that a gap in one of
 /// them can be told from a channel that never was. About 150 bytes each.
@@ -80,10 +80,51 @@ pub const WAKE_SLICE: usize = 256;
 /// How often a quiet `text` or `html` stream shows a dot, unless `?heartbeat=` says otherwise.
 pub const DOTS_EVERY: Duration = Duration::from_secs(1);
 
+/// How often a quiet stream of another kind says that all is well, unless `--heartbeat` or
+/// `?heartbeat=` says otherwise: what the HTML standard advises, below all idle limits in the field
+/// (`CloudFront` has 30 s).
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+
 /// The least and the most that `?heartbeat=` takes. Below a second it would be a load; above a
 /// minute proxies (nginx, most load balancers: 60 s) take the line for dead.
 pub const HEARTBEAT: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_mins(1);
+
+/// How long a long poll waits unless `?wait=` says otherwise, and the most it may be told to:
+/// nginx and most load balancers give up after 60 s.
+pub const POLL_WAIT: Duration = Duration::from_secs(25);
+/// See [`POLL_WAIT`].
+pub const POLL_WAIT_MOST: Duration = Duration::from_mins(1);
+
+/// By how much a long poll may end before its time, so that those who began together do not all
+/// come back together.
+pub const POLL_JITTER: f64 = 0.1;
+
+/// After how many milliseconds an `EventSource` comes back, unless `?retry=` says otherwise.
+pub const SSE_RETRY: u32 = 1000;
+
+/// The longest `?retry=`, a day.
+pub const SSE_RETRY_MOST: u32 = 24 * 60 * 60 * 1000;
+
+/// The seconds after which an `EventSource` that there was no room for is told to come back:
+/// spread, or all of them come at once.
+pub const SSE_RETRY_REFUSED: std::ops::RangeInclusive<u32> = 5..=30;
+
+/// After how many bytes a script frame ends, to be loaded anew: each script takes itself out of
+/// the document, but what a browser keeps of a page that loads grows all the same.
+pub const SCRIPT_FRAME_BYTES: usize = MIB;
+
+/// `Idempotency-Key`s remembered, and for how long. About 250 bytes each; when there are more,
+/// the oldest are forgotten before their time.
+pub const KEYS: usize = 100_000;
+/// See [`KEYS`].
+pub const KEY_WINDOW: Duration = Duration::from_mins(10);
+
+/// Longest `Idempotency-Key`.
+pub const KEY_BYTES: usize = 128;
+
+/// Lines of an upload appended in one go.
+pub const UPLOAD_LINES: usize = 256;
 
 /// HTML that a browser is sent before it paints: Safari and old engines wait for about 1 KiB.
 pub const PRELUDE_BYTES: usize = KIB;
@@ -155,6 +196,10 @@ pub const PAGE_BYTES: u64 = 4 * 1024 * 1024;
 const _: () = {
     assert!(MESSAGE_BYTES <= MESSAGE_BYTES_CEILING);
     assert!(MESSAGE_BYTES_CEILING <= BODIES_BYTES, "one body must fit");
+    assert!(
+        BODIES_BYTES <= u32::MAX as usize,
+        "a semaphore hands out so many"
+    );
     assert!(
         MESSAGE_BYTES_CEILING + MESSAGE_OVERHEAD <= TAIL_BYTES,
         "the newest message must fit the tail"

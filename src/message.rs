@@ -112,15 +112,18 @@ pub enum BadName {
     /// Nothing there.
     #[error("is empty")]
     Empty,
-    /// Longer than [`limits::NAME_BYTES`].
-    #[error("is {0} characters long; 64 is the most")]
-    TooLong(usize),
+    /// So long, where so much is the most.
+    #[error("is {0} characters long; {1} is the most")]
+    TooLong(usize, usize),
     /// A character that names do not have.
     #[error("has the character {0:?}; only {1} can stand in it")]
     Character(char, &'static str),
     /// A name that begins with `~`.
     #[error("begins with ~; such channels are the server's own")]
     Reserved,
+    /// An event that the server itself says.
+    #[error("is what the server itself says on a stream (as are gap, end, heartbeat)")]
+    OwnEvent,
 }
 
 fn check_name(text: &str, extra: &[u8], allowed: &'static str) -> Result<(), BadName> {
@@ -132,7 +135,7 @@ fn check_name(text: &str, extra: &[u8], allowed: &'static str) -> Result<(), Bad
         return Err(BadName::Character(c, allowed));
     }
     if text.len() > limits::NAME_BYTES {
-        return Err(BadName::TooLong(text.len()));
+        return Err(BadName::TooLong(text.len(), limits::NAME_BYTES));
     }
     Ok(())
 }
@@ -152,6 +155,11 @@ impl Channel {
             return Err(BadName::Reserved);
         }
         Ok(Channel(text.into()))
+    }
+
+    /// A channel of the server's own, which nobody outside can name.
+    pub(crate) fn of_server(name: &str) -> Channel {
+        Channel(format!("~{name}").into())
     }
 
     /// `main`, the channel of `/stream`, `/send`, `/sender` and `/receiver`.
@@ -187,6 +195,10 @@ impl EventName {
     /// When the text is no event name.
     pub fn new(text: &str) -> Result<EventName, BadName> {
         check_name(text, b"._:-", "A-Z a-z 0-9 . _ : -")?;
+        // In Server-Sent Events a message of that name could not be told from the server's word.
+        if ["gap", "end", "heartbeat"].contains(&text) {
+            return Err(BadName::OwnEvent);
+        }
         Ok(EventName((text != "message").then(|| text.into())))
     }
 
@@ -194,6 +206,31 @@ impl EventName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or("message")
+    }
+}
+
+/// What a sender calls an append, so that to try again is not to append again:
+/// `Idempotency-Key`, 1 to 128 printable ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(Box<str>);
+
+impl Key {
+    /// A key given by a sender.
+    ///
+    /// # Errors
+    /// When the text is no key.
+    pub fn new(text: &str) -> Result<Key, BadName> {
+        let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+        if text.is_empty() {
+            return Err(BadName::Empty);
+        }
+        if let Some(c) = text.chars().find(|&c| !printable(c)) {
+            return Err(BadName::Character(c, "printable ASCII"));
+        }
+        if text.len() > limits::KEY_BYTES {
+            return Err(BadName::TooLong(text.len(), limits::KEY_BYTES));
+        }
+        Ok(Key(text.into()))
     }
 }
 
@@ -239,18 +276,32 @@ pub struct Draft {
     pub event: EventName,
     /// What it says.
     pub data: Box<str>,
+    /// What its sender calls it, to try again safely.
+    pub key: Option<Key>,
 }
 
 impl Draft {
-    /// A draft with the default event name.
+    /// A draft with the default event name and no key.
     #[must_use]
     pub fn new(channel: Channel, data: impl Into<Box<str>>) -> Draft {
         Draft {
             channel,
             event: EventName::DEFAULT,
             data: data.into(),
+            key: None,
         }
     }
+}
+
+/// What became of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The message's place.
+    pub seq: Seq,
+    /// When the store took it.
+    pub time: Timestamp,
+    /// Was it appended before, under the same key?
+    pub duplicate: bool,
 }
 
 /// A message of the log.
@@ -334,13 +385,14 @@ mod tests {
         assert_eq!(Channel::new("a.B_9~-").unwrap().as_str(), "a.B_9~-");
         assert_eq!(Channel::new(""), Err(BadName::Empty));
         assert_eq!(Channel::new("~own"), Err(BadName::Reserved));
-        assert_eq!(Channel::new(&"x".repeat(65)), Err(BadName::TooLong(65)));
+        assert_eq!(Channel::new(&"x".repeat(65)), Err(BadName::TooLong(65, 64)));
         assert!(matches!(Channel::new("ä"), Err(BadName::Character('ä', _))));
         assert!(matches!(
             EventName::new("a\nb"),
             Err(BadName::Character('\n', _))
         ));
         assert_eq!(EventName::new("message"), Ok(EventName::DEFAULT));
+        assert_eq!(EventName::new("gap"), Err(BadName::OwnEvent));
     }
 
     #[test]

@@ -14,14 +14,24 @@ macro_rules! built_in {
 }
 
 const BUILT_IN: &[(&str, &[u8])] = built_in![
+    "clock.html",
+    "clock.js",
     "error.html",
+    "events.html",
+    "events.js",
     "favicon.svg",
+    "forever-frame.js",
+    "frame.html",
+    "frame.js",
     "index.html",
+    "nav.html",
     "receiver.html",
     "receiving.html",
     "sender.html",
     "stream.html",
     "style.css",
+    "wire.html",
+    "wire.js",
 ];
 
 /// Where pages come from.
@@ -53,8 +63,20 @@ impl Pages {
 
     /// One of the pages that are built in, with its places filled in. Values must be escaped.
     pub async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> Page {
+        Page::fill(&self.text(name).await, values)
+    }
+
+    /// The links to all pages, the one to this path marked as where one is.
+    pub async fn nav(&self, path: &str) -> String {
+        let here = format!("href=\"{path}\"");
+        self.text("nav.html")
+            .await
+            .replace(&here, &format!("{here} aria-current=\"page\""))
+    }
+
+    async fn text(&self, name: &str) -> String {
         let file = self.file(name).await.unwrap_or_default();
-        Page::fill(&String::from_utf8_lossy(&file), values)
+        String::from_utf8_lossy(&file).into_owned()
     }
 }
 

@@ -19,9 +19,9 @@ use tokio::time::{Instant, Sleep};
 use crate::drain::Drain;
 use crate::limits;
 use crate::log::{Entry, Item, Log, Reader, Room, Start};
-use crate::message::Seq;
+use crate::message::{Cursor, Seq};
 use crate::metrics::{Closed, OpenStream};
-use crate::wire::{Encoder, Wire};
+use crate::wire::{Encoder, EndReason};
 pub use link::Link;
 use pace::{Due, Pace};
 
@@ -32,6 +32,10 @@ pub struct Ends {
     pub limit: Option<u64>,
     /// After so long.
     pub timeout: Option<Duration>,
+    /// With the first frame that has anything new: a long poll.
+    pub poll: bool,
+    /// After so many bytes.
+    pub bytes: Option<usize>,
     /// When it has come up to this place; then without a mark, since a page goes on behind it.
     pub until: Option<Seq>,
 }
@@ -39,10 +43,15 @@ pub struct Ends {
 /// Is told how far a stream has come: all up to there has been taken by the connection.
 pub type Taken = Box<dyn FnMut(Seq) + Send>;
 
+/// What is to end with the stream: dropped when it is over.
+pub type Guard = Box<dyn Send>;
+
 /// What a stream is made of.
 pub struct Follow {
     log: Log,
     reader: Reader,
+    /// Where it begins.
+    start: Cursor,
     encoder: Encoder,
     pace: Pace,
     ends: Ends,
@@ -55,8 +64,11 @@ pub struct Follow {
     epilogue: Bytes,
     link: Arc<Link>,
     taken: Option<Taken>,
+    _guard: Option<Guard>,
     open: OpenStream,
     state: State,
+    /// The store could not be read.
+    broken: bool,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -71,9 +83,9 @@ enum State {
 /// What a [`Follow`] is made from.
 pub struct Options {
     /// How it is encoded.
-    pub wire: Wire,
-    /// How often it says that all is well.
-    pub heartbeat: Duration,
+    pub encoder: Encoder,
+    /// How often it says that all is well; `None` for one that has no words for it.
+    pub heartbeat: Option<Duration>,
     /// When it ends by itself.
     pub ends: Ends,
     /// What comes before the first message.
@@ -84,6 +96,8 @@ pub struct Options {
     pub link: Arc<Link>,
     /// Who wants to know how far it has come.
     pub taken: Option<Taken>,
+    /// What is to end with it.
+    pub guard: Option<Guard>,
 }
 
 impl Follow {
@@ -91,21 +105,24 @@ impl Follow {
     #[must_use]
     pub fn new(log: Log, start: Start, drain: Drain, open: OpenStream, options: Options) -> Follow {
         let Options {
-            wire,
+            encoder,
             heartbeat,
             ends,
             prelude,
             epilogue,
             link,
             taken,
+            guard,
         } = options;
         let now = Instant::now();
         let pace = Pace::new(now, heartbeat, ends.timeout);
         let timer = Box::pin(tokio::time::sleep_until(now));
         Follow {
+            start: log.cursor(start.at),
+            broken: false,
             reader: log.reader(start),
             log,
-            encoder: Encoder::new(wire),
+            encoder,
             pace,
             ends,
             drain,
@@ -114,6 +131,7 @@ impl Follow {
             epilogue,
             link,
             taken,
+            _guard: guard,
             open,
             state: State::Fresh,
             timer,
@@ -134,17 +152,15 @@ impl Follow {
             self.pace.end_by(end);
         }
         // The first look at the log comes before the end: what is there at once is sent at once.
-        if self.state == State::Streaming && self.pace.due(now) == Due::End {
-            return Poll::Ready(Some(self.end(now)));
-        }
-        if self.is_complete() {
+        let over = self.state == State::Streaming && self.pace.due(now) == Due::End;
+        if over || self.complete().is_some() {
             return Poll::Ready(Some(self.end(now)));
         }
         match self.reader.poll_read(cx, self.room()) {
             Poll::Ready(Ok(items)) => Poll::Ready(Some(self.items(&items, now))),
             Poll::Ready(Err(error)) => {
                 log::error!("a stream ends: {error}");
-                self.open.closed = Closed::Store;
+                self.broken = true;
                 Poll::Ready(Some(self.end(now)))
             }
             Poll::Pending => self.poll_time(cx, now),
@@ -153,12 +169,14 @@ impl Follow {
 
     /// Nothing new: a heartbeat, the end, or nothing yet.
     fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Bytes>> {
-        if self.is_complete() {
+        if self.complete().is_some() {
             return Poll::Ready(Some(self.end(now)));
         }
-        // The first round of the loop: there is nothing new, so it says so.
         if self.state == State::Fresh {
-            return Poll::Ready(Some(self.heartbeat(now)));
+            let mut out = self.opening();
+            let cursor = self.log.cursor(self.reader.at());
+            self.encoder.opened(&cursor, true, &mut out);
+            return Poll::Ready(Some(self.sent(Bytes::from(out), 0, now)));
         }
         loop {
             match self.pace.due(now) {
@@ -176,33 +194,63 @@ impl Follow {
         }
     }
 
-    fn is_complete(&self) -> bool {
-        self.ends.limit == Some(0)
-            || self
-                .ends
-                .until
-                .is_some_and(|until| self.reader.at() >= until)
+    /// Why the stream is complete, if it is.
+    fn complete(&self) -> Option<EndReason> {
+        if self.ends.limit == Some(0) || self.is_whole() {
+            return Some(EndReason::Limit);
+        }
+        (self.ends.bytes == Some(0)).then_some(EndReason::Rotate)
+    }
+
+    /// Has a page all that it is to have?
+    fn is_whole(&self) -> bool {
+        self.ends
+            .until
+            .is_some_and(|until| self.reader.at() >= until)
+    }
+
+    fn end_reason(&self) -> EndReason {
+        if self.broken {
+            EndReason::Store
+        } else if let Some(reason) = self.complete() {
+            reason
+        } else if self.drain.has_begun() {
+            EndReason::Stop
+        } else {
+            EndReason::Timeout
+        }
     }
 
     fn room(&self) -> Room {
         let left = self
             .ends
             .limit
-            .and_then(|limit| usize::try_from(limit).ok())
-            .unwrap_or(usize::MAX);
-        Room::new(limits::FRAME_MESSAGES.min(left), limits::FRAME_BYTES)
+            .and_then(|limit| usize::try_from(limit).ok());
+        Room::new(
+            limits::FRAME_MESSAGES.min(left.unwrap_or(usize::MAX)),
+            limits::FRAME_BYTES,
+        )
+    }
+
+    /// What comes before all else, if nothing has come yet.
+    fn opening(&mut self) -> Vec<u8> {
+        let mut out = Vec::from(std::mem::take(&mut self.prelude));
+        if self.state == State::Fresh {
+            self.encoder.open(&self.start, &mut out);
+        }
+        out
     }
 
     /// The frame of these items; of those that do not fit it the reader is told to give them again.
     fn items(&mut self, items: &[Item], now: Instant) -> Bytes {
-        let opening = std::mem::take(&mut self.prelude);
-        let lead = self.encoder.lead();
-        if let ([Item::Message(entry)], true, true) = (items, opening.is_empty(), lead.is_empty()) {
+        let mut out = self.opening();
+        if let [Item::Message(entry)] = items
+            && out.is_empty()
+            && self.encoder.is_plain()
+        {
             // One message and nothing around it: the bytes that all followers share.
             return self.sent(self.encoded(entry), 1, now);
         }
-        let mut out = Vec::from(opening);
-        out.extend_from_slice(lead);
         let mut messages = 0;
         for item in items {
             match item {
@@ -212,6 +260,7 @@ impl Follow {
                         self.reader.rewind(entry.message().seq.before());
                         break;
                     }
+                    self.encoder.lead(&mut out);
                     out.extend_from_slice(&bytes);
                     messages += 1;
                 }
@@ -221,6 +270,12 @@ impl Follow {
                 }
             }
         }
+        if self.ends.poll {
+            self.close(&mut out, EndReason::Limit);
+        } else if self.state == State::Fresh {
+            let cursor = self.log.cursor(self.reader.at());
+            self.encoder.opened(&cursor, false, &mut out);
+        }
         self.sent(Bytes::from(out), messages, now)
     }
 
@@ -229,34 +284,41 @@ impl Follow {
     }
 
     fn heartbeat(&mut self, now: Instant) -> Bytes {
-        let mut out = Vec::from(std::mem::take(&mut self.prelude));
-        self.encoder.idle(&mut out);
+        let mut out = Vec::new();
+        let cursor = self.log.cursor(self.reader.at());
+        self.encoder.idle(&cursor, &mut out);
         self.open.metrics().heartbeat();
         self.sent(Bytes::from(out), 0, now)
     }
 
     fn end(&mut self, now: Instant) -> Bytes {
-        let mut out = Vec::from(std::mem::take(&mut self.prelude));
-        if self.ends.until.is_none_or(|until| self.reader.at() < until) {
-            self.encoder
-                .end(&self.log.cursor(self.reader.at()), &mut out);
-        }
-        out.extend_from_slice(&std::mem::take(&mut self.epilogue));
-        if self.open.closed == Closed::Client {
-            self.open.closed = if self.drain.has_begun() && !self.is_complete() {
-                Closed::Drain
-            } else {
-                Closed::Complete
-            };
-        }
-        let bytes = self.sent(Bytes::from(out), 0, now);
-        self.state = State::Ended;
-        bytes
+        let mut out = self.opening();
+        self.close(&mut out, self.end_reason());
+        self.sent(Bytes::from(out), 0, now)
     }
 
+    /// Puts the last bytes.
+    fn close(&mut self, out: &mut Vec<u8>, reason: EndReason) {
+        if !self.is_whole() {
+            let cursor = self.log.cursor(self.reader.at());
+            self.encoder.end(&cursor, reason, out);
+        }
+        out.extend_from_slice(&std::mem::take(&mut self.epilogue));
+        self.open.closed = match reason {
+            EndReason::Limit | EndReason::Timeout | EndReason::Rotate => Closed::Complete,
+            EndReason::Stop => Closed::Drain,
+            EndReason::Store => Closed::Store,
+        };
+        self.state = State::Ended;
+    }
+
+    /// Books what is handed out.
     fn sent(&mut self, bytes: Bytes, messages: u64, now: Instant) -> Bytes {
-        self.state = State::Streaming;
+        if self.state == State::Fresh {
+            self.state = State::Streaming;
+        }
         self.ends.limit = self.ends.limit.map(|limit| limit.saturating_sub(messages));
+        self.ends.bytes = self.ends.bytes.map(|left| left.saturating_sub(bytes.len()));
         self.pace.wrote(now);
         self.open.metrics().delivered(messages, bytes.len());
         bytes
@@ -300,7 +362,7 @@ impl fmt::Debug for Follow {
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
-            .field("wire", &self.wire)
+            .field("encoder", &self.encoder)
             .field("ends", &self.ends)
             .finish_non_exhaustive()
     }

@@ -19,14 +19,18 @@ pub(super) enum Due {
 /// A stream's clockwork.
 #[derive(Debug)]
 pub(super) struct Pace {
-    heartbeat: Duration,
+    heartbeat: Option<Duration>,
     wrote: Instant,
     end: Option<Instant>,
 }
 
 impl Pace {
     /// A stream that begins now and ends after `timeout`, if ever.
-    pub(super) fn new(now: Instant, heartbeat: Duration, timeout: Option<Duration>) -> Pace {
+    pub(super) fn new(
+        now: Instant,
+        heartbeat: Option<Duration>,
+        timeout: Option<Duration>,
+    ) -> Pace {
         // A timeout beyond what the clock can say is none.
         let end = timeout.and_then(|timeout| now.checked_add(timeout));
         Pace {
@@ -48,12 +52,14 @@ impl Pace {
 
     /// What is due.
     pub(super) fn due(&self, now: Instant) -> Due {
-        let heartbeat = self.wrote + self.heartbeat;
-        match self.end {
-            Some(end) if end <= now => Due::End,
-            _ if heartbeat <= now => Due::Heartbeat,
-            Some(end) => Due::At(end.min(heartbeat)),
-            None => Due::At(heartbeat),
+        let heartbeat = self.heartbeat.map(|heartbeat| self.wrote + heartbeat);
+        match (self.end, heartbeat) {
+            (Some(end), _) if end <= now => Due::End,
+            (_, Some(heartbeat)) if heartbeat <= now => Due::Heartbeat,
+            (Some(end), Some(heartbeat)) => Due::At(end.min(heartbeat)),
+            (Some(moment), None) | (None, Some(moment)) => Due::At(moment),
+            // Nothing, ever: to look again in an hour costs nothing.
+            (None, None) => Due::At(now + Duration::from_hours(1)),
         }
     }
 }
@@ -66,7 +72,7 @@ mod tests {
     fn silence_asks_for_a_heartbeat_and_the_end_comes_before_it() {
         let second = Duration::from_secs(1);
         let now = Instant::now();
-        let mut pace = Pace::new(now, second, Some(3 * second));
+        let mut pace = Pace::new(now, Some(second), Some(3 * second));
         assert_eq!(pace.due(now), Due::At(now + second));
         assert_eq!(pace.due(now + second), Due::Heartbeat);
         pace.wrote(now + second);

@@ -1,51 +1,73 @@
-//! `POST /c/CHANNEL` and `POST /send`: the body is a message.
+//! `POST /c/CHANNEL` and `POST /send`: the body is a message. `PUT`: it is a stream of lines.
 
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::error::Error;
 use super::reply::{self, Body};
+use super::route::Endpoint;
 use super::{Call, body, form, params};
-use crate::message::{Channel, Draft, EventName};
+use crate::message::{Channel, Draft, EventName, Key};
 
-pub(super) async fn append(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let name = call.rest.clone();
-    if name.contains(',') {
-        return Err(Error::OneChannel(name));
+/// The channel that a message goes to: the path's, or `main`.
+pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
+    let name = &call.rest;
+    if call.endpoint == Endpoint::Send {
+        return Ok(Channel::main());
     }
-    let channel = Channel::new(&name).map_err(|why| Error::BadChannel { name, why })?;
-    append_to(call, channel).await
+    if name.contains(',') {
+        return Err(Error::OneChannel(name.clone()));
+    }
+    Channel::new(name).map_err(|why| Error::BadChannel {
+        name: name.clone(),
+        why,
+    })
 }
 
-pub(super) async fn main(call: Call<'_>) -> Result<Response<Body>, Error> {
-    append_to(call, Channel::main()).await
-}
-
-async fn append_to(mut call: Call<'_>, channel: Channel) -> Result<Response<Body>, Error> {
+/// The event name that the query gives.
+pub(super) fn event(call: &Call<'_>) -> Result<EventName, Error> {
     let fields = form::fields(call.query())?;
-    let event = |text: &str| EventName::new(text).map_err(|why| why.to_string());
-    let event =
-        params::parse("event", form::last(&fields, "event"), event)?.unwrap_or(EventName::DEFAULT);
+    let read = |text: &str| EventName::new(text).map_err(|why| why.to_string());
+    let event = params::parse("event", form::last(&fields, "event"), read)?;
+    Ok(event.unwrap_or(EventName::DEFAULT))
+}
+
+pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> {
+    let (channel, event, key) = (channel(&call)?, event(&call)?, key(&call)?);
     let most = call.app.max_message;
     // The newline that is dropped does not count.
     let mut read = body::read(&mut call, most + 1).await?;
     let data = body::message(std::mem::take(&mut read.bytes), most)?;
-    let message = call
-        .app
-        .log
-        .append(Draft {
-            channel,
-            event,
-            data,
-        })
-        .await?;
-    let answer = Appended {
-        cursor: call.app.log.cursor(message.seq).to_string(),
-        seq: message.seq.0,
-        channel: message.channel.as_str(),
-        time: message.time.to_string(),
+    let draft = Draft {
+        channel: channel.clone(),
+        event,
+        data,
+        key,
     };
-    Ok(reply::json(StatusCode::CREATED, &answer))
+    let receipt = call.app.log.append(draft).await?;
+    let answer = Appended {
+        cursor: call.app.log.cursor(receipt.seq).to_string(),
+        seq: receipt.seq.0,
+        channel: channel.as_str(),
+        time: receipt.time.to_string(),
+        duplicate: receipt.duplicate,
+    };
+    let status = if receipt.duplicate {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    Ok(reply::json(status, &answer))
+}
+
+/// What the sender calls this append.
+fn key(call: &Call<'_>) -> Result<Option<Key>, Error> {
+    let Some(value) = call.head.headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    // What is not printable is no text, and is refused as such.
+    let text = String::from_utf8_lossy(value.as_bytes());
+    Key::new(&text).map(Some).map_err(Error::BadKey)
 }
 
 /// What the sender is told.
@@ -55,4 +77,6 @@ struct Appended<'a> {
     seq: u64,
     channel: &'a str,
     time: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
 }

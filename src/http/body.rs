@@ -8,14 +8,35 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::Error;
 use super::{App, Call};
-use crate::limits;
+
+/// A share of the memory for bodies, given back on drop.
+#[derive(Debug, Default)]
+pub(super) struct Share(Option<OwnedSemaphorePermit>);
+
+impl Share {
+    /// Makes it so many bytes, more or less than it was.
+    pub(super) fn set(&mut self, app: &App, bytes: usize) -> Result<(), Error> {
+        let held = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if let Some(less) = held.checked_sub(bytes) {
+            drop(self.0.as_mut().and_then(|share| share.split(less)));
+            return Ok(());
+        }
+        let more = u32::try_from(bytes - held).map_err(|_| Error::Busy)?;
+        let more = Arc::clone(&app.bodies).try_acquire_many_owned(more);
+        let more = more.map_err(|_| Error::Busy)?;
+        match &mut self.0 {
+            Some(share) => share.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
 
 /// A body, and its share of the memory for bodies while it lives.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Read {
     pub(super) bytes: Vec<u8>,
-    /// Given back on drop.
-    share: Option<OwnedSemaphorePermit>,
+    share: Share,
 }
 
 /// Reads a body of at most `most` bytes. What is too long by its own account costs nothing.
@@ -31,10 +52,7 @@ pub(super) async fn read(call: &mut Call<'_>, most: usize) -> Result<Read, Error
 }
 
 async fn collect(call: &mut Call<'_>, most: usize) -> Result<Read, Error> {
-    let mut read = Read {
-        bytes: Vec::new(),
-        share: None,
-    };
+    let mut read = Read::default();
     while let Some(frame) = call.body.frame().await {
         let Ok(data) = frame.map_err(Error::BodyBroke)?.into_data() else {
             continue;
@@ -42,22 +60,10 @@ async fn collect(call: &mut Call<'_>, most: usize) -> Result<Read, Error> {
         if read.bytes.len() + data.len() > most {
             return Err(Error::TooLarge(call.app.max_message));
         }
-        let more = reserve(call.app, data.len())?;
-        match &mut read.share {
-            Some(share) => share.merge(more),
-            none => *none = Some(more),
-        }
+        read.share.set(call.app, read.bytes.len() + data.len())?;
         read.bytes.extend_from_slice(&data);
     }
     Ok(read)
-}
-
-fn reserve(app: &App, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
-    const _: () = assert!(limits::BODIES_BYTES <= u32::MAX as usize);
-    let permits = u32::try_from(bytes).map_err(|_| Error::Busy)?;
-    Arc::clone(&app.bodies)
-        .try_acquire_many_owned(permits)
-        .map_err(|_| Error::Busy)
 }
 
 /// A message's text out of a body: UTF-8, within the limit, without its one trailing newline.

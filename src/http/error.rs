@@ -5,16 +5,16 @@ use hyper::{Response, StatusCode};
 
 use super::negotiate::Form;
 use super::reply::{self, Body};
-use super::{App, params};
+use super::{App, params, stream};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::BadName;
-use crate::wire::escape_html;
+use crate::wire::{Wire, escape_html};
 
 /// Why a request is not answered as it wished.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("there is nothing at {0:?}; / says what there is")]
+    #[error("there is nothing at {0:?}; channels are at /c/NAME")]
     NotFound(String),
     #[error("the path is not UTF-8")]
     PathNotUtf8,
@@ -28,6 +28,12 @@ pub(super) enum Error {
     OneChannel(String),
     #[error("{0}")]
     BadParam(#[from] params::BadParam),
+    #[error("origin={0:?} is not one of the origins allowed (--cors-origin)")]
+    OriginNotAllowed(String),
+    #[error("the Idempotency-Key {0}")]
+    BadKey(BadName),
+    #[error("an Idempotency-Key goes with POST, where a request is one message")]
+    KeyWithPut,
     #[error("the message is empty; put its text into the request's body")]
     EmptyBody,
     #[error("the message is not UTF-8: byte {0} does not belong there")]
@@ -44,6 +50,8 @@ pub(super) enum Error {
     BodySlow(u64),
     #[error("this page does something each time it is loaded, so it is not prefetched")]
     Prefetch,
+    #[error("the server is stopping")]
+    Stopping,
     #[error("too many messages are being received at this moment; try again")]
     Busy,
     #[error("there are as many connections as this server takes; try again")]
@@ -53,7 +61,7 @@ pub(super) enum Error {
 }
 
 impl Error {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -64,13 +72,16 @@ impl Error {
             | Error::TooManyChannels(_)
             | Error::OneChannel(_)
             | Error::BadParam(_)
+            | Error::OriginNotAllowed(_)
+            | Error::BadKey(_)
+            | Error::KeyWithPut
             | Error::EmptyBody
             | Error::NotUtf8(_)
             | Error::NoField(_)
             | Error::FieldNotUtf8
             | Error::BodyBroke(_) => StatusCode::BAD_REQUEST,
             // A prefetch that gets 503 is thrown away, and the page loaded when it is wanted.
-            Error::Prefetch | Error::Busy | Error::Full | Error::Store(_) => {
+            Error::Prefetch | Error::Stopping | Error::Busy | Error::Full | Error::Store(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         }
@@ -98,20 +109,32 @@ impl Error {
     }
 }
 
+/// For an `EventSource`, which any status but 200 would end for good: an answer that is over at
+/// once, and says when to come back.
+fn come_back(error: &Error) -> Response<Body> {
+    let retry = stream::retry_when_refused();
+    let text = format!(": {error}\nretry: {retry}\n\n");
+    let mut response = reply::full(StatusCode::OK, Wire::Sse.content_type(), text);
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// An error as a response, in the form that its reader wants.
 pub(super) async fn reply(error: &Error, form: Form, app: &App) -> Response<Body> {
     let status = error.status();
+    if form == Form::Sse && status == StatusCode::SERVICE_UNAVAILABLE {
+        return come_back(error);
+    }
     let sentence = error.to_string();
     let mut response = match form {
-        Form::Json => reply::json(status, &serde_json::json!({ "error": sentence })),
+        Form::Json | Form::Sse => reply::json(status, &serde_json::json!({ "error": sentence })),
         Form::Text => reply::text(status, format!("{sentence}\n")),
         Form::Html => {
-            let values = [
-                ("status", &*status.to_string()),
-                ("message", &*escape_html(&sentence)),
-                ("demos", app.demos_class()),
-            ];
-            reply::html(status, app.pages.page("error.html", &values).await.before)
+            let (status_line, message) = (status.to_string(), escape_html(&sentence));
+            let values = [("status", &*status_line), ("message", &*message)];
+            reply::html(status, app.page("error.html", "", &values).await.before)
         }
     };
     response.headers_mut().extend(error.header());

@@ -9,7 +9,6 @@ use super::params::{self, Params};
 use super::reply::Body;
 use super::stream::Stream;
 use super::{Call, negotiate};
-use crate::follow::Ends;
 use crate::limits;
 use crate::log::Since;
 use crate::message::Channel;
@@ -63,22 +62,16 @@ async fn follow(
     // What a browser remembers wins over what a page once wrote into its address.
     let remembered = call.header("last-event-id").filter(|id| !id.is_empty());
     let remembered = params::parse("Last-Event-ID", remembered, params::since)?;
-    let since = remembered.or(params.since).unwrap_or(Since::All);
+    let since = remembered.or(params.since.clone()).unwrap_or(Since::All);
     let page = match wire {
-        Wire::Text => None,
         Wire::Html => Some(page(call, &channels).await),
+        _ => None,
     };
     let stream = Stream {
-        heartbeat: params.heartbeat.unwrap_or(limits::DOTS_EVERY),
-        ends: Ends {
-            limit: params.limit,
-            timeout: params.timeout,
-            until: None,
-        },
         page,
-        ..Stream::new(channels, since, wire)
+        ..Stream::new(&call.app.log, channels, since)
     };
-    stream.respond(call).await
+    stream.with(wire, &params, call)?.respond(call).await
 }
 
 /// The page around a stream of these channels.
@@ -87,10 +80,6 @@ async fn page(call: &Call<'_>, channels: &[Channel]) -> Page {
     // Channel names have no characters that mean something in HTML.
     let names = names.join(", ");
     let kind = if channels.len() == 1 { "one" } else { "many" };
-    let values = [
-        ("channels", &*names),
-        ("kind", kind),
-        ("demos", call.app.demos_class()),
-    ];
-    call.app.pages.page("stream.html", &values).await
+    call.page("stream.html", &[("channels", &names), ("kind", kind)])
+        .await
 }

@@ -5,6 +5,8 @@
 mod append;
 mod body;
 mod browser;
+mod clock;
+mod cors;
 mod error;
 mod follow;
 mod form;
@@ -17,6 +19,7 @@ mod reply;
 mod route;
 mod sender;
 mod stream;
+mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +29,15 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response};
 use tokio::sync::Semaphore;
 
+pub use cors::Cors;
 pub use reply::Body;
 
+use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::follow::Link;
 use crate::log::Log;
 use crate::metrics::Metrics;
-use crate::pages::Pages;
+use crate::pages::{Page, Pages};
 use crate::session::Sessions;
 use error::Error;
 use route::Endpoint;
@@ -42,6 +47,8 @@ use route::Endpoint;
 pub struct App {
     /// The log.
     pub log: Log,
+    /// The server's time.
+    pub clock: Clock,
     /// The browsers' sessions.
     pub sessions: Sessions,
     /// The pages.
@@ -52,6 +59,10 @@ pub struct App {
     pub drain: Drain,
     /// Are the demonstration pages served?
     pub demos: bool,
+    /// Whose pages may read and append.
+    pub cors: Cors,
+    /// How often quiet streams without dots say that all is well.
+    pub heartbeat: Duration,
     /// Longest message, in bytes.
     pub max_message: usize,
     /// How long a request's body may take.
@@ -63,9 +74,16 @@ pub struct App {
 }
 
 impl App {
-    /// The class in pages of what leads to the demonstrations.
-    fn demos_class(&self) -> &'static str {
-        if self.demos { "demos" } else { "no-demos" }
+    /// A page that stands at a path, with the links to the others, where there are others.
+    async fn page(&self, name: &'static str, path: &str, values: &[(&str, &str)]) -> Page {
+        let nav = if self.demos {
+            self.pages.nav(path).await
+        } else {
+            String::new()
+        };
+        self.pages
+            .page(name, &[values, &[("nav", &nav)]].concat())
+            .await
     }
 }
 
@@ -75,6 +93,7 @@ struct Call<'a> {
     link: &'a Arc<Link>,
     head: Parts,
     body: Incoming,
+    endpoint: Endpoint,
     /// What of the path the route leaves open: the channels of `/c/…`, a file's name.
     rest: String,
 }
@@ -88,6 +107,11 @@ impl Call<'_> {
         self.head.uri.query().unwrap_or("")
     }
 
+    /// The page of this path.
+    async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> Page {
+        self.app.page(name, self.head.uri.path(), values).await
+    }
+
     fn is_head(&self) -> bool {
         self.head.method == Method::HEAD
     }
@@ -99,9 +123,10 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Answers a request. Whatever is wrong with it becomes an answer, too.
 pub async fn respond(app: Arc<App>, link: Arc<Link>, request: Request<Incoming>) -> Response<Body> {
-    let form = negotiate::error_form(header(request.headers(), "accept"));
     let has_body = !request.body().is_end_stream();
-    match dispatch(&app, &link, request).await {
+    let (head, body) = request.into_parts();
+    let (form, grant) = (negotiate::error_form(&head), app.cors.grant(&head));
+    let mut response = match dispatch(&app, &link, head, body).await {
         Ok(response) => response,
         Err(error) => {
             if has_body {
@@ -110,54 +135,59 @@ pub async fn respond(app: Arc<App>, link: Arc<Link>, request: Request<Incoming>)
             log::debug!("refused: {error}");
             error::reply(&error, form, &app).await
         }
-    }
+    };
+    grant.say(response.headers_mut());
+    response
 }
 
 /// Answers a request on a connection that there is no room for.
 pub async fn refuse(app: Arc<App>, link: Arc<Link>, request: Request<Incoming>) -> Response<Body> {
-    let form = negotiate::error_form(header(request.headers(), "accept"));
     link.leave_unread();
-    error::reply(&Error::Full, form, &app).await
+    let (head, _) = request.into_parts();
+    let (form, grant) = (negotiate::error_form(&head), app.cors.grant(&head));
+    let mut response = error::reply(&Error::Full, form, &app).await;
+    grant.say(response.headers_mut());
+    response
 }
 
 async fn dispatch(
     app: &Arc<App>,
     link: &Arc<Link>,
-    request: Request<Incoming>,
+    head: Parts,
+    body: Incoming,
 ) -> Result<Response<Body>, Error> {
-    let (head, body) = request.into_parts();
     let (route, rest) = route::find(head.uri.path(), app.demos)?;
     if head.method == Method::OPTIONS {
         return Ok(reply::options(route));
     }
     route.check(&head.method)?;
-    let acts = matches!(
-        route.endpoint,
-        Endpoint::Follow | Endpoint::Receiver | Endpoint::Sender | Endpoint::Stream
-    );
-    if acts && browser::is_prefetch(&head.headers) {
+    let endpoint = route.endpoint;
+    if endpoint.acts() && browser::is_prefetch(&head.headers) {
         return Err(Error::Prefetch);
     }
-    let posted = head.method == Method::POST;
+    let method = head.method.clone();
     let call = Call {
         app,
         link,
         head,
         body,
+        endpoint,
         rest,
     };
-    match route.endpoint {
-        Endpoint::Home => page::home(call).await,
-        Endpoint::File => page::file(call).await,
-        Endpoint::Receiver if posted => receiver::receive(call).await,
-        Endpoint::Receiver => receiver::show(call).await,
-        Endpoint::Sender if posted => sender::send(call).await,
-        Endpoint::Sender => sender::show(call).await,
-        Endpoint::Follow if posted => append::append(call).await,
-        Endpoint::Follow => follow::channels(call).await,
-        Endpoint::Stream => follow::main_as_text(call).await,
-        Endpoint::Send => append::main(call).await,
-        Endpoint::Healthz => Ok(operator::healthz(&call)),
-        Endpoint::Metrics => Ok(operator::metrics(&call)),
+    match (endpoint, method) {
+        (Endpoint::Home, _) => page::home(call).await,
+        (Endpoint::File, _) => page::file(call).await,
+        (Endpoint::Page(name), _) => page::show(call, name).await,
+        (Endpoint::Receiver, Method::POST) => receiver::receive(call).await,
+        (Endpoint::Receiver, _) => receiver::show(call).await,
+        (Endpoint::Sender, Method::POST) => sender::send(call).await,
+        (Endpoint::Sender, _) => sender::show(call).await,
+        (Endpoint::Channels | Endpoint::Send, Method::POST) => append::append(call).await,
+        (Endpoint::Channels | Endpoint::Send, Method::PUT) => upload::upload(call).await,
+        (Endpoint::Channels | Endpoint::Send, _) => follow::channels(call).await,
+        (Endpoint::Stream, _) => follow::main_as_text(call).await,
+        (Endpoint::Clock, _) => clock::clock(call).await,
+        (Endpoint::Healthz, _) => Ok(operator::healthz(&call)),
+        (Endpoint::Metrics, _) => Ok(operator::metrics(&call)),
     }
 }

@@ -1,5 +1,8 @@
 //! What a client wants, by its `Accept` (RFC 9110, section 12.5.1).
 
+use hyper::http::request::Parts;
+
+use super::header;
 use crate::wire::Wire;
 
 /// How an error is said.
@@ -8,25 +11,41 @@ pub(super) enum Form {
     Json,
     Text,
     Html,
+    /// An `EventSource` asks, which understands nothing else.
+    Sse,
 }
 
-/// How to say an error: JSON, unless the client prefers plain text or is a browser.
-pub(super) fn error_form(accept: Option<&str>) -> Form {
+/// How to say an error: JSON, unless the client prefers plain text, is a browser, or follows by
+/// Server-Sent Events.
+pub(super) fn error_form(head: &Parts) -> Form {
+    let asked = head
+        .uri
+        .query()
+        .unwrap_or("")
+        .split('&')
+        .rfind(|pair| pair.starts_with("as="));
+    if asked == Some("as=sse") {
+        return Form::Sse;
+    }
     let offers = [
         ("text/html", Form::Html),
         ("text/plain", Form::Text),
         ("application/json", Form::Json),
+        ("text/event-stream", Form::Sse),
     ];
-    best(accept, &offers).unwrap_or(Form::Json)
+    best(header(&head.headers, "accept"), &offers).unwrap_or(Form::Json)
 }
 
 /// The wire that a client wants: `text`, unless it names the type of another.
 pub(super) fn wire(accept: Option<&str>) -> Wire {
-    best(
-        accept,
-        &[("text/html", Wire::Html), ("text/plain", Wire::Text)],
-    )
-    .unwrap_or(Wire::Text)
+    let offers = [
+        ("text/html", Wire::Html),
+        ("text/plain", Wire::Text),
+        ("text/event-stream", Wire::Sse),
+        ("application/x-ndjson", Wire::Ndjson),
+        ("application/json", Wire::Json),
+    ];
+    best(accept, &offers).unwrap_or(Wire::Text)
 }
 
 /// The offer that the client names with the highest weight; the first of equals. Wildcards name
@@ -62,10 +81,18 @@ mod tests {
         assert_eq!(wire(Some(browser)), Wire::Html);
         assert_eq!(wire(Some("*/*")), Wire::Text);
         assert_eq!(wire(None), Wire::Text);
+        assert_eq!(wire(Some("text/event-stream")), Wire::Sse);
+        assert_eq!(wire(Some("application/json, text/plain, */*")), Wire::Json);
         assert_eq!(wire(Some("text/html;q=0.1, text/plain")), Wire::Text);
         assert_eq!(wire(Some("text/html; q=0")), Wire::Text);
-        assert_eq!(error_form(Some("application/json")), Form::Json);
-        assert_eq!(error_form(Some("TEXT/PLAIN")), Form::Text);
-        assert_eq!(error_form(Some("*/*")), Form::Json);
+        let form = |uri: &str, accept: &str| {
+            let request = hyper::Request::get(uri).header("accept", accept);
+            error_form(&request.body(()).unwrap().into_parts().0)
+        };
+        assert_eq!(form("/", "application/json"), Form::Json);
+        assert_eq!(form("/", "TEXT/PLAIN"), Form::Text);
+        assert_eq!(form("/", "*/*"), Form::Json);
+        assert_eq!(form("/", "text/event-stream"), Form::Sse);
+        assert_eq!(form("/c/a?as=text&as=sse", "*/*"), Form::Sse);
     }
 }

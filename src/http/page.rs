@@ -10,11 +10,13 @@ use crate::pages;
 /// What this is, and what to type.
 pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
     let origin = browser::origin(&call.head.headers);
-    let page = call
-        .app
-        .pages
-        .page("index.html", &[("origin", &origin)])
-        .await;
+    let page = call.page("index.html", &[("origin", &origin)]).await;
+    Ok(reply::html(StatusCode::OK, page.before))
+}
+
+/// A page that is the same for all.
+pub(super) async fn show(call: Call<'_>, name: &'static str) -> Result<Response<Body>, Error> {
+    let page = call.page(name, &[]).await;
     Ok(reply::html(StatusCode::OK, page.before))
 }
 

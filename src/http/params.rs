@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::form;
+use crate::config::{duration, heartbeat};
 use crate::limits;
 use crate::log::Since;
 use crate::wire::Wire;
@@ -25,10 +26,15 @@ pub(super) struct Params {
     pub(super) limit: Option<u64>,
     pub(super) timeout: Option<Duration>,
     pub(super) heartbeat: Option<Duration>,
+    pub(super) wait: Option<Duration>,
+    pub(super) retry: Option<u32>,
+    pub(super) heartbeat_event: bool,
+    pub(super) origin: Option<String>,
 }
 
 impl Params {
-    /// Reads a query. Parameters of other transports, and those of nobody, mean nothing here.
+    /// Reads a query. Parameters of other transports are checked, and mean nothing to this one;
+    /// those of nobody are passed over.
     pub(super) fn read(query: &str) -> Result<Params, Error> {
         let fields = form::fields(query)?;
         let get = |name| form::last(&fields, name);
@@ -38,6 +44,11 @@ impl Params {
             limit: parse("limit", get("limit"), limit)?,
             timeout: parse("timeout", get("timeout"), timeout)?,
             heartbeat: parse("heartbeat", get("heartbeat"), heartbeat)?,
+            wait: parse("wait", get("wait"), wait)?,
+            retry: parse("retry", get("retry"), retry)?,
+            heartbeat_event: parse("heartbeat_event", get("heartbeat_event"), switch)?
+                .unwrap_or(false),
+            origin: get("origin").map(str::to_owned),
         })
     }
 }
@@ -76,11 +87,6 @@ fn limit(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "is not a number of messages, 1 or more".to_owned())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_| "is not a duration such as 500ms, 10s or 5m".to_owned())
-}
-
 fn timeout(text: &str) -> Result<Duration, String> {
     duration(text).and_then(|timeout| {
         if timeout.is_zero() {
@@ -91,16 +97,25 @@ fn timeout(text: &str) -> Result<Duration, String> {
     })
 }
 
-fn heartbeat(text: &str) -> Result<Duration, String> {
-    let (least, most) = (
-        limits::HEARTBEAT.start().as_secs(),
-        limits::HEARTBEAT.end().as_secs(),
-    );
-    let outside = || format!("is not between {least}s and {most}s");
-    duration(text).and_then(|heartbeat| {
-        limits::HEARTBEAT
-            .contains(&heartbeat)
-            .then_some(heartbeat)
-            .ok_or_else(outside)
-    })
+fn wait(text: &str) -> Result<Duration, String> {
+    let most = limits::POLL_WAIT_MOST;
+    let outside = || format!("is longer than {}s", most.as_secs());
+    duration(text).and_then(|wait| (wait <= most).then_some(wait).ok_or_else(outside))
+}
+
+fn retry(text: &str) -> Result<u32, String> {
+    let most = limits::SSE_RETRY_MOST;
+    let outside = || format!("is not a number of milliseconds up to {most}");
+    text.parse()
+        .ok()
+        .filter(|retry| *retry <= most)
+        .ok_or_else(outside)
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("is neither 1 nor 0".to_owned()),
+    }
 }

@@ -12,7 +12,7 @@ use crate::log::Since;
 
 /// `GET`: forgets what the session has seen, and shows the button.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let page = call.app.pages.page("receiver.html", &[]).await;
+    let page = call.page("receiver.html", &[]).await;
     let mut response = reply::html(StatusCode::OK, page.before);
     if !call.is_head() {
         let (id, session) = call
@@ -29,7 +29,7 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
 
 /// `POST`: all that the session has not seen, then what comes, without end.
 pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let page = call.app.pages.page("receiving.html", &[]).await;
+    let page = call.page("receiving.html", &[]).await;
     let (id, session) = call
         .app
         .sessions
@@ -39,7 +39,7 @@ pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
     let taken = move |seq| receiving.saw(seq);
     let stream = Stream {
         taken: Some(Box::new(taken)),
-        ..Stream::in_page(since, page)
+        ..Stream::in_page(&call.app.log, since, page)
     };
     let mut response = stream.respond(&call).await?;
     response

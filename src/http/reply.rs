@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::route::Route;
 use crate::follow::Follow;
 use crate::message::Cursor;
-use crate::wire::Wire;
+use crate::wire::{self, Encoder};
 
 /// A response's body.
 #[derive(Debug)]
@@ -64,9 +64,11 @@ impl Body {
     }
 }
 
-/// Pages load the style sheet and pictures of this server, send forms to it, and run nothing.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-                      base-uri 'none'; frame-ancestors 'self'";
+/// Pages load what is this server's own, talk to it, and send forms to it; nothing that stands in
+/// a page itself runs.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; \
+                      connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'self'";
 
 /// A response that is all there. What this server says is true at this moment only.
 pub(super) fn full(
@@ -119,8 +121,8 @@ pub(super) fn options(route: &Route) -> Response<Body> {
 }
 
 /// The head of a stream (WIRE.md, "Every stream"): nobody may keep it, change it or hold it back.
-pub(super) fn stream(wire: Wire, starts: &Cursor, body: Body) -> Response<Body> {
-    let mut response = full(StatusCode::OK, wire.content_type(), Bytes::new());
+pub(super) fn stream(encoder: &Encoder, starts: &Cursor, body: Body) -> Response<Body> {
+    let mut response = full(StatusCode::OK, encoder.wire().content_type(), Bytes::new());
     *response.body_mut() = body;
     let headers = response.headers_mut();
     headers.insert(
@@ -139,5 +141,19 @@ pub(super) fn stream(wire: Wire, starts: &Cursor, body: Body) -> Response<Body> 
     );
     let starts = HeaderValue::from_str(&starts.to_string()).ok();
     headers.extend(starts.map(|starts| (HeaderName::from_static("stream-cursor"), starts)));
+    if let Encoder::Script(frame) = encoder
+        && let Ok(policy) = HeaderValue::from_str(&frame_policy(frame))
+    {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
     response
+}
+
+/// Only the frame's own scripts run, and only pages that it may talk to have it in them.
+fn frame_policy(frame: &wire::Frame) -> String {
+    let nonce = frame.nonce();
+    let ancestors = frame.origin().unwrap_or("'self'");
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors {ancestors}"
+    )
 }

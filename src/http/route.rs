@@ -14,11 +14,22 @@ pub(super) enum Endpoint {
     Stream,
     Send,
     /// `/c/…`, to follow and to append.
-    Follow,
+    Channels,
+    Clock,
+    /// A page that says what it is itself.
+    Page(&'static str),
     Healthz,
     Metrics,
     /// A file of `pages/`.
     File,
+}
+
+impl Endpoint {
+    /// Does a GET do something, or go on?
+    pub(super) fn acts(self) -> bool {
+        use Endpoint::{Channels, Clock, Receiver, Sender, Stream};
+        matches!(self, Channels | Clock | Receiver | Sender | Stream)
+    }
 }
 
 /// A line of the table.
@@ -52,20 +63,26 @@ const fn demo(path: &'static str, methods: &'static [Method], endpoint: Endpoint
 }
 
 const GET: &[Method] = &[Method::GET];
-const POST: &[Method] = &[Method::POST];
+const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
+const GET_POST_PUT: &[Method] = &[Method::GET, Method::POST, Method::PUT];
 
 #[rustfmt::skip]
 static ROUTES: &[Route] = &[
     demo("/", GET, Endpoint::Home),
     demo("/receiver", GET_POST, Endpoint::Receiver),
     demo("/sender", GET_POST, Endpoint::Sender),
+    demo("/clock", GET, Endpoint::Clock),
+    demo("/events", GET, Endpoint::Page("events.html")),
+    demo("/frame", GET, Endpoint::Page("frame.html")),
+    demo("/wire", GET, Endpoint::Page("wire.html")),
     demo("/stream", GET, Endpoint::Stream),
-    demo("/send", POST, Endpoint::Send),
-    route("/c/", GET_POST, Endpoint::Follow),
+    demo("/send", POST_PUT, Endpoint::Send),
+    route("/c/", GET_POST_PUT, Endpoint::Channels),
     route("/healthz", GET, Endpoint::Healthz),
     route("/metrics", GET, Endpoint::Metrics),
     route("/style.css", GET, Endpoint::File),
+    route("/forever-frame.js", GET, Endpoint::File),
     route("/favicon.svg", GET, Endpoint::File),
 ];
 
@@ -83,7 +100,10 @@ pub(super) fn find(path: &str, demos: bool) -> Result<(&'static Route, String), 
         let open = route.path.len() > 1 && route.path.ends_with('/');
         match path.strip_prefix(route.path) {
             Some(rest) if open => return Ok((route, rest.to_owned())),
-            Some("") => return Ok((route, path[1..].to_owned())),
+            Some("") if route.endpoint == Endpoint::File => {
+                return Ok((route, path[1..].to_owned()));
+            }
+            Some("") => return Ok((route, String::new())),
             _ => {}
         }
     }
@@ -92,6 +112,11 @@ pub(super) fn find(path: &str, demos: bool) -> Result<(&'static Route, String), 
         .filter(|name| demos && name.contains('.') && !name.contains('/'));
     name.map(|name| (&FILE, name.to_owned()))
         .ok_or_else(|| Error::NotFound(path.to_owned()))
+}
+
+/// Is this a path that pages of other origins may be let to?
+pub(super) fn is_open(path: &str) -> bool {
+    path.starts_with("/c/") || path == "/stream" || path == "/send"
 }
 
 impl Route {
@@ -140,11 +165,11 @@ mod tests {
         assert_eq!(endpoint("/", true).unwrap().0, Endpoint::Home);
         assert_eq!(
             endpoint("/c/a,b", true),
-            Some((Endpoint::Follow, "a,b".into()))
+            Some((Endpoint::Channels, "a,b".into()))
         );
         assert_eq!(
             endpoint("/c/%61%2Cb", true),
-            Some((Endpoint::Follow, "a,b".into()))
+            Some((Endpoint::Channels, "a,b".into()))
         );
         assert_eq!(
             endpoint("/style.css", false),

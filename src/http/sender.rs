@@ -37,8 +37,11 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
         "new date: {}",
         jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S")
     );
-    let message = app.log.append(Draft::new(Channel::main(), line)).await?;
-    page(&call, message.seq, &format!("Appended “{}”.", message.data)).await
+    let receipt = app
+        .log
+        .append(Draft::new(Channel::main(), line.as_str()))
+        .await?;
+    page(&call, receipt.seq, &format!("Appended “{line}”.")).await
 }
 
 /// `POST`: appends a message, and leads to a page that can be reloaded without appending it again.
@@ -67,8 +70,6 @@ pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
 /// The page with the log up to a place. It is streamed: the log may be large.
 async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body>, Error> {
     let page = call
-        .app
-        .pages
         .page("sender.html", &[("notice", &escape_html(notice))])
         .await;
     let ends = Ends {
@@ -77,7 +78,7 @@ async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body
     };
     Stream {
         ends,
-        ..Stream::in_page(Since::All, page)
+        ..Stream::in_page(&call.app.log, Since::All, page)
     }
     .respond(call)
     .await

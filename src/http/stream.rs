@@ -7,84 +7,171 @@ use bytes::Bytes;
 use hyper::Response;
 
 use super::error::Error;
+use super::params::Params;
 use super::reply::{self, Body};
 use super::{Call, browser};
-use crate::follow::{Ends, Follow, Options, Taken};
+use crate::follow::{Ends, Follow, Guard, Options, Taken};
 use crate::limits;
-use crate::log::Since;
+use crate::log::{Log, Since};
 use crate::message::{Channel, Timestamp};
 use crate::metrics::OpenStream;
 use crate::pages::Page;
-use crate::wire::Wire;
+use crate::wire::{Encoder, Frame, Poll, Sse, Wire};
 
 /// What a handler wants streamed.
 pub(super) struct Stream {
+    pub(super) log: Log,
     pub(super) channels: Vec<Channel>,
     pub(super) since: Since,
-    pub(super) wire: Wire,
-    pub(super) heartbeat: Duration,
+    pub(super) encoder: Encoder,
+    pub(super) heartbeat: Option<Duration>,
     pub(super) ends: Ends,
     /// The page around it.
     pub(super) page: Option<Page>,
     /// Who wants to know how far it has come.
     pub(super) taken: Option<Taken>,
+    /// What is to end with it.
+    pub(super) guard: Option<Guard>,
 }
 
 impl Stream {
-    /// A stream without ends, page or listener.
-    pub(super) fn new(channels: Vec<Channel>, since: Since, wire: Wire) -> Stream {
+    /// Text with its dots, without end.
+    pub(super) fn new(log: &Log, channels: Vec<Channel>, since: Since) -> Stream {
         Stream {
+            log: log.clone(),
             channels,
             since,
-            wire,
-            heartbeat: limits::DOTS_EVERY,
+            encoder: Encoder::Text { dots: false },
+            heartbeat: Some(limits::DOTS_EVERY),
             ends: Ends::default(),
             page: None,
             taken: None,
+            guard: None,
         }
     }
 
-    /// `main` in a page.
-    pub(super) fn in_page(since: Since, page: Page) -> Stream {
+    /// `main` in a page, with its dots, without end.
+    pub(super) fn in_page(log: &Log, since: Since, page: Page) -> Stream {
+        let encoder = Encoder::Html { dots: false };
         Stream {
+            encoder,
             page: Some(page),
-            ..Stream::new(vec![Channel::main()], since, Wire::Html)
+            ..Stream::new(log, vec![Channel::main()], since)
         }
+    }
+
+    /// On a wire, as its follower wishes.
+    pub(super) fn with(
+        mut self,
+        wire: Wire,
+        params: &Params,
+        call: &Call<'_>,
+    ) -> Result<Stream, Error> {
+        let every = if wire.has_dots() {
+            limits::DOTS_EVERY
+        } else {
+            call.app.heartbeat
+        };
+        self.heartbeat = Some(params.heartbeat.unwrap_or(every));
+        self.ends = Ends {
+            limit: params.limit,
+            timeout: params.timeout,
+            ..Ends::default()
+        };
+        self.encoder = match wire {
+            Wire::Text => Encoder::Text { dots: false },
+            Wire::Html => Encoder::Html { dots: false },
+            Wire::Script => {
+                self.ends.bytes = Some(limits::SCRIPT_FRAME_BYTES);
+                Encoder::Script(frame(params, call)?)
+            }
+            Wire::Sse => Encoder::Sse(sse(params, call)),
+            Wire::Ndjson => Encoder::Ndjson,
+            Wire::Json => {
+                self.heartbeat = None;
+                self.ends.poll = true;
+                let wait = jittered(params.wait.unwrap_or(limits::POLL_WAIT));
+                self.ends.timeout = Some(params.timeout.map_or(wait, |timeout| timeout.min(wait)));
+                Encoder::Json(Poll::default())
+            }
+        };
+        Ok(self)
     }
 
     /// The response; for HEAD its head alone, which follows nothing.
     pub(super) async fn respond(self, call: &Call<'_>) -> Result<Response<Body>, Error> {
         let app = call.app;
-        let start = app
+        let start = self
             .log
             .start(&self.channels, &self.since, Timestamp::now())
             .await?;
-        let cursor = app.log.cursor(start.at);
+        let cursor = self.log.cursor(start.at);
+        let head = |body| reply::stream(&self.encoder, &cursor, body);
         if call.is_head() {
-            return Ok(reply::stream(self.wire, &cursor, Body::empty()));
+            return Ok(head(Body::empty()));
         }
-        let (prelude, epilogue) = match self.page {
-            Some(page) => (
-                browser::pad(page.before, &call.head.headers).into(),
-                page.after.into(),
-            ),
-            None => (Bytes::new(), Bytes::new()),
+        let mut response = head(Body::empty());
+        let headers = &call.head.headers;
+        let (prelude, epilogue) = match (self.page, &self.encoder) {
+            (Some(page), _) => (browser::pad(page.before, headers), page.after.into()),
+            (None, Encoder::Script(frame)) => {
+                (browser::pad(frame.prelude(), headers), Bytes::new())
+            }
+            (None, _) => (String::new(), Bytes::new()),
         };
+        let open = OpenStream::new(Arc::clone(&app.metrics), self.encoder.wire());
         let options = Options {
-            wire: self.wire,
+            encoder: self.encoder,
             heartbeat: self.heartbeat,
             ends: self.ends,
-            prelude,
+            prelude: prelude.into(),
             epilogue,
             link: Arc::clone(call.link),
             taken: self.taken,
+            guard: self.guard,
         };
-        let open = OpenStream::new(Arc::clone(&app.metrics), self.wire);
-        let follow = Follow::new(app.log.clone(), start, app.drain.clone(), open, options);
-        Ok(reply::stream(
-            self.wire,
-            &cursor,
-            Body::Follow(Box::new(follow)),
-        ))
+        let follow = Follow::new(self.log, start, app.drain.clone(), open, options);
+        *response.body_mut() = Body::Follow(Box::new(follow));
+        Ok(response)
     }
+}
+
+fn sse(params: &Params, call: &Call<'_>) -> Sse {
+    let usual = params.retry.unwrap_or(limits::SSE_RETRY);
+    // Whoever comes while the server stops is to come back, but not at once.
+    let retry = if call.app.drain.has_begun() {
+        retry_when_refused()
+    } else {
+        usual
+    };
+    Sse {
+        retry,
+        heartbeat_event: params.heartbeat_event,
+    }
+}
+
+/// After how many milliseconds an `EventSource` that is not served is to come back.
+pub(super) fn retry_when_refused() -> u32 {
+    rand::random_range(limits::SSE_RETRY_REFUSED) * 1000 + rand::random_range(0..1000)
+}
+
+/// A frame for a page of this server, or of an origin that is allowed.
+fn frame(params: &Params, call: &Call<'_>) -> Result<Frame, Error> {
+    let origin = params
+        .origin
+        .clone()
+        .map(|origin| origin.to_ascii_lowercase());
+    if let Some(origin) = origin
+        .as_ref()
+        .filter(|origin| !call.app.cors.allows(origin))
+    {
+        return Err(Error::OriginNotAllowed(origin.clone()));
+    }
+    let nonce = format!("{:032x}", rand::random::<u128>());
+    Ok(Frame::new(nonce, origin))
+}
+
+/// A little less than that.
+fn jittered(wait: Duration) -> Duration {
+    wait.mul_f64(1.0 - limits::POLL_JITTER * rand::random::<f64>())
 }

@@ -2,21 +2,26 @@
 
 use crate::limits;
 
-/// How many of the waiting messages, given by the sizes of their texts in bytes and in their order,
-/// make one commit: as many as [`limits::BATCH_MESSAGES`] and [`limits::BATCH_BYTES`] allow, and
-/// at least one if any waits.
+/// The size of an append.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    pub(super) messages: usize,
+    /// Of text.
+    pub(super) bytes: usize,
+}
+
+/// How many of the waiting appends, given by their sizes and in their order, make one commit: as
+/// many as [`limits::BATCH_MESSAGES`] and [`limits::BATCH_BYTES`] allow, and at least one if any
+/// waits.
 #[must_use]
-pub(super) fn size(waiting: impl IntoIterator<Item = usize>) -> usize {
-    let mut bytes = 0;
-    waiting
-        .into_iter()
-        .take(limits::BATCH_MESSAGES)
-        .enumerate()
-        .take_while(|&(index, size)| {
-            bytes += size;
-            index == 0 || bytes <= limits::BATCH_BYTES
-        })
-        .count()
+pub(super) fn fit(waiting: impl IntoIterator<Item = Size>) -> usize {
+    let (mut messages, mut bytes) = (0, 0);
+    let fits = |(index, size): &(usize, Size)| {
+        messages += size.messages;
+        bytes += size.bytes;
+        *index == 0 || (messages <= limits::BATCH_MESSAGES && bytes <= limits::BATCH_BYTES)
+    };
+    waiting.into_iter().enumerate().take_while(fits).count()
 }
 
 #[cfg(test)]
@@ -25,13 +30,19 @@ mod tests {
 
     #[test]
     fn a_commit_is_bounded_and_never_empty_while_any_waits() {
-        assert_eq!(size([]), 0);
-        assert_eq!(size([10, 10]), 2);
-        assert_eq!(size([limits::BATCH_BYTES * 2, 1]), 1);
-        assert_eq!(size([limits::BATCH_BYTES / 2; 5]), 2);
+        let one = |bytes| Size { messages: 1, bytes };
+        assert_eq!(fit([]), 0);
+        assert_eq!(fit([one(10), one(10)]), 2);
+        assert_eq!(fit([one(limits::BATCH_BYTES * 2), one(1)]), 1);
+        assert_eq!(fit([one(limits::BATCH_BYTES / 2); 5]), 2);
         assert_eq!(
-            size(std::iter::repeat_n(1, 1_000_000)),
+            fit(std::iter::repeat_n(one(1), 1_000_000)),
             limits::BATCH_MESSAGES
         );
+        let half = Size {
+            messages: limits::BATCH_MESSAGES / 2,
+            bytes: 0,
+        };
+        assert_eq!(fit([half; 5]), 2);
     }
 }

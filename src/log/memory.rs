@@ -6,10 +6,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::cursor::Place;
-use super::store::{Keep, Page, Stored};
+use super::keys::Keys;
+use super::store::{Commit, Keep, Page, Stored};
 use super::{Room, Selection};
 use crate::limits;
-use crate::message::{Channel, Draft, Epoch, Gap, GapReason, Message, Seq, Timestamp};
+use crate::message::{Channel, Draft, Epoch, Gap, GapReason, Message, Receipt, Seq, Timestamp};
 
 /// See the module.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ struct State {
     lost: Seq,
     time: Timestamp,
     bytes: usize,
+    keys: Keys,
     messages: BTreeMap<Seq, Arc<Message>>,
     channels: HashMap<Channel, Kept>,
     /// The channels of which nothing is kept, by the last message they lost.
@@ -73,24 +75,26 @@ impl Memory {
         self.state.lock().lost
     }
 
-    pub(super) fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Vec<Arc<Message>> {
+    pub(super) fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Commit {
         let mut state = self.state.lock();
-        let committed = drafts
+        let mut messages = Vec::with_capacity(drafts.len());
+        let receipts = drafts
             .into_iter()
-            .map(|draft| state.append(draft, now))
-            .collect::<Vec<_>>();
-        for message in &committed {
+            .map(|draft| state.take(draft, now, &mut messages))
+            .collect();
+        for message in &messages {
             state.trim(&message.channel, self.keep.messages);
         }
         while state.bytes > self.budget {
             state.lose_oldest();
         }
-        committed
+        Commit { receipts, messages }
     }
 
     pub(super) fn retain(&self, now: Timestamp) {
         let too_old = now.earlier(self.keep.age);
         let mut state = self.state.lock();
+        state.keys.forget(now);
         while state
             .messages
             .first_key_value()
@@ -202,11 +206,36 @@ impl Head<'_> {
 }
 
 impl State {
+    /// Appends a draft, unless its key says that it has been.
+    fn take(
+        &mut self,
+        mut draft: Draft,
+        now: Timestamp,
+        messages: &mut Vec<Arc<Message>>,
+    ) -> Receipt {
+        let key = draft.key.take().map(|key| (draft.channel.clone(), key));
+        if let Some(first) = key.as_ref().and_then(|key| self.keys.find(key, now)) {
+            return first;
+        }
+        let message = self.append(draft, now);
+        let receipt = Receipt {
+            seq: message.seq,
+            time: message.time,
+            duplicate: false,
+        };
+        if let Some(key) = key {
+            self.keys.remember(key, receipt);
+        }
+        messages.push(message);
+        receipt
+    }
+
     fn append(&mut self, draft: Draft, now: Timestamp) -> Arc<Message> {
         let Draft {
             channel,
             event,
             data,
+            ..
         } = draft;
         self.last = self.last.next();
         self.time = self.time.max(now);

@@ -9,6 +9,7 @@
 mod batch;
 mod cursor;
 mod entry;
+mod keys;
 mod memory;
 mod reader;
 mod room;
@@ -30,10 +31,10 @@ pub use entry::Entry;
 pub use memory::Memory;
 pub use reader::{Item, Reader};
 pub use room::Room;
-pub use store::{Keep, Page, Store, StoreError, Stored};
+pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
 
 use crate::limits;
-use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Message, Seq, Timestamp};
+use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Receipt, Seq, Timestamp};
 use crate::metrics::Metrics;
 use cursor::Resolved;
 use tail::Tail;
@@ -102,19 +103,32 @@ impl Log {
     ///
     /// # Errors
     /// When the store could not take it; then it is not in the log.
-    pub async fn append(&self, draft: Draft) -> Result<Arc<Message>, StoreError> {
+    pub async fn append(&self, draft: Draft) -> Result<Receipt, StoreError> {
+        let receipts = self.append_all(vec![draft]).await?;
+        receipts.first().copied().ok_or_else(stopped)
+    }
+
+    /// Appends messages behind each other, all or none of them. What stands in one call should be
+    /// no more than fits a commit ([`limits::BATCH_MESSAGES`]).
+    ///
+    /// # Errors
+    /// When the store could not take them; then none is in the log.
+    pub async fn append_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, StoreError> {
         let began = Instant::now();
+        let sizes: Vec<usize> = drafts.iter().map(|draft| draft.data.len()).collect();
         let (answer, answered) = oneshot::channel();
-        let stopped = || StoreError("the log has stopped".to_owned());
         self.queue
-            .send(Pending { draft, answer })
+            .send(Pending { drafts, answer })
             .await
             .map_err(|_| stopped())?;
-        let message = answered.await.map_err(|_| stopped())??;
-        self.shared
-            .metrics
-            .appended(message.data.len(), began.elapsed());
-        Ok(message)
+        let receipts = answered.await.map_err(|_| stopped())??;
+        let latency = began.elapsed();
+        for (receipt, bytes) in receipts.iter().zip(sizes) {
+            if !receipt.duplicate {
+                self.shared.metrics.appended(bytes, latency);
+            }
+        }
+        Ok(receipts)
     }
 
     /// Where a follower of these channels begins.
@@ -168,4 +182,8 @@ impl Log {
     pub async fn wake_all(&self) {
         self.shared.wake.wake_all().await;
     }
+}
+
+fn stopped() -> StoreError {
+    StoreError("the log has stopped".to_owned())
 }

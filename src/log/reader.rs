@@ -79,9 +79,22 @@ impl Reader {
         cx: &mut Context<'_>,
         room: Room,
     ) -> Poll<Result<Vec<Item>, StoreError>> {
-        if let Some(gap) = self.gap.take() {
-            return Poll::Ready(Ok(vec![Item::Gap(gap)]));
+        let Some(gap) = self.gap.take() else {
+            return self.poll_behind_gap(cx, room);
+        };
+        let mut items = vec![Item::Gap(gap)];
+        // What is there goes with it; if that cannot be read now, it will be said the next time.
+        if let Poll::Ready(Ok(more)) = self.poll_behind_gap(cx, room) {
+            items.extend(more);
         }
+        Poll::Ready(Ok(items))
+    }
+
+    fn poll_behind_gap(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: Room,
+    ) -> Poll<Result<Vec<Item>, StoreError>> {
         // Before looking, or a message that comes after the look would wake nobody.
         self.waiter.register(cx.waker());
         loop {

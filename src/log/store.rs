@@ -4,7 +4,9 @@
 //! durably as it promises, and knows what it has let go. It owes the log this:
 //!
 //! - [`Store::commit`] takes a whole batch or none of it, numbers it behind all that came before,
-//!   with times that never fall, and returns only when the batch is as durable as it gets.
+//!   with times that never fall, and returns only when the batch is as durable as it gets. A draft
+//!   whose key its channel has seen within [`limits::KEY_WINDOW`](crate::limits::KEY_WINDOW), in
+//!   this batch or before, is not appended: its receipt is the first one's.
 //! - [`Store::read`] gives what is kept of some channels behind a place, in seq order, and puts a
 //!   [`Gap`] where messages behind that place are gone.
 //! - [`Store::locate`] finds a place to begin at.
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use super::cursor::Place;
 use super::memory::Memory;
 use super::{Room, Selection};
-use crate::message::{Channel, Draft, Epoch, Gap, Message, Seq, Timestamp};
+use crate::message::{Channel, Draft, Epoch, Gap, Message, Receipt, Seq, Timestamp};
 
 /// How much is kept: what lies beyond either may go.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,15 @@ pub struct Keep {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the store is not available: {0}")]
 pub struct StoreError(pub String);
+
+/// What a commit has come to.
+#[derive(Debug)]
+pub struct Commit {
+    /// What became of each draft, in their order.
+    pub receipts: Vec<Receipt>,
+    /// The messages that are new, in seq order.
+    pub messages: Vec<Arc<Message>>,
+}
 
 /// A part of the log, as a store has it.
 #[derive(Debug)]
@@ -91,11 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// When it is not in the log, and will not be.
-    pub async fn commit(
-        &self,
-        drafts: Vec<Draft>,
-        now: Timestamp,
-    ) -> Result<Vec<Arc<Message>>, StoreError> {
+    pub async fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Commit, StoreError> {
         match self {
             Store::Memory(store) => Ok(store.commit(drafts, now)),
         }

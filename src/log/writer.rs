@@ -7,15 +7,25 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::{Entry, Shared, StoreError, batch};
+use super::{Commit, Entry, Shared, StoreError, batch};
 use crate::limits;
-use crate::message::{Channel, Draft, Message, Timestamp};
+use crate::message::{Channel, Draft, Message, Receipt, Timestamp};
 
-/// An append that waits for its answer.
+/// An append that waits for its answer: messages that go together.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) draft: Draft,
-    pub(super) answer: oneshot::Sender<Result<Arc<Message>, StoreError>>,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) answer: oneshot::Sender<Result<Vec<Receipt>, StoreError>>,
+}
+
+impl Pending {
+    fn size(&self) -> batch::Size {
+        let bytes = self.drafts.iter().map(|draft| draft.data.len()).sum();
+        batch::Size {
+            messages: self.drafts.len(),
+            bytes,
+        }
+    }
 }
 
 /// Commits what waits, a batch at a time, until nobody can append any more. What comes while a
@@ -33,7 +43,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Pending>)
                 if !some {
                     break;
                 }
-                let size = batch::size(waiting.iter().map(|pending| pending.draft.data.len()));
+                let size = batch::fit(waiting.iter().map(Pending::size));
                 commit(&shared, &woken, waiting.drain(..size)).await;
             }
             _ = retain.tick() => {
@@ -64,25 +74,27 @@ async fn gather(queue: &mut mpsc::Receiver<Pending>, waiting: &mut VecDeque<Pend
 }
 
 async fn commit(shared: &Shared, woken: &Woken, batch: impl Iterator<Item = Pending>) {
-    let (drafts, answers): (Vec<_>, Vec<_>) =
-        batch.map(|pending| (pending.draft, pending.answer)).unzip();
+    let mut drafts = Vec::new();
+    let mut answers = Vec::new();
+    for pending in batch {
+        answers.push((pending.drafts.len(), pending.answer));
+        drafts.extend(pending.drafts);
+    }
     match shared.store.commit(drafts, Timestamp::now()).await {
-        Ok(committed) => {
+        Ok(Commit { receipts, messages }) => {
             // Before the answers, so that a sender who reads at once reads its own message.
-            shared.tail.write().push(
-                committed
-                    .iter()
-                    .map(|message| Arc::new(Entry::new(Arc::clone(message)))),
-            );
-            woken.add(committed.iter().map(|message| message.channel.clone()));
-            for (answer, message) in answers.into_iter().zip(committed) {
+            let entry = |message: &Arc<Message>| Arc::new(Entry::new(Arc::clone(message)));
+            shared.tail.write().push(messages.iter().map(entry));
+            woken.add(messages.iter().map(|message| message.channel.clone()));
+            let mut receipts = receipts.into_iter();
+            for (count, answer) in answers {
                 // A sender who has left does not hear it.
-                let _ = answer.send(Ok(message));
+                let _ = answer.send(Ok(receipts.by_ref().take(count).collect()));
             }
         }
         Err(error) => {
-            log::error!("{} messages were refused: {error}", answers.len());
-            for answer in answers {
+            log::error!("{} appends were refused: {error}", answers.len());
+            for (_, answer) in answers {
                 let _ = answer.send(Err(error.clone()));
             }
         }

@@ -17,9 +17,10 @@ use tokio::time::Instant;
 
 pub use signal::stop;
 
+use crate::clock::Clock;
 use crate::config::{Config, Patience, StoreKind};
 use crate::drain::Drain;
-use crate::http::App;
+use crate::http::{App, Cors};
 use crate::limits;
 use crate::log::{Log, Memory, Store};
 use crate::metrics::Metrics;
@@ -60,11 +61,14 @@ impl Server {
         };
         let app = App {
             log: Log::open(store, Arc::clone(&metrics)),
+            clock: Clock::new(),
             sessions: Sessions::new(limits::SESSION_IDLE),
             pages: Pages::new(config.pages),
             metrics,
             drain: Drain::new(config.drain),
             demos: config.demos,
+            cors: Cors::new(config.cors_origins),
+            heartbeat: config.heartbeat,
             max_message: config.max_message,
             body_timeout: config.patience.body,
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),

@@ -23,6 +23,23 @@ pub fn html(text: &str) -> String {
     out
 }
 
+/// JSON for a script in a page: nothing in it ends the script, opens a comment in it, or is a line
+/// end to JavaScript alone.
+#[must_use]
+pub(super) fn script(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() + json.len() / 8);
+    for c in json.chars() {
+        match c {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Text for one line of a terminal, so that nobody's escape sequences reach it and a message is
 /// one line. Reversible: a backslash is doubled where it could be read as one of these escapes.
 ///
@@ -105,6 +122,14 @@ mod tests {
         assert_eq!(
             html("<script>alert('1')</script>&"),
             "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;"
+        );
+    }
+
+    #[test]
+    fn nothing_ends_a_script() {
+        assert_eq!(
+            script("\"</script>&\u{2028}\""),
+            "\"\\u003c/script\\u003e\\u0026\\u2028\""
         );
     }
 

@@ -6,14 +6,22 @@
     reason = "a test that fails panics"
 )]
 
+mod append;
 mod browser;
+mod conformance;
+mod entrance;
 mod exactly_once;
 mod follow;
 mod log;
 mod nginx;
+mod origins;
+mod pages_live;
+mod parsers;
 mod process;
 mod receiver;
 mod requests;
 mod store;
 mod support;
 mod tidy;
+mod upload;
+mod wire_page;

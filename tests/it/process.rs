@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
@@ -69,18 +69,9 @@ async fn an_address_in_use_ends_with_1_and_one_line() {
 #[tokio::test]
 async fn options_can_stand_in_the_environment() {
     let mut command = binary::command(&["--listen", "127.0.0.1:0"]);
-    let mut child = command
-        .env("FOREVER_FRAME_MAX_MESSAGE", "3")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    soon(BufReader::new(child.stdout.take().unwrap()).read_line(&mut line))
-        .await
-        .unwrap();
-    let addr = line.trim_end().rsplit('/').next().unwrap().parse().unwrap();
-    assert_eq!(post(addr, "/c/a", "four").await.status, 413);
+    command.env("FOREVER_FRAME_MAX_MESSAGE", "3");
+    let server = Binary::spawn(command).await;
+    assert_eq!(post(server.addr, "/c/a", "four").await.status, 413);
 }
 
 #[tokio::test]
@@ -176,16 +167,6 @@ async fn ends_are_spread_over_the_drain() {
     assert_eq!(server.ended().await.code(), Some(0));
 }
 
-/// How much memory is the process's own, in KiB.
-fn memory(server: &Binary) -> u64 {
-    let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", server.pid())).unwrap();
-    let pss = rollup
-        .lines()
-        .find_map(|line| line.strip_prefix("Pss:"))
-        .unwrap();
-    pss.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 async fn metric(server: &Binary, name: &str) -> u64 {
     let text = get(server.addr, "/metrics").await.text().await;
     let line = text
@@ -235,7 +216,7 @@ async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
         soon_enough,
     )
     .await;
-    let before = memory(&server);
+    let before = server.memory();
     // 20 MB.
     let text = "x".repeat(48 * 1024);
     let mut answered = Vec::new();
@@ -244,7 +225,7 @@ async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
         assert_eq!(post(addr, "/send", body).await.status, 201);
         answered.push(Instant::now());
     }
-    let grown = memory(&server).saturating_sub(before);
+    let grown = server.memory().saturating_sub(before);
     // The log itself, the tail and its encodings; then what the stalled ones hold.
     let log = 20 * 1024 + 3 * 8 * 1024;
     println!(
@@ -297,20 +278,12 @@ async fn read_on(addr: std::net::SocketAddr, count: usize) -> Vec<Instant> {
 async fn running_out_of_files_is_survived() {
     let _alone = HEAVY.lock().await;
     // Fewer files than connections are let in, so that `accept` fails.
+    let mut limited = Command::new("sh");
     let bin = env!("CARGO_BIN_EXE_forever-frame");
     let script = format!("ulimit -n 64; exec {bin} --listen 127.0.0.1:0 --max-connections 1000");
-    let mut child = Command::new("sh")
-        .args(["-c", &script])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    soon(BufReader::new(child.stdout.take().unwrap()).read_line(&mut line))
-        .await
-        .unwrap();
-    let addr = line.trim_end().rsplit('/').next().unwrap().parse().unwrap();
+    limited.args(["-c", &script]);
+    let mut server = Binary::spawn(limited).await;
+    let addr = server.addr;
     let mut held = Vec::new();
     for _ in 0..150 {
         held.push(tokio::net::TcpStream::connect(addr).await.unwrap());
@@ -321,5 +294,5 @@ async fn running_out_of_files_is_survived() {
     assert!(!asked.is_finished(), "there was a file left");
     drop(held);
     assert_eq!(soon(asked).await.unwrap().unwrap().status, 200);
-    assert!(child.try_wait().unwrap().is_none(), "it is still running");
+    assert!(server.is_running());
 }

@@ -60,8 +60,9 @@ async fn a_batch_is_numbered_behind_the_last_and_time_never_falls() {
             .await
             .unwrap();
         let all: Vec<&Message> = first
+            .messages
             .iter()
-            .chain(&second)
+            .chain(&second.messages)
             .map(|message| &**message)
             .collect();
         let seqs: Vec<u64> = all.iter().map(|message| message.seq.0).collect();
@@ -229,7 +230,13 @@ async fn simulate(store: &Store, seed: u64) {
                     .map(|name| Draft::new(channel(name), "x"))
                     .collect();
                 let committed = store.commit(drafts, Timestamp(now)).await.unwrap();
-                history.extend(committed.iter().map(|message| message.seq.0).zip(batch));
+                history.extend(
+                    committed
+                        .messages
+                        .iter()
+                        .map(|message| message.seq.0)
+                        .zip(batch),
+                );
             }
         }
     }

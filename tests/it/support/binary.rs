@@ -1,15 +1,22 @@
 //! The real binary as a process.
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+
+use super::soon;
 
 /// A running server.
 pub(crate) struct Binary {
     pub(crate) addr: SocketAddr,
     child: Child,
+    /// What it logs goes to a file: a pipe that nobody reads could hold it up.
+    log: PathBuf,
 }
 
 /// The binary, with an environment that says nothing.
@@ -32,28 +39,61 @@ pub(crate) fn command(args: &[&str]) -> Command {
 impl Binary {
     /// Starts it on a free port, and waits until it says where.
     pub(crate) async fn start(args: &[&str]) -> Binary {
-        let mut command = command(&[&["--listen", "127.0.0.1:0"], args].concat());
-        let mut child = command
+        Binary::start_at("127.0.0.1:0", args).await
+    }
+
+    /// Starts it at an address.
+    pub(crate) async fn start_at(listen: &str, args: &[&str]) -> Binary {
+        Binary::spawn(command(&[&["--listen", listen], args].concat())).await
+    }
+
+    /// Starts what starts it in the end.
+    pub(crate) async fn spawn(mut command: Command) -> Binary {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Relaxed);
+        let log = format!("server-{}-{number}.log", std::process::id());
+        let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(log);
+        command
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        super::soon(BufReader::new(child.stdout.take().unwrap()).read_line(&mut line))
+            .stderr(File::create(&log).unwrap())
+            .kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let (mut line, out) = (String::new(), child.stdout.take().unwrap());
+        soon(BufReader::new(out).read_line(&mut line))
             .await
             .unwrap();
         let addr = line
             .trim_end()
-            .strip_prefix("forever-frame listening on http://")
-            .expect(&line);
-        Binary {
-            addr: addr.parse().unwrap(),
-            child,
-        }
+            .strip_prefix("forever-frame listening on http://");
+        let addr = addr
+            .and_then(|addr| addr.parse().ok())
+            .unwrap_or_else(|| panic!("{line:?}"));
+        Binary { addr, child, log }
     }
 
-    /// Its number, to look it up in `/proc`.
-    pub(crate) fn pid(&self) -> u32 {
+    /// How much memory is the process's own, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid())).unwrap();
+        let pss = rollup
+            .lines()
+            .find_map(|line| line.strip_prefix("Pss:"))
+            .unwrap();
+        pss.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Sends it a signal, waits for its end, and gives what it has logged.
+    pub(crate) async fn end(mut self, signal: &str) -> String {
+        self.signal(signal).await;
+        soon(self.child.wait()).await.unwrap();
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Is it still running?
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }
 
@@ -72,6 +112,12 @@ impl Binary {
 
     /// Waits until it has ended.
     pub(crate) async fn ended(mut self) -> ExitStatus {
-        super::soon(self.child.wait()).await.unwrap()
+        soon(self.child.wait()).await.unwrap()
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.log);
     }
 }

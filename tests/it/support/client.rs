@@ -55,9 +55,22 @@ pub(crate) async fn send_raw(addr: SocketAddr, bytes: &[u8]) -> io::Result<Respo
     Response::read(BufReader::new(socket), bytes.starts_with(b"HEAD")).await
 }
 
+/// Reads the response on a socket over which its request has been sent.
+pub(crate) async fn finish(socket: TcpStream) -> io::Result<Response> {
+    Response::read(BufReader::new(socket), false).await
+}
+
 /// `POST` of one message.
 pub(crate) async fn post(addr: SocketAddr, path: &str, body: impl AsRef<[u8]>) -> Response {
     send(addr, &format!("POST {path}"), body.as_ref()).await
+}
+
+/// Appends a message to a channel, and gives the server's answer. Its text comes out as it is: the
+/// newline that is dropped is another.
+pub(crate) async fn append(addr: SocketAddr, path: &str, text: &str) -> serde_json::Value {
+    let mut answer = post(addr, &format!("/c/{path}"), format!("{text}\n")).await;
+    assert_eq!(answer.status, 201, "{text:?}");
+    answer.json().await
 }
 
 pub(crate) async fn get(addr: SocketAddr, path: &str) -> Response {

@@ -3,7 +3,9 @@
 pub(crate) mod binary;
 pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod difficult;
 pub(crate) mod text;
+pub(crate) mod wires;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

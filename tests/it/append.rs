@@ -1,0 +1,302 @@
+//! Appending: uploads of lines, keys that make it safe to try again.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::support::client::{Response, finish, get, post, send};
+use crate::support::text::Reader;
+use crate::support::{TestServer, soon};
+
+/// An upload whose end has not come yet.
+struct Upload(TcpStream);
+
+impl Upload {
+    async fn start(addr: SocketAddr, path: &str) -> Upload {
+        let mut socket = TcpStream::connect(addr).await.unwrap();
+        let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        Upload(socket)
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+        chunk.extend_from_slice(bytes);
+        chunk.extend_from_slice(b"\r\n");
+        self.0.write_all(&chunk).await.unwrap();
+    }
+
+    async fn end(mut self) -> Response {
+        self.0.write_all(b"0\r\n\r\n").await.unwrap();
+        self.answer().await
+    }
+
+    async fn answer(self) -> Response {
+        soon(finish(self.0)).await.unwrap()
+    }
+}
+
+/// All that a channel has.
+async fn texts(addr: SocketAddr, channel: &str) -> Vec<String> {
+    let mut response = get(addr, &format!("/c/{channel}?as=json&wait=0s")).await;
+    let answer = response.json().await;
+    let messages = answer["messages"].as_array().unwrap();
+    messages
+        .iter()
+        .map(|message| message["data"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn lines_are_appended_while_the_upload_runs() {
+    let server = TestServer::start();
+    let mut watcher = get(server.addr, "/c/build").await;
+    let mut upload = Upload::start(server.addr, "/c/build").await;
+    upload.send(b"compiling\nlin").await;
+    watcher.until("compiling\n").await;
+    upload.send(b"king\n\ndone").await;
+    watcher.until("linking\n\n").await;
+    let mut answer = upload.end().await;
+    assert_eq!(answer.status, 201);
+    watcher.until("done\n").await;
+    let answer = answer.json().await;
+    let (first, last) = (
+        answer["first"].as_str().unwrap(),
+        answer["last"].as_str().unwrap(),
+    );
+    assert!(first.ends_with("-1") && last.ends_with("-4"), "{answer}");
+    assert_eq!((&answer["count"], answer.get("error")), (&4.into(), None));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_has_an_event_name_and_may_be_empty() {
+    let server = TestServer::start();
+    let mut upload = Upload::start(server.addr, "/send?event=line").await;
+    upload.send(b"a\nb\n").await;
+    assert_eq!(upload.end().await.status, 201);
+    let poll = get(server.addr, "/c/main?as=json").await.json().await;
+    assert_eq!(poll["messages"][1]["event"], "line");
+    let mut answer = Upload::start(server.addr, "/c/main").await.end().await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(
+        answer.text().await,
+        "{\"first\":null,\"last\":null,\"count\":0}\n"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_bad_line_ends_the_upload_and_what_came_before_it_counts() {
+    let server = TestServer::with(|config| config.max_message = 10);
+    for (channel, bad, status, says) in [
+        (
+            "long",
+            &b"one\ntwo\n0123456789x\nthree\n"[..],
+            413,
+            "longer than 10 bytes",
+        ),
+        (
+            "long2",
+            b"one\ntwo\n0123456789xxxx",
+            413,
+            "longer than 10 bytes",
+        ),
+        (
+            "utf8",
+            b"one\ntwo\nab\xffc\nthree\n",
+            400,
+            "not UTF-8: byte 2",
+        ),
+    ] {
+        let mut upload = Upload::start(server.addr, &format!("/c/{channel}")).await;
+        upload.send(bad).await;
+        // The answer comes though the upload has not ended.
+        let mut answer = upload.answer().await;
+        assert_eq!(answer.status, status, "{channel}");
+        let answer = answer.json().await;
+        assert!(answer["error"].as_str().unwrap().contains(says), "{answer}");
+        assert_eq!(answer["count"], 2);
+        assert_eq!(texts(server.addr, channel).await, ["one", "two"]);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_line_that_broke_off_is_not_appended() {
+    let server = TestServer::start();
+    let mut watcher = get(server.addr, "/c/a").await;
+    let mut upload = Upload::start(server.addr, "/c/a").await;
+    upload.send(b"whole\nhal").await;
+    watcher.until("whole\n").await;
+    drop(upload);
+    post(server.addr, "/c/a", "after").await;
+    watcher.until("after\n").await;
+    assert_eq!(texts(server.addr, "a").await, ["whole", "after"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_is_told_when_the_server_stops() {
+    let server = TestServer::start();
+    let mut watcher = get(server.addr, "/c/a").await;
+    let mut upload = Upload::start(server.addr, "/c/a").await;
+    upload.send(b"one\n").await;
+    watcher.until("one\n").await;
+    let stopped = tokio::spawn(server.stop());
+    let mut answer = upload.answer().await;
+    assert_eq!(answer.status, 503);
+    let answer = answer.json().await;
+    assert_eq!(
+        (&answer["count"], &answer["error"]),
+        (&1.into(), &"the server is stopping".into())
+    );
+    soon(stopped).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_upload_is_said_before_it_runs() {
+    let server = TestServer::start();
+    for (request, says) in [
+        ("PUT /c/a,b", "goes to one channel"),
+        ("PUT /c/~own", "the server's own"),
+        ("PUT /c/a?event=a%20b", "has the character"),
+        ("PUT /c/a\r\nIdempotency-Key: k", "goes with POST"),
+    ] {
+        let mut answer = send(server.addr, request, b"x\n").await;
+        assert_eq!(answer.status, 400, "{request}");
+        assert!(answer.text().await.contains(says), "{request}");
+    }
+    server.stop().await;
+}
+
+/// `POST` with a key.
+async fn post_once(addr: SocketAddr, channel: &str, key: &str, text: &str) -> Response {
+    send(
+        addr,
+        &format!("POST /c/{channel}\r\nIdempotency-Key: {key}"),
+        text.as_bytes(),
+    )
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_retries_at_the_same_time_append_one_message() {
+    let server = TestServer::start();
+    let addr = server.addr;
+    let tries: Vec<_> = (0..100)
+        .map(|n| {
+            tokio::spawn(async move {
+                let mut answer = post_once(addr, "a", "the key", &format!("try {n}")).await;
+                (answer.status, answer.json().await)
+            })
+        })
+        .collect();
+    let (mut new, mut again, mut cursors) = (0, 0, BTreeSet::new());
+    for answer in tries {
+        let (status, answer) = soon(answer).await.unwrap();
+        match (status, answer.get("duplicate")) {
+            (201, None) => new += 1,
+            (200, Some(duplicate)) if duplicate == true => again += 1,
+            other => panic!("{other:?} {answer}"),
+        }
+        cursors.insert((answer["cursor"].to_string(), answer["time"].to_string()));
+    }
+    assert_eq!((new, again, cursors.len()), (1, 99, 1));
+    assert_eq!(texts(addr, "a").await.len(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_is_one_channels_own() {
+    let server = TestServer::start();
+    for (channel, key, status) in [
+        ("a", "k", 201),
+        ("a", "k", 200),
+        ("b", "k", 201),
+        ("a", "K", 201),
+        ("b", "k", 200),
+        ("a", "two words", 201),
+    ] {
+        assert_eq!(
+            post_once(server.addr, channel, key, "x").await.status,
+            status,
+            "{channel} {key}"
+        );
+    }
+    for key in ["", "a\tb", "ä", &"k".repeat(129)] {
+        let mut refused = post_once(server.addr, "a", key, "x").await;
+        assert_eq!(refused.status, 400, "{key:?}");
+        assert!(refused.text().await.contains("Idempotency-Key"));
+    }
+    assert_eq!(
+        post_once(server.addr, "a", &"k".repeat(128), "x")
+            .await
+            .status,
+        201
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_lines_arrives_whole() {
+    let server = TestServer::start();
+    let mut watcher = get(server.addr, "/c/a?limit=20000").await;
+    let mut upload = Upload::start(server.addr, "/c/a").await;
+    let lines = (1..=20_000)
+        .map(|n| n.to_string() + "\n")
+        .collect::<Vec<_>>()
+        .concat();
+    let sending = tokio::spawn(async move {
+        for piece in lines.as_bytes().chunks(7_777) {
+            upload.send(piece).await;
+        }
+        upload.end().await.json().await
+    });
+    let (mut reader, mut seen) = (Reader::default(), Vec::new());
+    while let Some(chunk) = soon(watcher.chunk()).await.unwrap() {
+        seen.extend(reader.read(&chunk));
+    }
+    assert_eq!(seen.len(), 20_001);
+    for (n, said) in seen.iter().take(20_000).enumerate() {
+        assert_eq!(
+            *said,
+            crate::support::text::Said::Message((n + 1).to_string())
+        );
+    }
+    assert_eq!(soon(sending).await.unwrap()["count"], 20_000);
+    server.stop().await;
+}
+
+/// Bodies that do not end are held in memory, so there is a bound for all of them together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unfinished_bodies_have_a_bound_together() {
+    const MOST: usize = forever_frame::limits::MESSAGE_BYTES_CEILING;
+    let server = TestServer::with(|config| config.max_message = MOST);
+    let unfinished = vec![b'x'; MOST];
+    let count = forever_frame::limits::BODIES_BYTES / MOST;
+    let mut held = Vec::new();
+    for n in 0..count {
+        let mut upload = Upload::start(server.addr, "/c/a").await;
+        upload.send(&unfinished[..MOST - n % 2]).await;
+        held.push(upload);
+    }
+    // When the last of them has come there is no room, neither for an upload nor for a message.
+    let refused = loop {
+        let refused = post(server.addr, "/c/b", &unfinished[..MOST]).await;
+        if refused.status == 503 {
+            break refused;
+        }
+        assert_eq!(refused.status, 201);
+    };
+    assert_eq!(refused.header("retry-after"), "1");
+    drop(held);
+    loop {
+        if post(server.addr, "/c/b", &unfinished[..MOST]).await.status == 201 {
+            break;
+        }
+    }
+    server.stop().await;
+}

@@ -1,0 +1,195 @@
+//! Pages of other origins, and what an `EventSource` survives.
+
+use crate::support::TestServer;
+use crate::support::client::{get, post, send};
+
+const OURS: &str = "https://page.example";
+
+#[tokio::test]
+async fn only_pages_of_the_origins_allowed_are_let() {
+    let server = TestServer::with(|config| {
+        config.cors_origins = vec![OURS.into(), "http://localhost:3000".into()];
+    });
+    for (origin, allowed) in [
+        (OURS, true),
+        ("http://localhost:3000", true),
+        ("https://other.example", false),
+        ("https://page.example.evil", false),
+        ("http://page.example", false),
+        ("null", false),
+    ] {
+        for (request, status) in [
+            ("GET /c/a?as=json&wait=0s", 200),
+            ("POST /c/a", 201),
+            ("PUT /c/a", 201),
+            ("GET /stream?timeout=1ms", 200),
+            ("GET /c/~own", 400),
+            ("OPTIONS /c/a", 204),
+        ] {
+            let body: &[u8] = if request.starts_with('P') { b"x" } else { b"" };
+            let answer = send(server.addr, &format!("{request}\r\nOrigin: {origin}"), body).await;
+            assert_eq!(answer.status, status, "{request}");
+            let expected = if allowed { origin } else { "" };
+            assert_eq!(
+                answer.header("access-control-allow-origin"),
+                expected,
+                "{request} {origin}"
+            );
+            assert!(
+                answer.header("vary").contains("origin"),
+                "{request}: {:?}",
+                answer.headers
+            );
+            let exposed = if allowed { "stream-cursor" } else { "" };
+            assert_eq!(answer.header("access-control-expose-headers"), exposed);
+        }
+        // The pages stay this server's own.
+        let page = send(
+            server.addr,
+            &format!("GET /metrics\r\nOrigin: {origin}"),
+            b"",
+        )
+        .await;
+        assert_eq!(page.header("access-control-allow-origin"), "");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_preflight_says_what_is_possible() {
+    let server = TestServer::with(|config| config.cors_origins = vec!["*".into()]);
+    let answer = send(
+        server.addr,
+        "OPTIONS /c/a\r\nOrigin: https://x.example\r\nAccess-Control-Request-Method: PUT",
+        b"",
+    )
+    .await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    for method in ["GET", "POST", "PUT"] {
+        assert!(
+            answer
+                .header("access-control-allow-methods")
+                .contains(method)
+        );
+    }
+    for name in ["idempotency-key", "last-event-id", "content-type"] {
+        assert!(answer.header("access-control-allow-headers").contains(name));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_the_option_nobody_is_let() {
+    let server = TestServer::start();
+    let answer = send(
+        server.addr,
+        "OPTIONS /c/a\r\nOrigin: https://x.example",
+        b"",
+    )
+    .await;
+    assert!(
+        answer
+            .headers
+            .keys()
+            .all(|name| !name.starts_with("access-control")),
+        "{:?}",
+        answer.headers
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_frame_talks_to_its_own_origin_or_to_one_that_is_allowed() {
+    let server = TestServer::with(|config| config.cors_origins = vec![OURS.into()]);
+    let mut own = get(server.addr, "/c/a?as=script&limit=1").await;
+    let policy = own.header("content-security-policy").to_owned();
+    assert!(policy.contains("frame-ancestors 'self'"), "{policy}");
+    post(server.addr, "/c/a", "x").await;
+    let own = own.text().await;
+    assert!(own.contains("const origin = location.origin;"), "{own}");
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    let scripts = own.matches("<script").count();
+    assert_eq!(
+        own.matches(&format!("<script nonce=\"{nonce}\">")).count(),
+        scripts,
+        "{own}"
+    );
+    let mut theirs = get(
+        server.addr,
+        &format!("/c/a?as=script&limit=1&origin={OURS}"),
+    )
+    .await;
+    assert!(
+        theirs
+            .header("content-security-policy")
+            .contains(&format!("frame-ancestors {OURS}"))
+    );
+    let theirs = theirs.text().await;
+    assert!(
+        theirs.contains(&format!("const origin = \"{OURS}\";")),
+        "{theirs}"
+    );
+    assert!(!theirs.contains(nonce), "each frame has a nonce of its own");
+    for origin in [
+        "https://other.example",
+        "*",
+        "https://page.example;script-src",
+    ] {
+        assert_eq!(
+            get(server.addr, &format!("/c/a?as=script&origin={origin}"))
+                .await
+                .status,
+            400,
+            "{origin}"
+        );
+    }
+    server.stop().await;
+}
+
+/// Any answer but 200 ends an `EventSource` for good.
+#[tokio::test]
+async fn an_event_source_without_room_is_told_to_come_back() {
+    let server = TestServer::with(|config| config.max_connections = Some(1));
+    let _held = get(server.addr, "/stream").await;
+    let mut retries = Vec::new();
+    for request in ["GET /c/a\r\nAccept: text/event-stream", "GET /c/a?as=sse"].repeat(4) {
+        let mut refused = send(server.addr, request, b"").await;
+        assert_eq!(
+            (refused.status, refused.header("content-type")),
+            (200, "text/event-stream")
+        );
+        assert_eq!(refused.header("connection"), "close");
+        let text = refused.text().await;
+        let retry = text
+            .lines()
+            .find_map(|line| line.strip_prefix("retry: "))
+            .unwrap()
+            .parse::<u32>()
+            .unwrap();
+        assert!((5_000..31_000).contains(&retry), "{retry}");
+        assert!(
+            text.ends_with("\n\n") && !text.contains("data"),
+            "it fires no event: {text}"
+        );
+        retries.push(retry);
+    }
+    retries.dedup();
+    assert!(
+        retries.len() > 1,
+        "they do not all come back together: {retries:?}"
+    );
+    assert_eq!(
+        send(server.addr, "GET /c/a\r\nAccept: application/x-ndjson", b"")
+            .await
+            .status,
+        503
+    );
+    server.stop().await;
+}

@@ -1,0 +1,3 @@
+import { EventSource } from 'eventsource';
+const [, url, count, ...names] = process.argv;
+const say = said => console.log(JSON.stringify(said));
