@@ -71,6 +71,8 @@ pub struct Metrics {
 pub struct Readings {
     /// The oldest and the newest place of the log.
     pub bounds: (Seq, Seq),
+    /// Bytes of requests' bodies that are in memory, not yet appended.
+    pub body_bytes: usize,
     /// Open files, where the system tells.
     pub open_files: Option<u64>,
     /// How many may be open, where the system tells.
@@ -201,6 +203,12 @@ impl Metrics {
             "Seq of the newest message, 0 if there was none.",
         );
         out.sample("log_last_seq", "", &last);
+        out.head(
+            "body_bytes",
+            "gauge",
+            "Bytes of requests' bodies in memory, not yet appended.",
+        );
+        out.sample("body_bytes", "", &readings.body_bytes);
         if let Some(open) = readings.open_files {
             out.head(
                 "open_files",
@@ -329,6 +337,7 @@ mod tests {
         let stream = OpenStream::new(Arc::clone(&metrics), Wire::Html);
         let readings = Readings {
             bounds: (Seq(1), Seq(3)),
+            body_bytes: 0,
             open_files: Some(7),
             max_files: None,
         };

@@ -4,6 +4,7 @@ use hyper::{Response, StatusCode};
 
 use super::Call;
 use super::reply::{self, Body};
+use crate::limits;
 use crate::metrics::Readings;
 
 /// 200 `ok` while the log takes messages.
@@ -21,6 +22,7 @@ pub(super) fn healthz(call: &Call<'_>) -> Response<Body> {
 pub(super) fn metrics(call: &Call<'_>) -> Response<Body> {
     let readings = Readings {
         bounds: call.app.log.bounds(),
+        body_bytes: limits::BODIES_BYTES - call.app.bodies.available_permits(),
         open_files: open_files(),
         max_files: call.app.max_files,
     };

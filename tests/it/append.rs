@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use forever_frame::limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::support::client::{Response, finish, get, post, send};
 use crate::support::text::Reader;
-use crate::support::{TestServer, soon};
+use crate::support::{TestServer, eventually, soon};
 
 /// An upload whose end has not come yet.
 struct Upload(TcpStream);
@@ -273,30 +274,35 @@ async fn a_flood_of_lines_arrives_whole() {
 /// Bodies that do not end are held in memory, so there is a bound for all of them together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unfinished_bodies_have_a_bound_together() {
-    const MOST: usize = forever_frame::limits::MESSAGE_BYTES_CEILING;
+    const MOST: usize = limits::MESSAGE_BYTES_CEILING;
     let server = TestServer::with(|config| config.max_message = MOST);
+    let addr = server.addr;
     let unfinished = vec![b'x'; MOST];
-    let count = forever_frame::limits::BODIES_BYTES / MOST;
-    let mut held = Vec::new();
-    for n in 0..count {
-        let mut upload = Upload::start(server.addr, "/c/a").await;
-        upload.send(&unfinished[..MOST - n % 2]).await;
-        held.push(upload);
+    let mut uploads = Vec::new();
+    for _ in 0..limits::BODIES_BYTES / MOST {
+        let mut upload = Upload::start(addr, "/c/a").await;
+        upload.send(&unfinished[1..]).await;
+        uploads.push(upload);
     }
-    // When the last of them has come there is no room, neither for an upload nor for a message.
-    let refused = loop {
-        let refused = post(server.addr, "/c/b", &unfinished[..MOST]).await;
-        if refused.status == 503 {
-            break refused;
-        }
-        assert_eq!(refused.status, 201);
-    };
-    assert_eq!(refused.header("retry-after"), "1");
-    drop(held);
-    loop {
-        if post(server.addr, "/c/b", &unfinished[..MOST]).await.status == 201 {
-            break;
-        }
-    }
+    let held = uploads.len() * (MOST - 1);
+    eventually("all of them are held", async || {
+        body_bytes(addr).await == held
+    })
+    .await;
+    let refused = post(addr, "/c/b", &unfinished).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    // A small one still fits.
+    assert_eq!(post(addr, "/c/b", "small").await.status, 201);
+    drop(uploads);
+    eventually("nothing is held", async || body_bytes(addr).await == 0).await;
+    assert_eq!(post(addr, "/c/b", &unfinished).await.status, 201);
     server.stop().await;
+}
+
+async fn body_bytes(addr: SocketAddr) -> usize {
+    let metrics = get(addr, "/metrics").await.text().await;
+    let value = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("forever_frame_body_bytes "));
+    value.unwrap().parse().unwrap()
 }

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::client::{Response, get, post, send, send_raw};
-use crate::support::{TestServer, soon};
+use crate::support::{TestServer, eventually, soon};
 
 /// What is asked, and what must be answered.
 struct Row {
@@ -384,10 +384,7 @@ async fn past_the_most_connections_there_is_an_answer() {
     drop(first);
     server.open_streams(1).await;
     // The place is free a moment after the stream has ended.
-    loop {
-        if soon(get(server.addr, "/healthz")).await.status == 200 {
-            break;
-        }
-    }
+    let served = async || get(server.addr, "/healthz").await.status == 200;
+    eventually("there is room", served).await;
     server.stop().await;
 }

@@ -39,6 +39,18 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// The same for what has to be asked for.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !soon(holds()).await {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "it never came to this: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// A server in this process.
 pub(crate) struct TestServer {
     pub(crate) addr: SocketAddr,
