@@ -108,6 +108,10 @@ async fn the_first_bytes_come_at_once() {
     for (path, first) in [
         ("/stream", "."),
         ("/c/quiet?heartbeat=60s", "."),
+        ("/c/quiet?as=script", "<!doctype html>"),
+        ("/c/quiet?as=sse", "retry: 1000\nid: "),
+        ("/c/quiet?as=ndjson", "{\"type\":\"open\""),
+        ("/c/quiet?as=json", "\n"),
         ("/c/quiet?as=html", "<!doctype html>"),
     ] {
         let began = Instant::now();
