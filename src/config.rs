@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "STORE", env = "FOREVER_FRAME_STORE", default_value = "memory", value_parser = store)]
     store: StoreKind,
 
-    /// Messages kept in each channel; older ones may go. Each costs its text and about 256 bytes
+    /// Messages kept in each channel; older ones may go. Each costs its text and up to 512 bytes
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_KEEP", default_value_t = limits::KEEP_MESSAGES, value_parser = at_least_one)]
     keep: usize,
 

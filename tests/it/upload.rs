@@ -12,7 +12,7 @@ use crate::support::soon;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_lines_of_one_curl_are_seen_by_another_before_the_last_is_sent() {
     // What 100,000 short messages may cost as long as they are kept, and not a byte each follower
-    // or for the upload as such: see `--keep`, "its text and about 256 bytes", and the tail's 8 MiB
+    // or for the upload as such: see `--keep`, "its text and up to 512 bytes", and the tail's 8 MiB
     // with an encoding of each message.
     const MOST: u64 = 64 * 1024;
     let server = Binary::start(&["--keep", "200000"]).await;
