@@ -31,7 +31,7 @@ impl Drain {
         }))
     }
 
-    /// Begins it. Who follows the log is to be woken after this ([`crate::log::Log::wake_all`]).
+    /// Begins it. Every connection waits for this ([`Drain::begun`]) and then looks at its stream.
     pub fn begin(&self, now: Instant) {
         // A second beginning changes nothing.
         let _ = self.0.began.set(now);

@@ -177,11 +177,6 @@ impl Log {
     pub fn reader(&self, start: Start) -> Reader {
         Reader::new(Arc::clone(&self.shared), start)
     }
-
-    /// Wakes every follower, to look at something else than the log.
-    pub async fn wake_all(&self) {
-        self.shared.wake.wake_all().await;
-    }
 }
 
 fn stopped() -> StoreError {

@@ -100,16 +100,6 @@ impl Wake {
             .collect();
         (from < end).then_some((taken, end))
     }
-
-    /// Wakes everybody.
-    pub(super) async fn wake_all(&self) {
-        for shard in &self.shards {
-            let channels: Vec<Channel> = shard.lock().keys().cloned().collect();
-            for channel in &channels {
-                self.wake(channel).await;
-            }
-        }
-    }
 }
 
 impl Waiter {

@@ -112,7 +112,6 @@ impl Server {
         log::info!("stopping; {} streams are open", app.metrics.open_streams());
         let began = Instant::now();
         drain.begin(began);
-        app.log.wake_all().await;
         // In the end the window is over for everybody.
         let last = drain.end(1.0).unwrap_or(began) + limits::DRAIN_GRACE;
         let all_closed = async { while connections.join_next().await.is_some() {} };

@@ -320,3 +320,22 @@ async fn a_long_history_is_read_to_its_end() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_clock_ends_at_once_when_the_server_stops() {
+    let server = TestServer::start();
+    let mut response = get(server.addr, "/clock?heartbeat=60s").await;
+    // The first tick comes at once; behind the second, at a full second, it is quiet for the next.
+    for _ in 0..2 {
+        response.until("T").await;
+    }
+    let began = Instant::now();
+    let stopped = tokio::spawn(server.stop());
+    assert!(response.text().await.contains("# end "));
+    assert!(
+        began.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        began.elapsed()
+    );
+    soon(stopped).await.unwrap();
+}
