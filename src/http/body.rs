@@ -71,8 +71,7 @@ pub(super) fn message(bytes: Vec<u8>, most: usize) -> Result<Box<str>, Error> {
     if bytes.is_empty() {
         return Err(Error::EmptyBody);
     }
-    let mut text = String::from_utf8(bytes)
-        .map_err(|error| Error::NotUtf8(error.utf8_error().valid_up_to()))?;
+    let mut text = text(bytes)?;
     if text.ends_with('\n') {
         text.pop();
     }
@@ -80,4 +79,9 @@ pub(super) fn message(bytes: Vec<u8>, most: usize) -> Result<Box<str>, Error> {
         return Err(Error::TooLarge(most));
     }
     Ok(text.into_boxed_str())
+}
+
+/// Bytes as text, or the place of the first that is none.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|error| Error::NotUtf8(error.utf8_error().valid_up_to()))
 }

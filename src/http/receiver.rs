@@ -1,6 +1,8 @@
 //! `/receiver`: the long request, from where the browser's session stands.
 
-use hyper::header::SET_COOKIE;
+use std::sync::Arc;
+
+use hyper::header::{HeaderName, HeaderValue, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use tokio::time::Instant;
 
@@ -9,20 +11,16 @@ use super::reply::{self, Body};
 use super::stream::Stream;
 use super::{Call, browser};
 use crate::log::Since;
+use crate::session::Session;
 
 /// `GET`: forgets what the session has seen, and shows the button.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let page = call.page("receiver.html", &[]).await;
     let mut response = reply::html(StatusCode::OK, page.before);
     if !call.is_head() {
-        let (id, session) = call
-            .app
-            .sessions
-            .enter(browser::session(&call.head.headers), Instant::now());
+        let (session, cookie) = enter(&call);
         session.clear();
-        response
-            .headers_mut()
-            .extend(browser::set_session(id.as_str()).map(|cookie| (SET_COOKIE, cookie)));
+        response.headers_mut().extend(cookie);
     }
     Ok(response)
 }
@@ -30,10 +28,7 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
 /// `POST`: all that the session has not seen, then what comes, without end.
 pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
     let page = call.page("receiving.html", &[]).await;
-    let (id, session) = call
-        .app
-        .sessions
-        .enter(browser::session(&call.head.headers), Instant::now());
+    let (session, cookie) = enter(&call);
     let receiving = session.receive();
     let since = receiving.seen.map_or(Since::All, Since::Seq);
     let taken = move |seq| receiving.saw(seq);
@@ -42,8 +37,14 @@ pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
         ..Stream::in_page(&call.app.log, since, page)
     };
     let mut response = stream.respond(&call).await?;
-    response
-        .headers_mut()
-        .extend(browser::set_session(id.as_str()).map(|cookie| (SET_COOKIE, cookie)));
+    response.headers_mut().extend(cookie);
     Ok(response)
+}
+
+/// The browser's session, or a new one, and the header that names it.
+fn enter(call: &Call<'_>) -> (Arc<Session>, Option<(HeaderName, HeaderValue)>) {
+    let known = browser::session(&call.head.headers);
+    let (id, session) = call.app.sessions.enter(known, Instant::now());
+    let cookie = browser::set_session(id.as_str());
+    (session, cookie.map(|cookie| (SET_COOKIE, cookie)))
 }

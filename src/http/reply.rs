@@ -120,10 +120,10 @@ pub(super) fn options(route: &Route) -> Response<Body> {
     response
 }
 
-/// The head of a stream (WIRE.md, "Every stream"): nobody may keep it, change it or hold it back.
-pub(super) fn stream(encoder: &Encoder, starts: &Cursor, body: Body) -> Response<Body> {
+/// The head of a stream, its body still empty (WIRE.md, "Every stream"): nobody may keep it,
+/// change it or hold it back.
+pub(super) fn stream(encoder: &Encoder, starts: &Cursor) -> Response<Body> {
     let mut response = full(StatusCode::OK, encoder.wire().content_type(), Bytes::new());
-    *response.body_mut() = body;
     let headers = response.headers_mut();
     headers.insert(
         CACHE_CONTROL,

@@ -106,11 +106,10 @@ impl Stream {
             .start(&self.channels, &self.since, Timestamp::now())
             .await?;
         let cursor = self.log.cursor(start.at);
-        let head = |body| reply::stream(&self.encoder, &cursor, body);
+        let mut response = reply::stream(&self.encoder, &cursor);
         if call.is_head() {
-            return Ok(head(Body::empty()));
+            return Ok(response);
         }
-        let mut response = head(Body::empty());
         let headers = &call.head.headers;
         let (prelude, epilogue) = match (self.page, &self.encoder) {
             (Some(page), _) => (browser::pad(page.before, headers), page.after.into()),

@@ -147,8 +147,8 @@ impl Lines {
             self.partial.extend_from_slice(part);
             *rest = &rest[end.map_or(rest.len(), |end| end + 1)..];
             if end.is_some() {
-                match text(std::mem::take(&mut self.partial)) {
-                    Ok(line) => found.push(line),
+                match body::text(std::mem::take(&mut self.partial)) {
+                    Ok(line) => found.push(line.into_boxed_str()),
                     Err(error) => return (found, Err(error)),
                 }
             }
@@ -161,15 +161,9 @@ impl Lines {
         if self.partial.is_empty() {
             Ok(None)
         } else {
-            text(self.partial).map(Some)
+            body::text(self.partial).map(|line| Some(line.into_boxed_str()))
         }
     }
-}
-
-fn text(bytes: Vec<u8>) -> Result<Box<str>, Error> {
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Error::NotUtf8(error.utf8_error().valid_up_to()))?;
-    Ok(text.into_boxed_str())
 }
 
 #[cfg(test)]
