@@ -57,6 +57,20 @@ impl Epoch {
         .collect();
         Epoch(text.into())
     }
+
+    /// The name of some log's life: 1 to 32 letters and digits.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Epoch> {
+        let sound =
+            (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        sound.then(|| Epoch(text.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Epoch {
@@ -88,21 +102,15 @@ pub struct NotACursor;
 impl FromStr for Cursor {
     type Err = NotACursor;
 
-    /// Takes any epoch of 1 to 32 letters and digits: one that is not the log's own is a gap to
-    /// speak of, not an error.
+    /// Takes any epoch: one that is not the log's own is a gap to speak of, not an error.
     fn from_str(text: &str) -> Result<Cursor, NotACursor> {
         let (epoch, seq) = text.rsplit_once('-').ok_or(NotACursor)?;
-        let epoch_ok =
-            (1..=32).contains(&epoch.len()) && epoch.bytes().all(|b| b.is_ascii_alphanumeric());
-        let seq_ok = !seq.is_empty() && seq.bytes().all(|b| b.is_ascii_digit());
-        if !epoch_ok || !seq_ok {
+        let epoch = Epoch::new(epoch).ok_or(NotACursor)?;
+        if !seq.bytes().all(|b| b.is_ascii_digit()) {
             return Err(NotACursor);
         }
-        let seq = seq.parse().map_err(|_| NotACursor)?;
-        Ok(Cursor {
-            epoch: Epoch(epoch.into()),
-            seq: Seq(seq),
-        })
+        let seq = seq.parse().map(Seq).map_err(|_| NotACursor)?;
+        Ok(Cursor { epoch, seq })
     }
 }
 
@@ -232,6 +240,12 @@ impl Key {
         }
         Ok(Key(text.into()))
     }
+
+    /// The key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A moment, in milliseconds since 1970-01-01T00:00Z.
@@ -317,6 +331,20 @@ pub struct Message {
     pub event: EventName,
     /// Its text.
     pub data: Box<str>,
+}
+
+impl Message {
+    /// What it counts against a bound of bytes: its text, and a share for all the rest.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        cost(self.data.len())
+    }
+}
+
+/// See [`Message::cost`].
+#[must_use]
+pub fn cost(text_bytes: usize) -> usize {
+    text_bytes + limits::MESSAGE_OVERHEAD
 }
 
 /// Why messages that were asked for are gone.

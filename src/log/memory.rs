@@ -1,16 +1,19 @@
 //! The memory store: as durable as the process.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::cursor::Place;
 use super::keys::Keys;
+use super::losses::Losses;
+use super::merge::merge;
 use super::store::{Commit, Keep, Page, Stored};
 use super::{Room, Selection};
 use crate::limits;
-use crate::message::{Channel, Draft, Epoch, Gap, GapReason, Message, Receipt, Seq, Timestamp};
+use crate::message::{Channel, Draft, Epoch, Message, Receipt, Seq, Timestamp};
 
 /// See the module.
 #[derive(Debug)]
@@ -38,14 +41,10 @@ struct State {
 }
 
 /// What is known of a channel.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
     seqs: VecDeque<Seq>,
-    /// The first message it ever had.
-    first: Seq,
-    /// The last message it lost, and how many it lost in all.
-    lost_through: Seq,
-    lost: u64,
+    losses: Losses,
 }
 
 impl Memory {
@@ -104,43 +103,19 @@ impl Memory {
         }
     }
 
-    pub(super) fn read(&self, selection: &Selection, after: Seq, mut room: Room) -> Page {
+    pub(super) fn read(&self, selection: &Selection, after: Seq, room: Room) -> Page {
         let state = self.state.lock();
-        let mut items = Vec::new();
-        let mut heads: Vec<Head<'_>> = selection
+        let runs = selection
             .iter()
-            .map(|(channel, from)| state.head(channel, after.max(*from)))
-            .collect();
-        // The channels' items, merged in seq order; a gap stands where its last message stood.
-        while let Some((seq, head)) = heads
-            .iter_mut()
-            .filter_map(|head| Some((head.next()?, head)))
-            .min_by_key(|(seq, _)| *seq)
-        {
-            if let Some(gap) = head.gap.take() {
-                items.push(Stored::Gap(gap));
-                continue;
-            }
-            let message = &state.messages[&seq];
-            if !room.take(message.data.len()) {
-                return Page {
-                    items,
-                    through: seq.before(),
-                };
-            }
-            head.seqs.next();
-            items.push(Stored::Message(Arc::clone(message)));
-        }
-        Page {
-            items,
-            through: state.last,
-        }
+            .map(|(channel, from)| state.run(channel, after.max(*from)).peekable());
+        let Ok(page) = merge(runs.collect(), room, state.last, state.lost);
+        page
     }
 
     pub(super) fn locate(&self, channels: &[Channel], place: Place, now: Timestamp) -> Selection {
         let state = self.state.lock();
         let behind_first = |channel: &Channel| match state.channels.get(channel) {
-            Some(kept) => kept.lost_through,
+            Some(kept) => kept.losses.through,
             None => state.forgotten,
         };
         match place {
@@ -189,22 +164,6 @@ impl Memory {
     }
 }
 
-/// A channel's part of a read: perhaps a gap, then messages.
-struct Head<'a> {
-    gap: Option<Gap>,
-    seqs: std::iter::Peekable<std::collections::vec_deque::Iter<'a, Seq>>,
-}
-
-impl Head<'_> {
-    /// The place of the next item.
-    fn next(&mut self) -> Option<Seq> {
-        match &self.gap {
-            Some(gap) => Some(gap.resumes),
-            None => self.seqs.peek().map(|seq| **seq),
-        }
-    }
-}
-
 impl State {
     /// Appends a draft, unless its key says that it has been.
     fn take(
@@ -239,12 +198,15 @@ impl State {
         } = draft;
         self.last = self.last.next();
         self.time = self.time.max(now);
-        let kept = self.channels.entry(channel.clone()).or_default();
+        let kept = self
+            .channels
+            .entry(channel.clone())
+            .or_insert_with(|| Kept {
+                seqs: VecDeque::new(),
+                losses: Losses::begin(self.last, self.forgotten),
+            });
         if kept.seqs.is_empty() {
-            self.empty.remove(&kept.lost_through);
-        }
-        if kept.first == Seq::START {
-            kept.first = self.last;
+            self.empty.remove(&kept.losses.through);
         }
         kept.seqs.push_back(self.last);
         let message = Arc::new(Message {
@@ -254,7 +216,7 @@ impl State {
             event,
             data,
         });
-        self.bytes += cost(&message);
+        self.bytes += message.cost();
         self.messages.insert(message.seq, Arc::clone(&message));
         message
     }
@@ -279,14 +241,14 @@ impl State {
         let Some(message) = self.messages.remove(&seq) else {
             return;
         };
-        self.bytes -= cost(&message);
+        self.bytes -= message.cost();
         self.lost = self.lost.max(seq);
         let Some(kept) = self.channels.get_mut(&message.channel) else {
             return;
         };
         kept.seqs.pop_front();
-        kept.lost_through = seq;
-        kept.lost += 1;
+        kept.losses.through = seq;
+        kept.losses.count += 1;
         if kept.seqs.is_empty() {
             self.empty.insert(seq, message.channel.clone());
         }
@@ -298,37 +260,22 @@ impl State {
         }
     }
 
-    fn head(&self, channel: &Channel, after: Seq) -> Head<'_> {
+    /// A channel's part of a read: perhaps a gap, then messages.
+    fn run(
+        &self,
+        channel: &Channel,
+        after: Seq,
+    ) -> impl Iterator<Item = Result<Stored, Infallible>> {
         static NONE: VecDeque<Seq> = VecDeque::new();
-        let (seqs, lost_through, missed) = match self.channels.get(channel) {
-            Some(kept) => (&kept.seqs, kept.lost_through, kept.missed(after)),
-            None => (&NONE, self.forgotten, None),
-        };
-        let gap = Gap {
-            reason: GapReason::Expired,
-            missed,
-            resumes: lost_through,
+        let (seqs, losses) = match self.channels.get(channel) {
+            Some(kept) => (&kept.seqs, kept.losses),
+            None => (&NONE, Losses::of_unknown(self.forgotten)),
         };
         let start = seqs.partition_point(|seq| *seq <= after);
-        Head {
-            gap: (lost_through > after).then_some(gap),
-            seqs: seqs.range(start..).peekable(),
-        }
+        let messages = seqs
+            .range(start..)
+            .map(|seq| Stored::Message(Arc::clone(&self.messages[seq])));
+        let gap = losses.gap(after).map(Stored::Gap);
+        gap.into_iter().chain(messages).map(Ok)
     }
-}
-
-impl Kept {
-    /// How many messages behind `after` are gone, where that can be told from so little.
-    fn missed(&self, after: Seq) -> Option<u64> {
-        if after < self.first {
-            return Some(self.lost);
-        }
-        let places = self.lost_through.0 + 1 - self.first.0.min(self.lost_through.0);
-        // The channel had every place of those, so the places are the messages.
-        (places == self.lost).then(|| self.lost_through.0.saturating_sub(after.0))
-    }
-}
-
-fn cost(message: &Message) -> usize {
-    message.data.len() + limits::MESSAGE_OVERHEAD
 }

@@ -103,6 +103,8 @@ impl Reader {
                 self.fetch = None;
                 let page = page?;
                 self.at = page.through;
+                // A gap that stands behind the page is still to be said, and only the store says it.
+                self.stored = self.stored.max(page.lost);
                 if !page.items.is_empty() {
                     return Poll::Ready(Ok(page.items.into_iter().map(Item::from).collect()));
                 }

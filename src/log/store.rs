@@ -51,6 +51,9 @@ pub struct Page {
     pub items: Vec<Stored>,
     /// All that is selected up to this place has been considered.
     pub through: Seq,
+    /// The newest place whose message had been let go when this was read: up to there may stand
+    /// gaps of messages before `through`.
+    pub lost: Seq,
 }
 
 /// One thing on a [`Page`].
@@ -60,6 +63,17 @@ pub enum Stored {
     Message(Arc<Message>),
     /// Messages that are gone; it stands where the last of them stood.
     Gap(Gap),
+}
+
+impl Stored {
+    /// Where it stands.
+    #[must_use]
+    pub fn place(&self) -> Seq {
+        match self {
+            Stored::Message(message) => message.seq,
+            Stored::Gap(gap) => gap.resumes,
+        }
+    }
 }
 
 /// One of the stores.

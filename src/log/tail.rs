@@ -7,7 +7,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Entry, Room, Selection};
-use crate::limits;
 use crate::message::{Channel, Seq};
 
 /// What a cursor is to do next.
@@ -62,7 +61,7 @@ impl Tail {
             let message = entry.message();
             debug_assert!(message.seq > self.last, "numbers only rise");
             self.last = message.seq;
-            self.bytes += cost(&entry);
+            self.bytes += message.cost();
             self.channels
                 .entry(message.channel.clone())
                 .or_default()
@@ -78,7 +77,7 @@ impl Tail {
         let Some(entry) = self.all.pop_front() else {
             return;
         };
-        self.bytes -= cost(&entry);
+        self.bytes -= entry.message().cost();
         self.floor = entry.message().seq;
         let channel = &entry.message().channel;
         if let Some(entries) = self.channels.get_mut(channel) {
@@ -135,10 +134,6 @@ impl Tail {
             }
         }
     }
-}
-
-fn cost(entry: &Entry) -> usize {
-    entry.message().data.len() + limits::MESSAGE_OVERHEAD
 }
 
 #[cfg(test)]
@@ -214,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_the_budget_goes_oldest_first() {
-        let mut tail = Tail::new(Seq(0), 3 * cost(&entry(1, "a")));
+        let mut tail = Tail::new(Seq(0), 3 * entry(1, "a").message().cost());
         tail.push((1..=5).map(|seq| entry(seq, if seq % 2 == 0 { "even" } else { "odd" })));
         assert!(matches!(
             tail.step(&selection(&["odd"]), Seq(1), Room::new(9, 999)),

@@ -123,6 +123,43 @@ async fn a_sender_reads_its_own_message_at_once() {
     }
 }
 
+/// A page of the store may end before the place where a gap stands; what the tail still has from
+/// there on does not make up for it.
+#[tokio::test]
+async fn a_gap_behind_a_page_is_said_though_the_tail_begins_before_it() {
+    let keep = Keep {
+        messages: 150,
+        age: Duration::from_hours(1),
+    };
+    let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
+    let log = Log::open(Store::Memory(memory), Arc::default());
+    let channels = ["a", "b"].map(|name| Channel::new(name).unwrap());
+    // It begins when nothing is lost yet.
+    let mut reader = reader(&log, &channels, Since::Seq(forever_frame::message::Seq(0))).await;
+    let text = "x".repeat(40_000);
+    // The tail has the last 208; of b the first 168 are gone, the last of them at 170.
+    for seq in 1..=320 {
+        let channel = &channels[usize::from(!(131..=132).contains(&seq))];
+        let draft = Draft::new(channel.clone(), text.as_str());
+        assert_eq!(log.append(draft).await.unwrap().seq.0, seq);
+    }
+    let mut said = Vec::new();
+    while reader.at().0 < 320 {
+        for item in poll_fn(|cx| reader.poll_read(cx, Room::new(1, 0)))
+            .await
+            .unwrap()
+        {
+            said.push(match item {
+                Item::Message(entry) => (entry.message().seq.0, "message"),
+                Item::Gap(gap) => (gap.resumes.0, "gap"),
+            });
+        }
+    }
+    let mut expected = vec![(131, "message"), (132, "message"), (170, "gap")];
+    expected.extend((171..=320).map(|seq| (seq, "message")));
+    assert_eq!(said, expected);
+}
+
 /// A follower is woken and reads in one go what came while it was away; the memory store's bound
 /// holds whatever is appended, and what it let go is said.
 #[tokio::test]
