@@ -25,8 +25,9 @@ pub struct Args {
     )]
     listen: SocketAddr,
 
-    /// Where the log lives: `memory` (gone with the process; costs up to 256 MiB)
-    #[arg(long, value_name = "STORE", env = "FOREVER_FRAME_STORE", default_value = "memory", value_parser = store)]
+    /// Where the log lives: `sqlite:PATH`, a file that outlives the process (up to 64 GiB, and a
+    /// write to the disk for each commit), or `memory` (up to 256 MiB)
+    #[arg(long, value_name = "STORE", env = "FOREVER_FRAME_STORE", default_value = "sqlite:forever-frame.db", value_parser = store)]
     store: StoreKind,
 
     /// Messages kept in each channel; older ones may go. Each costs its text and up to 512 bytes
@@ -71,10 +72,12 @@ pub struct Args {
 }
 
 /// Which store holds the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKind {
     /// In memory.
     Memory,
+    /// In this file.
+    Sqlite(PathBuf),
 }
 
 /// All that the server is told.
@@ -151,7 +154,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            store: StoreKind::Memory,
+            store: StoreKind::Sqlite("forever-frame.db".into()),
             keep: crate::log::Keep {
                 messages: limits::KEEP_MESSAGES,
                 age: limits::KEEP_FOR,
@@ -174,9 +177,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn store(text: &str) -> Result<StoreKind, String> {
-    match text {
-        "memory" => Ok(StoreKind::Memory),
-        _ => Err("there is one store: memory".to_owned()),
+    match text.strip_prefix("sqlite:") {
+        None if text == "memory" => Ok(StoreKind::Memory),
+        Some(path) if !path.is_empty() => Ok(StoreKind::Sqlite(path.into())),
+        _ => Err("write it like sqlite:forever-frame.db, or memory".to_owned()),
     }
 }
 
@@ -259,6 +263,7 @@ mod tests {
             ["--drain", "5"],
             ["--max-message", "0"],
             ["--store", "disk"],
+            ["--store", "sqlite:"],
             ["--keep", "-1"],
             ["--pages", "/nowhere"],
             ["--heartbeat", "90s"],

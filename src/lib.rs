@@ -17,7 +17,7 @@
 //! - Wire encodings, tail, cursor, batch policy and routes do no IO and read no clock: time is an
 //!   argument.
 //! - Only [`http`] knows requests and responses; only [`server`] knows sockets; only [`config`]
-//!   knows flags.
+//!   knows flags; only `log/sqlite` knows SQL.
 //! - Modules use only what stands above them in the list below; a test holds it.
 //!
 //! # Map, in reading order

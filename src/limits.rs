@@ -39,6 +39,10 @@ pub const KEEP_FOR: Duration = Duration::from_hours(7 * 24);
 /// are many, so "a number a channel" alone would be no bound.
 pub const MEMORY_LOG_BYTES: usize = 256 * MIB;
 
+/// What a stored log holds in all, counted in the same way. Past it the oldest messages go: a disk
+/// that is full refuses every append.
+pub const STORED_LOG_BYTES: u64 = 64 * 1024 * MIB as u64;
+
 /// Committed messages held in memory for the followers that are up to date. Each may hold an
 /// encoding a wire on top, made when the first follower asks for it.
 pub const TAIL_BYTES: usize = 8 * MIB;
@@ -63,6 +67,31 @@ pub const BATCH_BYTES: usize = MIB;
 
 /// How often messages past their age are looked for.
 pub const RETAIN_EVERY: Duration = Duration::from_secs(1);
+
+/// Messages that a stored log lets go of at a stretch: a few milliseconds, for which an append
+/// may have to wait. (A commit lets go of as many as it brings, and so many more.)
+pub const RETAIN_STEP: usize = 512;
+
+/// Free pages (of 4 KiB) that the log's file may have however small it is; beyond these and a
+/// quarter of the file it is made smaller, [`SHRINK_STEP`] pages at a stretch.
+pub const FREE_PAGES: i64 = 1024;
+/// See [`FREE_PAGES`].
+pub const SHRINK_STEP: u32 = 64;
+
+/// Connections that read the log's file, each on a thread of its own while it reads, with 2 MiB of
+/// pages in memory. A few: they are there to wait for the disk, not to take the processors from
+/// the streams.
+pub const STORE_READERS: usize = 4;
+
+/// Size of the write-ahead log beside the log's file at which it is emptied by force: readers that
+/// overlap without end could else keep it growing.
+pub const WAL_BYTES: u32 = 64 * 1024 * 1024;
+
+/// How long another process may hold the lock of the log's file before appends are refused; and
+/// how long it is waited for when they are refused already.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// See [`LOCK_PATIENCE`].
+pub const LOCK_PATIENCE_REFUSING: Duration = Duration::from_millis(500);
 
 // --- streams --------------------------------------------------------------------------------
 

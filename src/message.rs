@@ -213,7 +213,17 @@ impl EventName {
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.as_deref().unwrap_or("message")
+        self.own().unwrap_or("message")
+    }
+
+    /// The name, if it is another than the default.
+    pub(crate) fn own(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// What [`EventName::own`] gave, coming back from where it was kept.
+    pub(crate) fn from_own(own: Option<Box<str>>) -> EventName {
+        EventName(own)
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Metrics {
 pub struct Readings {
     /// The oldest and the newest place of the log.
     pub bounds: (Seq, Seq),
+    /// Does the log take messages?
+    pub log_available: bool,
     /// Bytes of requests' bodies that are in memory, not yet appended.
     pub body_bytes: usize,
     /// Open files, where the system tells.
@@ -190,37 +192,7 @@ impl Metrics {
             out.sample(name, "", &counter.load(Relaxed));
         }
         self.render_latency(&mut out);
-        let (first, last) = readings.bounds;
-        out.head(
-            "log_first_seq",
-            "gauge",
-            "Seq of the oldest message kept, 0 if there is none.",
-        );
-        out.sample("log_first_seq", "", &first);
-        out.head(
-            "log_last_seq",
-            "gauge",
-            "Seq of the newest message, 0 if there was none.",
-        );
-        out.sample("log_last_seq", "", &last);
-        out.head(
-            "body_bytes",
-            "gauge",
-            "Bytes of requests' bodies in memory, not yet appended.",
-        );
-        out.sample("body_bytes", "", &readings.body_bytes);
-        if let Some(open) = readings.open_files {
-            out.head(
-                "open_files",
-                "gauge",
-                "Files and sockets that the process has open.",
-            );
-            out.sample("open_files", "", &open);
-        }
-        if let Some(max) = readings.max_files {
-            out.head("max_files", "gauge", "How many it may have open.");
-            out.sample("max_files", "", &max);
-        }
+        out.readings(readings);
         out.0
     }
 
@@ -256,6 +228,48 @@ fn seconds(micros: u64) -> String {
 struct Exposition(String);
 
 impl Exposition {
+    fn readings(&mut self, readings: &Readings) {
+        let (first, last) = readings.bounds;
+        let gauges: [(_, _, &dyn fmt::Display); 4] = [
+            (
+                "log_first_seq",
+                "Seq of the oldest message kept, 0 if there is none.",
+                &first,
+            ),
+            (
+                "log_last_seq",
+                "Seq of the newest message, 0 if there was none.",
+                &last,
+            ),
+            (
+                "log_available",
+                "1 while the log takes messages, 0 while it refuses them.",
+                &u8::from(readings.log_available),
+            ),
+            (
+                "body_bytes",
+                "Bytes of requests' bodies in memory, not yet appended.",
+                &readings.body_bytes,
+            ),
+        ];
+        for (name, help, value) in gauges {
+            self.head(name, "gauge", help);
+            self.sample(name, "", value);
+        }
+        if let Some(open) = readings.open_files {
+            self.head(
+                "open_files",
+                "gauge",
+                "Files and sockets that the process has open.",
+            );
+            self.sample("open_files", "", &open);
+        }
+        if let Some(max) = readings.max_files {
+            self.head("max_files", "gauge", "How many it may have open.");
+            self.sample("max_files", "", &max);
+        }
+    }
+
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(
@@ -337,6 +351,7 @@ mod tests {
         let stream = OpenStream::new(Arc::clone(&metrics), Wire::Html);
         let readings = Readings {
             bounds: (Seq(1), Seq(3)),
+            log_available: true,
             body_bytes: 0,
             open_files: Some(7),
             max_files: None,

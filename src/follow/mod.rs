@@ -172,15 +172,18 @@ impl Follow {
         if self.complete().is_some() {
             return Poll::Ready(Some(self.end(now)));
         }
-        if self.state == State::Fresh {
-            let mut out = self.opening();
-            let cursor = self.log.cursor(self.reader.at());
-            self.encoder.opened(&cursor, true, &mut out);
-            return Poll::Ready(Some(self.sent(Bytes::from(out), 0, now)));
+        // What is in the store is there at once, too, even if it takes a moment to read.
+        let fetching = self.reader.is_fetching();
+        if self.state == State::Fresh && !fetching {
+            return Poll::Ready(Some(self.open_quiet(now)));
         }
         loop {
             match self.pace.due(now) {
+                Due::End if fetching => return Poll::Pending,
                 Due::End => return Poll::Ready(Some(self.end(now))),
+                Due::Heartbeat if self.state == State::Fresh => {
+                    return Poll::Ready(Some(self.open_quiet(now)));
+                }
                 Due::Heartbeat => return Poll::Ready(Some(self.heartbeat(now))),
                 Due::At(moment) => {
                     // A message pushes the heartbeat back without touching the timer: it is set
@@ -192,6 +195,14 @@ impl Follow {
                 }
             }
         }
+    }
+
+    /// The first bytes when there is nothing to say yet.
+    fn open_quiet(&mut self, now: Instant) -> Bytes {
+        let mut out = self.opening();
+        let cursor = self.log.cursor(self.reader.at());
+        self.encoder.opened(&cursor, true, &mut out);
+        self.sent(Bytes::from(out), 0, now)
     }
 
     /// Why the stream is complete, if it is.

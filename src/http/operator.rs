@@ -15,13 +15,17 @@ pub(super) fn healthz(call: &Call<'_>) -> Response<Body> {
             "the server is stopping\n".to_owned(),
         );
     }
-    reply::text(StatusCode::OK, "ok".to_owned())
+    match call.app.log.health() {
+        Ok(()) => reply::text(StatusCode::OK, "ok".to_owned()),
+        Err(error) => reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+    }
 }
 
 /// All that is counted, as Prometheus reads it.
 pub(super) fn metrics(call: &Call<'_>) -> Response<Body> {
     let readings = Readings {
         bounds: call.app.log.bounds(),
+        log_available: call.app.log.health().is_ok(),
         body_bytes: limits::BODIES_BYTES - call.app.bodies.available_permits(),
         open_files: open_files(),
         max_files: call.app.max_files,

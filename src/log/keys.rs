@@ -22,7 +22,7 @@ impl Keys {
         let receipt = self
             .known
             .get(name)
-            .filter(|receipt| !is_over(receipt, now))?;
+            .filter(|receipt| !is_over(receipt.time, now))?;
         Some(Receipt {
             duplicate: true,
             ..*receipt
@@ -41,7 +41,7 @@ impl Keys {
 
     /// Forgets those whose time is over.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        let over = |keys: &Keys| Some(is_over(keys.known.get(keys.order.front()?)?, now));
+        let over = |keys: &Keys| Some(is_over(keys.known.get(keys.order.front()?)?.time, now));
         while over(self) == Some(true) {
             self.forget_oldest();
         }
@@ -54,8 +54,9 @@ impl Keys {
     }
 }
 
-fn is_over(receipt: &Receipt, now: Timestamp) -> bool {
-    receipt.time <= now.earlier(limits::KEY_WINDOW)
+/// Is a key that was used then forgotten?
+pub(super) fn is_over(used: Timestamp, now: Timestamp) -> bool {
+    used <= now.earlier(limits::KEY_WINDOW)
 }
 
 #[cfg(test)]

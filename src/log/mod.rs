@@ -9,12 +9,14 @@
 mod batch;
 mod cursor;
 mod entry;
+mod health;
 mod keys;
 mod losses;
 mod memory;
 mod merge;
 mod reader;
 mod room;
+mod sqlite;
 mod store;
 mod tail;
 #[cfg(test)]
@@ -33,12 +35,14 @@ pub use entry::Entry;
 pub use memory::Memory;
 pub use reader::{Item, Reader};
 pub use room::Room;
+pub use sqlite::{OpenError, Sqlite};
 pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
 
 use crate::limits;
 use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Receipt, Seq, Timestamp};
 use crate::metrics::Metrics;
 use cursor::Resolved;
+use health::Health;
 use tail::Tail;
 use wake::Wake;
 use writer::Pending;
@@ -58,6 +62,7 @@ struct Shared {
     store: Store,
     tail: RwLock<Tail>,
     wake: Arc<Wake>,
+    health: Health,
     metrics: Arc<Metrics>,
 }
 
@@ -72,6 +77,7 @@ impl Log {
             store,
             tail,
             wake: Wake::new(),
+            health: Health::default(),
             metrics,
         });
         let (queue, waiting) = mpsc::channel(limits::APPEND_QUEUE);
@@ -98,6 +104,14 @@ impl Log {
     #[must_use]
     pub fn bounds(&self) -> (Seq, Seq) {
         self.shared.store.bounds()
+    }
+
+    /// Does it take messages, as far as is known?
+    ///
+    /// # Errors
+    /// When it does not, and why.
+    pub fn health(&self) -> Result<(), StoreError> {
+        self.shared.health.get()
     }
 
     /// Appends a message. When this returns it is as durable as the store promises, and
@@ -143,7 +157,7 @@ impl Log {
         since: &Since,
         now: Timestamp,
     ) -> Result<Start, StoreError> {
-        let last = self.shared.tail.read().last();
+        let (_, last) = self.bounds();
         let (selection, gap) = match since.resolve(self.epoch(), last) {
             Resolved::At(at, gap) => (
                 channels

@@ -64,6 +64,12 @@ impl Reader {
         self.at
     }
 
+    /// Is it reading the store? Then what it reads is there already, if not yet here.
+    #[must_use]
+    pub fn is_fetching(&self) -> bool {
+        self.fetch.is_some()
+    }
+
     /// Stands at an earlier place again: what is behind it will be handed out once more.
     pub fn rewind(&mut self, to: Seq) {
         self.at = self.at.min(to);

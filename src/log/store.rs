@@ -11,6 +11,7 @@
 //!   [`Gap`] where messages behind that place are gone.
 //! - [`Store::locate`] finds a place to begin at.
 //! - [`Store::retain`] lets go of what is too old, in steps that do not hold up a commit.
+//! - [`Store::probe`] finds out whether a commit would be taken, after one that was not.
 //!
 //! `tests/it/store.rs` is the contract as a suite that every store passes.
 
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use super::cursor::Place;
 use super::memory::Memory;
+use super::sqlite::Sqlite;
 use super::{Room, Selection};
 use crate::message::{Channel, Draft, Epoch, Gap, Message, Receipt, Seq, Timestamp};
 
@@ -31,7 +33,7 @@ pub struct Keep {
 }
 
 /// The store cannot do what was asked. Nothing was done by halves.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store is not available: {0}")]
 pub struct StoreError(pub String);
 
@@ -81,26 +83,27 @@ impl Stored {
 pub enum Store {
     /// In memory: gone with the process.
     Memory(Memory),
+    /// In a file: there when the process is gone.
+    Sqlite(Sqlite),
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "the contract waits, whether or not the memory store does"
-)]
 impl Store {
     /// The life of the log that the store holds.
     #[must_use]
     pub fn epoch(&self) -> &Epoch {
         match self {
             Store::Memory(store) => store.epoch(),
+            Store::Sqlite(store) => store.epoch(),
         }
     }
 
-    /// The oldest place that still has its message (0 if none has), and the newest.
+    /// The oldest place that still has its message (0 if none has), and the newest: no place that
+    /// has been read from the store lies behind it.
     #[must_use]
     pub fn bounds(&self) -> (Seq, Seq) {
         match self {
             Store::Memory(store) => store.bounds(),
+            Store::Sqlite(store) => store.bounds(),
         }
     }
 
@@ -109,6 +112,7 @@ impl Store {
     pub fn lost(&self) -> Seq {
         match self {
             Store::Memory(store) => store.lost(),
+            Store::Sqlite(store) => store.lost(),
         }
     }
 
@@ -119,6 +123,7 @@ impl Store {
     pub async fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Commit, StoreError> {
         match self {
             Store::Memory(store) => Ok(store.commit(drafts, now)),
+            Store::Sqlite(store) => store.commit(drafts, now).await,
         }
     }
 
@@ -134,6 +139,7 @@ impl Store {
     ) -> Result<Page, StoreError> {
         match self {
             Store::Memory(store) => Ok(store.read(selection, after, room)),
+            Store::Sqlite(store) => store.read(selection, after, room).await,
         }
     }
 
@@ -149,19 +155,32 @@ impl Store {
     ) -> Result<Selection, StoreError> {
         match self {
             Store::Memory(store) => Ok(store.locate(channels, place, now)),
+            Store::Sqlite(store) => store.locate(channels, place, now).await,
         }
     }
 
-    /// Lets go of what is too old at `now`.
+    /// Lets go of some of what is too old at `now`; true if there may be more.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn retain(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn retain(&self, now: Timestamp) -> Result<bool, StoreError> {
         match self {
             Store::Memory(store) => {
                 store.retain(now);
-                Ok(())
+                Ok(false)
             }
+            Store::Sqlite(store) => store.retain(now).await,
+        }
+    }
+
+    /// Would a commit be taken? Asked after one that failed, until it would.
+    ///
+    /// # Errors
+    /// When it would not, and why.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        match self {
+            Store::Memory(_) => Ok(()),
+            Store::Sqlite(store) => store.probe().await,
         }
     }
 }

@@ -49,12 +49,6 @@ impl Tail {
         }
     }
 
-    /// The newest message's place.
-    #[must_use]
-    pub(super) fn last(&self) -> Seq {
-        self.last
-    }
-
     /// Takes committed messages, in seq order.
     pub(super) fn push(&mut self, committed: impl IntoIterator<Item = Arc<Entry>>) {
         for entry in committed {

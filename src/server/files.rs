@@ -1,4 +1,4 @@
-//! How many files, and so connections, there may be.
+//! How many files, and so connections, there may be, and how large they may be.
 
 use crate::limits;
 
@@ -13,6 +13,22 @@ pub(super) fn raise_limit() -> Option<u64> {
         }
     }
 }
+
+/// Lets a write past the limit of a file's size (`ulimit -f`) fail as any other, rather than end
+/// the process.
+#[cfg(unix)]
+pub(super) fn survive_size_limit() {
+    use tokio::signal::unix::{SignalKind, signal};
+    /// Its number on Linux (but for MIPS), macOS and the BSDs.
+    const SIGXFSZ: i32 = 25;
+    if let Err(error) = signal(SignalKind::from_raw(SIGXFSZ)) {
+        log::warn!("cannot listen for SIGXFSZ: {error}");
+    }
+}
+
+/// There is no such limit.
+#[cfg(not(unix))]
+pub(super) fn survive_size_limit() {}
 
 /// How many connections there may be: what was asked for, or what the files allow.
 pub(super) fn connections(asked: Option<usize>, max_files: Option<u64>) -> usize {

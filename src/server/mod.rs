@@ -22,7 +22,7 @@ use crate::config::{Config, Patience, StoreKind};
 use crate::drain::Drain;
 use crate::http::{App, Cors};
 use crate::limits;
-use crate::log::{Log, Memory, Store};
+use crate::log::{Log, Memory, OpenError, Sqlite, Store};
 use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::session::Sessions;
@@ -36,29 +36,30 @@ pub struct Server {
     patience: Patience,
 }
 
-/// The server cannot be started.
+/// Why the server cannot be started.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {addr}: {error}")]
-pub struct CannotListen {
-    addr: SocketAddr,
-    error: io::Error,
+pub enum CannotStart {
+    /// It cannot listen.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// It cannot have its log.
+    #[error(transparent)]
+    Log(#[from] OpenError),
 }
 
 impl Server {
     /// Listens, and opens the log.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
-    pub fn bind(config: Config) -> Result<Server, CannotListen> {
+    /// When the address cannot be listened on, or the log cannot be opened.
+    pub fn bind(config: Config) -> Result<Server, CannotStart> {
         let addr = config.listen;
-        let listener = socket::listen(addr).map_err(|error| CannotListen { addr, error })?;
+        let listener = socket::listen(addr).map_err(|error| CannotStart::Listen(addr, error))?;
+        files::survive_size_limit();
+        let store = open_store(&config)?;
         let max_files = files::raise_limit();
-        log::info!("the log is in memory: it is gone with the process");
         let max_connections = files::connections(config.max_connections, max_files);
         let metrics = Arc::new(Metrics::default());
-        let store = match config.store {
-            StoreKind::Memory => Store::Memory(Memory::new(config.keep, limits::MEMORY_LOG_BYTES)),
-        };
         let app = App {
             log: Log::open(store, Arc::clone(&metrics)),
             clock: Clock::new(),
@@ -118,6 +119,21 @@ impl Server {
         if tokio::time::timeout_at(last, all_closed).await.is_err() {
             log::warn!("{} connections were cut", connections.len());
             connections.shutdown().await;
+        }
+    }
+}
+
+fn open_store(config: &Config) -> Result<Store, OpenError> {
+    match &config.store {
+        StoreKind::Memory => {
+            log::info!("the log is in memory: it is gone with the process");
+            let memory = Memory::new(config.keep, limits::MEMORY_LOG_BYTES);
+            Ok(Store::Memory(memory))
+        }
+        StoreKind::Sqlite(path) => {
+            let sqlite = Sqlite::open(path, config.keep, limits::STORED_LOG_BYTES)?;
+            log::info!("the log is in {}", path.display());
+            Ok(Store::Sqlite(sqlite))
         }
     }
 }

@@ -99,9 +99,14 @@ async fn follow(addr: SocketAddr, mut random: StdRng, sent: Arc<OnceCell<Sent>>)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_cut_anywhere_and_goes_on_on_another_transport_sees_each_message_once_in_order()
 {
+    cut_anywhere(TestServer::start()).await;
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    cut_anywhere(TestServer::stored(&directory)).await;
+}
+
+async fn cut_anywhere(server: TestServer) {
     let seed: u64 = rand::random();
     println!("seed {seed}");
-    let server = TestServer::start();
     let (addr, random) = (server.addr, |n| StdRng::seed_from_u64(seed ^ n));
     let sent = Arc::new(OnceCell::new());
     let followers =

@@ -5,22 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forever_frame::limits;
-use forever_frame::log::{Item, Keep, Log, Memory, Reader, Room, Since, Store};
-use forever_frame::message::{Channel, Draft, Timestamp};
-use forever_frame::metrics::Metrics;
+use forever_frame::log::{Item, Keep, Log, Memory, Reader, Room, Since, Sqlite, Store};
+use forever_frame::message::{Channel, Draft, Seq, Timestamp};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::support::soon;
 
+const KEEP: Keep = Keep {
+    messages: 1000,
+    age: Duration::from_hours(1),
+};
+
 fn log() -> Log {
-    let keep = Keep {
-        messages: 1000,
-        age: Duration::from_hours(1),
-    };
-    Log::open(
-        Store::Memory(Memory::new(keep, limits::MEMORY_LOG_BYTES)),
-        Arc::new(Metrics::default()),
-    )
+    let memory = Memory::new(KEEP, limits::MEMORY_LOG_BYTES);
+    Log::open(Store::Memory(memory), Arc::default())
+}
+
+fn stored_log(directory: &TempDir) -> Log {
+    let path = directory.path().join("log.db");
+    let sqlite = Sqlite::open(&path, KEEP, limits::STORED_LOG_BYTES).unwrap();
+    Log::open(Store::Sqlite(sqlite), Arc::default())
 }
 
 async fn reader(log: &Log, channels: &[Channel], since: Since) -> Reader {
@@ -107,10 +115,15 @@ async fn a_wake_up_is_not_lost_while_others_come_and_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sender_reads_its_own_message_at_once() {
-    let log = log();
+    reads_its_own_messages(&log()).await;
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    reads_its_own_messages(&stored_log(&directory)).await;
+}
+
+async fn reads_its_own_messages(log: &Log) {
     for _ in 0..500 {
         let message = log.append(Draft::new(Channel::main(), "x")).await.unwrap();
-        let mut reader = reader(&log, &[Channel::main()], Since::Last(1)).await;
+        let mut reader = reader(log, &[Channel::main()], Since::Last(1)).await;
         let polled =
             poll_fn(|cx| std::task::Poll::Ready(reader.poll_read(cx, Room::new(9, 999)))).await;
         let std::task::Poll::Ready(Ok(items)) = polled else {
@@ -123,19 +136,91 @@ async fn a_sender_reads_its_own_message_at_once() {
     }
 }
 
+/// What is behind the tail is read from the store, and what comes meanwhile is not missed.
+async fn falls_behind_and_catches_up(log: &Log) {
+    let channels = ["a", "b", "c"].map(|name| Channel::new(name).unwrap());
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut readers = Vec::new();
+    for n in 0..20 {
+        let mut random = StdRng::seed_from_u64(seed ^ n);
+        let count = random.random_range(1..=3);
+        let mine: Vec<Channel> = channels.sample(&mut random, count).cloned().collect();
+        let since = Since::Seq(Seq::START);
+        let mut reader = reader(log, &mine, since).await;
+        readers.push(tokio::spawn(async move {
+            let (mut seen, mut ends) = (Vec::new(), 0);
+            while ends < count {
+                let room = Room::new(random.random_range(1..30), 1 << 20);
+                for item in poll_fn(|cx| reader.poll_read(cx, room)).await.unwrap() {
+                    let Item::Message(entry) = item else {
+                        panic!("{item:?}")
+                    };
+                    seen.push(entry.message().seq.0);
+                    ends += usize::from(entry.message().data.is_empty());
+                }
+                if random.random_ratio(1, 4) {
+                    // It has other things to do, and the tail goes on without it.
+                    tokio::time::sleep(Duration::from_millis(random.random_range(1..60))).await;
+                }
+            }
+            (mine, seen)
+        }));
+    }
+    let mut random = StdRng::seed_from_u64(!seed);
+    let text = "x".repeat(40_000);
+    let mut sent = Vec::new();
+    while sent.len() < 800 {
+        let batch: Vec<&Channel> = (0..random.random_range(1..20))
+            .filter_map(|_| channels.choose(&mut random))
+            .collect();
+        let drafts = batch
+            .iter()
+            .map(|channel| Draft::new((*channel).clone(), text.as_str()));
+        log.append_all(drafts.collect()).await.unwrap();
+        sent.extend(batch);
+    }
+    let ends = channels
+        .iter()
+        .map(|channel| Draft::new(channel.clone(), ""));
+    log.append_all(ends.collect()).await.unwrap();
+    sent.extend(&channels);
+    let bytes = text.len() * sent.len();
+    assert!(
+        bytes > 3 * limits::TAIL_BYTES,
+        "the tail holds a part of it"
+    );
+    for reader in readers {
+        let (mine, seen) = soon(reader).await.unwrap();
+        let all = sent
+            .iter()
+            .zip(1..)
+            .filter(|(channel, _)| mine.contains(channel));
+        let all: Vec<u64> = all.map(|(_, seq)| seq).collect();
+        assert_eq!(seen, all, "seed {seed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_falls_behind_the_tail_catches_up_again() {
+    falls_behind_and_catches_up(&log()).await;
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    falls_behind_and_catches_up(&stored_log(&directory)).await;
+}
+
 /// A page of the store may end before the place where a gap stands; what the tail still has from
 /// there on does not make up for it.
 #[tokio::test]
 async fn a_gap_behind_a_page_is_said_though_the_tail_begins_before_it() {
     let keep = Keep {
         messages: 150,
-        age: Duration::from_hours(1),
+        ..KEEP
     };
     let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
     let log = Log::open(Store::Memory(memory), Arc::default());
     let channels = ["a", "b"].map(|name| Channel::new(name).unwrap());
     // It begins when nothing is lost yet.
-    let mut reader = reader(&log, &channels, Since::Seq(forever_frame::message::Seq(0))).await;
+    let mut reader = reader(&log, &channels, Since::Seq(Seq::START)).await;
     let text = "x".repeat(40_000);
     // The tail has the last 208; of b the first 168 are gone, the last of them at 170.
     for seq in 1..=320 {
@@ -169,7 +254,7 @@ async fn the_memory_log_stays_within_its_bytes() {
         age: Duration::from_hours(1),
     };
     let store = Store::Memory(Memory::new(keep, limits::TAIL_BYTES));
-    let log = Log::open(store, Arc::new(Metrics::default()));
+    let log = Log::open(store, Arc::default());
     let text = "x".repeat(64 * 1024);
     let count = 3 * limits::TAIL_BYTES / text.len();
     for n in 0..count {
@@ -182,12 +267,7 @@ async fn the_memory_log_stays_within_its_bytes() {
     let kept = last.0 - first.0 + 1;
     let fits = (limits::TAIL_BYTES / (text.len() + limits::MESSAGE_OVERHEAD)) as u64;
     assert_eq!(kept, fits);
-    let mut early = reader(
-        &log,
-        &[Channel::new("c0").unwrap()],
-        Since::Seq(forever_frame::message::Seq(0)),
-    )
-    .await;
+    let mut early = reader(&log, &[Channel::new("c0").unwrap()], Since::Seq(Seq::START)).await;
     let items = poll_fn(|cx| early.poll_read(cx, Room::new(1, 0)))
         .await
         .unwrap();

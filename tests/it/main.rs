@@ -24,4 +24,5 @@ mod store;
 mod support;
 mod tidy;
 mod upload;
+mod wal;
 mod wire_page;

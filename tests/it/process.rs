@@ -280,7 +280,9 @@ async fn running_out_of_files_is_survived() {
     // Fewer files than connections are let in, so that `accept` fails.
     let mut limited = Command::new("sh");
     let bin = env!("CARGO_BIN_EXE_forever-frame");
-    let script = format!("ulimit -n 64; exec {bin} --listen 127.0.0.1:0 --max-connections 1000");
+    let script = format!(
+        "ulimit -n 64; exec {bin} --listen 127.0.0.1:0 --store memory --max-connections 1000"
+    );
     limited.args(["-c", &script]);
     let mut server = Binary::spawn(limited).await;
     let addr = server.addr;

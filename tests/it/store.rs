@@ -3,20 +3,34 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use forever_frame::log::{Keep, Memory, Place, Room, Selection, Store, Stored};
-use forever_frame::message::{Channel, Draft, Message, Seq, Timestamp};
+use forever_frame::limits;
+use forever_frame::log::{Commit, Keep, Memory, Place, Room, Selection, Sqlite, Store, Stored};
+use forever_frame::message::{Channel, Draft, Key, Message, Receipt, Seq, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
+
+/// What a store here may keep in all, in bytes.
+const BUDGET: usize = 1 << 20;
 
 const PLENTY: Room = Room::new(usize::MAX, usize::MAX);
 
-/// Every store, empty, keeping so many messages a channel for so many milliseconds.
-fn stores(messages: usize, age: u64) -> Vec<Store> {
+/// Every store, empty, keeping so many messages a channel for so many milliseconds; and the
+/// directory that one of them needs for as long as it lives.
+fn stores(messages: usize, age: u64) -> (TempDir, [Store; 2]) {
     let keep = Keep {
         messages,
         age: Duration::from_millis(age),
     };
-    vec![Store::Memory(Memory::new(keep, 1 << 20))]
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path().join("log.db");
+    let sqlite = Sqlite::open(&path, keep, BUDGET as u64).unwrap();
+    let memory = Memory::new(keep, BUDGET);
+    (directory, [Store::Memory(memory), Store::Sqlite(sqlite)])
+}
+
+async fn retain(store: &Store, now: u64) {
+    while store.retain(Timestamp(now)).await.unwrap() {}
 }
 
 fn channel(name: &str) -> Channel {
@@ -49,7 +63,8 @@ fn shape(items: &[Stored]) -> Vec<i64> {
 
 #[tokio::test]
 async fn a_batch_is_numbered_behind_the_last_and_time_never_falls() {
-    for store in stores(100, 1_000_000) {
+    let (_directory, stores) = stores(100, 1_000_000);
+    for store in stores {
         assert_eq!(store.bounds(), (Seq(0), Seq(0)));
         let first = store
             .commit(drafts(&[("a", "one"), ("b", "two")]), Timestamp(50))
@@ -87,7 +102,8 @@ async fn a_batch_is_numbered_behind_the_last_and_time_never_falls() {
 
 #[tokio::test]
 async fn a_page_has_what_there_is_room_for_and_says_how_far_it_goes() {
-    for store in stores(100, 1_000_000) {
+    let (_directory, stores) = stores(100, 1_000_000);
+    for store in stores {
         store
             .commit(
                 drafts(&[("a", "1"), ("b", "2"), ("c", "3"), ("a", "4"), ("b", "5")]),
@@ -109,7 +125,8 @@ async fn a_page_has_what_there_is_room_for_and_says_how_far_it_goes() {
 
 #[tokio::test]
 async fn what_is_too_many_or_too_old_goes_and_leaves_a_gap() {
-    for store in stores(2, 100) {
+    let (_directory, stores) = stores(2, 100);
+    for store in stores {
         store
             .commit(
                 drafts(&[("a", "1"), ("b", "2"), ("a", "3"), ("a", "4")]),
@@ -133,7 +150,7 @@ async fn what_is_too_many_or_too_old_goes_and_leaves_a_gap() {
             .commit(drafts(&[("b", "5")]), Timestamp(1090))
             .await
             .unwrap();
-        store.retain(Timestamp(1101)).await.unwrap();
+        retain(&store, 1101).await;
         let page = store
             .read(&all_of(&["a", "b"]), Seq(0), PLENTY)
             .await
@@ -157,7 +174,8 @@ async fn what_is_too_many_or_too_old_goes_and_leaves_a_gap() {
 
 #[tokio::test]
 async fn places_are_found() {
-    for store in stores(3, 1000) {
+    let (_directory, stores) = stores(3, 1000);
+    for store in stores {
         for (time, name) in [
             (10, "a"),
             (20, "b"),
@@ -194,12 +212,113 @@ async fn places_are_found() {
     }
 }
 
+#[tokio::test]
+async fn a_key_is_answered_as_it_was_the_first_time() {
+    let window = u64::try_from(limits::KEY_WINDOW.as_millis()).unwrap();
+    let (_directory, stores) = stores(1, 10 * window);
+    for store in stores {
+        let commit = async |names: &[(&str, Option<&str>)], now| {
+            let draft = |(name, key): &(&str, Option<&str>)| Draft {
+                key: key.map(|key| Key::new(key).unwrap()),
+                ..Draft::new(channel(name), "x")
+            };
+            let drafts = names.iter().map(draft).collect();
+            let Commit { receipts, messages } = store.commit(drafts, Timestamp(now)).await.unwrap();
+            let new = receipts.iter().filter(|receipt| !receipt.duplicate);
+            assert_eq!(new.count(), messages.len());
+            let answer = |receipt: &Receipt| (receipt.seq.0, receipt.time.0, receipt.duplicate);
+            receipts.iter().map(answer).collect::<Vec<_>>()
+        };
+        // In one commit; on another channel it is another key.
+        let first = commit(
+            &[
+                ("a", Some("k")),
+                ("a", Some("k")),
+                ("b", Some("k")),
+                ("a", None),
+            ],
+            1000,
+        );
+        let expected = [
+            (1, 1000, false),
+            (1, 1000, true),
+            (2, 1000, false),
+            (3, 1000, false),
+        ];
+        assert_eq!(first.await, expected);
+        // Its message may be gone (one is kept), the key is not.
+        let again = commit(&[("a", Some("k"))], 999 + window).await;
+        assert_eq!(again, [(1, 1000, true)]);
+        let over = commit(&[("a", Some("k")), ("a", Some("k"))], 1000 + window).await;
+        assert_eq!(over, [(4, 1000 + window, false), (4, 1000 + window, true)]);
+        retain(&store, 1000 + 2 * window).await;
+        let over = commit(&[("a", Some("k"))], 1000 + 2 * window).await;
+        assert_eq!(over, [(5, 1000 + 2 * window, false)]);
+    }
+}
+
+#[tokio::test]
+async fn all_together_are_kept_within_a_number_of_bytes() {
+    let (_directory, stores) = stores(usize::MAX >> 1, 1_000_000);
+    for store in stores {
+        let text = "x".repeat(10_000);
+        let fits = BUDGET as u64 / (10_000 + limits::MESSAGE_OVERHEAD as u64);
+        for n in 0..2 * fits {
+            let draft = Draft::new(channel(&format!("c{n}")), text.as_str());
+            store.commit(vec![draft], Timestamp(1)).await.unwrap();
+        }
+        assert_eq!(store.bounds(), (Seq(fits + 1), Seq(2 * fits)));
+        assert_eq!(store.lost(), Seq(fits));
+        let page = store.read(&all_of(&["c0"]), Seq(0), PLENTY).await.unwrap();
+        assert_eq!(shape(&page.items), [-1]);
+    }
+}
+
+/// Of those that nothing is kept of, only so many are remembered. Who asks for one that is
+/// forgotten is told that something may be missing, also if it has come again.
+#[tokio::test]
+async fn a_channel_that_was_forgotten_does_not_pass_for_a_new_one() {
+    let (_directory, stores) = stores(10, 100);
+    for store in stores {
+        let names = 0..=limits::EMPTY_CHANNELS;
+        let drafts: Vec<Draft> = names
+            .map(|n| Draft::new(channel(&format!("c{n}")), ""))
+            .collect();
+        for batch in drafts.chunks(limits::BATCH_MESSAGES) {
+            store.commit(batch.to_vec(), Timestamp(1000)).await.unwrap();
+            retain(&store, 2000).await;
+        }
+        let last = limits::EMPTY_CHANNELS as u64 + 1;
+        store
+            .commit(vec![Draft::new(channel("c0"), "again")], Timestamp(2000))
+            .await
+            .unwrap();
+        let seen = async |name, after| {
+            let page = store
+                .read(&all_of(&[name]), Seq(after), PLENTY)
+                .await
+                .unwrap();
+            let missed = page.items.iter().map(|item| match item {
+                Stored::Gap(gap) => gap.missed,
+                Stored::Message(_) => Some(0),
+            });
+            (shape(&page.items), missed.collect::<Vec<_>>())
+        };
+        let again = i64::try_from(last + 1).unwrap();
+        assert_eq!(seen("c0", 0).await, (vec![-1, again], vec![None, Some(0)]));
+        assert_eq!(seen("c0", 1).await, (vec![again], vec![Some(0)]));
+        assert_eq!(seen("c1", 0).await, (vec![-2], vec![Some(1)]));
+        assert_eq!(seen("unheard-of", 0).await, (vec![-1], vec![None]));
+    }
+}
+
 /// Random commits, retentions and readers, against what must hold of any store. A failure names
 /// the seed, with which it happens again.
 #[tokio::test]
 async fn each_message_is_read_once_or_said_to_be_gone() {
     for seed in 0..200 {
-        for store in stores(5, 300) {
+        let (_directory, stores) = stores(5, 300);
+        for store in stores {
             simulate(&store, seed).await;
         }
     }
@@ -213,7 +332,7 @@ async fn simulate(store: &Store, seed: u64) {
     for _ in 0..40 {
         now += random.random_range(0..40);
         match random.random_range(0..4) {
-            0 => store.retain(Timestamp(now)).await.unwrap(),
+            0 => retain(store, now).await,
             1 => {
                 let chosen: Vec<&str> = names.into_iter().filter(|_| random.random()).collect();
                 if !chosen.is_empty() {

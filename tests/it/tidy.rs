@@ -81,6 +81,17 @@ fn imports_point_one_way() {
 }
 
 #[test]
+fn only_one_directory_knows_sql() {
+    let (inside, outside): (Vec<_>, Vec<_>) = rust_files("src")
+        .into_iter()
+        .partition(|(path, _)| path.starts_with(Path::new(ROOT).join("src/log/sqlite")));
+    assert!(!inside.is_empty());
+    for (path, text) in outside {
+        assert!(!text.contains("rusqlite"), "{} uses it", path.display());
+    }
+}
+
+#[test]
 fn files_fit_a_reader() {
     for (path, text) in rust_files("src").into_iter().chain(rust_files("tests")) {
         let lines = text.lines().count();

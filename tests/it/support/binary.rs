@@ -19,7 +19,7 @@ pub(crate) struct Binary {
     log: PathBuf,
 }
 
-/// The binary, with an environment that says nothing.
+/// The binary, with an environment that says nothing but that the log is in memory.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forever-frame"));
     let ours = std::env::vars()
@@ -31,6 +31,7 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
         .args(args)
         .env_remove("RUST_LOG")
+        .env("FOREVER_FRAME_STORE", "memory")
         .kill_on_drop(true)
         .stdin(Stdio::null());
     command

@@ -11,9 +11,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forever_frame::config::Config;
+use forever_frame::config::{Config, StoreKind};
 use forever_frame::metrics::Metrics;
 use forever_frame::server::Server;
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -65,9 +66,16 @@ impl TestServer {
         TestServer::with(|_| {})
     }
 
+    /// With its log in a file.
+    pub(crate) fn stored(directory: &TempDir) -> TestServer {
+        let path = directory.path().join("log.db");
+        TestServer::with(|config| config.store = StoreKind::Sqlite(path))
+    }
+
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> TestServer {
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
+            store: StoreKind::Memory,
             drain: Duration::ZERO,
             ..Config::default()
         };

@@ -1,0 +1,43 @@
+//! What `SQLite` says, as a sentence that says what to do.
+
+use rusqlite::ErrorCode;
+
+use crate::log::StoreError;
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        StoreError(sentence(&error))
+    }
+}
+
+/// Is it only that another process holds the lock?
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+/// Where the log's file lies is said where the server is started, not to those who send.
+pub(super) fn sentence(error: &rusqlite::Error) -> String {
+    let code = error.sqlite_error().map_or(0, |error| error.extended_code);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
+        Some(ErrorCode::SystemIoFailure) => format!(
+            "the log's file cannot be read or written (SQLite's error {code}): the disk may be \
+             full, over a quota, or broken"
+        ),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process holds the lock of the log's file".to_owned()
+        }
+        Some(ErrorCode::ReadOnly) => "the log's file may not be written".to_owned(),
+        Some(ErrorCode::CannotOpen) => {
+            format!("the log's file cannot be opened (SQLite's error {code})")
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!(
+            "the log's file is damaged ({error}): stop the server, and put a copy in its place, \
+             or move it away to begin anew"
+        ),
+        _ => format!("the log's file cannot be used ({error})"),
+    }
+}

@@ -1,0 +1,165 @@
+//! The stored log: a file that outlives the process. All SQL is here.
+//!
+//! One thread writes, a transaction a commit, each on the disk before it is answered; a few
+//! connections read, beside it and beside each other (<https://sqlite.org/wal.html>).
+
+mod append;
+mod error;
+mod file;
+mod files;
+mod keys;
+mod ledger;
+mod open;
+mod read;
+mod readers;
+mod retain;
+mod schema;
+mod value;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use rusqlite::Connection;
+
+use super::cursor::Place;
+use super::{Commit, Keep, Page, Room, Selection, StoreError};
+use crate::message::{Channel, Draft, Epoch, Seq, Timestamp};
+use files::Files;
+use ledger::Ledger;
+pub use open::OpenError;
+use readers::Readers;
+use writer::{Thread, Writer};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Sqlite {
+    epoch: Epoch,
+    shared: Arc<Shared>,
+    readers: Arc<Readers>,
+    /// Dropped last: the connection that is closed last tidies up.
+    writer: Thread,
+}
+
+/// What the writer and the readers share.
+#[derive(Debug)]
+struct Shared {
+    bounds: Mutex<Bounds>,
+    /// Held by whoever reads.
+    reading: RwLock<()>,
+}
+
+/// The edges of the log, as of the last commit.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    oldest: Seq,
+    last: Seq,
+    lost: Seq,
+}
+
+impl Bounds {
+    fn of(connection: &Connection, ledger: &Ledger) -> rusqlite::Result<Bounds> {
+        Ok(Bounds {
+            oldest: ledger::oldest(connection)?.map_or(Seq::START, |(seq, _)| seq),
+            last: ledger.last,
+            lost: ledger.lost,
+        })
+    }
+}
+
+impl Shared {
+    /// A reader may be told of a commit before the writer has heard that it is done.
+    fn is_committed(&self, through: Seq) {
+        let mut bounds = self.bounds.lock();
+        bounds.last = bounds.last.max(through);
+    }
+}
+
+impl Sqlite {
+    /// Opens the log in a file, or creates it; it keeps at most `budget` bytes
+    /// ([`limits::STORED_LOG_BYTES`](crate::limits::STORED_LOG_BYTES)) whatever `keep` says.
+    ///
+    /// # Errors
+    /// When the file is not a log's, or not whole, or another server has it, or it cannot be
+    /// written. Then nothing has been touched.
+    pub fn open(path: &Path, keep: Keep, budget: u64) -> Result<Sqlite, OpenError> {
+        let opened = open::open(path)?;
+        let epoch = opened.epoch.clone();
+        let shared = Arc::new(Shared {
+            bounds: Mutex::new(opened.bounds),
+            reading: RwLock::default(),
+        });
+        let files = Arc::new(Files::at(&opened.path));
+        let readers = Readers::new(Arc::clone(&files), Arc::clone(&shared));
+        let writer = Writer::new(opened, files, Arc::clone(&shared), keep, budget);
+        Ok(Sqlite {
+            epoch,
+            shared,
+            readers: Arc::new(readers),
+            writer: Thread::start(writer).map_err(|error| OpenError::new(path, error))?,
+        })
+    }
+
+    pub(super) fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    pub(super) fn bounds(&self) -> (Seq, Seq) {
+        let bounds = self.shared.bounds.lock();
+        (bounds.oldest, bounds.last)
+    }
+
+    pub(super) fn lost(&self) -> Seq {
+        self.shared.bounds.lock().lost
+    }
+
+    pub(super) async fn commit(
+        &self,
+        drafts: Vec<Draft>,
+        now: Timestamp,
+    ) -> Result<Commit, StoreError> {
+        self.writer
+            .run(move |writer| writer.commit(drafts, now))
+            .await
+    }
+
+    pub(super) async fn read(
+        &self,
+        selection: &Selection,
+        after: Seq,
+        room: Room,
+    ) -> Result<Page, StoreError> {
+        let selection = selection.clone();
+        let page = self
+            .readers
+            .read(move |connection| read::page(connection, &selection, after, room))
+            .await?;
+        self.shared.is_committed(page.through);
+        Ok(page)
+    }
+
+    pub(super) async fn locate(
+        &self,
+        channels: &[Channel],
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Selection, StoreError> {
+        let channels = channels.to_vec();
+        let selection = self
+            .readers
+            .read(move |connection| read::locate(connection, &channels, place, now))
+            .await?;
+        let newest = selection.iter().map(|(_, from)| *from).max();
+        self.shared.is_committed(newest.unwrap_or_default());
+        Ok(selection)
+    }
+
+    pub(super) async fn retain(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.writer.run(move |writer| writer.retain(now)).await
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        self.writer.run(Writer::probe).await
+    }
+}

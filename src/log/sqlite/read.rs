@@ -1,0 +1,175 @@
+//! What a reader asks for: pages, and places to begin at.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::ledger::{self, Ledger};
+use super::value::{Count, params};
+use crate::log::cursor::Place;
+use crate::log::losses::Losses;
+use crate::log::merge::merge;
+use crate::log::{Page, Room, Selection, Stored};
+use crate::message::{Channel, EventName, Message, Seq, Timestamp};
+
+/// See [`Store::read`](crate::log::Store::read).
+pub(super) fn page(
+    connection: &mut Connection,
+    selection: &Selection,
+    after: Seq,
+    room: Room,
+) -> rusqlite::Result<Page> {
+    const SQL: &str = "SELECT seq, time, event, data FROM messages \
+                       WHERE channel = ? AND seq > ? ORDER BY seq";
+    // One state of the log for all that is read.
+    let snapshot = connection.transaction()?;
+    let ledger = Ledger::load(&snapshot)?;
+    let mut parts = Vec::with_capacity(selection.len());
+    for (channel, from) in selection {
+        let row = ChannelRow::load(&snapshot, channel, &ledger)?;
+        let statement = row.id.map(|_| snapshot.prepare_cached(SQL)).transpose()?;
+        parts.push((channel, after.max(*from), row, statement));
+    }
+    let mut runs = Vec::with_capacity(parts.len());
+    for (channel, after, row, statement) in &mut parts {
+        let read = |row: &Row<'_>| message(row, channel);
+        let messages = statement
+            .as_mut()
+            .map(|statement| statement.query_map(params![row.id, *after], read))
+            .transpose()?;
+        // Stepped as they are asked for: what there is no room for is not read.
+        let messages = messages.into_iter().flatten();
+        let gap = row.losses.gap(*after).map(|gap| Ok(Stored::Gap(gap)));
+        runs.push(gap.into_iter().chain(messages).peekable());
+    }
+    merge(runs, room, ledger.last, ledger.lost)
+}
+
+fn message(row: &Row<'_>, channel: &Channel) -> rusqlite::Result<Stored> {
+    Ok(Stored::Message(Arc::new(Message {
+        seq: row.get(0)?,
+        time: row.get(1)?,
+        channel: channel.clone(),
+        event: EventName::from_own(row.get(2)?),
+        data: row.get(3)?,
+    })))
+}
+
+/// See [`Store::locate`](crate::log::Store::locate).
+pub(super) fn locate(
+    connection: &mut Connection,
+    channels: &[Channel],
+    place: Place,
+    now: Timestamp,
+) -> rusqlite::Result<Selection> {
+    let snapshot = connection.transaction()?;
+    let ledger = Ledger::load(&snapshot)?;
+    let rows = channels
+        .iter()
+        .map(|channel| ChannelRow::load(&snapshot, channel, &ledger));
+    let rows: Vec<ChannelRow> = rows.collect::<Result<_, _>>()?;
+    let at = match place {
+        Place::Earliest => Seq::START,
+        Place::Last(count) => before_last(&snapshot, &rows, count, ledger.last)?,
+        Place::Ago(age) => before_moment(&snapshot, now.earlier(age), ledger.last)?,
+    };
+    // What is gone is not asked for.
+    let begin =
+        |(channel, row): (&Channel, &ChannelRow)| (channel.clone(), at.max(row.losses.through));
+    Ok(channels.iter().zip(&rows).map(begin).collect())
+}
+
+/// The place before the last `count` messages of these channels.
+fn before_last(
+    snapshot: &Connection,
+    rows: &[ChannelRow],
+    count: u64,
+    last: Seq,
+) -> rusqlite::Result<Seq> {
+    const SQL: &str = "SELECT seq FROM messages WHERE channel = ? ORDER BY seq DESC";
+    if count >= rows.iter().map(|row| row.kept).sum() {
+        return Ok(Seq::START);
+    }
+    let ids = rows.iter().filter_map(|row| row.id);
+    let statements = ids.map(|id| Ok((id, snapshot.prepare_cached(SQL)?)));
+    let mut statements: Vec<_> = statements.collect::<rusqlite::Result<_>>()?;
+    // The channels' seqs from the end, merged.
+    let mut runs = Vec::with_capacity(statements.len());
+    for (id, statement) in &mut statements {
+        let mut run = statement.query_map(params![*id], |row| row.get::<_, Seq>(0))?;
+        if let Some(seq) = run.next().transpose()? {
+            runs.push((seq, run));
+        }
+    }
+    let mut first = last.next();
+    for _ in 0..count {
+        let newest = (0..runs.len()).max_by_key(|&index| runs[index].0);
+        let Some(newest) = newest else { break };
+        let (seq, run) = &mut runs[newest];
+        first = *seq;
+        match run.next().transpose()? {
+            Some(seq_before) => *seq = seq_before,
+            None => drop(runs.swap_remove(newest)),
+        }
+    }
+    Ok(first.before())
+}
+
+/// The place before the first message that is not older than a moment.
+fn before_moment(snapshot: &Connection, oldest: Timestamp, last: Seq) -> rusqlite::Result<Seq> {
+    const SQL: &str = "SELECT seq, time FROM messages WHERE seq > ? ORDER BY seq LIMIT 1";
+    let Some((first, _)) = ledger::oldest(snapshot)? else {
+        return Ok(last);
+    };
+    let mut statement = snapshot.prepare_cached(SQL)?;
+    // Times never fall, so the seqs are in the order of the times: all up to `low` is older, and
+    // nothing behind `high` is.
+    let (mut low, mut high) = (first.before(), last);
+    while low < high {
+        let middle = Seq(low.0 + (high.0 - low.0) / 2);
+        let next: Option<(Seq, Timestamp)> = statement
+            .query_row(params![middle], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match next {
+            Some((seq, time)) if time < oldest => low = seq,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+/// What is known of a channel.
+struct ChannelRow {
+    /// `None` for one that has no row.
+    id: Option<i64>,
+    kept: u64,
+    losses: Losses,
+}
+
+impl ChannelRow {
+    fn load(
+        snapshot: &Connection,
+        channel: &Channel,
+        ledger: &Ledger,
+    ) -> rusqlite::Result<ChannelRow> {
+        const SQL: &str = "SELECT id, kept, first, lost_through, lost FROM channels WHERE name = ?";
+        let mut statement = snapshot.prepare_cached(SQL)?;
+        let row = statement.query_row(params![channel], |row| {
+            let (Count(kept), Count(count)) = (row.get(1)?, row.get(4)?);
+            Ok(ChannelRow {
+                id: row.get(0)?,
+                kept,
+                losses: Losses {
+                    first: row.get(2)?,
+                    through: row.get(3)?,
+                    count,
+                },
+            })
+        });
+        Ok(row.optional()?.unwrap_or(ChannelRow {
+            id: None,
+            kept: 0,
+            losses: Losses::of_unknown(ledger.forgotten),
+        }))
+    }
+}

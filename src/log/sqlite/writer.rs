@@ -1,0 +1,215 @@
+//! The thread that writes: it owns its connection, and nobody else writes.
+
+use std::fs::File;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::error::{is_busy, sentence};
+use super::files::Files;
+use super::ledger::Ledger;
+use super::open::Opened;
+use super::retain::{Retention, Step};
+use super::{Bounds, Shared, append};
+use crate::limits;
+use crate::log::{Commit, Keep, StoreError};
+use crate::message::{Draft, Timestamp};
+
+/// See the module.
+pub(super) struct Writer {
+    connection: Connection,
+    files: Arc<Files>,
+    shared: Arc<Shared>,
+    keep: Keep,
+    budget: u64,
+    retention: Retention,
+    /// How long the write-ahead log may become before it is emptied by force, in bytes.
+    wal_most: u64,
+    /// How long another process may hold the lock.
+    patience: Duration,
+    /// Let go when the connection has been closed.
+    _lock: File,
+}
+
+impl Writer {
+    pub(super) fn new(
+        opened: Opened,
+        files: Arc<Files>,
+        shared: Arc<Shared>,
+        keep: Keep,
+        budget: u64,
+    ) -> Writer {
+        Writer {
+            connection: opened.connection,
+            files,
+            shared,
+            keep,
+            budget,
+            retention: Retention::new(keep),
+            wal_most: u64::from(limits::WAL_BYTES),
+            patience: limits::LOCK_PATIENCE,
+            _lock: opened.lock,
+        }
+    }
+
+    /// See [`Store::commit`](crate::log::Store::commit).
+    pub(super) fn commit(
+        &mut self,
+        drafts: Vec<Draft>,
+        now: Timestamp,
+    ) -> Result<Commit, StoreError> {
+        self.prepare()?;
+        let (keep, budget) = (self.keep, self.budget);
+        let result = self.write(self.patience, |connection, ledger, _| {
+            append::commit(connection, ledger, drafts, now, keep, budget)
+        });
+        // Whoever comes after those who have waited in vain does not wait as long again.
+        self.patience = match &result {
+            Err(error) if is_busy(error) => limits::LOCK_PATIENCE_REFUSING,
+            _ => limits::LOCK_PATIENCE,
+        };
+        Ok(result?)
+    }
+
+    /// See [`Store::retain`](crate::log::Store::retain).
+    pub(super) fn retain(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        self.prepare()?;
+        let step = match self.retention.find(&self.connection, now)? {
+            None => return Ok(false),
+            Some(Step::Look) => return Ok(true),
+            Some(step) => step,
+        };
+        // It can wait for the lock until the next time; the appends behind it cannot.
+        let result = self.write(Duration::ZERO, |connection, ledger, retention| {
+            retention.step(connection, ledger, step, now)
+        });
+        match result {
+            Err(error) if is_busy(&error) => Ok(false),
+            result => Ok(result.map(|()| true)?),
+        }
+    }
+
+    /// See [`Store::probe`](crate::log::Store::probe).
+    pub(super) fn probe(&mut self) -> Result<(), StoreError> {
+        // What stays as it is would not be written.
+        const SQL: &str = "UPDATE log SET probes = probes + 1";
+        self.prepare()?;
+        Ok(
+            self.write(limits::LOCK_PATIENCE_REFUSING, |connection, _, _| {
+                connection.execute(SQL, []).map(drop)
+            })?,
+        )
+    }
+
+    /// What comes before each transaction.
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        if !self.connection.is_autocommit() {
+            // A transaction that failed could not be undone, and does not let another begin.
+            self.connection.execute_batch("ROLLBACK").map_err(|error| {
+                StoreError(format!(
+                    "a transaction failed and cannot be undone ({error}): restart the server"
+                ))
+            })?;
+        }
+        let wal = self.files.check()?;
+        if wal > self.wal_most {
+            self.empty_wal(wal);
+        }
+        Ok(())
+    }
+
+    /// A transaction, on the disk when this returns, or not done at all.
+    fn write<T>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&Connection, &mut Ledger, &Retention) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.connection.busy_timeout(patience)?;
+        // Undone when it is dropped before its end.
+        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+        let mut ledger = Ledger::load(&transaction)?;
+        let done = work(&transaction, &mut ledger, &self.retention)?;
+        ledger.save(&transaction)?;
+        let bounds = Bounds::of(&transaction, &ledger)?;
+        transaction.commit()?;
+        *self.shared.bounds.lock() = bounds;
+        Ok(done)
+    }
+
+    /// Writes the write-ahead log into the file and begins it anew, for which nobody may be
+    /// reading. What `SQLite` does of itself after a commit gives way to readers.
+    fn empty_wal(&mut self, length: u64) {
+        const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let nobody_reads = self.shared.reading.write();
+        let busy = self
+            .connection
+            .busy_timeout(Duration::ZERO)
+            .and_then(|()| self.connection.query_row(SQL, [], |row| row.get(0)));
+        drop(nobody_reads);
+        self.wal_most = match busy {
+            Ok(false) => limits::WAL_BYTES.into(),
+            busy => {
+                let why = busy.map_or_else(
+                    |error| sentence(&error),
+                    |_| "another process reads the log's file".to_owned(),
+                );
+                log::warn!("the write-ahead log is {length} bytes long: {why}");
+                length + u64::from(limits::WAL_BYTES)
+            }
+        };
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Writer) + Send>;
+
+/// The thread, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Thread {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    pub(super) fn start(mut writer: Writer) -> std::io::Result<Thread> {
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        let work = move || waiting.iter().for_each(|job| job(&mut writer));
+        let thread = std::thread::Builder::new()
+            .name("log-writer".to_owned())
+            .spawn(work)?;
+        Ok(Thread {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// Has the writer do something; once begun, it is done whether or not anybody waits.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(move |writer: &mut Writer| drop(answer.send(work(writer))));
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        if !matches!(sent, Some(Ok(()))) {
+            return Err(stopped());
+        }
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Thread {
+    /// Waits until the file is closed: then all is in it, and nothing beside it.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError("the log's writer has stopped: restart the server".to_owned())
+}

@@ -1,0 +1,87 @@
+//! The write-ahead log beside the log's file does not grow without bound.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use forever_frame::limits;
+use forever_frame::log::{Keep, Room, Sqlite, Store};
+use forever_frame::message::{Channel, Draft, Seq, Timestamp};
+use rusqlite::Connection;
+
+const MIB: usize = 1 << 20;
+
+struct Log {
+    directory: tempfile::TempDir,
+    store: Arc<Store>,
+}
+
+impl Log {
+    fn new() -> Log {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let keep = Keep {
+            messages: 20,
+            age: Duration::from_hours(1),
+        };
+        let store = Sqlite::open(&directory.path().join("log.db"), keep, u64::MAX).unwrap();
+        Log {
+            directory,
+            store: Arc::new(Store::Sqlite(store)),
+        }
+    }
+
+    async fn append(&self, mib: usize) {
+        for _ in 0..mib {
+            let draft = Draft::new(Channel::main(), "x".repeat(MIB));
+            self.store.commit(vec![draft], Timestamp(1)).await.unwrap();
+        }
+    }
+
+    fn wal(&self) -> u64 {
+        let path = self.directory.path().join("log.db-wal");
+        std::fs::metadata(path).unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn it_is_made_smaller_when_another_process_that_read_for_long_has_gone() {
+    let most = u64::from(limits::WAL_BYTES);
+    let log = Log::new();
+    log.append(1).await;
+    let other = Connection::open(log.directory.path().join("log.db")).unwrap();
+    other.execute_batch("BEGIN; SELECT * FROM log").unwrap();
+    log.append(limits::WAL_BYTES as usize / MIB + 10).await;
+    assert!(log.wal() > most, "{}: the reader holds it", log.wal());
+    other.execute_batch("COMMIT").unwrap();
+    log.append(3).await;
+    assert!(log.wal() <= most, "{}", log.wal());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_emptied_though_there_is_always_somebody_reading() {
+    let log = Log::new();
+    log.append(20).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let readers = (0..2 * limits::STORE_READERS).map(|_| {
+        let (store, over) = (Arc::clone(&log.store), Arc::clone(&over));
+        tokio::spawn(async move {
+            let all = [(Channel::main(), Seq::START)].into();
+            while !over.load(Relaxed) {
+                let room = Room::new(usize::MAX, usize::MAX);
+                store.read(&all, Seq::START, room).await.unwrap();
+            }
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    log.append(3 * limits::WAL_BYTES as usize / MIB).await;
+    // What a commit adds comes on top, before the next one finds it too long.
+    assert!(
+        log.wal() <= u64::from(limits::WAL_BYTES) + 3 * MIB as u64,
+        "{}",
+        log.wal()
+    );
+    over.store(true, Relaxed);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+}
