@@ -4,40 +4,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use forever_frame::limits;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
-use crate::support::client::{Response, finish, get, post, send};
+use crate::support::client::{Response, get, post, send};
 use crate::support::text::Reader;
+use crate::support::upload::Upload;
 use crate::support::{TestServer, eventually, soon};
-
-/// An upload whose end has not come yet.
-struct Upload(TcpStream);
-
-impl Upload {
-    async fn start(addr: SocketAddr, path: &str) -> Upload {
-        let mut socket = TcpStream::connect(addr).await.unwrap();
-        let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
-        socket.write_all(head.as_bytes()).await.unwrap();
-        Upload(socket)
-    }
-
-    async fn send(&mut self, bytes: &[u8]) {
-        let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
-        chunk.extend_from_slice(bytes);
-        chunk.extend_from_slice(b"\r\n");
-        self.0.write_all(&chunk).await.unwrap();
-    }
-
-    async fn end(mut self) -> Response {
-        self.0.write_all(b"0\r\n\r\n").await.unwrap();
-        self.answer().await
-    }
-
-    async fn answer(self) -> Response {
-        soon(finish(self.0)).await.unwrap()
-    }
-}
 
 /// All that a channel has.
 async fn texts(addr: SocketAddr, channel: &str) -> Vec<String> {

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod difficult;
 pub(crate) mod text;
+pub(crate) mod upload;
 pub(crate) mod wires;
 
 use std::net::SocketAddr;
