@@ -176,6 +176,11 @@ impl Response {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"))
     }
 
+    /// The socket, for another request: the body has been read.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.socket.into_inner()
+    }
+
     /// The socket, to do with it what clients do.
     pub(crate) fn socket(&mut self) -> &mut TcpStream {
         self.socket.get_mut()
