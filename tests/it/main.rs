@@ -9,6 +9,7 @@
 mod append;
 mod browser;
 mod conformance;
+mod crash;
 mod entrance;
 mod exactly_once;
 mod follow;

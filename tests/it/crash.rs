@@ -1,0 +1,333 @@
+//! The server killed again and again, and stopped now and then, while many publish and many follow.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::support::binary::Binary;
+use crate::support::follower::Follower;
+use crate::support::ledger::Ledger;
+use crate::support::place::Place;
+use crate::support::port::Port;
+use crate::support::sender::{Answer, Sender};
+use crate::support::soon;
+use crate::support::wires::ALL;
+
+const PUBLISHERS: u64 = 64;
+const CHANNELS: [&str; 3] = ["a", "b", "c"];
+const LAST: &str = "that was all";
+
+/// What a publisher knows in the end.
+#[derive(Default)]
+struct Sent {
+    /// What was answered, to which text.
+    taken: Vec<(Value, String)>,
+    /// What the line broke at.
+    unknown: Vec<String>,
+}
+
+/// Publishes until it is to stop. With keys a message is tried until it is taken; without, each
+/// try is a message of its own.
+async fn publish(
+    addr: SocketAddr,
+    name: u64,
+    keys: bool,
+    mut random: StdRng,
+    stop: Arc<AtomicBool>,
+) -> Sent {
+    let (mut sender, mut sent) = (Sender::new(addr), Sent::default());
+    let mut n = 0;
+    while !stop.load(Relaxed) {
+        n += 1;
+        let text = format!("{name}.{n} {}", "x".repeat(random.random_range(0..200)));
+        let channel = *CHANNELS.choose(&mut random).unwrap();
+        if keys {
+            let path = format!("/c/{channel}\r\nIdempotency-Key: {name}.{n}");
+            sent.taken
+                .push((once(&mut sender, &path, &text).await, text));
+        } else {
+            match sender.post(&format!("/c/{channel}"), &text).await {
+                Answer::Said(201, answer) => sent.taken.push((answer, text)),
+                Answer::Unknown => sent.unknown.push(text),
+                // Refused while it stops, which is as good as never sent.
+                Answer::Said(503, _) | Answer::Unsent => {}
+                Answer::Said(status, answer) => panic!("{status} {answer}"),
+            }
+        }
+        sleep(Duration::from_millis(random.random_range(0..60))).await;
+    }
+    sent
+}
+
+/// Tries until it is taken.
+async fn once(sender: &mut Sender, path: &str, text: &str) -> Value {
+    loop {
+        match sender.post(path, text).await {
+            // 200: a try before was taken, and its answer lost.
+            Answer::Said(200 | 201, answer) => return answer,
+            Answer::Said(503, _) | Answer::Unknown | Answer::Unsent => {
+                sleep(Duration::from_millis(2)).await;
+            }
+            Answer::Said(status, answer) => panic!("{status} {answer}"),
+        }
+    }
+}
+
+/// Kills the server at random moments of its life, some of them before it listens.
+async fn kill_often(
+    place: &Place,
+    port: &Port,
+    args: &[&str],
+    times: u32,
+    mut random: StdRng,
+) -> Binary {
+    let mut kills = 0;
+    loop {
+        let server = place.start_at(&port.listen(), args).await;
+        if kills == times {
+            return server;
+        }
+        sleep(Duration::from_millis(random.random_range(0..300))).await;
+        if random.random_bool(0.1) {
+            server.end("-TERM").await;
+            continue;
+        }
+        server.end("-KILL").await;
+        kills += 1;
+        while kills < times && random.random_bool(0.3) {
+            let mut command = place.command(&port.listen());
+            command
+                .args(args)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let mut early = command.spawn().unwrap();
+            sleep(Duration::from_millis(random.random_range(0..40))).await;
+            soon(early.kill()).await.unwrap();
+            kills += 1;
+        }
+    }
+}
+
+/// What is left when it is over.
+struct Storm {
+    server: Binary,
+    /// What was answered.
+    told: Ledger,
+    unknown: BTreeSet<String>,
+    followers: Vec<Follower>,
+}
+
+/// Many publish, of whom those that `keys` names do it with keys, some follow, and the server is
+/// killed so many times.
+async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) -> Storm {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let random = |n: u64| StdRng::seed_from_u64(seed ^ n);
+    let (port, stop) = (Port::reserve(), Arc::new(AtomicBool::new(false)));
+    let publisher = |n| publish(port.addr, n, keys(n), random(n), Arc::clone(&stop));
+    let publishers: Vec<_> = (0..PUBLISHERS)
+        .map(|n| tokio::spawn(publisher(n)))
+        .collect();
+    let follower = |n: usize| {
+        // A long poll says one gap for all its channels: of one it can be checked.
+        let count = if ALL[n % 6] == "json" { 1 } else { n / 6 + 1 };
+        let channels = CHANNELS.sample(&mut random(n as u64), count);
+        let channels: Vec<&str> = channels.copied().collect();
+        tokio::spawn(Follower::new(port.addr, ALL[n % 6], &channels).until(LAST))
+    };
+    let followers: Vec<_> = (0..18).map(follower).collect();
+    let server = kill_often(place, &port, args, kills, random(u64::MAX)).await;
+    stop.store(true, Relaxed);
+    let mut storm = Storm {
+        server,
+        told: Ledger::default(),
+        unknown: BTreeSet::new(),
+        followers: Vec::new(),
+    };
+    for publisher in publishers {
+        let sent = soon(publisher).await.unwrap();
+        for (answer, text) in sent.taken {
+            storm.told.enter(&answer, &text);
+        }
+        storm.unknown.extend(sent.unknown);
+    }
+    for channel in CHANNELS {
+        storm.told.append(port.addr, channel, LAST).await;
+    }
+    for follower in followers {
+        storm.followers.push(soon(follower).await.unwrap());
+    }
+    let breaks = |wire: &str| -> usize {
+        let followers = storm
+            .followers
+            .iter()
+            .filter(|follower| follower.wire == wire);
+        followers.map(|follower| follower.breaks).sum()
+    };
+    let breaks = ALL.map(|wire| (wire, breaks(wire)));
+    println!(
+        "{} taken, {} unknown, {breaks:?}",
+        storm.told.entries.len(),
+        storm.unknown.len()
+    );
+    assert!(breaks.iter().all(|(_, breaks)| *breaks > 0), "{breaks:?}");
+    storm
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_fifty_times_it_keeps_what_it_acknowledged_and_everybody_sees_it_once_in_order() {
+    let place = Place::new();
+    let storm = storm(&place, &["--keep", "1000000"], 50, |n| n % 2 == 0).await;
+    let whole = Ledger::read(storm.server.addr, "a,b,c", storm.told.last()).await;
+    assert_eq!(whole.epoch, storm.told.epoch, "one life");
+    assert!(whole.is_contiguous(), "no number is left out");
+    for (seq, entry) in &storm.told.entries {
+        let stored = whole.entries.get(seq);
+        assert_eq!(stored, Some(entry), "{seq} was acknowledged");
+    }
+    for (seq, entry) in &whole.entries {
+        let sent = storm.told.entries.contains_key(seq) || storm.unknown.contains(&entry.text);
+        assert!(sent, "nobody sent {seq}: {entry:?}");
+    }
+    let texts: BTreeSet<_> = whole
+        .entries
+        .values()
+        .map(|entry| (&entry.channel, &entry.text))
+        .collect();
+    assert_eq!(texts.len(), whole.entries.len(), "nothing is there twice");
+    for follower in &storm.followers {
+        assert_eq!(
+            (whole.check(follower), follower.gaps()),
+            (0, 0),
+            "nothing is missing"
+        );
+    }
+    assert!(!storm.server.end("-TERM").await.contains("panicked"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_it_lets_go_of_old_messages_it_says_each_that_is_missing() {
+    const KEEP: usize = 50;
+    let place = Place::new();
+    // All with keys, so that in the end it is known what each number was.
+    let mut storm = storm(&place, &["--keep", &KEEP.to_string()], 15, |_| true).await;
+    let (addr, told) = (storm.server.addr, &storm.told);
+    assert!(
+        told.is_contiguous(),
+        "no number is left out, and none is twice"
+    );
+    for wire in ALL {
+        for channel in CHANNELS {
+            let late = Follower::new(addr, wire, &[channel]).until(LAST);
+            let late = soon(late).await;
+            assert_eq!(late.said.len(), 1 + KEEP, "{wire}: a gap, and what is kept");
+            storm.followers.push(late);
+        }
+    }
+    let missing: usize = storm
+        .followers
+        .iter()
+        .map(|follower| told.check(follower))
+        .sum();
+    println!("{missing} were let go before a follower came to them");
+    assert!(!storm.server.end("-TERM").await.contains("panicked"));
+}
+
+/// Uploads lines until it is to stop, with a new upload when one has broken off; gives how many
+/// there were.
+async fn upload(addr: SocketAddr, name: u64, stop: Arc<AtomicBool>) -> u64 {
+    let mut uploads = 0;
+    while !stop.load(Relaxed) {
+        let Ok(mut socket) = TcpStream::connect(addr).await else {
+            sleep(Duration::from_millis(2)).await;
+            continue;
+        };
+        let head = "PUT /c/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut written = socket.write_all(head.as_bytes()).await;
+        let mut lines = 0;
+        while written.is_ok() && !stop.load(Relaxed) {
+            let line = |n: u64| format!("{name} {uploads} {n}\n");
+            let some = (lines..lines + 20).map(line).collect::<Vec<_>>().concat();
+            let chunk = format!("{:x}\r\n{some}\r\n", some.len());
+            written = socket.write_all(chunk.as_bytes()).await;
+            lines += 20;
+            sleep(Duration::from_millis(5)).await;
+        }
+        uploads += 1;
+    }
+    uploads
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_an_upload_that_breaks_off_the_first_lines_are_there_and_none_behind_a_missing_one() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let (place, port) = (Place::new(), Port::reserve());
+    let stop = Arc::new(AtomicBool::new(false));
+    let uploading = |n| tokio::spawn(upload(port.addr, n, Arc::clone(&stop)));
+    let uploading: Vec<_> = (0..8).map(uploading).collect();
+    let args = ["--keep", "1000000"];
+    let _server = kill_often(&place, &port, &args, 10, StdRng::seed_from_u64(seed)).await;
+    stop.store(true, Relaxed);
+    let mut uploads = 0;
+    for uploading in uploading {
+        uploads += soon(uploading).await.unwrap();
+    }
+    let mut last = Ledger::default();
+    last.append(port.addr, "lines", LAST).await;
+    let mut whole = Ledger::read(port.addr, "lines", last.last()).await;
+    assert!(whole.is_contiguous());
+    whole.entries.retain(|_, entry| entry.text != LAST);
+    let mut next: BTreeMap<&str, u64> = BTreeMap::new();
+    for entry in whole.entries.values() {
+        let (upload, n) = entry.text.rsplit_once(' ').unwrap();
+        let next = next.entry(upload).or_default();
+        assert_eq!(n.parse(), Ok(*next), "of the upload {upload}");
+        *next += 1;
+    }
+    let lines = whole.entries.len();
+    println!(
+        "{lines} lines of {} uploads, and {uploads} were begun",
+        next.len()
+    );
+    assert!(next.len() > 8, "{next:?}");
+}
+
+#[tokio::test]
+async fn killed_while_it_makes_its_file_it_begins_anew() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut found = BTreeSet::new();
+    for _ in 0..40 {
+        let place = Place::new();
+        for _ in 0..2 {
+            let mut command = place.command("127.0.0.1:0");
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            let mut early = command.spawn().unwrap();
+            sleep(Duration::from_micros(random.random_range(0..12_000))).await;
+            soon(early.kill()).await.unwrap();
+            found.insert(place.names());
+        }
+        let server = place.start(&[]).await;
+        let mut told = Ledger::default();
+        told.append(server.addr, "a", "first").await;
+        assert_eq!(told.last(), 1);
+        server.end("-KILL").await;
+        let server = place.start(&[]).await;
+        let whole = Ledger::read(server.addr, "a", 1).await;
+        assert_eq!((whole.epoch, whole.entries), (told.epoch, told.entries));
+    }
+    println!("{found:?}");
+}
