@@ -10,6 +10,7 @@ mod append;
 mod browser;
 mod conformance;
 mod crash;
+mod disk;
 mod entrance;
 mod exactly_once;
 mod follow;

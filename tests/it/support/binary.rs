@@ -68,7 +68,7 @@ impl Binary {
             .strip_prefix("forever-frame listening on http://");
         let addr = addr
             .and_then(|addr| addr.parse().ok())
-            .unwrap_or_else(|| panic!("{line:?}"));
+            .unwrap_or_else(|| panic!("{line:?} {}", std::fs::read_to_string(&log).unwrap()));
         Binary { addr, child, log }
     }
 
@@ -109,6 +109,17 @@ impl Binary {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// How long a file may become that it writes to; the limit can be lifted again.
+    pub(crate) async fn limit_files(&self, bytes: &str) {
+        let status = Command::new("prlimit")
+            .args(["--pid", &self.pid().to_string()])
+            .arg(format!("--fsize={bytes}:"))
+            .status()
+            .await
+            .expect("prlimit, which is part of util-linux");
+        assert!(status.success(), "{bytes}");
     }
 
     /// Waits until it has ended.
