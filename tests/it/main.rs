@@ -14,6 +14,7 @@ mod disk;
 mod entrance;
 mod exactly_once;
 mod follow;
+mod locked;
 mod log;
 mod nginx;
 mod origins;

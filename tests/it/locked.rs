@@ -1,0 +1,151 @@
+//! Another program that holds the database's lock for a while.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::support::client::{get, post};
+use crate::support::ledger::Ledger;
+use crate::support::place::{Lock, Place};
+use crate::support::sender::{Answer, Sender};
+use crate::support::wires::Stream;
+use crate::support::{eventually, soon};
+
+const CHANNELS: [&str; 10] = ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"];
+const WIRES: [&str; 4] = ["text", "sse", "ndjson", "script"];
+const LAST: &str = "that was all";
+
+/// Counts what is appended, and says when to stop.
+#[derive(Default)]
+struct State {
+    taken: AtomicU64,
+    stop: AtomicBool,
+}
+
+async fn publish(addr: SocketAddr, n: usize, state: Arc<State>) -> Vec<(Value, String)> {
+    let (mut sender, mut taken) = (Sender::new(addr), Vec::new());
+    while !state.stop.load(Relaxed) {
+        let text = format!("{n}.{}", taken.len());
+        match sender.post(&format!("/c/c{}", n % 10), &text).await {
+            Answer::Said(201, answer) => taken.push((answer, text)),
+            other => panic!("{other:?}"),
+        }
+        state.taken.fetch_add(1, Relaxed);
+        sleep(Duration::from_millis(200)).await;
+    }
+    taken
+}
+
+/// Follows until the last message; gives what was said and the longest silence.
+async fn follow(mut stream: Stream) -> (Stream, Duration) {
+    let (mut heard, mut silence) = (Instant::now(), Duration::ZERO);
+    while stream
+        .messages()
+        .last()
+        .is_none_or(|last| last.data != LAST)
+    {
+        assert!(stream.read().await.unwrap(), "it ended");
+        silence = silence.max(heard.elapsed());
+        heard = Instant::now();
+    }
+    (stream, silence)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_held_for_two_seconds_is_an_error_to_nobody_and_no_heartbeat_is_late() {
+    let place = Place::new();
+    let server = place.start(&[]).await;
+    let (addr, state) = (server.addr, Arc::new(State::default()));
+    let mut readers = Vec::new();
+    for n in 0..200 {
+        let (wire, channel) = (WIRES[n / 10 % 4], CHANNELS[n % 10]);
+        let stream = Stream::open(addr, wire, channel, "since=now&heartbeat=1s").await;
+        readers.push((channel, tokio::spawn(follow(stream))));
+    }
+    let publisher = |n| tokio::spawn(publish(addr, n, Arc::clone(&state)));
+    let publishers: Vec<_> = (0..200).map(publisher).collect();
+    for how in ["IMMEDIATE", "EXCLUSIVE"] {
+        let before = state.taken.load(Relaxed);
+        eventually("all publish", async || {
+            state.taken.load(Relaxed) > before + 400
+        })
+        .await;
+        let lock = Lock::take(&place, how).await;
+        let before = state.taken.load(Relaxed);
+        sleep(Duration::from_secs(2)).await;
+        // An answer to what was committed before, each.
+        let meanwhile = state.taken.load(Relaxed) - before;
+        assert!(meanwhile <= 200, "the lock is one: {meanwhile}");
+        drop(lock);
+    }
+    let before = state.taken.load(Relaxed);
+    eventually("all go on", async || {
+        state.taken.load(Relaxed) > before + 400
+    })
+    .await;
+    state.stop.store(true, Relaxed);
+    let mut told = Ledger::default();
+    for publisher in publishers {
+        for (answer, text) in soon(publisher).await.unwrap() {
+            told.enter(&answer, &text);
+        }
+    }
+    for channel in CHANNELS {
+        told.append(addr, channel, LAST).await;
+    }
+    let mut longest = Duration::ZERO;
+    for (channel, reader) in readers {
+        let (stream, silence) = soon(reader).await.unwrap();
+        let sent = told
+            .entries
+            .values()
+            .filter(|entry| entry.channel == channel);
+        let sent = sent.map(|entry| &*entry.text);
+        assert!(
+            stream.texts().into_iter().eq(sent),
+            "{channel}: each once, in order"
+        );
+        assert_eq!(stream.gaps().len(), 0);
+        longest = longest.max(silence);
+    }
+    println!(
+        "{} messages, longest silence {longest:?}",
+        told.entries.len()
+    );
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_held_for_too_long_refuses_appends_and_nothing_else() {
+    let place = Place::new();
+    let server = place.start(&["--heartbeat", "1s"]).await;
+    let mut told = Ledger::default();
+    told.append(server.addr, "a", "before").await;
+    let mut watcher = Stream::open(server.addr, "ndjson", "a", "").await;
+    watcher.until(1).await;
+    let lock = Lock::take(&place, "EXCLUSIVE").await;
+    let began = Instant::now();
+    let mut refused = soon(post(server.addr, "/c/a", "during")).await;
+    let (status, took) = (refused.status, began.elapsed());
+    println!("{status} {} after {took:?}", refused.text().await);
+    assert_eq!(status, 503);
+    let waited = Duration::from_secs(5)..Duration::from_secs(15);
+    assert!(waited.contains(&took), "{took:?}");
+    while watcher.heartbeats() < 3 {
+        assert!(watcher.read().await.unwrap());
+    }
+    let mut past = Stream::open(server.addr, "text", "a", "since=0").await;
+    past.until(1).await;
+    drop(lock);
+    eventually("it is well", async || {
+        get(server.addr, "/healthz").await.status == 200
+    })
+    .await;
+    told.append(server.addr, "a", "after").await;
+    let whole = Ledger::read(server.addr, "a", 2).await;
+    assert_eq!(whole.entries, told.entries);
+}
