@@ -24,6 +24,7 @@ mod process;
 mod receiver;
 mod requests;
 mod store;
+mod stored;
 mod support;
 mod tidy;
 mod upload;

@@ -1,0 +1,222 @@
+//! A log that is on the disk: what outlives a server.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::support::client::{get, send};
+use crate::support::follower::Follower;
+use crate::support::ledger::Ledger;
+use crate::support::place::Place;
+use crate::support::port::Port;
+use crate::support::soon;
+use crate::support::wires::{ALL, Stream};
+
+const LAST: &str = "that was all";
+
+/// What a stream says up to the last message there is.
+async fn up_to_last(addr: SocketAddr, wire: &'static str, channels: &str, query: &str) -> Stream {
+    let mut stream = Stream::open(addr, wire, channels, query).await;
+    while stream.texts().last() != Some(&LAST) {
+        assert!(
+            stream.read().await.unwrap(),
+            "{wire} {query}: {:?}",
+            stream.said
+        );
+    }
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cursors_stay_valid_on_every_transport_when_the_server_is_stopped_and_when_it_is_killed() {
+    let (place, port, mut told) = (Place::new(), Port::reserve(), Ledger::default());
+    let follower = |wire| tokio::spawn(Follower::new(port.addr, wire, &["a", "b"]).until(LAST));
+    let followers = ALL.map(follower);
+    let mut cursors = Vec::new();
+    for signal in ["-TERM", "-KILL", "-TERM", "-KILL"] {
+        let server = place.start_at(&port.listen(), &["--drain", "0s"]).await;
+        for n in 0..20 {
+            let text = format!("{signal} {}", told.entries.len());
+            told.append(port.addr, ["a", "b"][n % 2], &text).await;
+            cursors.push(format!("{}-{}", told.epoch, told.last()));
+        }
+        // So that all have a stream that can break.
+        let mut seen = Stream::open(port.addr, "ndjson", "a,b", "since=0").await;
+        seen.until(told.entries.len()).await;
+        server.end(signal).await;
+    }
+    let _server = place.start_at(&port.listen(), &[]).await;
+    told.append(port.addr, "a", LAST).await;
+    told.append(port.addr, "b", LAST).await;
+    for follower in followers {
+        let follower = soon(follower).await.unwrap();
+        assert_eq!((told.check(&follower), follower.gaps()), (0, 0));
+    }
+    for (n, cursor) in cursors.iter().enumerate() {
+        let (wire, query) = (ALL[n % 6], format!("since={cursor}&limit=1"));
+        let stream = Stream::open(port.addr, wire, "a,b", &query).await;
+        let stream = stream.whole().await;
+        let next = &*told.entries[&(n as u64 + 2)].text;
+        assert_eq!(stream.texts().first(), Some(&next), "{wire} {cursor}");
+        assert_eq!(stream.gaps().len(), 0, "{wire} {cursor}");
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_begin_finds_its_place_in_what_is_on_the_disk() {
+    let (place, mut told) = (Place::new(), Ledger::default());
+    let server = place.start(&[]).await;
+    for (channel, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4")] {
+        told.append(server.addr, channel, text).await;
+    }
+    // A duration that ends in the middle of this pause, however slow the machine.
+    sleep(Duration::from_millis(1500)).await;
+    let pause = Instant::now();
+    sleep(Duration::from_millis(1500)).await;
+    for (channel, text) in [("b", "5"), ("c", "6"), ("a", "7"), ("a", LAST)] {
+        told.append(server.addr, channel, text).await;
+    }
+    server.end("-TERM").await;
+    let server = place.start(&[]).await;
+    let cursor = |seq: u64| format!("{}-{seq}", told.epoch);
+    for (since, channels, texts) in [
+        ("all", "a", &["1", "3", "7"][..]),
+        ("all", "a,b", &["1", "2", "3", "5", "7"]),
+        ("0", "c,a", &["1", "3", "4", "6", "7"]),
+        ("3", "a,b", &["5", "7"]),
+        (&cursor(3), "a,c", &["4", "6", "7"]),
+        (&cursor(7), "a,b", &[]),
+        ("-1", "a,b,c", &[]),
+        ("-3", "a", &["3", "7"]),
+        ("-3", "a,b,c", &["6", "7"]),
+        ("-99", "a,b", &["1", "2", "3", "5", "7"]),
+        ("10m", "a,c", &["1", "3", "4", "6", "7"]),
+        ("pause", "a", &["7"]),
+        ("pause", "a,b,c", &["5", "6", "7"]),
+    ] {
+        for wire in ALL {
+            let since = match since {
+                "pause" => format!("{}ms", pause.elapsed().as_millis()),
+                since => since.to_owned(),
+            };
+            let query = format!("since={since}");
+            let stream = soon(up_to_last(server.addr, wire, channels, &query)).await;
+            let said = stream.texts();
+            let (_, said) = said.split_last().unwrap();
+            assert_eq!(said, texts, "{wire} {channels} {since}");
+            assert_eq!(stream.gaps().len(), 0, "{wire} {channels} {since}");
+        }
+    }
+    for wire in ["text", "ndjson"] {
+        let mut stream = Stream::open(server.addr, wire, "a", "since=now").await;
+        told.append(server.addr, "a", wire).await;
+        stream.until(1).await;
+        assert_eq!(stream.texts(), [wire]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_the_disk_is_said_also_to_those_who_do_not_wait() {
+    let (place, mut told) = (Place::new(), Ledger::default());
+    let server = place.start(&[]).await;
+    for n in 0..10 {
+        told.append(server.addr, "a", &n.to_string()).await;
+    }
+    server.end("-TERM").await;
+    for round in 0..5 {
+        // Each time it has nothing in memory.
+        let server = place.start(&[]).await;
+        for (wire, query) in [
+            ("json", "wait=0s"),
+            ("json", "wait=1ms"),
+            ("json", "timeout=1ms"),
+            ("ndjson", "timeout=1ms"),
+            ("sse", "timeout=1ms"),
+            ("text", "timeout=1ms"),
+            ("html", "timeout=1ms"),
+            ("script", "timeout=1ms"),
+        ] {
+            let stream = Stream::open(server.addr, wire, "a", query).await;
+            let stream = stream.whole().await;
+            let said = stream.texts();
+            assert_eq!(said.len(), 10, "round {round}: {wire} {query}");
+        }
+        server.end("-TERM").await;
+    }
+}
+
+/// `POST` with a key: the status and the answer.
+async fn once(addr: SocketAddr, channel: &str, text: &str) -> (u16, Value) {
+    let request = format!("POST /c/{channel}\r\nIdempotency-Key: the key");
+    let mut answer = send(addr, &request, text.as_bytes()).await;
+    (answer.status, answer.json().await)
+}
+
+#[tokio::test]
+async fn a_key_gives_the_first_answer_again_whatever_became_of_the_server() {
+    let place = Place::new();
+    let server = place.start(&[]).await;
+    let (status, first) = once(server.addr, "a", "first").await;
+    assert_eq!((status, first.get("duplicate")), (201, None));
+    let mut again = first.clone();
+    again["duplicate"] = true.into();
+    assert_eq!(once(server.addr, "a", "second").await, (200, again.clone()));
+    let mut server = server;
+    for (n, signal) in ["-TERM", "-KILL", "-TERM"].into_iter().enumerate() {
+        server.end(signal).await;
+        server = place.start(&[]).await;
+        let text = format!("after {signal}");
+        assert_eq!(
+            once(server.addr, "a", &text).await,
+            (200, again.clone()),
+            "{signal}"
+        );
+        // On each channel it is another.
+        let (status, _) = once(server.addr, &format!("b{n}"), &text).await;
+        assert_eq!(status, 201, "{signal}");
+    }
+    let whole = Ledger::read(server.addr, "a,b0,b1,b2", 4).await;
+    let texts: Vec<&str> = whole.entries.values().map(|entry| &*entry.text).collect();
+    assert_eq!(
+        texts,
+        ["first", "after -TERM", "after -KILL", "after -TERM"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_server_leaves_one_file_and_a_copy_of_it_is_the_same_log() {
+    let (place, mut told) = (Place::new(), Ledger::default());
+    let server = place.start(&["--drain", "0s"]).await;
+    for n in 0..300 {
+        let text = format!("{n} {}", "x".repeat(n * 10));
+        told.append(server.addr, ["a", "b"][n % 2], &text).await;
+    }
+    // Followers, also one that reads the past, do not keep it from being closed.
+    let mut open = Vec::new();
+    for wire in ALL {
+        open.push(get(server.addr, &format!("/c/a,b?as={wire}&since=1")).await);
+    }
+    server.end("-TERM").await;
+    let others: Vec<String> = place
+        .names()
+        .into_iter()
+        .filter(|name| name != "log.db")
+        .collect();
+    assert!(
+        others.iter().all(|name| name == "log.db-lock"),
+        "{others:?}"
+    );
+    let copy = Place::new();
+    std::fs::copy(place.file(), copy.file()).unwrap();
+    // Each is by itself from here on.
+    let (server, other) = (place.start(&[]).await, copy.start(&[]).await);
+    for addr in [server.addr, other.addr] {
+        let whole = Ledger::read(addr, "a,b", told.last()).await;
+        assert_eq!((&whole.epoch, &whole.entries), (&told.epoch, &told.entries));
+    }
+    let seq = told.last() + 1;
+    told.append(other.addr, "a", "of the copy").await;
+    assert_eq!(told.last(), seq);
+}
