@@ -23,6 +23,7 @@ mod parsers;
 mod process;
 mod receiver;
 mod requests;
+mod retained;
 mod store;
 mod stored;
 mod support;

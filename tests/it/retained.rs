@@ -1,0 +1,232 @@
+//! What is let go of a log on the disk: by count, by age, and what remains of it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+use tokio::time::sleep;
+
+use crate::support::binary::Binary;
+use crate::support::client::{append, get};
+use crate::support::follower::Follower;
+use crate::support::ledger::Ledger;
+use crate::support::place::Place;
+use crate::support::upload::Upload;
+use crate::support::wires::{ALL, Said, Stream};
+use crate::support::{eventually, soon};
+
+const LAST: &str = "that was all";
+
+/// How many messages a channel has.
+async fn kept(addr: SocketAddr, channel: &str) -> usize {
+    let (mut since, mut count) = ("all".to_owned(), 0);
+    loop {
+        let path = format!("/c/{channel}?as=json&wait=1s&since={since}");
+        let answer = get(addr, &path).await.json().await;
+        let messages = answer["messages"].as_array().unwrap().len();
+        if messages == 0 {
+            return count;
+        }
+        count += messages;
+        answer["cursor"].as_str().unwrap().clone_into(&mut since);
+    }
+}
+
+/// Uploads lines of so many bytes.
+async fn upload(addr: SocketAddr, lines: usize, bytes: usize) {
+    let mut upload = Upload::start(addr, "/c/a").await;
+    for first in (0..lines).step_by(100) {
+        let line = |n| format!("{n:0bytes$}\n");
+        let piece: Vec<String> = (first..lines.min(first + 100)).map(line).collect();
+        soon(upload.send(piece.concat().as_bytes())).await;
+    }
+    let mut answer = upload.end().await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.json().await["count"], lines);
+}
+
+/// Sets how much of a stream waits on its reader's side.
+fn hold(stream: &mut Stream, bytes: usize) {
+    let socket = SockRef::from(&*stream.response.socket());
+    socket.set_recv_buffer_size(bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_slower_than_what_is_kept_is_told_exactly_what_is_missing() {
+    const KEEP: usize = 200;
+    let (place, mut told) = (Place::new(), Ledger::default());
+    let server = place.start(&["--keep", &KEEP.to_string()]).await;
+    let addr = server.addr;
+    for n in 0..100 {
+        told.append(addr, "a", &n.to_string()).await;
+    }
+    let mut followers = Vec::new();
+    for (n, wire) in ALL.into_iter().cycle().take(18).enumerate() {
+        // A long poll says one gap for all its channels: of one it can be checked.
+        let both = if wire == "json" {
+            &["a"][..]
+        } else {
+            &["a", "b"]
+        };
+        let channels = [&["a"], &["b"], both][n / 6];
+        let mut follower = Follower::new(addr, wire, channels);
+        follower.query = format!("&limit={}", 10 + n);
+        follower.rest = Duration::from_millis(100);
+        followers.push(tokio::spawn(follower.until(LAST)));
+    }
+    // One that is held up in the middle of its stream, by its own buffers.
+    let mut stalled = Stream::open(addr, "ndjson", "a,b", "since=0").await;
+    hold(&mut stalled, 4096);
+    for n in 100..1_400 {
+        let text = format!("{n} {}", "x".repeat(9_000));
+        told.append(addr, ["a", "a", "b"][n % 3], &text).await;
+    }
+    for channel in ["a", "b"] {
+        told.append(addr, channel, LAST).await;
+    }
+    let mut missing = [0; 2];
+    for follower in followers {
+        let follower = soon(follower).await.unwrap();
+        let gone = told.check(&follower);
+        missing[0] += gone;
+        assert!(follower.said.len() > follower.gaps(), "some came");
+    }
+    hold(&mut stalled, 1 << 20);
+    while stalled.texts().iter().filter(|text| **text == LAST).count() < 2 {
+        assert!(stalled.read().await.unwrap());
+    }
+    let mut said = stalled.said.clone();
+    said.retain(|said| matches!(said, Said::Message(_) | Said::Gap(..)));
+    missing[1] = told.check_said("ndjson", &["a", "b"], &said);
+    println!("missing: {missing:?}");
+    assert!(missing.iter().all(|missing| *missing > 0), "{missing:?}");
+    for channel in ["a", "b"] {
+        assert_eq!(kept(addr, channel).await, KEEP);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_old_goes_by_itself_and_is_said_to_be_gone() {
+    let (place, mut told) = (Place::new(), Ledger::default());
+    let server = place.start(&["--keep-for", "4s"]).await;
+    let addr = server.addr;
+    let mut slow = Follower::new(addr, "ndjson", &["a", "b"]);
+    slow.query = "&limit=3".to_owned();
+    slow.rest = Duration::from_millis(500);
+    let slow = tokio::spawn(slow.until(LAST));
+    for n in 0..80 {
+        told.append(addr, ["a", "b"][n % 2], &n.to_string()).await;
+        sleep(Duration::from_millis(50)).await;
+    }
+    // Nobody appends: it goes all the same.
+    eventually("nothing is kept", async || kept(addr, "a,b").await == 0).await;
+    // The channel that is silent, and the one that goes on.
+    told.append(addr, "a", LAST).await;
+    for wire in ALL {
+        let mut stream = Stream::open(addr, wire, "a", "since=0").await;
+        stream.until(1).await;
+        stream.said.retain(|said| *said != Said::Heartbeat);
+        assert_eq!(
+            (stream.gaps().len(), stream.texts()),
+            (1, vec![LAST]),
+            "{wire}"
+        );
+    }
+    told.append(addr, "b", LAST).await;
+    let slow = soon(slow).await.unwrap();
+    let missing = told.check(&slow);
+    println!(
+        "{missing} of {} were too old for the slow one",
+        told.entries.len()
+    );
+    assert!(
+        missing > 0 && slow.said.len() > slow.gaps() + 2,
+        "{:?}",
+        slow.said
+    );
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_stays_as_large_as_what_is_kept() {
+    const KEEP: usize = 4_000;
+    const BYTES: usize = 2_500;
+    let place = Place::new();
+    let server = place.start(&["--keep", &KEEP.to_string()]).await;
+    upload(server.addr, KEEP, BYTES).await;
+    let full = place.bytes();
+    for round in 1..=10 {
+        upload(server.addr, KEEP, BYTES).await;
+        let now = place.bytes();
+        println!("round {round}: {} KiB of {} KiB", now / 1024, full / 1024);
+        assert!(now < 2 * full, "{now} of {full}");
+    }
+    server.end("-TERM").await;
+    assert!(place.bytes() < 2 * full);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_old_goes_as_fast_as_it_comes() {
+    let place = Place::new();
+    let server = place
+        .start(&["--keep", "10000000", "--keep-for", "1s"])
+        .await;
+    let (addr, began) = (server.addr, Instant::now());
+    let uploading: Vec<_> = (0..8)
+        .map(|_| {
+            tokio::spawn(async move {
+                while began.elapsed() < Duration::from_secs(12) {
+                    upload(addr, 2_000, 300).await;
+                }
+            })
+        })
+        .collect();
+    let mut sizes = Vec::new();
+    while began.elapsed() < Duration::from_secs(12) {
+        sleep(Duration::from_secs(1)).await;
+        sizes.push(place.bytes() / 1024);
+    }
+    println!("KiB: {sizes:?}");
+    for uploading in uploading {
+        soon(uploading).await.unwrap();
+    }
+    let most = |sizes: &[u64]| sizes.iter().max().copied().unwrap();
+    let (early, late) = sizes.split_at(5);
+    assert!(most(late) < 2 * most(early), "it grows: {sizes:?}");
+}
+
+/// How long the slowest of some appends takes.
+async fn slowest(server: &Binary, count: usize) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for n in 0..count {
+        let began = Instant::now();
+        append(server.addr, "b", &n.to_string()).await;
+        slowest = slowest.max(began.elapsed());
+    }
+    slowest
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_keeps_less_from_now_on_is_not_held_up_while_the_rest_goes() {
+    let place = Place::new();
+    let server = place.start(&["--keep", "1000000"]).await;
+    upload(server.addr, 100_000, 200).await;
+    server.end("-TERM").await;
+    let began = Instant::now();
+    let server = place.start(&["--keep", "100"]).await;
+    println!("started in {:?}", began.elapsed());
+    append(server.addr, "a", "one more").await;
+    let slowest = slowest(&server, 200).await;
+    println!("the slowest append took {slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    eventually("the rest is gone", async || {
+        kept(server.addr, "a").await == 100
+    })
+    .await;
+    println!("all is gone after {:?}", began.elapsed());
+    let mut stream = Stream::open(server.addr, "ndjson", "a", "since=0").await;
+    stream.until(100).await;
+    assert_eq!(stream.gaps().len(), 1);
+    let last = stream.messages().last().unwrap();
+    assert_eq!(last.data, "one more");
+}
