@@ -20,6 +20,7 @@ mod nginx;
 mod origins;
 mod pages_live;
 mod parsers;
+mod pressure;
 mod process;
 mod receiver;
 mod requests;
