@@ -17,6 +17,7 @@ mod follow;
 mod locked;
 mod log;
 mod nginx;
+mod opening;
 mod origins;
 mod pages_live;
 mod parsers;
