@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::support::client::{get, send};
+use crate::support::client::{append, get, send};
 use crate::support::follower::Follower;
 use crate::support::ledger::Ledger;
 use crate::support::place::Place;
 use crate::support::port::Port;
+use crate::support::sender::{Answer, Sender};
 use crate::support::soon;
 use crate::support::wires::{ALL, Stream};
 
@@ -219,4 +220,42 @@ async fn a_stopped_server_leaves_one_file_and_a_copy_of_it_is_the_same_log() {
     let seq = told.last() + 1;
     told.append(other.addr, "a", "of the copy").await;
     assert_eq!(told.last(), seq);
+}
+
+/// What is committed can be read before it is answered: a cursor behind it is good from that
+/// moment on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_that_was_told_is_never_of_the_future() {
+    let place = Place::new();
+    let server = place.start(&[]).await;
+    append(server.addr, "busy", "before").await;
+    server.end("-TERM").await;
+    // It has nothing in memory of what was before: that is asked of the disk.
+    let server = place.start(&[]).await;
+    let (addr, end) = (server.addr, Instant::now() + Duration::from_secs(4));
+    let publishers = (0..8).map(|_| {
+        tokio::spawn(async move {
+            let mut sender = Sender::new(addr);
+            while Instant::now() < end {
+                let answer = sender.post("/c/busy", "x").await;
+                assert!(matches!(answer, Answer::Said(201, _)), "{answer:?}");
+            }
+        })
+    });
+    let pollers = (0..8).map(|_| {
+        tokio::spawn(async move {
+            while Instant::now() < end {
+                let mut since = "0".to_owned();
+                for _ in 0..2 {
+                    let path = format!("/c/quiet?as=json&wait=0s&since={since}");
+                    let answer = get(addr, &path).await.json().await;
+                    assert!(answer["gap"].is_null(), "since={since}: {answer}");
+                    answer["cursor"].as_str().unwrap().clone_into(&mut since);
+                }
+            }
+        })
+    });
+    for task in publishers.chain(pollers).collect::<Vec<_>>() {
+        soon(task).await.unwrap();
+    }
 }

@@ -126,7 +126,8 @@ impl Ledger {
                 }
                 other => panic!("{who}: {other:?}"),
             };
-            let entry = seq.and_then(|seq| Some((seq, self.entries.get(&seq)?)));
+            let mine = |entry: &&Entry| channels.contains(&&*entry.channel);
+            let entry = seq.and_then(|seq| Some((seq, self.entries.get(&seq).filter(mine)?)));
             let Some((seq, entry)) = entry else {
                 panic!("{who}: nothing like that comes behind {at}: {said:?}")
             };
