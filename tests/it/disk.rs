@@ -178,6 +178,17 @@ async fn nothing_is_appended_to_a_file_that_is_not_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_moved_away_is_noticed_though_nobody_appends() {
+    let place = Place::new();
+    let server = place.start(&[]).await;
+    let away = place.at("away");
+    std::fs::rename(place.file(), &away).unwrap();
+    eventually("it is noticed", async || health(server.addr).await.0 == 503).await;
+    std::fs::rename(&away, place.file()).unwrap();
+    recovers(server.addr).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_deleted_takes_no_more_and_a_new_one_is_another_life() {
     let (place, mut told) = (Place::new(), Ledger::default());
     let server = place.start(&[]).await;
