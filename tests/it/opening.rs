@@ -32,13 +32,14 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// One of these is what to do.
-const ADVICE: [&str; 7] = [
+const ADVICE: [&str; 8] = [
     "choose another",
     "create it",
     "give one",
     "must be",
     "put a copy",
     "stop that one",
+    "remove all but one",
     "use a newer",
 ];
 
@@ -302,6 +303,20 @@ async fn a_second_server_on_the_same_file_is_refused_and_the_first_goes_on() {
     let server = place.start(&[]).await;
     let whole = Ledger::read(server.addr, "a", told.last()).await;
     assert_eq!(whole.entries, told.entries);
+}
+
+/// Each name has a write-ahead log of its own, so two servers would spoil what both have.
+#[tokio::test]
+async fn a_second_server_is_refused_also_by_another_name_of_the_same_file() {
+    let (place, mut told) = (Place::new(), Ledger::default());
+    let server = place.start(&[]).await;
+    told.append(server.addr, "a", "before").await;
+    let name = "other.db";
+    fs::hard_link(place.file(), place.at(name)).unwrap();
+    let args = ["--listen", "127.0.0.1:0", "--store", &place.store(name)];
+    let output = run(binary::command(&args)).await;
+    one_line(&output, "a hard link", &place.at(name));
+    told.append(server.addr, "a", "after").await;
 }
 
 #[tokio::test]
