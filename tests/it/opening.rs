@@ -153,6 +153,7 @@ async fn another_programs_database_and_a_newer_log_are_refused_and_left_alone() 
             "PRAGMA journal_mode = WAL; CREATE TABLE notes (text)",
         ),
         ("nothing but a name", "PRAGMA application_id = 7"),
+        ("nothing but a version", "PRAGMA user_version = 1"),
         (
             "a table of messages",
             "CREATE TABLE messages (seq INTEGER PRIMARY KEY, text)",

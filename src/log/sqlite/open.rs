@@ -158,8 +158,8 @@ fn inspect(path: &Path) -> Result<(), Why> {
     if header.len() < HEADER || !header.starts_with(b"SQLite format 3\0") {
         return Err(Why::NotADatabase);
     }
-    if number(68) == 0 && number(40) == 0 {
-        // No table was ever made: whoever began to make it did not come further.
+    if [40, 60, 68].map(number) == [0; 3] {
+        // It has no table, version or owner: whoever began to make it did not come further.
         return Ok(());
     }
     if number(68) != schema::APPLICATION_ID {
@@ -232,7 +232,7 @@ fn connect(path: &Path) -> Result<(Connection, (Epoch, Bounds)), Why> {
     let version = known(number("user_version")?)?;
     if number("application_id")? != schema::APPLICATION_ID {
         // The header may lag behind what is in a write-ahead log.
-        if number("schema_version")? != 0 {
+        if version != 0 || number("schema_version")? != 0 {
             return Err(Why::Foreign);
         }
         // Before there is a table, or it has no effect.
