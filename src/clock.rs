@@ -3,6 +3,7 @@
 //! The ticks are messages of a log of their own, in a channel of the server's: they are followed
 //! like any others, and are neither stored nor numbered among those of the users.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,17 +38,19 @@ struct Watched {
 
 impl Clock {
     /// A clock that nobody watches; needs the current tokio runtime.
-    #[must_use]
-    pub fn new() -> Clock {
+    ///
+    /// # Errors
+    /// When it can have no log.
+    pub fn new() -> io::Result<Clock> {
         let keep = Keep {
             messages: 10,
             age: FRESH,
         };
-        let log = Log::open(Store::Memory(Memory::new(keep, BYTES)), Arc::default());
-        Clock {
+        let log = Log::open(Store::Memory(Memory::new(keep, BYTES)), Arc::default())?;
+        Ok(Clock {
             log,
             watched: Arc::default(),
-        }
+        })
     }
 
     /// Its channel.
@@ -71,12 +74,6 @@ impl Clock {
             tokio::spawn(tick(self.log.clone(), Arc::clone(&self.watched)));
         }
         Watching(Arc::clone(&self.watched))
-    }
-}
-
-impl Default for Clock {
-    fn default() -> Clock {
-        Clock::new()
     }
 }
 

@@ -24,11 +24,12 @@ mod testing;
 mod wake;
 mod writer;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::RwLock;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 pub use cursor::{BadSince, Place, Selection, Since, Start};
 pub use entry::Entry;
@@ -45,14 +46,14 @@ use cursor::Resolved;
 use health::Health;
 use tail::Tail;
 use wake::Wake;
-use writer::Pending;
+use writer::{Pending, Queue};
 
 /// A handle on the log. Clones are the same log.
 #[derive(Clone, Debug)]
 pub struct Log {
     shared: Arc<Shared>,
     /// Kept out of `shared`: the writer holds that, and ends when the last of these is gone.
-    queue: mpsc::Sender<Pending>,
+    queue: Arc<Queue>,
 }
 
 /// What the handles, the readers and the writer share.
@@ -67,9 +68,12 @@ struct Shared {
 }
 
 impl Log {
-    /// The log of a store; starts its writer on the current tokio runtime.
-    #[must_use]
-    pub fn open(store: Store, metrics: Arc<Metrics>) -> Log {
+    /// The log of a store; starts its writer on the current tokio runtime, or on a thread of its
+    /// own if the store blocks.
+    ///
+    /// # Errors
+    /// When there can be no such thread.
+    pub fn open(store: Store, metrics: Arc<Metrics>) -> io::Result<Log> {
         let (_, last) = store.bounds();
         let tail = RwLock::new(Tail::new(last, limits::TAIL_BYTES));
         let shared = Arc::new(Shared {
@@ -80,9 +84,8 @@ impl Log {
             health: Health::default(),
             metrics,
         });
-        let (queue, waiting) = mpsc::channel(limits::APPEND_QUEUE);
-        tokio::spawn(writer::run(Arc::clone(&shared), waiting));
-        Log { shared, queue }
+        let queue = Arc::new(writer::start(&shared)?);
+        Ok(Log { shared, queue })
     }
 
     /// The life of the log.
@@ -121,7 +124,7 @@ impl Log {
     /// When the store could not take it; then it is not in the log.
     pub async fn append(&self, draft: Draft) -> Result<Receipt, StoreError> {
         let receipts = self.append_all(vec![draft]).await?;
-        receipts.first().copied().ok_or_else(stopped)
+        receipts.first().copied().ok_or_else(writer::stopped)
     }
 
     /// Appends messages behind each other, all or none of them. What stands in one call should be
@@ -133,11 +136,8 @@ impl Log {
         let began = Instant::now();
         let sizes: Vec<usize> = drafts.iter().map(|draft| draft.data.len()).collect();
         let (answer, answered) = oneshot::channel();
-        self.queue
-            .send(Pending { drafts, answer })
-            .await
-            .map_err(|_| stopped())?;
-        let receipts = answered.await.map_err(|_| stopped())??;
+        self.queue.push(Pending { drafts, answer }).await?;
+        let receipts = answered.await.map_err(|_| writer::stopped())??;
         let latency = began.elapsed();
         for (receipt, bytes) in receipts.iter().zip(sizes) {
             if !receipt.duplicate {
@@ -193,8 +193,4 @@ impl Log {
     pub fn reader(&self, start: Start) -> Reader {
         Reader::new(Arc::clone(&self.shared), start)
     }
-}
-
-fn stopped() -> StoreError {
-    StoreError("the log has stopped".to_owned())
 }

@@ -87,6 +87,10 @@ pub enum Store {
     Sqlite(Sqlite),
 }
 
+#[expect(
+    clippy::unused_async,
+    reason = "the contract waits, whether or not a store does"
+)]
 impl Store {
     /// The life of the log that the store holds.
     #[must_use]
@@ -116,6 +120,13 @@ impl Store {
         }
     }
 
+    /// Do [`Store::commit`], [`Store::retain`] and [`Store::probe`] hold up the thread they are
+    /// called on?
+    #[must_use]
+    pub(super) fn blocks(&self) -> bool {
+        matches!(self, Store::Sqlite(_))
+    }
+
     /// Takes a batch, whole or not at all.
     ///
     /// # Errors
@@ -123,7 +134,7 @@ impl Store {
     pub async fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Commit, StoreError> {
         match self {
             Store::Memory(store) => Ok(store.commit(drafts, now)),
-            Store::Sqlite(store) => store.commit(drafts, now).await,
+            Store::Sqlite(store) => store.commit(drafts, now),
         }
     }
 
@@ -169,7 +180,7 @@ impl Store {
                 store.retain(now);
                 Ok(false)
             }
-            Store::Sqlite(store) => store.retain(now).await,
+            Store::Sqlite(store) => store.retain(now),
         }
     }
 
@@ -180,7 +191,7 @@ impl Store {
     pub async fn probe(&self) -> Result<(), StoreError> {
         match self {
             Store::Memory(_) => Ok(()),
-            Store::Sqlite(store) => store.probe().await,
+            Store::Sqlite(store) => store.probe(),
         }
     }
 }

@@ -45,6 +45,9 @@ pub enum CannotStart {
     /// It cannot have its log.
     #[error(transparent)]
     Log(#[from] OpenError),
+    /// The log can have no writer.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
 }
 
 impl Server {
@@ -61,8 +64,8 @@ impl Server {
         let max_connections = files::connections(config.max_connections, max_files);
         let metrics = Arc::new(Metrics::default());
         let app = App {
-            log: Log::open(store, Arc::clone(&metrics)),
-            clock: Clock::new(),
+            log: Log::open(store, Arc::clone(&metrics))?,
+            clock: Clock::new()?,
             sessions: Sessions::new(limits::SESSION_IDLE),
             pages: Pages::new(config.pages),
             metrics,

@@ -22,13 +22,13 @@ const KEEP: Keep = Keep {
 
 fn log() -> Log {
     let memory = Memory::new(KEEP, limits::MEMORY_LOG_BYTES);
-    Log::open(Store::Memory(memory), Arc::default())
+    Log::open(Store::Memory(memory), Arc::default()).unwrap()
 }
 
 fn stored_log(directory: &TempDir) -> Log {
     let path = directory.path().join("log.db");
     let sqlite = Sqlite::open(&path, KEEP, limits::STORED_LOG_BYTES).unwrap();
-    Log::open(Store::Sqlite(sqlite), Arc::default())
+    Log::open(Store::Sqlite(sqlite), Arc::default()).unwrap()
 }
 
 async fn reader(log: &Log, channels: &[Channel], since: Since) -> Reader {
@@ -217,7 +217,7 @@ async fn a_gap_behind_a_page_is_said_though_the_tail_begins_before_it() {
         ..KEEP
     };
     let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
-    let log = Log::open(Store::Memory(memory), Arc::default());
+    let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
     let channels = ["a", "b"].map(|name| Channel::new(name).unwrap());
     // It begins when nothing is lost yet.
     let mut reader = reader(&log, &channels, Since::Seq(Seq::START)).await;
@@ -254,7 +254,7 @@ async fn the_memory_log_stays_within_its_bytes() {
         age: Duration::from_hours(1),
     };
     let store = Store::Memory(Memory::new(keep, limits::TAIL_BYTES));
-    let log = Log::open(store, Arc::default());
+    let log = Log::open(store, Arc::default()).unwrap();
     let text = "x".repeat(64 * 1024);
     let count = 3 * limits::TAIL_BYTES / text.len();
     for n in 0..count {

@@ -1,7 +1,7 @@
 //! The stored log: a file that outlives the process. All SQL is here.
 //!
-//! One thread writes, a transaction a commit, each on the disk before it is answered; a few
-//! connections read, beside it and beside each other (<https://sqlite.org/wal.html>).
+//! One connection writes, a transaction a commit, each on the disk before it is answered; a few
+//! read, beside it and beside each other (<https://sqlite.org/wal.html>).
 
 mod append;
 mod error;
@@ -30,7 +30,7 @@ use files::Files;
 use ledger::Ledger;
 pub use open::OpenError;
 use readers::Readers;
-use writer::{Thread, Writer};
+use writer::Writer;
 
 /// See the module.
 #[derive(Debug)]
@@ -38,8 +38,9 @@ pub struct Sqlite {
     epoch: Epoch,
     shared: Arc<Shared>,
     readers: Arc<Readers>,
-    /// Dropped last: the connection that is closed last tidies up.
-    writer: Thread,
+    /// The log's writer has it to itself. Dropped last: the connection that is closed last tidies
+    /// up.
+    writer: Mutex<Writer>,
 }
 
 /// What the writer and the readers share.
@@ -97,7 +98,7 @@ impl Sqlite {
             epoch,
             shared,
             readers: Arc::new(readers),
-            writer: Thread::start(writer).map_err(|error| OpenError::new(path, error))?,
+            writer: Mutex::new(writer),
         })
     }
 
@@ -114,14 +115,8 @@ impl Sqlite {
         self.shared.bounds.lock().lost
     }
 
-    pub(super) async fn commit(
-        &self,
-        drafts: Vec<Draft>,
-        now: Timestamp,
-    ) -> Result<Commit, StoreError> {
-        self.writer
-            .run(move |writer| writer.commit(drafts, now))
-            .await
+    pub(super) fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Commit, StoreError> {
+        self.writer.lock().commit(drafts, now)
     }
 
     pub(super) async fn read(
@@ -155,11 +150,11 @@ impl Sqlite {
         Ok(selection)
     }
 
-    pub(super) async fn retain(&self, now: Timestamp) -> Result<bool, StoreError> {
-        self.writer.run(move |writer| writer.retain(now)).await
+    pub(super) fn retain(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.writer.lock().retain(now)
     }
 
-    pub(super) async fn probe(&self) -> Result<(), StoreError> {
-        self.writer.run(Writer::probe).await
+    pub(super) fn probe(&self) -> Result<(), StoreError> {
+        self.writer.lock().probe()
     }
 }

@@ -67,15 +67,6 @@ pub(super) struct Opened {
     pub(super) bounds: Bounds,
 }
 
-impl OpenError {
-    pub(super) fn new(path: &Path, error: io::Error) -> OpenError {
-        OpenError {
-            path: path.to_owned(),
-            why: error.into(),
-        }
-    }
-}
-
 /// Opens a log's file, or creates it.
 pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     let opened = canonical(path).and_then(|path| {

@@ -1,12 +1,10 @@
-//! The thread that writes: it owns its connection, and nobody else writes.
+//! The connection that writes: there is no other.
 
 use std::fs::File;
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::oneshot;
 
 use super::error::{is_busy, sentence};
 use super::files::Files;
@@ -19,6 +17,7 @@ use crate::log::{Commit, Keep, StoreError};
 use crate::message::{Draft, Timestamp};
 
 /// See the module.
+#[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
     files: Arc<Files>,
@@ -161,55 +160,4 @@ impl Writer {
             }
         };
     }
-}
-
-type Job = Box<dyn FnOnce(&mut Writer) + Send>;
-
-/// The thread, which ends when this is dropped.
-#[derive(Debug)]
-pub(super) struct Thread {
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Thread {
-    pub(super) fn start(mut writer: Writer) -> std::io::Result<Thread> {
-        let (jobs, waiting) = mpsc::channel::<Job>();
-        let work = move || waiting.iter().for_each(|job| job(&mut writer));
-        let thread = std::thread::Builder::new()
-            .name("log-writer".to_owned())
-            .spawn(work)?;
-        Ok(Thread {
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
-    }
-
-    /// Has the writer do something; once begun, it is done whether or not anybody waits.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let job = Box::new(move |writer: &mut Writer| drop(answer.send(work(writer))));
-        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
-        if !matches!(sent, Some(Ok(()))) {
-            return Err(stopped());
-        }
-        answered.await.map_err(|_| stopped())?
-    }
-}
-
-impl Drop for Thread {
-    /// Waits until the file is closed: then all is in it, and nothing beside it.
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn stopped() -> StoreError {
-    StoreError("the log's writer has stopped: restart the server".to_owned())
 }
