@@ -1,0 +1,139 @@
+//! Case `append`: appends a second, by how many publishers wait for their answers at once.
+//!
+//! The floor is what `SQLite` does alone, a transaction and an fsync for each message. All rows take
+//! turns, and the best round of each counts: what disturbs a round only makes it slower.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Result;
+use crate::floor::Floor;
+use crate::http;
+use crate::publish::{Published, publish};
+use crate::scratch::Scratch;
+use crate::server::{self, Server};
+use crate::table::{Table, ms, rate, ratio};
+
+const PUBLISHERS: [usize; 4] = [1, 8, 64, 512];
+const ROUNDS: usize = 5;
+const TIME: Duration = Duration::from_secs(1);
+
+/// A server and what was appended to it.
+struct Target {
+    name: &'static str,
+    server: Server,
+    appended: usize,
+    best: [Option<Round>; PUBLISHERS.len()],
+}
+
+/// What was published, and what it cost the server, if there was one.
+struct Round {
+    published: Published,
+    cpu: Option<Duration>,
+}
+
+pub(crate) fn run(scratch: &Scratch) -> Result<()> {
+    let mut floor = Floor::new(scratch)?;
+    let mut alone = None;
+    let sqlite = server::sqlite(&scratch.file("append.db"));
+    let mut targets = [
+        Target::new("memory", "memory")?,
+        Target::new("sqlite", &sqlite)?,
+    ];
+    for _ in 0..ROUNDS {
+        let round = Round {
+            published: floor.run(TIME)?,
+            cpu: None,
+        };
+        keep_best(&mut alone, round);
+        for (index, publishers) in PUBLISHERS.into_iter().enumerate() {
+            for target in &mut targets {
+                target.round(index, publishers)?;
+            }
+        }
+    }
+    let alone = alone.ok_or("there was no round")?;
+    let mut table = Table::new(&[
+        "store",
+        "publishers",
+        "appends/s",
+        "p50 ms",
+        "p99 ms",
+        "server CPU µs/append",
+        "to one by one",
+    ]);
+    let mut row = |name: &str, publishers: usize, Round { published, cpu }: &Round| {
+        let latencies = &published.latencies;
+        let micros = |cpu: &Duration| cpu.as_secs_f64() * 1e6 / latencies.len() as f64;
+        table.row([
+            name.to_owned(),
+            publishers.to_string(),
+            rate(published.per_second()),
+            ms(latencies.percentile(50)),
+            ms(latencies.percentile(99)),
+            cpu.as_ref()
+                .map_or_else(String::new, |cpu| format!("{:.1}", micros(cpu))),
+            ratio(published.per_second(), alone.published.per_second()),
+        ]);
+    };
+    row("no server, one by one", 1, &alone);
+    for target in &targets {
+        for (publishers, round) in PUBLISHERS.into_iter().zip(&target.best) {
+            row(
+                target.name,
+                publishers,
+                round.as_ref().ok_or("there was no round")?,
+            );
+        }
+    }
+    println!("{table}");
+    println!(
+        "Messages of 100 bytes; the best of {ROUNDS} rounds of {} s each, taking turns.",
+        TIME.as_secs()
+    );
+    targets.into_iter().try_for_each(Target::check)
+}
+
+impl Target {
+    fn new(name: &'static str, store: &str) -> Result<Target> {
+        Ok(Target {
+            name,
+            server: Server::start(store)?,
+            appended: 0,
+            best: [const { None }; PUBLISHERS.len()],
+        })
+    }
+
+    fn round(&mut self, index: usize, publishers: usize) -> Result<()> {
+        let before = self.server.cpu()?;
+        let published = publish(self.server.addr, "append", publishers, TIME)?;
+        let cpu = Some(self.server.cpu()?.saturating_sub(before));
+        self.appended += published.latencies.len();
+        keep_best(&mut self.best[index], Round { published, cpu });
+        Ok(())
+    }
+
+    /// What was acknowledged is in the log, and nothing else: the next message has the next number.
+    fn check(self) -> Result<()> {
+        let mut socket = http::connect(self.server.addr)?;
+        let answer = http::exchange(&mut socket, &http::post("append", 1), 201)?;
+        let answer: Value = serde_json::from_slice(&answer)?;
+        let (appended, seq) = (self.appended, &answer["seq"]);
+        if *seq != appended + 1 {
+            let name = self.name;
+            return Err(format!(
+                "{name}: {appended} appends were acknowledged, but the next message is number {seq}"
+            )
+            .into());
+        }
+        self.server.stop()
+    }
+}
+
+fn keep_best(best: &mut Option<Round>, round: Round) {
+    let rate = |round: &Round| round.published.per_second();
+    if best.as_ref().is_none_or(|best| rate(best) < rate(&round)) {
+        *best = Some(round);
+    }
+}

@@ -1,0 +1,108 @@
+//! Publishers on one thread, each of which waits for its answer before it sends the next message.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Poll};
+
+use crate::Result;
+use crate::http::{self, Head, PATIENCE};
+use crate::latency::Latencies;
+
+/// What publishers have come to.
+#[derive(Debug)]
+pub(crate) struct Published {
+    /// Of each append, from before it was sent until its answer had been read.
+    pub(crate) latencies: Latencies,
+    pub(crate) elapsed: Duration,
+}
+
+impl Published {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.elapsed.as_secs_f64()
+    }
+}
+
+struct Publisher {
+    socket: TcpStream,
+    sent: Instant,
+    /// What has come of the answer.
+    held: Vec<u8>,
+}
+
+/// Lets so many publishers append to a channel for so long. All that they append is answered when
+/// this returns.
+pub(crate) fn publish(
+    addr: SocketAddr,
+    channel: &str,
+    publishers: usize,
+    time: Duration,
+) -> Result<Published> {
+    let request = http::post(channel, 1);
+    let mut poll = Poll::new()?;
+    let connect = |index| -> Result<Publisher> {
+        Ok(Publisher {
+            socket: http::connect_for(&poll, addr, index)?,
+            sent: Instant::now(),
+            held: Vec::new(),
+        })
+    };
+    let mut all: Vec<Publisher> = (0..publishers).map(connect).collect::<Result<_>>()?;
+    let mut latencies = Latencies::default();
+    let began = Instant::now();
+    for publisher in &mut all {
+        publisher.send(request.as_bytes())?;
+    }
+    let mut waiting = publishers;
+    let mut events = Events::with_capacity(1024);
+    while waiting > 0 {
+        poll.poll(&mut events, Some(PATIENCE))?;
+        if events.is_empty() {
+            return Err(format!("{waiting} appends are not answered").into());
+        }
+        for event in &events {
+            let publisher = &mut all[event.token().0];
+            if publisher.is_answered()? {
+                latencies.add(publisher.sent.elapsed());
+                if began.elapsed() < time {
+                    publisher.send(request.as_bytes())?;
+                } else {
+                    waiting -= 1;
+                }
+            }
+        }
+    }
+    Ok(Published {
+        latencies,
+        elapsed: began.elapsed(),
+    })
+}
+
+impl Publisher {
+    fn send(&mut self, request: &[u8]) -> Result<()> {
+        self.sent = Instant::now();
+        // One request at a time always fits.
+        Ok(self.socket.write_all(request)?)
+    }
+
+    /// Reads what has come; true when that was all of the answer, and the answer is yes.
+    fn is_answered(&mut self) -> Result<bool> {
+        let mut buffer = [0; 1024];
+        match self.socket.read(&mut buffer) {
+            Ok(0) => return Err("the server has closed a connection without an answer".into()),
+            Ok(n) => self.held.extend_from_slice(&buffer[..n]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        match Head::read(&self.held)? {
+            Some(head) if self.held.len() >= head.end() => {
+                head.expect(201, &self.held[head.len..])?;
+                self.held.clear();
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+}

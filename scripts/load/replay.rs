@@ -1,0 +1,146 @@
+//! Case `replay`: stored messages to many followers at once, who begin at the first.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::follow::Followers;
+use crate::latency::Latencies;
+use crate::scratch::Scratch;
+use crate::server::{self, Server};
+use crate::table::{Table, count, mib, ms, rate, seconds};
+use crate::upload::upload;
+use crate::{Result, live, message};
+
+/// Messages in the channel.
+const STORED: u64 = 100_000;
+
+/// How many follow at once, how many messages each is sent, and how often that is repeated: enough
+/// for seconds, and no more than that.
+const LOADS: [(usize, u64, u32); 3] = [(1, STORED, 10), (100, STORED, 1), (1000, STORED / 5, 1)];
+
+/// How long a live stream is watched while nothing else happens.
+const QUIET: Duration = Duration::from_secs(4);
+
+pub(crate) fn run(scratch: &Scratch) -> Result<()> {
+    let mut table = Table::new(&[
+        "store",
+        "followers",
+        "messages each",
+        "seconds",
+        "messages/s",
+        "MB/s",
+        "server CPU µs/message",
+        "RSS before MiB",
+        "peak more MiB",
+    ]);
+    let mut lives = Table::new(&[
+        "live stream beside",
+        "messages",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+    ]);
+    for store in ["memory", "sqlite"] {
+        let server = loaded(store, scratch)?;
+        let quiet = live_beside(&server, || {
+            thread::sleep(QUIET);
+            Ok(())
+        })?;
+        live_row(&mut lives, format!("{store}, nothing"), &quiet);
+        for (followers, messages, times) in LOADS {
+            let row = || replay(&server, store, followers, messages, times);
+            if followers < 1000 {
+                table.row(row()?);
+                continue;
+            }
+            let busy = live_beside(&server, || {
+                table.row(row()?);
+                Ok(())
+            })?;
+            live_row(&mut lives, format!("{store}, {followers} replays"), &busy);
+        }
+        server.stop()?;
+    }
+    println!("{table}");
+    println!("{lives}");
+    println!(
+        "{} messages of 100 bytes are stored. A live message is sent every {} ms.",
+        count(STORED),
+        live::EVERY.as_millis(),
+    );
+    Ok(())
+}
+
+/// A server with the messages. One with a file is started anew, so that nothing is in its memory.
+fn loaded(store: &str, scratch: &Scratch) -> Result<Server> {
+    if store == "memory" {
+        let server = Server::start(store)?;
+        upload(server.addr, "replay", 1..=STORED)?;
+        return Ok(server);
+    }
+    let store = server::sqlite(&scratch.file("replay.db"));
+    let server = Server::start(&store)?;
+    upload(server.addr, "replay", 1..=STORED)?;
+    server.stop()?;
+    Server::start(&store)
+}
+
+/// Replays, and says what it took, as a row.
+fn replay(
+    server: &Server,
+    store: &str,
+    followers: usize,
+    messages: u64,
+    times: u32,
+) -> Result<[String; 9]> {
+    let path = format!("/c/replay?as=text&since=all&limit={messages}&heartbeat=60s");
+    let before = server.memory()?.rss;
+    server.forget_peak()?;
+    let cpu = server.cpu()?;
+    let mut elapsed = Duration::ZERO;
+    for _ in 0..times {
+        let mut all = Followers::connect(server.addr, followers, 1)?;
+        let began = Instant::now();
+        all.ask(&path)?;
+        all.read_to_end(messages)?;
+        elapsed += began.elapsed();
+    }
+    let cpu = server.cpu()?.saturating_sub(cpu);
+    let peak = server.peak()?;
+    let delivered = (followers as u64 * messages * u64::from(times)) as f64;
+    let per_second = delivered / elapsed.as_secs_f64();
+    Ok([
+        store.to_owned(),
+        followers.to_string(),
+        count(messages),
+        seconds(elapsed / times),
+        rate(per_second),
+        rate(per_second * (message::BYTES + 1) as f64 / 1e6),
+        format!("{:.2}", cpu.as_secs_f64() * 1e6 / delivered),
+        mib(before),
+        mib(peak.saturating_sub(before)),
+    ])
+}
+
+/// Watches a live stream on another channel while something happens.
+fn live_beside(server: &Server, happens: impl FnOnce() -> Result<()>) -> Result<Latencies> {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let live = scope.spawn(|| live::run(server.addr, "live", &stop));
+        let happened = happens();
+        stop.store(true, Relaxed);
+        let latencies = live.join().map_err(|_| "the live stream has failed")?;
+        happened.and(latencies)
+    })
+}
+
+fn live_row(table: &mut Table, beside: String, latencies: &Latencies) {
+    table.row([
+        beside,
+        latencies.len().to_string(),
+        ms(latencies.percentile(50)),
+        ms(latencies.percentile(99)),
+        ms(latencies.max()),
+    ]);
+}

@@ -1,0 +1,82 @@
+//! Case `start`: how long a start takes and how much memory the server has then, by how much the
+//! log holds.
+
+use std::time::Duration;
+
+use crate::Result;
+use crate::scratch::Scratch;
+use crate::server::{self, Memory, Server};
+use crate::table::{Table, count, mib, ms};
+use crate::upload::upload;
+
+/// Starts of which the middle one counts.
+const STARTS: usize = 9;
+
+pub(crate) fn run(scratch: &Scratch) -> Result<()> {
+    let mut table = Table::new(&[
+        "store",
+        "stored messages",
+        "file MiB",
+        "fastest ms",
+        "median ms",
+        "slowest ms",
+        "first answer ms",
+        "PSS MiB",
+        "RSS MiB",
+    ]);
+    table.row(row("memory", "memory", 0, 0)?);
+    let path = scratch.file("start.db");
+    let store = server::sqlite(&path);
+    let mut stored = 0;
+    for wanted in [0, 100_000, 1_000_000, 10_000_000] {
+        if wanted > stored {
+            let server = Server::start(&store)?;
+            upload(server.addr, "start", stored + 1..=wanted)?;
+            server.stop()?;
+            stored = wanted;
+        }
+        let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+        table.row(row("sqlite", &store, stored, bytes)?);
+    }
+    println!("{table}");
+    println!(
+        "From before the process starts until it says where it listens, of {STARTS} starts, with the \
+         file in the page cache; what follows is of the median one."
+    );
+    Ok(())
+}
+
+/// One start.
+struct Start {
+    said: Duration,
+    answered: Duration,
+    memory: Memory,
+}
+
+fn row(name: &str, store: &str, stored: u64, bytes: u64) -> Result<[String; 9]> {
+    let mut starts: Vec<Start> = (0..STARTS)
+        .map(|_| {
+            let server = Server::start(store)?;
+            let start = Start {
+                said: server.said_after,
+                answered: server.answered_after,
+                memory: server.memory()?,
+            };
+            server.stop()?;
+            Ok(start)
+        })
+        .collect::<Result<_>>()?;
+    starts.sort_by_key(|start| start.said);
+    let middle = &starts[STARTS / 2];
+    Ok([
+        name.to_owned(),
+        count(stored),
+        mib(bytes),
+        ms(starts[0].said),
+        ms(middle.said),
+        ms(starts[STARTS - 1].said),
+        ms(middle.answered),
+        mib(middle.memory.pss),
+        mib(middle.memory.rss),
+    ])
+}
