@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::Result;
 use crate::floor::Floor;
 use crate::http;
+use crate::inside::Inside;
 use crate::publish::{Published, publish};
 use crate::scratch::Scratch;
 use crate::server::{self, Server};
@@ -41,13 +42,17 @@ pub(crate) fn run(scratch: &Scratch) -> Result<()> {
         Target::new("memory", "memory")?,
         Target::new("sqlite", &sqlite)?,
     ];
+    let inside = Inside::new(&scratch.file("inside.db"))?;
+    let mut inside_best = [const { None }; PUBLISHERS.len()];
+    let without_server = |published| Round {
+        published,
+        cpu: None,
+    };
     for _ in 0..ROUNDS {
-        let round = Round {
-            published: floor.run(TIME)?,
-            cpu: None,
-        };
-        keep_best(&mut alone, round);
+        keep_best(&mut alone, without_server(floor.run(TIME)?));
         for (index, publishers) in PUBLISHERS.into_iter().enumerate() {
+            let published = inside.publish(publishers, TIME)?;
+            keep_best(&mut inside_best[index], without_server(published));
             for target in &mut targets {
                 target.round(index, publishers)?;
             }
@@ -78,10 +83,11 @@ pub(crate) fn run(scratch: &Scratch) -> Result<()> {
         ]);
     };
     row("no server, one by one", 1, &alone);
-    for target in &targets {
-        for (publishers, round) in PUBLISHERS.into_iter().zip(&target.best) {
+    let bests = targets.iter().map(|target| (target.name, &target.best));
+    for (name, bests) in [("sqlite, no HTTP", &inside_best)].into_iter().chain(bests) {
+        for (publishers, round) in PUBLISHERS.into_iter().zip(bests) {
             row(
-                target.name,
+                name,
                 publishers,
                 round.as_ref().ok_or("there was no round")?,
             );

@@ -15,6 +15,10 @@ impl Latencies {
             .push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
     }
 
+    pub(crate) fn extend(&mut self, others: Latencies) {
+        self.micros.extend(others.micros);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.micros.len()
     }

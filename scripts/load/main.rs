@@ -10,6 +10,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`server`] | the server's process: start, stop, time, memory |
+//! | [`inside`] | publishers without HTTP between |
 //! | [`publish`] | publishers that wait for their answers |
 //! | [`follow`] | followers that check what they get |
 //! | [`live`] | a message every 20 ms, and how late it comes |
@@ -28,6 +29,7 @@ mod feed;
 mod floor;
 mod follow;
 mod http;
+mod inside;
 mod latency;
 mod live;
 mod machine;
