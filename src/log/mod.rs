@@ -114,6 +114,7 @@ impl Log {
     /// # Errors
     /// When it does not, and why.
     pub fn health(&self) -> Result<(), StoreError> {
+        self.queue.appends()?;
         self.shared.health.get()
     }
 

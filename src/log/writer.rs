@@ -40,8 +40,14 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) async fn push(&self, pending: Pending) -> Result<(), StoreError> {
-        let appends = self.appends.as_ref().ok_or_else(stopped)?;
+        let appends = self.appends()?;
         appends.send(pending).await.map_err(|_| stopped())
+    }
+
+    /// The way, if there is still a writer at its end.
+    pub(super) fn appends(&self) -> Result<&mpsc::Sender<Pending>, StoreError> {
+        let open = self.appends.as_ref().filter(|appends| !appends.is_closed());
+        open.ok_or_else(stopped)
     }
 }
 
