@@ -21,8 +21,8 @@ use crate::support::ledger::Ledger;
 use crate::support::place::Place;
 use crate::support::port::Port;
 use crate::support::sender::{Answer, Sender};
-use crate::support::soon;
 use crate::support::wires::ALL;
+use crate::support::{at_last, soon};
 
 const PUBLISHERS: u64 = 64;
 const CHANNELS: [&str; 3] = ["a", "b", "c"];
@@ -156,7 +156,7 @@ async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) 
         followers: Vec::new(),
     };
     for publisher in publishers {
-        let sent = soon(publisher).await.unwrap();
+        let sent = at_last(publisher).await.unwrap();
         for (answer, text) in sent.taken {
             storm.told.enter(&answer, &text);
         }
@@ -166,7 +166,7 @@ async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) 
         storm.told.append(port.addr, channel, LAST).await;
     }
     for follower in followers {
-        storm.followers.push(soon(follower).await.unwrap());
+        storm.followers.push(at_last(follower).await.unwrap());
     }
     let breaks = |wire: &str| -> usize {
         let followers = storm
@@ -282,7 +282,7 @@ async fn of_an_upload_that_breaks_off_the_first_lines_are_there_and_none_behind_
     stop.store(true, Relaxed);
     let mut uploads = 0;
     for uploading in uploading {
-        uploads += soon(uploading).await.unwrap();
+        uploads += at_last(uploading).await.unwrap();
     }
     let mut last = Ledger::default();
     last.append(port.addr, "lines", LAST).await;

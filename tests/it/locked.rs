@@ -13,7 +13,7 @@ use crate::support::ledger::Ledger;
 use crate::support::place::{Lock, Place};
 use crate::support::sender::{Answer, Sender};
 use crate::support::wires::Stream;
-use crate::support::{eventually, soon};
+use crate::support::{at_last, eventually, soon};
 
 const CHANNELS: [&str; 10] = ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"];
 const WIRES: [&str; 4] = ["text", "sse", "ndjson", "script"];
@@ -90,7 +90,7 @@ async fn a_lock_held_for_two_seconds_is_an_error_to_nobody_and_no_heartbeat_is_l
     state.stop.store(true, Relaxed);
     let mut told = Ledger::default();
     for publisher in publishers {
-        for (answer, text) in soon(publisher).await.unwrap() {
+        for (answer, text) in at_last(publisher).await.unwrap() {
             told.enter(&answer, &text);
         }
     }
@@ -99,7 +99,7 @@ async fn a_lock_held_for_two_seconds_is_an_error_to_nobody_and_no_heartbeat_is_l
     }
     let mut longest = Duration::ZERO;
     for (channel, reader) in readers {
-        let (stream, silence) = soon(reader).await.unwrap();
+        let (stream, silence) = at_last(reader).await.unwrap();
         let sent = told
             .entries
             .values()

@@ -10,9 +10,9 @@ use crate::support::client::get;
 use crate::support::place::{Lock, Place};
 use crate::support::upload::Upload;
 use crate::support::wires::Stream;
-use crate::support::{eventually, soon, until};
+use crate::support::{at_last, eventually, until};
 
-const LINES: usize = 16_000;
+const LINES: usize = 10_000;
 const LINE: usize = 4_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,10 +63,10 @@ async fn an_upload_to_a_store_that_is_held_up_is_not_read_until_it_goes_on() {
     assert!(grown < 8 * 1024, "{grown} KiB");
     assert_eq!(get(addr, "/healthz").await.status, 200);
     drop(lock);
-    let mut answer = soon(uploading).await.unwrap();
+    let mut answer = at_last(uploading).await.unwrap();
     assert_eq!(answer.status, 201);
     assert_eq!(answer.json().await["count"], LINES);
-    let watcher = soon(watching).await.unwrap();
+    let watcher = at_last(watching).await.unwrap();
     for (n, text) in watcher.texts().into_iter().enumerate() {
         assert_eq!(text, format!("{n:0LINE$}"));
     }

@@ -12,8 +12,8 @@ use crate::support::ledger::Ledger;
 use crate::support::place::Place;
 use crate::support::port::Port;
 use crate::support::sender::{Answer, Sender};
-use crate::support::soon;
 use crate::support::wires::{ALL, Stream};
+use crate::support::{at_last, soon};
 
 const LAST: &str = "that was all";
 
@@ -52,7 +52,7 @@ async fn cursors_stay_valid_on_every_transport_when_the_server_is_stopped_and_wh
     told.append(port.addr, "a", LAST).await;
     told.append(port.addr, "b", LAST).await;
     for follower in followers {
-        let follower = soon(follower).await.unwrap();
+        let follower = at_last(follower).await.unwrap();
         assert_eq!((told.check(&follower), follower.gaps()), (0, 0));
     }
     for (n, cursor) in cursors.iter().enumerate() {

@@ -34,6 +34,13 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
         .expect("it did not come")
 }
 
+/// Waits for much that must come, on a machine that may have much else to do.
+pub(crate) async fn at_last<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE * 4, what)
+        .await
+        .expect("it did not come to its end")
+}
+
 /// Asks again until it holds. For what happens elsewhere and tells nobody.
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
