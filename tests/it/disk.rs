@@ -188,6 +188,21 @@ async fn a_file_that_is_moved_away_is_noticed_though_nobody_appends() {
     recovers(server.addr).await;
 }
 
+/// Without it another server could write to the same file, and this one would not know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_appended_when_what_keeps_other_servers_away_is_gone() {
+    let (place, mut told) = (Place::new(), Ledger::default());
+    let server = place.start(&[]).await;
+    told.append(server.addr, "a", "before").await;
+    let (lock, away) = (place.at("log.db-lock"), place.at("away"));
+    std::fs::rename(&lock, &away).unwrap();
+    refused(post(server.addr, "/c/a", "x").await).await;
+    std::fs::rename(&away, &lock).unwrap();
+    recovers(server.addr).await;
+    told.append(server.addr, "a", "after").await;
+    same(&server, &told).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_deleted_takes_no_more_and_a_new_one_is_another_life() {
     let (place, mut told) = (Place::new(), Ledger::default());

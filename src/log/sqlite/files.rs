@@ -8,22 +8,25 @@ use std::path::{Path, PathBuf};
 use super::open::beside;
 use crate::log::StoreError;
 
-/// The log's file and its write-ahead log.
+/// The log's file, its write-ahead log, and what keeps other servers away: without that another may
+/// write beside this one.
 #[derive(Debug)]
 pub(super) struct Files {
     path: PathBuf,
     wal: PathBuf,
-    identities: [Option<Identity>; 2],
+    lock: PathBuf,
+    identities: [Option<Identity>; 3],
 }
 
 impl Files {
     /// Those at a path now, which are open.
     pub(super) fn at(path: &Path) -> Files {
-        let wal = beside(path, "-wal");
+        let (wal, lock) = (beside(path, "-wal"), beside(path, "-lock"));
         Files {
-            identities: [path, &wal].map(|path| Some(look(path)?.0)),
+            identities: [path, &wal, &lock].map(|path| Some(look(path)?.0)),
             path: path.to_owned(),
             wal,
+            lock,
         }
     }
 
@@ -33,11 +36,11 @@ impl Files {
 
     /// Holds them to be the same; gives the length of the write-ahead log, in bytes.
     pub(super) fn check(&self) -> Result<u64, StoreError> {
-        let now = [look(&self.path), look(&self.wal)];
+        let now = [&self.path, &self.wal, &self.lock].map(|path| look(path));
         if now.map(|file| Some(file?.0)) != self.identities {
             return Err(StoreError(
-                "the log's file or the -wal file beside it was moved, replaced or deleted: put \
-                 it back, or restart the server to begin with what is there"
+                "the log's file, or the -wal or -lock file beside it, was moved, replaced or \
+                 deleted: put it back, or restart the server to begin with what is there"
                     .to_owned(),
             ));
         }
