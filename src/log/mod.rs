@@ -36,7 +36,7 @@ pub use entry::Entry;
 pub use memory::Memory;
 pub use reader::{Item, Reader};
 pub use room::Room;
-pub use sqlite::{OpenError, Sqlite};
+pub use sqlite::{Beside, OpenError, Sqlite};
 pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
 
 use crate::limits;

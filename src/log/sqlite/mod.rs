@@ -1,9 +1,10 @@
-//! The stored log: a file that outlives the process. All SQL is here.
+//! The stored log: a file that outlives the process. All of the log's SQL is here.
 //!
 //! One connection writes, a transaction a commit, each on the disk before it is answered; a few
 //! read, beside it and beside each other (<https://sqlite.org/wal.html>).
 
 mod append;
+mod beside;
 mod error;
 mod file;
 mod files;
@@ -17,6 +18,7 @@ mod schema;
 mod value;
 mod writer;
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use rusqlite::Connection;
 use super::cursor::Place;
 use super::{Commit, Keep, Page, Room, Selection, StoreError};
 use crate::message::{Channel, Draft, Epoch, Seq, Timestamp};
+pub use beside::Beside;
 use files::Files;
 use ledger::Ledger;
 pub use open::OpenError;
@@ -36,6 +39,7 @@ use writer::Writer;
 #[derive(Debug)]
 pub struct Sqlite {
     epoch: Epoch,
+    files: Arc<Files>,
     shared: Arc<Shared>,
     readers: Arc<Readers>,
     /// The log's writer has it to itself. Dropped last: the connection that is closed last tidies
@@ -43,12 +47,16 @@ pub struct Sqlite {
     writer: Mutex<Writer>,
 }
 
-/// What the writer and the readers share.
+/// What all who have the file open share.
 #[derive(Debug)]
 struct Shared {
     bounds: Mutex<Bounds>,
     /// Held by whoever reads.
     reading: RwLock<()>,
+    /// Held by whoever writes: `SQLite`'s own lock has no order in which it is given.
+    writing: Mutex<()>,
+    /// Let go when the last connection has been closed.
+    _lock: File,
 }
 
 /// The edges of the log, as of the last commit.
@@ -86,20 +94,37 @@ impl Sqlite {
     /// written. Then nothing has been touched.
     pub fn open(path: &Path, keep: Keep, budget: u64) -> Result<Sqlite, OpenError> {
         let opened = open::open(path)?;
-        let epoch = opened.epoch.clone();
+        let epoch = opened.epoch;
         let shared = Arc::new(Shared {
             bounds: Mutex::new(opened.bounds),
             reading: RwLock::default(),
+            writing: Mutex::default(),
+            _lock: opened.lock,
         });
         let files = Arc::new(Files::at(&opened.path));
         let readers = Readers::new(Arc::clone(&files), Arc::clone(&shared));
-        let writer = Writer::new(opened, files, Arc::clone(&shared), keep, budget);
+        let writer = Writer::new(
+            opened.connection,
+            Arc::clone(&files),
+            Arc::clone(&shared),
+            keep,
+            budget,
+        );
         Ok(Sqlite {
             epoch,
+            files,
             shared,
             readers: Arc::new(readers),
             writer: Mutex::new(writer),
         })
+    }
+
+    /// A place in the same file for what is not the log.
+    ///
+    /// # Errors
+    /// When the file cannot be opened once more.
+    pub fn beside(&self) -> Result<Beside, StoreError> {
+        Beside::of(Arc::clone(&self.files), Arc::clone(&self.shared))
     }
 
     pub(super) fn epoch(&self) -> &Epoch {

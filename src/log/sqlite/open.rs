@@ -13,6 +13,11 @@ use super::{Bounds, schema};
 use crate::limits;
 use crate::message::{Epoch, Seq};
 
+/// How a file that is there is opened: not read-only even to read, since whoever reads has its
+/// part in the index of the write-ahead log.
+pub(super) const FLAGS: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// The log's file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot open the log {path:?}: {why}")]
@@ -213,12 +218,9 @@ fn lock(path: &Path, create: bool) -> Result<File, Why> {
 }
 
 fn connect(path: &Path) -> Result<(Connection, (Epoch, Bounds)), Why> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = FLAGS | OpenFlags::SQLITE_OPEN_CREATE;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(limits::LOCK_PATIENCE)?;
-    connection.set_prepared_statement_cache_capacity(32);
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let version = known(number("user_version")?)?;
     if number("application_id")? != schema::APPLICATION_ID {
@@ -235,12 +237,19 @@ fn connect(path: &Path) -> Result<(Connection, (Epoch, Bounds)), Why> {
     if mode != "wal" {
         return Err(Why::NoWal);
     }
-    // A commit is on the disk when it returns.
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    // What it has grown to is given back when it begins anew.
-    connection.pragma_update(None, "journal_size_limit", limits::WAL_BYTES)?;
+    tune(&connection)?;
     let log = examine(&connection)?;
     Ok((connection, log))
+}
+
+/// What is said to each connection that writes.
+pub(super) fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(limits::LOCK_PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    // A commit is on the disk when it returns.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // What the write-ahead log has grown to is given back when it begins anew.
+    connection.pragma_update(None, "journal_size_limit", limits::WAL_BYTES)
 }
 
 /// Looks whether the log's row and its messages agree, which takes the same time however many

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::Shared;
 use super::files::Files;
+use super::{Shared, open};
 use crate::limits;
 use crate::log::StoreError;
 
@@ -58,9 +58,7 @@ impl Readers {
             return Ok(connection);
         }
         self.files.check()?;
-        // Not read-only, since whoever reads has its part in the index of the write-ahead log.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(self.files.path(), flags)?;
+        let connection = Connection::open_with_flags(self.files.path(), open::FLAGS)?;
         connection.busy_timeout(limits::LOCK_PATIENCE)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)

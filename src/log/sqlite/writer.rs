@@ -1,6 +1,5 @@
 //! The connection that writes: there is no other.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::{is_busy, sentence};
 use super::files::Files;
 use super::ledger::Ledger;
-use super::open::Opened;
 use super::retain::{Retention, Step};
 use super::{Bounds, Shared, append};
 use crate::limits;
@@ -29,20 +27,18 @@ pub(super) struct Writer {
     wal_most: u64,
     /// How long another process may hold the lock.
     patience: Duration,
-    /// Let go when the connection has been closed.
-    _lock: File,
 }
 
 impl Writer {
     pub(super) fn new(
-        opened: Opened,
+        connection: Connection,
         files: Arc<Files>,
         shared: Arc<Shared>,
         keep: Keep,
         budget: u64,
     ) -> Writer {
         Writer {
-            connection: opened.connection,
+            connection,
             files,
             shared,
             keep,
@@ -50,7 +46,6 @@ impl Writer {
             retention: Retention::new(keep),
             wal_most: u64::from(limits::WAL_BYTES),
             patience: limits::LOCK_PATIENCE,
-            _lock: opened.lock,
         }
     }
 
@@ -105,14 +100,7 @@ impl Writer {
 
     /// What comes before each transaction.
     fn prepare(&mut self) -> Result<(), StoreError> {
-        if !self.connection.is_autocommit() {
-            // A transaction that failed could not be undone, and does not let another begin.
-            self.connection.execute_batch("ROLLBACK").map_err(|error| {
-                StoreError(format!(
-                    "a transaction failed and cannot be undone ({error}): restart the server"
-                ))
-            })?;
-        }
+        undo(&self.connection)?;
         let wal = self.files.check()?;
         if wal > self.wal_most {
             self.empty_wal(wal);
@@ -127,6 +115,8 @@ impl Writer {
         work: impl FnOnce(&Connection, &mut Ledger, &Retention) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         self.connection.busy_timeout(patience)?;
+        let shared = Arc::clone(&self.shared);
+        let _writing = shared.writing.lock();
         // Undone when it is dropped before its end.
         let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         let mut ledger = Ledger::load(&transaction)?;
@@ -142,12 +132,13 @@ impl Writer {
     /// reading. What `SQLite` does of itself after a commit gives way to readers.
     fn empty_wal(&mut self, length: u64) {
         const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let nobody_writes = self.shared.writing.lock();
         let nobody_reads = self.shared.reading.write();
         let busy = self
             .connection
             .busy_timeout(Duration::ZERO)
             .and_then(|()| self.connection.query_row(SQL, [], |row| row.get(0)));
-        drop(nobody_reads);
+        drop((nobody_reads, nobody_writes));
         self.wal_most = match busy {
             Ok(false) => limits::WAL_BYTES.into(),
             busy => {
@@ -160,4 +151,16 @@ impl Writer {
             }
         };
     }
+}
+
+/// Undoes a transaction that failed and has not been undone: it does not let another begin.
+pub(super) fn undo(connection: &Connection) -> Result<(), StoreError> {
+    if connection.is_autocommit() {
+        return Ok(());
+    }
+    connection.execute_batch("ROLLBACK").map_err(|error| {
+        StoreError(format!(
+            "a transaction failed and cannot be undone ({error}): restart the server"
+        ))
+    })
 }
