@@ -3,6 +3,7 @@
 //! Written once for all transports. It is a body that hyper polls; every poll gives at most one
 //! frame with all that is pending (up to [`limits::FRAME_BYTES`]), so a wake-up is one write.
 
+mod lens;
 mod link;
 mod pace;
 
@@ -22,6 +23,7 @@ use crate::log::{Entry, Item, Log, Reader, Room, Start};
 use crate::message::{Cursor, Seq};
 use crate::metrics::{Closed, OpenStream};
 use crate::wire::{Encoder, EndReason};
+pub use lens::{Lens, Sight};
 pub use link::Link;
 use pace::{Due, Pace};
 
@@ -64,11 +66,12 @@ pub struct Follow {
     epilogue: Bytes,
     link: Arc<Link>,
     taken: Option<Taken>,
+    lens: Option<Lens>,
+    /// Why it is over, if it is.
+    over: Option<EndReason>,
     _guard: Option<Guard>,
     open: OpenStream,
     state: State,
-    /// The store could not be read.
-    broken: bool,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -96,6 +99,8 @@ pub struct Options {
     pub link: Arc<Link>,
     /// Who wants to know how far it has come.
     pub taken: Option<Taken>,
+    /// What its follower sees of the messages; `None` for all.
+    pub lens: Option<Lens>,
     /// What is to end with it.
     pub guard: Option<Guard>,
 }
@@ -112,6 +117,7 @@ impl Follow {
             epilogue,
             link,
             taken,
+            lens,
             guard,
         } = options;
         let now = Instant::now();
@@ -119,7 +125,6 @@ impl Follow {
         let timer = Box::pin(tokio::time::sleep_until(now));
         Follow {
             start: log.cursor(start.at),
-            broken: false,
             reader: log.reader(start),
             log,
             encoder,
@@ -131,6 +136,8 @@ impl Follow {
             epilogue,
             link,
             taken,
+            lens,
+            over: None,
             _guard: guard,
             open,
             state: State::Fresh,
@@ -151,20 +158,63 @@ impl Follow {
         if let Some(end) = self.drain.end(self.share) {
             self.pace.end_by(end);
         }
-        // The first look at the log comes before the end: what is there at once is sent at once.
-        let over = self.state == State::Streaming && self.pace.due(now) == Due::End;
-        if over || self.complete().is_some() {
-            return Poll::Ready(Some(self.end(now)));
-        }
-        match self.reader.poll_read(cx, self.room()) {
-            Poll::Ready(Ok(items)) => Poll::Ready(Some(self.items(&items, now))),
-            Poll::Ready(Err(error)) => {
-                log::error!("a stream ends: {error}");
-                self.broken = true;
-                Poll::Ready(Some(self.end(now)))
+        loop {
+            // The first look at the log comes before the end: what is there at once is sent at once.
+            let over = self.state == State::Streaming && self.pace.due(now) == Due::End;
+            if over || self.complete().is_some() {
+                return Poll::Ready(Some(self.end(now)));
             }
-            Poll::Pending => self.poll_time(cx, now),
+            match self.reader.poll_read(cx, self.room()) {
+                Poll::Ready(Ok(items)) => {
+                    let items = self.see(items);
+                    if !items.is_empty() {
+                        return Poll::Ready(Some(self.items(&items, now)));
+                    }
+                }
+                Poll::Ready(Err(error)) => {
+                    log::error!("a stream ends: {error}");
+                    self.over = Some(EndReason::Store);
+                    return Poll::Ready(Some(self.end(now)));
+                }
+                Poll::Pending => return self.poll_time(cx, now),
+            }
         }
+    }
+
+    /// What its follower sees of these items.
+    fn see(&mut self, items: Vec<Item>) -> Vec<Item> {
+        let Some(lens) = &mut self.lens else {
+            return items;
+        };
+        let mut seen = Vec::with_capacity(items.len());
+        for item in items {
+            let Item::Message(entry) = &item else {
+                seen.push(item);
+                continue;
+            };
+            let message = entry.message();
+            match lens(message) {
+                Sight::Same => seen.push(item),
+                Sight::Instead(data) => {
+                    let mut message = message.clone();
+                    message.data = data.into();
+                    seen.push(Item::Message(Arc::new(Entry::new(Arc::new(message)))));
+                }
+                Sight::Nothing => {}
+                Sight::Also(channel) => {
+                    // What has been read behind this lacks that channel.
+                    self.reader.rewind(message.seq);
+                    self.reader.also(channel, message.seq);
+                    break;
+                }
+                Sight::End => {
+                    self.reader.rewind(message.seq);
+                    self.over = Some(EndReason::Revoked);
+                    break;
+                }
+            }
+        }
+        seen
     }
 
     /// Nothing new: a heartbeat, the end, or nothing yet.
@@ -207,6 +257,9 @@ impl Follow {
 
     /// Why the stream is complete, if it is.
     fn complete(&self) -> Option<EndReason> {
+        if self.over.is_some() {
+            return self.over;
+        }
         if self.ends.limit == Some(0) || self.is_whole() {
             return Some(EndReason::Limit);
         }
@@ -221,9 +274,7 @@ impl Follow {
     }
 
     fn end_reason(&self) -> EndReason {
-        if self.broken {
-            EndReason::Store
-        } else if let Some(reason) = self.complete() {
+        if let Some(reason) = self.complete() {
             reason
         } else if self.drain.has_begun() {
             EndReason::Stop
@@ -316,7 +367,9 @@ impl Follow {
         }
         out.extend_from_slice(&std::mem::take(&mut self.epilogue));
         self.open.closed = match reason {
-            EndReason::Limit | EndReason::Timeout | EndReason::Rotate => Closed::Complete,
+            EndReason::Limit | EndReason::Timeout | EndReason::Rotate | EndReason::Revoked => {
+                Closed::Complete
+            }
             EndReason::Stop => Closed::Drain,
             EndReason::Store => Closed::Store,
         };

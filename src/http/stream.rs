@@ -10,7 +10,7 @@ use super::error::Error;
 use super::params::Params;
 use super::reply::{self, Body};
 use super::{Call, browser};
-use crate::follow::{Ends, Follow, Guard, Options, Taken};
+use crate::follow::{Ends, Follow, Guard, Lens, Options, Taken};
 use crate::limits;
 use crate::log::{Log, Since};
 use crate::message::{Channel, Timestamp};
@@ -30,6 +30,8 @@ pub(super) struct Stream {
     pub(super) page: Option<Page>,
     /// Who wants to know how far it has come.
     pub(super) taken: Option<Taken>,
+    /// What its follower sees of the messages.
+    pub(super) lens: Option<Lens>,
     /// What is to end with it.
     pub(super) guard: Option<Guard>,
 }
@@ -46,6 +48,7 @@ impl Stream {
             ends: Ends::default(),
             page: None,
             taken: None,
+            lens: None,
             guard: None,
         }
     }
@@ -127,6 +130,7 @@ impl Stream {
             epilogue,
             link: Arc::clone(call.link),
             taken: self.taken,
+            lens: self.lens,
             guard: self.guard,
         };
         let follow = Follow::new(self.log, start, app.drain.clone(), open, options);

@@ -62,8 +62,13 @@ impl FromStr for Since {
 pub enum Place {
     /// Before the oldest message that is kept.
     Earliest,
-    /// Before the last so many messages.
-    Last(u64),
+    /// Before the last so many of the messages up to a place.
+    Last {
+        /// So many.
+        count: u64,
+        /// Up to there.
+        through: Seq,
+    },
     /// Before the first message that is not older than so much.
     Ago(Duration),
 }
@@ -92,7 +97,13 @@ impl Since {
                 Resolved::At(last, Some(GapReason::Future))
             }
             Since::Cursor(Cursor { seq, .. }) | Since::Seq(seq) => Resolved::At(seq, None),
-            Since::Last(count) => Resolved::Ask(Place::Last(count), None),
+            Since::Last(count) => Resolved::Ask(
+                Place::Last {
+                    count,
+                    through: last,
+                },
+                None,
+            ),
             Since::Ago(age) => Resolved::Ask(Place::Ago(age), None),
         }
     }

@@ -123,23 +123,25 @@ impl Memory {
                 .iter()
                 .map(|channel| (channel.clone(), behind_first(channel)))
                 .collect(),
-            Place::Last(count) => {
+            Place::Last { count, through } => {
                 // The last `count` of each channel hold the last `count` of all.
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 let kept = channels
                     .iter()
                     .filter_map(|channel| state.channels.get(channel));
-                let mut seqs: Vec<Seq> = kept
-                    .flat_map(|kept| kept.seqs.iter().rev().take(count))
-                    .copied()
-                    .collect();
+                let last = |kept: &Kept| {
+                    let end = kept.seqs.partition_point(|seq| *seq <= through);
+                    let last = kept.seqs.range(..end).rev().take(count);
+                    last.copied().collect::<Vec<_>>()
+                };
+                let mut seqs: Vec<Seq> = kept.flat_map(last).collect();
                 seqs.sort_unstable_by(|a, b| b.cmp(a));
                 let first = if count == 0 {
                     None
                 } else {
                     seqs.get(count - 1).or(seqs.last())
                 };
-                let at = first.map_or(state.last, |seq| seq.before());
+                let at = first.map_or(through, |seq| seq.before());
                 channels
                     .iter()
                     .map(|channel| (channel.clone(), at.max(behind_first(channel))))

@@ -16,6 +16,7 @@ mod memory;
 mod merge;
 mod reader;
 mod room;
+mod span;
 mod sqlite;
 mod store;
 mod tail;
@@ -36,6 +37,7 @@ pub use entry::Entry;
 pub use memory::Memory;
 pub use reader::{Item, Reader};
 pub use room::Room;
+pub use span::Span;
 pub use sqlite::{Beside, OpenError, Sqlite};
 pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use super::tail::Step;
 use super::wake::Waiter;
 use super::{Entry, Page, Room, Selection, Shared, Start, StoreError, Stored};
-use crate::message::{Gap, Seq};
+use crate::message::{Channel, Gap, Seq};
 
 /// What a reader finds.
 #[derive(Debug)]
@@ -73,6 +73,20 @@ impl Reader {
     /// Stands at an earlier place again: what is behind it will be handed out once more.
     pub fn rewind(&mut self, to: Seq) {
         self.at = self.at.min(to);
+    }
+
+    /// Reads a channel besides, what of it is behind `from` as well as behind its own place.
+    pub fn also(&mut self, channel: Channel, from: Seq) {
+        if self.selection.iter().any(|(known, _)| *known == channel) {
+            return;
+        }
+        let mut selection = std::mem::take(&mut self.selection).into_vec();
+        selection.push((channel, from));
+        self.selection = selection.into();
+        // What is being read is of the channels before.
+        self.fetch = None;
+        let channels = self.selection.iter().map(|(channel, _)| channel);
+        self.waiter = self.shared.wake.waiter(channels);
     }
 
     /// The next items, as many as there is room for and at least one; pending while there is

@@ -116,6 +116,8 @@ pub enum EndReason {
     Timeout,
     /// The document has grown long enough: the page is to come back.
     Rotate,
+    /// Its follower may not follow it any more.
+    Revoked,
     /// The server stops.
     Stop,
     /// The store cannot be read.
@@ -130,6 +132,7 @@ impl EndReason {
             EndReason::Limit => "limit",
             EndReason::Timeout => "timeout",
             EndReason::Rotate => "rotate",
+            EndReason::Revoked => "revoked",
             EndReason::Stop => "stop",
             EndReason::Store => "store",
         }

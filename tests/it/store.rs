@@ -200,9 +200,19 @@ async fn places_are_found() {
             [2, 3, 4, 5, 6],
             "what is gone is not asked for"
         );
-        assert_eq!(seen(Place::Last(0)).await, [0; 0]);
-        assert_eq!(seen(Place::Last(3)).await, [4, 5, 6]);
-        assert_eq!(seen(Place::Last(99)).await, [2, 3, 4, 5, 6]);
+        let last = |count, through| Place::Last {
+            count,
+            through: Seq(through),
+        };
+        assert_eq!(seen(last(0, 6)).await, [0; 0]);
+        assert_eq!(seen(last(3, 6)).await, [4, 5, 6]);
+        assert_eq!(seen(last(1, 4)).await, [4, 5, 6], "and what comes");
+        assert_eq!(
+            seen(last(3, 3)).await,
+            [2, 3, 4, 5, 6],
+            "up to there are two"
+        );
+        assert_eq!(seen(last(99, 6)).await, [2, 3, 4, 5, 6]);
         assert_eq!(seen(Place::Ago(Duration::from_millis(20))).await, [4, 5, 6]);
         assert_eq!(seen(Place::Ago(Duration::from_millis(0))).await, [6]);
         assert_eq!(

@@ -70,7 +70,7 @@ pub(super) fn locate(
     let rows: Vec<ChannelRow> = rows.collect::<Result<_, _>>()?;
     let at = match place {
         Place::Earliest => Seq::START,
-        Place::Last(count) => before_last(&snapshot, &rows, count, ledger.last)?,
+        Place::Last { count, through } => before_last(&snapshot, &rows, count, through)?,
         Place::Ago(age) => before_moment(&snapshot, now.earlier(age), ledger.last)?,
     };
     // What is gone is not asked for.
@@ -79,14 +79,14 @@ pub(super) fn locate(
     Ok(channels.iter().zip(&rows).map(begin).collect())
 }
 
-/// The place before the last `count` messages of these channels.
+/// The place before the last `count` messages of these channels up to a place.
 fn before_last(
     snapshot: &Connection,
     rows: &[ChannelRow],
     count: u64,
-    last: Seq,
+    through: Seq,
 ) -> rusqlite::Result<Seq> {
-    const SQL: &str = "SELECT seq FROM messages WHERE channel = ? ORDER BY seq DESC";
+    const SQL: &str = "SELECT seq FROM messages WHERE channel = ? AND seq <= ? ORDER BY seq DESC";
     if count >= rows.iter().map(|row| row.kept).sum() {
         return Ok(Seq::START);
     }
@@ -96,12 +96,12 @@ fn before_last(
     // The channels' seqs from the end, merged.
     let mut runs = Vec::with_capacity(statements.len());
     for (id, statement) in &mut statements {
-        let mut run = statement.query_map(params![*id], |row| row.get::<_, Seq>(0))?;
+        let mut run = statement.query_map(params![*id, through], |row| row.get::<_, Seq>(0))?;
         if let Some(seq) = run.next().transpose()? {
             runs.push((seq, run));
         }
     }
-    let mut first = last.next();
+    let mut first = through.next();
     for _ in 0..count {
         let newest = (0..runs.len()).max_by_key(|&index| runs[index].0);
         let Some(newest) = newest else { break };
