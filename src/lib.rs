@@ -17,7 +17,7 @@
 //! - Wire encodings, tail, cursor, batch policy and routes do no IO and read no clock: time is an
 //!   argument.
 //! - Only [`http`] knows requests and responses; only [`server`] knows sockets; only [`config`]
-//!   knows flags; only `log/sqlite` knows SQL.
+//!   knows flags; only `log/sqlite` and `chat/database` know SQL.
 //! - Modules use only what stands above them in the list below; a test holds it.
 //!
 //! # Map, in reading order
@@ -31,6 +31,7 @@
 //! | [`log`] | the log: append, read, wake |
 //! | [`clock`] | the server's time, as messages |
 //! | [`drain`] | the end of the server, spread over time |
+//! | [`chat`] | accounts, sessions, friends |
 //! | [`follow`] | log + cursor + wire + time → the bytes of a stream |
 //! | [`session`] | where each browser's receiver stands |
 //! | [`pages`] | the files of `pages/` |
@@ -47,6 +48,7 @@
     )
 )]
 
+pub mod chat;
 pub mod clock;
 pub mod config;
 pub mod drain;

@@ -221,6 +221,87 @@ pub const SESSION_IDLE: Duration = Duration::from_mins(20);
 /// Largest file that `--pages DIR` serves: they are read into memory for each request.
 pub const PAGE_BYTES: u64 = 4 * 1024 * 1024;
 
+// --- accounts -------------------------------------------------------------------------------
+
+/// Longest name of an account, in characters: room for a family of emoji, and a line on a page.
+pub const PERSON_NAME: usize = 32;
+
+/// Shortest password, in characters (NIST SP 800-63B).
+pub const PASSWORD: usize = 8;
+
+/// Longest password: more than anybody types, and nothing to hash beside what argon2 does.
+pub const PASSWORD_BYTES: usize = 1024;
+
+/// What a hash of a password costs, whoever asks for it: memory in KiB, and passes over it. OWASP's
+/// "Password Storage Cheat Sheet" gives these for argon2id: 20 to 50 ms of a processor.
+pub const HASH_KIB: u32 = 19 * 1024;
+/// See [`HASH_KIB`].
+pub const HASH_PASSES: u32 = 2;
+
+/// Hashes made at the same time, so 38 MiB. A few: the processors are there for the streams.
+pub const HASHES: usize = 2;
+
+/// Passwords that wait for that, about a second's worth; past it they are told to try again.
+pub const HASHES_WAITING: usize = 32;
+
+/// Tries at a thing: so many at once, and one more each time this long has passed.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// How many at once.
+    pub burst: u32,
+    /// After how long there is one more.
+    pub every: Duration,
+}
+
+/// Wrong passwords for one name from one address: a person who tries all that they have ever had
+/// is through before this, and who guesses gets 8,640 a day.
+pub const LOGINS_OF_PAIR: Rate = Rate {
+    burst: 10,
+    every: Duration::from_secs(10),
+};
+
+/// Wrong passwords for any names from one address, which may be that of a whole school.
+pub const LOGINS_FROM_ADDRESS: Rate = Rate {
+    burst: 30,
+    every: Duration::from_secs(3),
+};
+
+/// Wrong passwords for one name from all addresses: against guessing from many. It can be used up
+/// to keep somebody from logging in, so it is wide; who is logged in already does not notice.
+pub const LOGINS_OF_NAME: Rate = Rate {
+    burst: 300,
+    every: Duration::from_secs(1),
+};
+
+/// New accounts from one address: a class registers at the same time.
+pub const REGISTRATIONS: Rate = Rate {
+    burst: 40,
+    every: Duration::from_secs(30),
+};
+
+/// Names, addresses and pairs of them whose tries are remembered, each. At most 1 KiB for each,
+/// 100 bytes as a rule; when there are more, the one that tried longest ago may try afresh.
+pub const TRIED: usize = 10_000;
+
+/// Accounts. Each has a row of about 300 bytes, and those of its sessions and friends.
+pub const ACCOUNTS: u32 = 100_000;
+
+/// Sessions of an account, each a browser that is logged in; the oldest makes room for a new one.
+pub const SESSIONS_OF_ACCOUNT: u32 = 20;
+
+/// After how long without a request one has to log in again.
+pub const LOGIN_IDLE: Duration = Duration::from_hours(30 * 24);
+
+/// How exactly it is known when a session was used last: each time that is written is a commit.
+pub const LOGIN_USED: Duration = Duration::from_hours(1);
+
+/// Sessions that have run out are deleted when somebody logs in, so many at a time: more than
+/// begin.
+pub const LOGINS_FORGOTTEN: u32 = 16;
+
+/// Friends of an account, with those asked and asking: a list that is shown at once.
+pub const FRIENDS: u32 = 200;
+
 // What must hold between them.
 const _: () = {
     assert!(MESSAGE_BYTES <= MESSAGE_BYTES_CEILING);
