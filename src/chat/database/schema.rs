@@ -1,0 +1,33 @@
+//! The tables, and how those of an earlier version come to be these.
+
+/// What brings the tables from each version to the next. What has been released is not changed
+/// any more; a change is one more line.
+pub(super) const STEPS: [&str; 1] = ["
+    -- An id is never used again: conversations and open streams go by it.
+    CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,                    -- as it is shown
+        key TEXT NOT NULL UNIQUE,              -- as it is compared
+        hash TEXT NOT NULL,                    -- of the password, a PHC string
+        created INTEGER NOT NULL               -- in ms since 1970, as all times
+    ) STRICT;
+
+    CREATE TABLE sessions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        token BLOB NOT NULL UNIQUE,            -- the hash of what the browser shows
+        account INTEGER NOT NULL REFERENCES accounts,
+        used INTEGER NOT NULL                  -- not much before the last request
+    ) STRICT;
+    CREATE INDEX sessions_of_account ON sessions (account, used);
+    CREATE INDEX idle_sessions ON sessions (used);
+
+    -- Two rows for each pair, one for how either sees the other.
+    CREATE TABLE friends (
+        me INTEGER NOT NULL REFERENCES accounts,
+        friend INTEGER NOT NULL REFERENCES accounts,
+        standing TEXT NOT NULL CHECK (standing IN ('friend', 'asked', 'asking')),
+        read INTEGER NOT NULL DEFAULT 0,       -- the last message of the two that I have seen
+        PRIMARY KEY (me, friend),
+        CHECK (me <> friend)
+    ) STRICT, WITHOUT ROWID;
+    "];
