@@ -14,6 +14,21 @@ macro_rules! built_in {
 }
 
 const BUILT_IN: &[(&str, &[u8])] = built_in![
+    "chat-asked.html",
+    "chat-asks.html",
+    "chat-conversation.html",
+    "chat-demo.html",
+    "chat-earlier.html",
+    "chat-frame.html",
+    "chat-friend.html",
+    "chat-later.html",
+    "chat-login.html",
+    "chat-message.html",
+    "chat-older.html",
+    "chat-password.html",
+    "chat-register.html",
+    "chat.css",
+    "chat.html",
     "clock.html",
     "clock.js",
     "error.html",
