@@ -29,6 +29,7 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "chat-register.html",
     "chat.css",
     "chat.html",
+    "chat.js",
     "clock.html",
     "clock.js",
     "error.html",
