@@ -8,6 +8,9 @@
 
 mod append;
 mod browser;
+mod chat_browser;
+mod chat_page;
+mod chat_plain;
 mod conformance;
 mod crash;
 mod disk;

@@ -2,6 +2,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod browser;
+pub(crate) mod chatter;
 pub(crate) mod client;
 pub(crate) mod difficult;
 pub(crate) mod follower;
