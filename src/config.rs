@@ -66,9 +66,14 @@ pub struct Args {
     #[arg(long, value_name = "DIR", env = "FOREVER_FRAME_PAGES", value_parser = directory)]
     pages: Option<PathBuf>,
 
-    /// Leave out the demonstration pages, keep /c/…, /healthz and /metrics
+    /// Leave out the demonstration pages, the mailbox and the chat; keep /c/…, /healthz and /metrics
     #[arg(long, env = "FOREVER_FRAME_NO_DEMOS")]
     no_demos: bool,
+
+    /// Have two accounts in the chat for a look around, `liger_zql` and `漠然`, friends of each
+    /// other, both with the password 12345: whoever reaches the server can be them
+    #[arg(long, env = "FOREVER_FRAME_DEMO_ACCOUNTS")]
+    demo_accounts: bool,
 }
 
 /// Which store holds the log.
@@ -103,6 +108,8 @@ pub struct Config {
     pub pages: Option<PathBuf>,
     /// Are the demonstration pages served?
     pub demos: bool,
+    /// Are there accounts in the chat that everybody knows the password of?
+    pub demo_accounts: bool,
     /// What clients may take their time with. No options: tests shorten them.
     pub patience: Patience,
 }
@@ -144,6 +151,7 @@ impl From<Args> for Config {
             cors_origins: args.cors_origins,
             pages: args.pages,
             demos: !args.no_demos,
+            demo_accounts: args.demo_accounts,
             patience: Patience::default(),
         }
     }
@@ -166,6 +174,7 @@ impl Default for Config {
             cors_origins: Vec::new(),
             pages: None,
             demos: true,
+            demo_accounts: false,
             patience: Patience::default(),
         }
     }

@@ -31,8 +31,8 @@
 //! | [`log`] | the log: append, read, wake |
 //! | [`clock`] | the server's time, as messages |
 //! | [`drain`] | the end of the server, spread over time |
-//! | [`chat`] | accounts, sessions, friends |
 //! | [`follow`] | log + cursor + wire + time → the bytes of a stream |
+//! | [`chat`] | accounts, friends, presence, and what they say to each other |
 //! | [`session`] | where each browser's receiver stands |
 //! | [`pages`] | the files of `pages/` |
 //! | [`config`] | the command line |

@@ -23,6 +23,9 @@ pub const MESSAGE_BYTES: usize = 48 * KIB;
 /// (up to six times its size), so this is also a bound on what it costs.
 pub const MESSAGE_BYTES_CEILING: usize = MIB;
 
+/// A letter takes up to nine bytes in a form (`%E4%BD%A0`), three for each of its own.
+pub const FORM_FACTOR: usize = 3;
+
 /// Request bodies in memory at the same time, all together. Past it an append gets 503: 20,000
 /// senders of 48 KiB each would be a GiB.
 pub const BODIES_BYTES: usize = 64 * MIB;
@@ -210,6 +213,34 @@ pub const DRAIN: Duration = Duration::from_secs(5);
 /// What connections get on top of `--drain` to finish writing before they are cut.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
+// --- the chat -------------------------------------------------------------------------------
+
+/// Longest form beside those that carry a text: a name and two passwords, each letter nine bytes.
+pub const FORM_BYTES: usize = 16 * KIB;
+
+/// Longest text in a conversation.
+pub const SAID_BYTES: usize = 16 * KIB;
+
+/// Messages of a conversation that are shown at once unless `?limit=` says otherwise.
+pub const SAID: usize = 50;
+
+/// The most that `?limit=` may say there.
+pub const SAID_MOST: usize = 200;
+
+/// Unread messages that are counted in a conversation: a page shows more as "99+".
+pub const UNREAD: usize = 100;
+
+/// For how long somebody may be without a stream and still be online: a reload, or the next long
+/// poll, takes less.
+pub const PRESENCE_GRACE: Duration = Duration::from_millis(700);
+
+/// What is told of who comes and goes, in memory for those whose line has broken for a moment.
+pub const PRESENCE_BYTES: usize = 16 * MIB;
+
+/// How often a quiet stream of the chat says that all is well. More often than others, so that a
+/// line that has broken without a word is noticed sooner.
+pub const CHAT_HEARTBEAT: Duration = Duration::from_secs(5);
+
 // --- pages ----------------------------------------------------------------------------------
 
 /// Browsers' sessions of `/receiver`. The one used longest ago makes room for a new one.
@@ -315,6 +346,10 @@ const _: () = {
         "the newest message must fit the tail"
     );
     assert!(TAIL_BYTES <= MEMORY_LOG_BYTES);
+    assert!(
+        SAID_BYTES * 6 <= MESSAGE_BYTES_CEILING,
+        "a text may take six times its bytes as JSON"
+    );
     assert!(FRAME_BYTES <= HTTP_BUFFER);
     assert!(PRELUDE_BYTES <= FRAME_BYTES);
 };

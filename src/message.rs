@@ -216,6 +216,11 @@ impl EventName {
         self.own().unwrap_or("message")
     }
 
+    /// A name that the server gives; it is one that a sender could give, too.
+    pub(crate) fn of_server(name: &'static str) -> EventName {
+        EventName(Some(name.into()))
+    }
+
     /// The name, if it is another than the default.
     pub(crate) fn own(&self) -> Option<&str> {
         self.0.as_deref()

@@ -82,6 +82,11 @@ impl Pages {
         Page::fill(&self.text(name).await, values)
     }
 
+    /// A part of a page, to be filled in several times.
+    pub async fn template(&self, name: &'static str) -> Template {
+        Template(self.text(name).await)
+    }
+
     /// The links to all pages, the one to this path marked as where one is.
     pub async fn nav(&self, path: &str) -> String {
         let here = format!("href=\"{path}\"");
@@ -93,6 +98,18 @@ impl Pages {
     async fn text(&self, name: &str) -> String {
         let file = self.file(name).await.unwrap_or_default();
         String::from_utf8_lossy(&file).into_owned()
+    }
+}
+
+/// A part of a page with places to be filled in.
+#[derive(Debug)]
+pub struct Template(String);
+
+impl Template {
+    /// It with its places filled in. Values must be escaped.
+    #[must_use]
+    pub fn fill(&self, values: &[(&str, &str)]) -> String {
+        fill(&self.0, values)
     }
 }
 

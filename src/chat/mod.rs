@@ -1,20 +1,74 @@
-//! The chat: who there is, who is logged in, and who is whose friend.
+//! The chat: who there is, who is whose friend, who is online, and what they say to each other.
 //!
-//! Everything here is told the time; nothing knows requests. What must outlive the process is in
-//! tables beside the log ([`Database`]), so that one file is all there is to back up.
+//! What is said is in the log, in channels of the server: one for each two accounts
+//! ([`conversation_channel`]), and one for each account with the news that concern it
+//! ([`news_channel`]); a stream of the chat follows those. Accounts, sessions and friends are in
+//! tables beside the log ([`Database`]), so that one file is all there is to back up. Who is online
+//! is derived from the streams that are open ([`Presence`]).
 
 mod attempts;
+mod bonds;
+mod conversation;
 mod database;
+mod demo;
+mod lens;
 mod name;
+mod news;
 mod password;
+mod presence;
+mod roster;
+mod talk;
 mod throttle;
 mod token;
 
+use std::io;
+use std::sync::Arc;
+
 pub use attempts::{Attempt, Attempts, TooMany};
+pub use bonds::Wish;
+pub use conversation::{Said, channel as conversation_channel};
 pub use database::{
     Account, AccountId, Change, Database, Friend, LogIn, NoAccount, Refused, Session, SessionId,
     Standing,
 };
+pub use demo::{NAMES as DEMO_NAMES, NoDemo, PASSWORD as DEMO_PASSWORD};
+pub use lens::Lens;
 pub use name::{BadName, Name};
+pub use news::channel as news_channel;
 pub use password::{BadPassword, Busy, Hash, Hasher, NewPassword};
+pub use presence::{Presence, Present};
+pub use talk::{Acquaintance, Overview};
 pub use token::Token;
+
+use crate::log::Log;
+
+/// The chat. Clones are the same chat.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    /// Where what is said is.
+    pub log: Log,
+    /// Who there is.
+    pub database: Database,
+    /// Who is online.
+    pub presence: Presence,
+    /// What makes hashes of passwords.
+    pub hasher: Arc<Hasher>,
+    /// Who has tried to log in.
+    pub attempts: Arc<Attempts>,
+}
+
+impl Chat {
+    /// The chat of a log; needs the current tokio runtime.
+    ///
+    /// # Errors
+    /// When there can be no log of the presence.
+    pub fn new(log: Log, database: Database) -> io::Result<Chat> {
+        Ok(Chat {
+            log,
+            presence: Presence::new(database.clone())?,
+            database,
+            hasher: Arc::default(),
+            attempts: Arc::default(),
+        })
+    }
+}

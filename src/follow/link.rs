@@ -1,17 +1,35 @@
 //! What a connection and the requests on it tell each other.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::metrics::Closed;
 
 /// One connection's notes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Link {
+    peer: IpAddr,
     stalled: AtomicBool,
     unread: AtomicBool,
 }
 
 impl Link {
+    /// A connection from there.
+    #[must_use]
+    pub fn new(peer: IpAddr) -> Link {
+        Link {
+            peer,
+            stalled: AtomicBool::default(),
+            unread: AtomicBool::default(),
+        }
+    }
+
+    /// The address at the other end, which may be a proxy's.
+    #[must_use]
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
     /// The client has left its bytes unread for too long.
     pub fn stall(&self) {
         self.stalled.store(true, Relaxed);

@@ -7,7 +7,7 @@ use hyper::body::Body as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::Error;
-use super::{App, Call};
+use super::{App, Call, form};
 
 /// A share of the memory for bodies, given back on drop.
 #[derive(Debug, Default)]
@@ -64,6 +64,19 @@ async fn collect(call: &mut Call<'_>, most: usize) -> Result<Read, Error> {
         read.bytes.extend_from_slice(&data);
     }
     Ok(read)
+}
+
+/// The fields of a form, whose body is at most so long.
+pub(super) async fn fields(
+    call: &mut Call<'_>,
+    most: usize,
+) -> Result<Vec<(String, String)>, Error> {
+    let read = read(call, most).await.map_err(|error| match error {
+        Error::TooLarge(_) => Error::FormTooLarge(most),
+        error => error,
+    })?;
+    let text = std::str::from_utf8(&read.bytes).map_err(|_| Error::FieldNotUtf8)?;
+    form::fields(text)
 }
 
 /// A message's text out of a body: UTF-8, within the limit, without its one trailing newline.

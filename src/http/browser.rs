@@ -1,5 +1,7 @@
 //! What browsers say of themselves, and want to be told.
 
+use std::net::IpAddr;
+
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 
@@ -36,13 +38,18 @@ pub(super) fn pad(mut prelude: String, headers: &HeaderMap) -> String {
 
 /// The session that the browser names.
 pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, COOKIE)
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers
         .get_all("cookie")
         .iter()
         .filter_map(|value| value.to_str().ok());
     cookies
         .flat_map(|line| line.split(';'))
-        .find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+        .find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The header that names a session to the browser.
@@ -54,12 +61,44 @@ pub(super) fn set_session(id: &str) -> Option<HeaderValue> {
 pub(super) fn origin(headers: &HeaderMap) -> String {
     let known = |b: u8| b.is_ascii_alphanumeric() || b".:[]-".contains(&b);
     let host = header(headers, "host").filter(|host| !host.is_empty() && host.bytes().all(known));
-    let scheme = if header(headers, "x-forwarded-proto") == Some("https") {
-        "https"
-    } else {
-        "http"
-    };
+    let scheme = if is_secure(headers) { "https" } else { "http" };
     format!("{scheme}://{}", host.unwrap_or("localhost:8080"))
+}
+
+/// Does the browser speak TLS, to a proxy that says so?
+pub(super) fn is_secure(headers: &HeaderMap) -> bool {
+    header(headers, "x-forwarded-proto") == Some("https")
+}
+
+/// The page of another origin that sends this, if it is one: its name. Browsers say who asks (Fetch
+/// standard, "Origin" and "Sec-Fetch-Site"); programs have nothing to say.
+pub(super) fn foreign(headers: &HeaderMap) -> Option<String> {
+    let site = header(headers, "sec-fetch-site");
+    let origin = headers.get("origin").map(HeaderValue::as_bytes);
+    let named = || String::from_utf8_lossy(origin.unwrap_or(b"another site")).into_owned();
+    match site {
+        Some("same-origin" | "none") => None,
+        Some(_) => Some(named()),
+        None => {
+            // A proxy may have taken the TLS away, so the scheme says nothing.
+            let authority = |origin: &[u8]| {
+                let at = origin.windows(3).position(|part| part == b"://");
+                at.map(|at| origin[at + 3..].to_owned())
+            };
+            let host = headers.get("host").map(HeaderValue::as_bytes);
+            let own = |origin: &[u8]| authority(origin).as_deref() == host;
+            origin.filter(|origin| !own(origin)).map(|_| named())
+        }
+    }
+}
+
+/// Where the client is: at the other end, or where a proxy on this machine says.
+pub(super) fn client(headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+    let last = forwarded
+        .and_then(|list| list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok())
+        .filter(|_| peer.to_canonical().is_loopback());
+    last.unwrap_or(peer)
 }
 
 #[cfg(test)]
@@ -93,6 +132,31 @@ mod tests {
         let document = headers(&[("sec-fetch-dest", "document")]);
         assert_eq!(pad("<p>".into(), &document).len(), limits::PRELUDE_BYTES);
         assert_eq!(pad("<p>".into(), &headers(&[])), "<p>");
+    }
+
+    #[test]
+    fn pages_of_other_origins_are_known() {
+        let from = |pairs: &[_]| foreign(&headers(pairs));
+        let host = ("host", "a.example:81");
+        assert_eq!(from(&[host]), None);
+        assert_eq!(from(&[host, ("origin", "https://a.example:81")]), None);
+        assert_eq!(from(&[host, ("sec-fetch-site", "same-origin")]), None);
+        for bad in ["http://b.example", "http://a.example", "null", ""] {
+            assert_eq!(from(&[host, ("origin", bad)]).as_deref(), Some(bad));
+        }
+        for site in ["cross-site", "same-site"] {
+            let origin = ("origin", "http://a.example:81");
+            assert!(from(&[host, origin, ("sec-fetch-site", site)]).is_some());
+        }
+    }
+
+    #[test]
+    fn only_a_proxy_on_this_machine_is_believed() {
+        let [here, there] = ["127.0.0.1", "9.9.9.9"].map(|text| text.parse().unwrap());
+        let forwarded = headers(&[("x-forwarded-for", "1.1.1.1, 2.2.2.2")]);
+        assert_eq!(client(&forwarded, here).to_string(), "2.2.2.2");
+        assert_eq!(client(&forwarded, there), there);
+        assert_eq!(client(&headers(&[]), here), here);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use hyper::{Response, StatusCode};
 use super::negotiate::Form;
 use super::reply::{self, Body};
 use super::{App, params, stream};
+use crate::chat::{
+    BadName as BadPersonName, BadPassword, Busy as HasherBusy, NoAccount, Refused, TooMany,
+};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::BadName;
@@ -44,6 +47,33 @@ pub(super) enum Error {
     FieldNotUtf8,
     #[error("the message is longer than {0} bytes, which is the most")]
     TooLarge(usize),
+    #[error("the form is longer than {0} bytes, which is the most")]
+    FormTooLarge(usize),
+    #[error(
+        "this was sent by a page of {0}, not of this server, so nothing was done (a proxy between \
+         must pass on the Host that the browser asked for)"
+    )]
+    Foreign(String),
+    #[error("nobody is logged in; log in at /chat/login, with a cookie jar")]
+    NotLoggedIn,
+    #[error("the name or the password is wrong")]
+    WrongPassword,
+    #[error(transparent)]
+    BadPersonName(#[from] BadPersonName),
+    #[error(transparent)]
+    BadPassword(#[from] BadPassword),
+    #[error(transparent)]
+    NoAccount(#[from] NoAccount),
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    #[error(transparent)]
+    HasherBusy(#[from] HasherBusy),
+    #[error("there is nobody of the name {0:?}")]
+    Nobody(String),
+    #[error("you have no friend of the name {0:?}; ask them first, at /chat")]
+    NoFriend(String),
+    #[error(transparent)]
+    Refused(#[from] Refused),
     #[error("the body broke off: {0}")]
     BodyBroke(hyper::Error),
     #[error("the body took longer than {0} s to arrive")]
@@ -63,9 +93,16 @@ pub(super) enum Error {
 impl Error {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::NotFound(_)
+            | Error::Nobody(_)
+            | Error::NoFriend(_)
+            | Error::Refused(Refused::Nobody) => StatusCode::NOT_FOUND,
+            Error::NotLoggedIn | Error::WrongPassword => StatusCode::UNAUTHORIZED,
+            Error::Foreign(_) => StatusCode::FORBIDDEN,
+            Error::NoAccount(NoAccount::Taken(_)) | Error::Refused(_) => StatusCode::CONFLICT,
+            Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::BodySlow(_) => StatusCode::REQUEST_TIMEOUT,
             Error::PathNotUtf8
             | Error::BadChannel { .. }
@@ -79,21 +116,30 @@ impl Error {
             | Error::NotUtf8(_)
             | Error::NoField(_)
             | Error::FieldNotUtf8
+            | Error::BadPersonName(_)
+            | Error::BadPassword(_)
             | Error::BodyBroke(_) => StatusCode::BAD_REQUEST,
             // A prefetch that gets 503 is thrown away, and the page loaded when it is wanted.
-            Error::Prefetch | Error::Stopping | Error::Busy | Error::Full | Error::Store(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Error::Prefetch
+            | Error::Stopping
+            | Error::Busy
+            | Error::Full
+            | Error::HasherBusy(_)
+            | Error::NoAccount(NoAccount::Full)
+            | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// A header that goes with the status.
-    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Error::MethodNotAllowed { allow, .. } => HeaderValue::from_str(allow)
                 .ok()
                 .map(|allow| (ALLOW, allow)),
-            Error::Busy | Error::Store(_) => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Error::TooMany(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
+            Error::Busy | Error::HasherBusy(_) | Error::Store(_) => {
+                Some((RETRY_AFTER, HeaderValue::from_static("1")))
+            }
             // Spread, or all who were refused come back together.
             Error::Full => Some((
                 RETRY_AFTER,
@@ -129,6 +175,7 @@ pub(super) async fn reply(error: &Error, form: Form, app: &App) -> Response<Body
     }
     let sentence = error.to_string();
     let mut response = match form {
+        Form::Html if matches!(error, Error::NotLoggedIn) => reply::see_other("/chat/login"),
         Form::Json | Form::Sse => reply::json(status, &serde_json::json!({ "error": sentence })),
         Form::Text => reply::text(status, format!("{sentence}\n")),
         Form::Html => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hyper::Response;
 
 use super::error::Error;
-use super::params::{self, Params};
+use super::params::Params;
 use super::reply::Body;
 use super::stream::Stream;
 use super::{Call, negotiate};
@@ -59,10 +59,7 @@ async fn follow(
     params: Params,
 ) -> Result<Response<Body>, Error> {
     let wire = params.wire.unwrap_or(wanted);
-    // What a browser remembers wins over what a page once wrote into its address.
-    let remembered = call.header("last-event-id").filter(|id| !id.is_empty());
-    let remembered = params::parse("Last-Event-ID", remembered, params::since)?;
-    let since = remembered.or(params.since.clone()).unwrap_or(Since::All);
+    let since = params.begins(&call.head)?.unwrap_or(Since::All);
     let page = match wire {
         Wire::Html => Some(page(call, &channels).await),
         _ => None,

@@ -11,11 +11,11 @@ use super::error::Error;
 pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Error> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
-        .map(field)
+        .map(pair)
         .collect()
 }
 
-fn field(pair: &str) -> Result<(String, String), Error> {
+fn pair(pair: &str) -> Result<(String, String), Error> {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     Ok((decode(name)?, decode(value)?))
 }
@@ -35,6 +35,14 @@ pub(super) fn last<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a
         .rev()
         .find(|(known, _)| known == name)
         .map(|(_, value)| value.as_str())
+}
+
+/// The same, of a field that there must be.
+pub(super) fn field<'a>(
+    fields: &'a [(String, String)],
+    name: &'static str,
+) -> Result<&'a str, Error> {
+    last(fields, name).ok_or(Error::NoField(name))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod append;
 mod body;
 mod browser;
+mod chat;
 mod clock;
 mod cors;
 mod error;
@@ -32,6 +33,7 @@ use tokio::sync::Semaphore;
 pub use cors::Cors;
 pub use reply::Body;
 
+use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::follow::Link;
@@ -49,6 +51,10 @@ pub struct App {
     pub log: Log,
     /// The server's time.
     pub clock: Clock,
+    /// The chat.
+    pub chat: Chat,
+    /// Has it accounts that everybody knows the password of?
+    pub demo_accounts: bool,
     /// The browsers' sessions.
     pub sessions: Sessions,
     /// The pages.
@@ -187,6 +193,7 @@ async fn dispatch(
         (Endpoint::Channels | Endpoint::Send, _) => follow::channels(call).await,
         (Endpoint::Stream, _) => follow::main_as_text(call).await,
         (Endpoint::Clock, _) => clock::clock(call).await,
+        (Endpoint::Chat(endpoint), _) => chat::answer(endpoint, call).await,
         (Endpoint::Healthz, _) => Ok(operator::healthz(&call)),
         (Endpoint::Metrics, _) => Ok(operator::metrics(&call)),
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use hyper::http::request::Parts;
+
 use super::error::Error;
-use super::form;
+use super::{form, header};
 use crate::config::{duration, heartbeat};
 use crate::limits;
 use crate::log::Since;
@@ -51,6 +53,14 @@ impl Params {
             origin: get("origin").map(str::to_owned),
         })
     }
+
+    /// Where the client wants to begin, if it says so. What a browser remembers wins over what a
+    /// page once wrote into its address.
+    pub(super) fn begins(&self, head: &Parts) -> Result<Option<Since>, Error> {
+        let remembered = header(&head.headers, "last-event-id").filter(|id| !id.is_empty());
+        let remembered = parse("Last-Event-ID", remembered, since)?;
+        Ok(remembered.or(self.since.clone()))
+    }
 }
 
 /// The value of a parameter, or why it is none.
@@ -70,7 +80,7 @@ pub(super) fn parse<T>(
 }
 
 /// Where to begin.
-pub(super) fn since(text: &str) -> Result<Since, String> {
+fn since(text: &str) -> Result<Since, String> {
     text.parse()
         .map_err(|error: crate::log::BadSince| error.to_string())
 }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -97,6 +97,22 @@ pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
     full(status, "text/plain; charset=utf-8", text)
 }
 
+/// Elsewhere there is what the request was for (RFC 9110, section 15.4.4).
+pub(super) fn see_other(location: &str) -> Response<Body> {
+    let mut response = text(StatusCode::SEE_OTHER, format!("see {location}\n"));
+    let location = HeaderValue::from_str(location).ok();
+    let location = location.map(|location| (LOCATION, location));
+    response.headers_mut().extend(location);
+    response
+}
+
+/// It is done, and there is nothing to say.
+pub(super) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// JSON in one line.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     // What is said here has only string keys, which is all that could fail.
@@ -111,8 +127,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
 
 /// What is possible at a path.
 pub(super) fn options(route: &Route) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
+    let mut response = no_content();
     let allow = HeaderValue::from_str(&route.allow()).ok();
     response
         .headers_mut()

@@ -3,6 +3,7 @@
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
+use super::chat;
 use super::error::Error;
 
 /// What a path leads to.
@@ -16,6 +17,7 @@ pub(super) enum Endpoint {
     /// `/c/…`, to follow and to append.
     Channels,
     Clock,
+    Chat(chat::Endpoint),
     /// A page that says what it is itself.
     Page(&'static str),
     Healthz,
@@ -27,8 +29,12 @@ pub(super) enum Endpoint {
 impl Endpoint {
     /// Does a GET do something, or go on?
     pub(super) fn acts(self) -> bool {
-        use Endpoint::{Channels, Clock, Receiver, Sender, Stream};
-        matches!(self, Channels | Clock | Receiver | Sender | Stream)
+        use Endpoint::{Channels, Chat, Clock, Receiver, Sender, Stream};
+        use chat::Endpoint::{Frame, Presence, Stream as OwnStream};
+        matches!(
+            self,
+            Channels | Clock | Receiver | Sender | Stream | Chat(Frame | OwnStream | Presence)
+        )
     }
 }
 
@@ -63,6 +69,7 @@ const fn demo(path: &'static str, methods: &'static [Method], endpoint: Endpoint
 }
 
 const GET: &[Method] = &[Method::GET];
+const POST: &[Method] = &[Method::POST];
 const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const GET_POST_PUT: &[Method] = &[Method::GET, Method::POST, Method::PUT];
@@ -76,6 +83,17 @@ static ROUTES: &[Route] = &[
     demo("/events", GET, Endpoint::Page("events.html")),
     demo("/frame", GET, Endpoint::Page("frame.html")),
     demo("/wire", GET, Endpoint::Page("wire.html")),
+    demo("/chat", GET, Endpoint::Chat(chat::Endpoint::Home)),
+    demo("/chat/login", GET_POST, Endpoint::Chat(chat::Endpoint::Login)),
+    demo("/chat/register", GET_POST, Endpoint::Chat(chat::Endpoint::Register)),
+    demo("/chat/logout", POST, Endpoint::Chat(chat::Endpoint::Logout)),
+    demo("/chat/password", GET_POST, Endpoint::Chat(chat::Endpoint::Password)),
+    demo("/chat/friends", GET_POST, Endpoint::Chat(chat::Endpoint::Friends)),
+    demo("/chat/with/", GET_POST, Endpoint::Chat(chat::Endpoint::With)),
+    demo("/chat/read/", POST, Endpoint::Chat(chat::Endpoint::Read)),
+    demo("/chat/stream", GET, Endpoint::Chat(chat::Endpoint::Stream)),
+    demo("/chat/frame/", GET, Endpoint::Chat(chat::Endpoint::Frame)),
+    demo("/chat/presence", GET, Endpoint::Chat(chat::Endpoint::Presence)),
     demo("/stream", GET, Endpoint::Stream),
     demo("/send", POST_PUT, Endpoint::Send),
     route("/c/", GET_POST_PUT, Endpoint::Channels),

@@ -1,6 +1,5 @@
 //! `/sender`: each load of the page appends the date, and shows the log.
 
-use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 
 use super::error::Error;
@@ -8,12 +7,10 @@ use super::reply::{self, Body};
 use super::stream::Stream;
 use super::{Call, body, form};
 use crate::follow::Ends;
+use crate::limits;
 use crate::log::Since;
 use crate::message::{Channel, Cursor, Draft, Seq};
 use crate::wire::escape_html;
-
-/// A letter takes up to nine bytes in a form (`%E4%BD%A0`), three for each of its own.
-const FORM_FACTOR: usize = 3;
 
 /// `GET`: appends the date and shows the log; or shows what was just sent, and appends nothing.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
@@ -47,10 +44,8 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
 /// `POST`: appends a message, and leads to a page that can be reloaded without appending it again.
 pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let most = call.app.max_message;
-    let read = body::read(&mut call, most * FORM_FACTOR + "msg=".len()).await?;
-    let text = std::str::from_utf8(&read.bytes).map_err(|_| Error::FieldNotUtf8)?;
-    let fields = form::fields(text)?;
-    let msg = form::last(&fields, "msg").ok_or(Error::NoField("msg"))?;
+    let fields = body::fields(&mut call, most * limits::FORM_FACTOR + "msg=".len()).await?;
+    let msg = form::field(&fields, "msg")?;
     let data = body::message(msg.into(), most)?;
     let message = call
         .app
@@ -58,13 +53,7 @@ pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
         .append(Draft::new(Channel::main(), data))
         .await?;
     let location = format!("/sender?sent={}", call.app.log.cursor(message.seq));
-    let mut response = reply::text(StatusCode::SEE_OTHER, format!("sent; see {location}\n"));
-    response.headers_mut().extend(
-        HeaderValue::from_str(&location)
-            .ok()
-            .map(|location| (LOCATION, location)),
-    );
-    Ok(response)
+    Ok(reply::see_other(&location))
 }
 
 /// The page with the log up to a place. It is streamed: the log may be large.

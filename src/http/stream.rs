@@ -13,7 +13,7 @@ use super::{Call, browser};
 use crate::follow::{Ends, Follow, Guard, Lens, Options, Taken};
 use crate::limits;
 use crate::log::{Log, Since};
-use crate::message::{Channel, Timestamp};
+use crate::message::{Channel, Seq, Timestamp};
 use crate::metrics::OpenStream;
 use crate::pages::Page;
 use crate::wire::{Encoder, Frame, Poll, Sse, Wire};
@@ -26,6 +26,8 @@ pub(super) struct Stream {
     pub(super) encoder: Encoder,
     pub(super) heartbeat: Option<Duration>,
     pub(super) ends: Ends,
+    /// From here on at the latest it follows the first of its channels, wherever it begins.
+    pub(super) known: Option<Seq>,
     /// The page around it.
     pub(super) page: Option<Page>,
     /// Who wants to know how far it has come.
@@ -46,6 +48,7 @@ impl Stream {
             encoder: Encoder::Text { dots: false },
             heartbeat: Some(limits::DOTS_EVERY),
             ends: Ends::default(),
+            known: None,
             page: None,
             taken: None,
             lens: None,
@@ -104,10 +107,13 @@ impl Stream {
     /// The response; for HEAD its head alone, which follows nothing.
     pub(super) async fn respond(self, call: &Call<'_>) -> Result<Response<Body>, Error> {
         let app = call.app;
-        let start = self
+        let mut start = self
             .log
             .start(&self.channels, &self.since, Timestamp::now())
             .await?;
+        if let Some(known) = self.known {
+            start.heed(known);
+        }
         let cursor = self.log.cursor(start.at);
         let mut response = reply::stream(&self.encoder, &cursor);
         if call.is_head() {

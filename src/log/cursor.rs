@@ -123,6 +123,16 @@ pub struct Start {
     pub stored: Seq,
 }
 
+impl Start {
+    /// Begins its first channel no later than there.
+    pub fn heed(&mut self, known: Seq) {
+        if let Some((_, from)) = self.selection.first_mut() {
+            *from = (*from).min(known);
+            self.at = self.at.min(*from);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,21 +13,18 @@ pub struct Span {
     pub more: bool,
 }
 
-impl Log {
-    /// The first messages of a channel behind `after`, at most so many.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn behind(
-        &self,
-        channel: &Channel,
-        after: Seq,
-        most: usize,
-    ) -> Result<Vec<Stored>, StoreError> {
-        let (_, last) = self.bounds();
-        self.between(channel, after, last, most).await
+impl Span {
+    /// How many messages before these are gone, if it is known that some are.
+    #[must_use]
+    pub fn missed(&self) -> Option<u64> {
+        self.items.iter().find_map(|item| match item {
+            Stored::Gap(gap) => gap.missed,
+            Stored::Message(_) => None,
+        })
     }
+}
 
+impl Log {
     /// The last messages of a channel up to a place, at most so many; with the gap before them if
     /// nothing older is kept.
     ///
@@ -63,7 +60,12 @@ impl Log {
         Ok(Span { items, more })
     }
 
-    async fn between(
+    /// The first of the messages of a channel behind one place and up to another, at most so many;
+    /// with the gaps that are among them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn between(
         &self,
         channel: &Channel,
         after: Seq,

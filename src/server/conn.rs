@@ -40,7 +40,7 @@ pub(super) async fn serve(
         log::debug!("{peer}: {error}");
         return;
     }
-    let link = Arc::new(Link::default());
+    let link = Arc::new(Link::new(peer.ip()));
     let drain = app.drain.clone();
     let io = TokioIo::new(Guard::new(socket, Arc::clone(&link), patience.stall));
     let service = service_fn({

@@ -109,17 +109,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
     use crate::metrics::Closed;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::Instant;
 
     const PATIENCE: Duration = Duration::from_secs(30);
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_read_is_given_up() {
         let (socket, _client) = duplex(8);
-        let link = Arc::new(Link::default());
+        let link = Arc::new(Link::new(LOCALHOST));
         let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE);
         let began = Instant::now();
         let error = guard.write_all(b"more than eight bytes").await.unwrap_err();
@@ -131,7 +134,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_client_is_waited_for() {
         let (socket, mut client) = duplex(8);
-        let mut guard = Guard::new(socket, Arc::default(), PATIENCE);
+        let mut guard = Guard::new(socket, Arc::new(Link::new(LOCALHOST)), PATIENCE);
         let slow = tokio::spawn(async move {
             let mut read = Vec::new();
             let mut byte = [0; 4];

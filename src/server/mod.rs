@@ -17,12 +17,13 @@ use tokio::time::Instant;
 
 pub use signal::stop;
 
+use crate::chat::{Chat, Database};
 use crate::clock::Clock;
 use crate::config::{Config, Patience, StoreKind};
 use crate::drain::Drain;
 use crate::http::{App, Cors};
 use crate::limits;
-use crate::log::{Log, Memory, OpenError, Sqlite, Store};
+use crate::log::{Beside, Log, Memory, OpenError, Sqlite, Store, StoreError};
 use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::session::Sessions;
@@ -45,6 +46,9 @@ pub enum CannotStart {
     /// It cannot have its log.
     #[error(transparent)]
     Log(#[from] OpenError),
+    /// It cannot have its chat.
+    #[error("cannot open the chat: {0}")]
+    Chat(#[from] StoreError),
     /// The log can have no writer.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -59,12 +63,15 @@ impl Server {
         let addr = config.listen;
         let listener = socket::listen(addr).map_err(|error| CannotStart::Listen(addr, error))?;
         files::survive_size_limit();
-        let store = open_store(&config)?;
+        let (store, beside) = open_store(&config)?;
         let max_files = files::raise_limit();
         let max_connections = files::connections(config.max_connections, max_files);
         let metrics = Arc::new(Metrics::default());
+        let log = Log::open(store, Arc::clone(&metrics))?;
         let app = App {
-            log: Log::open(store, Arc::clone(&metrics))?,
+            chat: Chat::new(log.clone(), Database::open(beside)?)?,
+            log,
+            demo_accounts: config.demo_accounts,
             clock: Clock::new()?,
             sessions: Sessions::new(limits::SESSION_IDLE),
             pages: Pages::new(config.pages),
@@ -110,6 +117,11 @@ impl Server {
             patience,
         } = self;
         let drain = app.drain.clone();
+        if app.demo_accounts
+            && let Err(error) = app.chat.demo_accounts().await
+        {
+            log::error!("there are no demo accounts: {error}");
+        }
         let mut connections = accept::until(stop, &listener, &app, max_connections, patience).await;
         // Whoever takes over may listen now.
         drop(listener);
@@ -126,17 +138,19 @@ impl Server {
     }
 }
 
-fn open_store(config: &Config) -> Result<Store, OpenError> {
+/// The log's store, and a place beside it.
+fn open_store(config: &Config) -> Result<(Store, Beside), CannotStart> {
     match &config.store {
         StoreKind::Memory => {
             log::info!("the log is in memory: it is gone with the process");
             let memory = Memory::new(config.keep, limits::MEMORY_LOG_BYTES);
-            Ok(Store::Memory(memory))
+            Ok((Store::Memory(memory), Beside::in_memory()?))
         }
         StoreKind::Sqlite(path) => {
             let sqlite = Sqlite::open(path, config.keep, limits::STORED_LOG_BYTES)?;
             log::info!("the log is in {}", path.display());
-            Ok(Store::Sqlite(sqlite))
+            let beside = sqlite.beside()?;
+            Ok((Store::Sqlite(sqlite), beside))
         }
     }
 }

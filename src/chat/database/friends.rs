@@ -105,7 +105,8 @@ impl Database {
             .await
     }
 
-    /// I have read what a friend and I said up to this place; that never goes back.
+    /// I have read what a friend and I said up to this place; that never goes back. True if it has
+    /// gone on.
     ///
     /// # Errors
     /// When the tables cannot be written.
@@ -114,13 +115,13 @@ impl Database {
         me: AccountId,
         friend: AccountId,
         seq: Seq,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         const SQL: &str =
             "UPDATE friends SET read = ?1 WHERE me = ?2 AND friend = ?3 AND read < ?1";
         self.beside
             .write(move |transaction| transaction.execute(SQL, params![seq, me, friend]))
             .await
-            .map(drop)
+            .map(|rows| rows > 0)
     }
 }
 

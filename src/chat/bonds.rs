@@ -1,0 +1,114 @@
+//! Friendship as those hear of it whom it concerns.
+
+use super::news::{self, News};
+use super::{Account, Change, Chat, Presence, Refused, SessionId, conversation};
+use crate::log::StoreError;
+use crate::message::{Channel, Draft};
+
+/// What somebody wants of somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To be friends.
+    Ask,
+    /// To say yes to that.
+    Accept,
+    /// To say no to that.
+    Decline,
+    /// That nothing is between them.
+    Remove,
+}
+
+impl Chat {
+    /// Does what somebody wants, and tells both.
+    ///
+    /// # Errors
+    /// Outside when the store is not available, inside when it cannot be done.
+    pub async fn wish(
+        &self,
+        me: &Account,
+        other: &Account,
+        wish: Wish,
+    ) -> Result<Result<Change, Refused>, StoreError> {
+        let database = &self.database;
+        let done = match wish {
+            Wish::Ask => {
+                // Before they can say anything, or their streams would miss it.
+                self.introduce(me, other).await?;
+                database.ask(me.id, other.id).await?
+            }
+            Wish::Accept => database.accept(me.id, other.id).await?,
+            Wish::Decline => Ok(database.decline(me.id, other.id).await?),
+            Wish::Remove => Ok(database.remove(me.id, other.id).await?),
+        };
+        if done == Ok(Change::Accepted) {
+            // What they said when they were friends before is not new.
+            let (_, last) = self.log.bounds();
+            database.read_through(me.id, other.id, last).await?;
+            database.read_through(other.id, me.id, last).await?;
+        }
+        if done.is_ok_and(|change| change != Change::None) {
+            self.tell(me, other).await?;
+        }
+        Ok(done)
+    }
+
+    /// From here on the streams of both hear what the two say to each other.
+    async fn introduce(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
+        if me.id == other.id || self.database.standing(me.id, other.id).await?.is_some() {
+            return Ok(());
+        }
+        let hear = |one: &Account, of: &Account| News::Hear(of.id).draft(news::channel(one.id));
+        let drafts = vec![hear(me, other), hear(other, me)];
+        self.log.append_all(drafts).await.map(drop)
+    }
+
+    /// Tells both how they stand to each other now.
+    async fn tell(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
+        let mut drafts = Vec::with_capacity(2);
+        for (one, of) in [(me, other), (other, me)] {
+            let standing = self.database.standing(one.id, of.id).await?;
+            let friends = news::Friends {
+                name: of.name.as_str().to_owned(),
+                change: standing
+                    .map_or("gone", |friend| friend.standing.as_str())
+                    .to_owned(),
+            };
+            drafts.push(News::Friends(friends).draft(news::channel(one.id)));
+        }
+        self.log.append_all(drafts).await?;
+        self.presence.introduce([me, other]);
+        Ok(())
+    }
+
+    /// The channels whose messages concern somebody; the first is that of the news.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
+    pub async fn channels(&self, me: &Account) -> Result<Vec<Channel>, StoreError> {
+        let friends = self.database.friends(me.id).await?;
+        let conversations = friends
+            .iter()
+            .map(|friend| conversation::channel([me.id, friend.account.id]));
+        Ok(std::iter::once(news::channel(me.id))
+            .chain(conversations)
+            .collect())
+    }
+
+    /// These sessions of an account are over: their streams end.
+    ///
+    /// # Errors
+    /// When they cannot be told.
+    pub async fn end(&self, account: &Account, sessions: &[SessionId]) -> Result<(), StoreError> {
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let ended = |channel: Channel| -> Vec<Draft> {
+            let draft = |session: &SessionId| News::Ended(*session).draft(channel.clone());
+            sessions.iter().map(draft).collect()
+        };
+        let presence = ended(Presence::channel(account.id));
+        self.presence.log().append_all(presence).await?;
+        let news = ended(news::channel(account.id));
+        self.log.append_all(news).await.map(drop)
+    }
+}

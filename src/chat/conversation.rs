@@ -1,0 +1,45 @@
+//! A conversation: what two accounts say to each other, in a channel of the server.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Account, AccountId};
+use crate::message::{Channel, Draft, Key, Message};
+
+/// What is said: the data of a conversation's messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Whose words they are, by name.
+    pub from: String,
+    /// Who they are for.
+    pub to: String,
+    /// The words.
+    pub text: String,
+}
+
+impl Said {
+    /// What a message of a conversation says; `None` if it is none.
+    #[must_use]
+    pub fn read(message: &Message) -> Option<Said> {
+        serde_json::from_str(&message.data).ok()
+    }
+
+    /// The message that says it.
+    pub(super) fn draft(from: &Account, to: &Account, text: &str, key: Option<Key>) -> Draft {
+        let said = Said {
+            from: from.name.as_str().to_owned(),
+            to: to.name.as_str().to_owned(),
+            text: text.to_owned(),
+        };
+        let data = serde_json::to_string(&said).unwrap_or_default();
+        Draft {
+            key,
+            ..Draft::new(channel([from.id, to.id]), data)
+        }
+    }
+}
+
+/// The channel of two accounts. Numbers of accounts are never given again.
+#[must_use]
+pub fn channel([a, b]: [AccountId; 2]) -> Channel {
+    Channel::of_server(&format!("chat.{}-{}", a.min(b), a.max(b)))
+}

@@ -1,0 +1,144 @@
+//! The streams of the chat: to have one open is to be online.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use hyper::Response;
+
+use super::super::Call;
+use super::super::error::Error;
+use super::super::negotiate;
+use super::super::params::Params;
+use super::super::reply::Body;
+use super::super::stream::Stream;
+use super::{friend, session};
+use crate::chat::{self, Account, Chat, Lens, Presence, Session};
+use crate::limits;
+use crate::log::Since;
+use crate::message::Seq;
+use crate::pages::Page;
+use crate::wire::{Encoder, Wire};
+
+/// `/chat/stream`: what is said to one and by one, and the news.
+pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let chat = &call.app.chat;
+    // Before it is asked who follows: if that ends meanwhile, the stream hears of it.
+    let (_, known) = chat.log.bounds();
+    let session = session(&call).await?;
+    let params = Params::read(call.query())?;
+    let wire = wire(&call, &params);
+    let channels = chat.channels(&session.account).await?;
+    let since = params.begins(&call.head)?.unwrap_or(Since::All);
+    let lens = Lens::all(session.clone(), wire.has_dots());
+    let stream = Stream {
+        page: page(&call, wire, "your chat").await,
+        known: Some(known),
+        lens: Some(Box::new(move |message| lens.look(message))),
+        guard: online(&call, &session),
+        ..Stream::new(&chat.log, channels, since)
+    };
+    let mut stream = stream.with(wire, &params, &call)?;
+    if params.heartbeat.is_none() {
+        // A line that has broken without a word is to be noticed soon.
+        let soon = |heartbeat: Duration| heartbeat.min(limits::CHAT_HEARTBEAT);
+        stream.heartbeat = stream.heartbeat.map(soon);
+    }
+    stream.respond(&call).await
+}
+
+/// `/chat/presence`: who of one's friends comes and goes.
+pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let log = call.app.chat.presence.log();
+    let (_, known) = log.bounds();
+    let session = session(&call).await?;
+    let params = Params::read(call.query())?;
+    let wire = wire(&call, &params);
+    let channels = vec![Presence::channel(session.account.id)];
+    let since = params.begins(&call.head)?.unwrap_or(Since::Now);
+    let lens = Lens::all(session, wire.has_dots());
+    let stream = Stream {
+        page: page(&call, wire, "who comes and goes").await,
+        known: Some(known),
+        lens: Some(Box::new(move |message| lens.look(message))),
+        ..Stream::new(log, channels, since)
+    };
+    stream.with(wire, &params, &call)?.respond(&call).await
+}
+
+/// `/chat/frame/NAME`: a conversation for browsers without JavaScript. What it shows has been read.
+pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let chat = &call.app.chat;
+    let (_, known) = chat.log.bounds();
+    let session = session(&call).await?;
+    let friend = friend(&call, &session.account).await?.account;
+    let params = Params::read(call.query())?;
+    let since = params.begins(&call.head)?;
+    let since = since.unwrap_or(Since::Last(limits::SAID as u64));
+    let channels = vec![
+        chat::news_channel(session.account.id),
+        chat::conversation_channel([session.account.id, friend.id]),
+    ];
+    let lens = Lens::conversation(session.clone());
+    let shown = Arc::new(AtomicU64::new(0));
+    let reading = Reading {
+        chat: chat.clone(),
+        me: session.account.clone(),
+        friend,
+        shown: Arc::clone(&shown),
+    };
+    let stream = Stream {
+        encoder: Encoder::Html { dots: false },
+        page: Some(call.page("chat-frame.html", &[]).await),
+        known: Some(known),
+        lens: Some(Box::new(move |message| lens.look(message))),
+        taken: Some(Box::new(move |seq: Seq| shown.store(seq.0, Relaxed))),
+        guard: online(&call, &session).map(|online| Box::new((online, reading)) as _),
+        ..Stream::new(&chat.log, channels, since)
+    };
+    stream.respond(&call).await
+}
+
+fn wire(call: &Call<'_>, params: &Params) -> Wire {
+    let wanted = negotiate::wire(call.header("accept"));
+    params.wire.unwrap_or(wanted)
+}
+
+/// For browsers that go there, the page around the stream.
+async fn page(call: &Call<'_>, wire: Wire, what: &str) -> Option<Page> {
+    let values = [("channels", what), ("kind", "one")];
+    match wire {
+        Wire::Html => Some(call.page("stream.html", &values).await),
+        _ => None,
+    }
+}
+
+/// Whoever asks only for the head of a stream does not come.
+fn online(call: &Call<'_>, session: &Session) -> Option<crate::follow::Guard> {
+    let arrive = || call.app.chat.presence.arrive(&session.account);
+    (!call.is_head()).then(|| Box::new(arrive()) as _)
+}
+
+/// Who reads a conversation in a frame: what was shown is noted when the frame is closed.
+struct Reading {
+    chat: Chat,
+    me: Account,
+    friend: Account,
+    shown: Arc<AtomicU64>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let (chat, me, friend) = (self.chat.clone(), self.me.clone(), self.friend.clone());
+        let shown = Seq(self.shown.load(Relaxed));
+        // Streams end on the runtime, or with it: then there is nobody to note it.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        runtime.spawn(async move {
+            if let Err(error) = chat.read_through(&me, &friend, shown).await {
+                log::warn!("what was shown is not marked as read: {error}");
+            }
+        });
+    }
+}

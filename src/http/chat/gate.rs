@@ -1,0 +1,238 @@
+//! Coming in and going out: login, registration, logout, change of password.
+
+use std::time::Instant;
+
+use hyper::header::{HeaderValue, SET_COOKIE};
+use hyper::{Response, StatusCode};
+
+use super::super::error::Error;
+use super::super::reply::{self, Body};
+use super::super::{Call, body, browser, form};
+use super::{COOKIE, Named, done, is_browser, known_session, session, view};
+use crate::chat::{Account, Hash, LogIn, Name, NewPassword};
+use crate::limits;
+use crate::message::Timestamp;
+use crate::wire::escape_html;
+
+pub(super) const LOGIN: &str = "chat-login.html";
+pub(super) const REGISTER: &str = "chat-register.html";
+const PASSWORD: &str = "chat-password.html";
+
+/// A page to come in by; whoever is in already is led on.
+pub(super) async fn show(call: Call<'_>, page: &'static str) -> Result<Response<Body>, Error> {
+    if known_session(&call).await?.is_some() {
+        return Ok(reply::see_other("/chat"));
+    }
+    Ok(again(&call, page, "", None).await)
+}
+
+/// The page, with what was typed, and what was wrong with it.
+async fn again(
+    call: &Call<'_>,
+    page: &'static str,
+    name: &str,
+    problem: Option<&Error>,
+) -> Response<Body> {
+    let status = problem.map_or(StatusCode::OK, Error::status);
+    let problem = problem.map(Error::to_string).unwrap_or_default();
+    let demo = view::demo(call).await;
+    let (name, problem) = (escape_html(name), escape_html(&problem));
+    let values = [("name", &*name), ("problem", &*problem), ("demo", &*demo)];
+    reply::html(status, call.page(page, &values).await.before)
+}
+
+/// What went wrong: for browsers the page once more, for everybody else the error.
+async fn refuse(
+    call: &Call<'_>,
+    page: &'static str,
+    name: &str,
+    error: Error,
+) -> Result<Response<Body>, Error> {
+    if !is_browser(call) {
+        return Err(error);
+    }
+    let mut response = again(call, page, name, Some(&error)).await;
+    response.headers_mut().extend(error.header());
+    Ok(response)
+}
+
+pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> {
+    let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
+    let name = form::field(&fields, "name")?;
+    let password = form::field(&fields, "password")?;
+    match enter(&call, name, password).await {
+        Ok(begun) => welcome(&call, begun, StatusCode::OK).await,
+        Err(error) => refuse(&call, LOGIN, name, error).await,
+    }
+}
+
+/// Begins a session for whoever knows the password.
+async fn enter(call: &Call<'_>, name: &str, password: &str) -> Result<LogIn, Error> {
+    let name = Name::new(name)?;
+    let (account, hash) = verify(call, &name, password).await?;
+    begin(call, &account, &hash).await
+}
+
+async fn begin(call: &Call<'_>, account: &Account, hash: &Hash) -> Result<LogIn, Error> {
+    let chat = &call.app.chat;
+    let begun = chat
+        .database
+        .log_in(account, hash, Timestamp::now())
+        .await?;
+    begun.ok_or(Error::WrongPassword)
+}
+
+/// The account of a name, for whoever knows its password. It takes as long if there is none.
+async fn verify(call: &Call<'_>, name: &Name, password: &str) -> Result<(Account, Hash), Error> {
+    let chat = &call.app.chat;
+    let from = browser::client(&call.head.headers, call.link.peer());
+    let attempt = chat.attempts.log_in(name, from, Instant::now())?;
+    let found = chat.database.find(name).await?;
+    let hash = found.as_ref().map(|(_, hash)| hash.clone());
+    let right = chat.hasher.verify(password, hash).await?;
+    let found = found.filter(|_| right).ok_or(Error::WrongPassword)?;
+    chat.attempts.succeeded(attempt);
+    Ok(found)
+}
+
+pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error> {
+    let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
+    let name = form::field(&fields, "name")?;
+    let password = form::field(&fields, "password")?;
+    match create(&call, name, password).await {
+        Ok(begun) => welcome(&call, begun, StatusCode::CREATED).await,
+        Err(error) => refuse(&call, REGISTER, name, error).await,
+    }
+}
+
+async fn create(call: &Call<'_>, name: &str, password: &str) -> Result<LogIn, Error> {
+    let chat = &call.app.chat;
+    let (name, password) = (Name::new(name)?, NewPassword::new(password)?);
+    let from = browser::client(&call.head.headers, call.link.peer());
+    chat.attempts.register(from, Instant::now())?;
+    if chat.database.find(&name).await?.is_some() {
+        return Err(Error::NoAccount(crate::chat::NoAccount::Taken(name)));
+    }
+    let hash = chat.hasher.hash(password).await?;
+    let now = Timestamp::now();
+    let account = chat.database.create(name, hash.clone(), now).await??;
+    begin(call, &account, &hash).await
+}
+
+/// Leads in whoever has begun a session; the one that the browser had before is over.
+async fn welcome(
+    call: &Call<'_>,
+    begun: LogIn,
+    status: StatusCode,
+) -> Result<Response<Body>, Error> {
+    let LogIn {
+        token,
+        session,
+        ended,
+    } = begun;
+    let chat = &call.app.chat;
+    if let Some(before) = known_session(call).await? {
+        chat.database.log_out(before.id).await?;
+        chat.end(&before.account, &[before.id]).await?;
+    }
+    chat.end(&session.account, &ended).await?;
+    let name = session.account.name.as_str();
+    let mut response = done(call, "/chat", || reply::json(status, &Named { name }));
+    set_cookie(
+        call,
+        &mut response,
+        token.as_str(),
+        limits::LOGIN_IDLE.as_secs(),
+    );
+    Ok(response)
+}
+
+pub(super) async fn log_out(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let chat = &call.app.chat;
+    if let Some(session) = known_session(&call).await? {
+        chat.database.log_out(session.id).await?;
+        chat.end(&session.account, &[session.id]).await?;
+    }
+    let mut response = done(&call, "/chat/login", reply::no_content);
+    set_cookie(&call, &mut response, "", 0);
+    Ok(response)
+}
+
+pub(super) async fn show_password(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let session = session(&call).await?;
+    let changed = form::last(&form::fields(call.query())?, "changed").is_some();
+    let notice = if changed {
+        "Your password is changed. Everywhere else you are logged out."
+    } else {
+        ""
+    };
+    Ok(password_page(&call, &session.account, notice, None).await)
+}
+
+async fn password_page(
+    call: &Call<'_>,
+    me: &Account,
+    notice: &str,
+    problem: Option<&Error>,
+) -> Response<Body> {
+    let status = problem.map_or(StatusCode::OK, Error::status);
+    let problem = problem.map(Error::to_string).unwrap_or_default();
+    let (me, problem) = (escape_html(me.name.as_str()), escape_html(&problem));
+    let values = [("me", &*me), ("problem", &*problem), ("notice", notice)];
+    reply::html(status, call.page(PASSWORD, &values).await.before)
+}
+
+pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>, Error> {
+    let session = session(&call).await?;
+    let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
+    let (old, new) = (form::field(&fields, "old")?, form::field(&fields, "new")?);
+    match change(&call, &session.account, old, new).await {
+        Ok(LogIn { token, ended, .. }) => {
+            call.app.chat.end(&session.account, &ended).await?;
+            let location = "/chat/password?changed";
+            let mut response = done(&call, location, reply::no_content);
+            set_cookie(
+                &call,
+                &mut response,
+                token.as_str(),
+                limits::LOGIN_IDLE.as_secs(),
+            );
+            Ok(response)
+        }
+        Err(error) if is_browser(&call) => {
+            let mut page = password_page(&call, &session.account, "", Some(&error)).await;
+            page.headers_mut().extend(error.header());
+            Ok(page)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn change(call: &Call<'_>, me: &Account, old: &str, new: &str) -> Result<LogIn, Error> {
+    let chat = &call.app.chat;
+    let new = NewPassword::new(new)?;
+    let (account, verified) = verify(call, &me.name, old).await?;
+    let hash = chat.hasher.hash(new).await?;
+    let database = &chat.database;
+    let now = Timestamp::now();
+    let begun = database
+        .change_password(&account, &verified, hash, now)
+        .await?;
+    begun.ok_or(Error::WrongPassword)
+}
+
+/// Gives the browser its token, for so many seconds. Scripts cannot read it, and pages of other
+/// sites cannot send it along with what they post (RFC 6265bis, section 5.6.7).
+fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: &str, seconds: u64) {
+    let secure = if browser::is_secure(&call.head.headers) {
+        "; Secure"
+    } else {
+        ""
+    };
+    let cookie =
+        format!("{COOKIE}={token}; Path=/chat; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let cookie = HeaderValue::from_str(&cookie).ok();
+    response
+        .headers_mut()
+        .extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+}

@@ -1,0 +1,222 @@
+//! The chat's pages, filled in.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::super::Call;
+use crate::chat::{self, Account, Acquaintance, Overview, Said, Standing};
+use crate::limits;
+use crate::log::{Span, Stored};
+use crate::message::Seq;
+use crate::wire::escape_html;
+
+/// Where the conversation with somebody is.
+pub(super) fn with(friend: &Account) -> String {
+    path("with", friend)
+}
+
+fn path(what: &str, friend: &Account) -> String {
+    let name = utf8_percent_encode(friend.name.as_str(), NON_ALPHANUMERIC);
+    format!("/chat/{what}/{name}")
+}
+
+/// What is said of the accounts for a look around, where there are any.
+pub(super) async fn demo(call: &Call<'_>) -> String {
+    if !call.app.demo_accounts {
+        return String::new();
+    }
+    let [one, two] = chat::DEMO_NAMES;
+    let values = [
+        ("one", one),
+        ("two", two),
+        ("password", chat::DEMO_PASSWORD),
+    ];
+    let template = call.app.pages.template("chat-demo.html").await;
+    template.fill(&values)
+}
+
+/// The friends, and the conversation with one of them, if one is open.
+pub(super) async fn page(
+    call: &Call<'_>,
+    me: &Account,
+    overview: &Overview,
+    problem: &str,
+    open: Option<(&Account, &Span)>,
+) -> String {
+    let with = open.map_or("", |(friend, _)| friend.name.as_str());
+    let list = async |template, standing| {
+        let template = call.app.pages.template(template).await;
+        let those = |one: &&Acquaintance| one.friend.standing == standing;
+        let rows = overview.friends.iter().filter(those);
+        rows.map(|one| template.fill(&row(one, with).each()))
+            .collect::<String>()
+    };
+    let conversation = match open {
+        Some((friend, span)) => conversation(call, overview, friend, span).await,
+        None => String::new(),
+    };
+    let values = [
+        ("me", escape_html(me.name.as_str())),
+        ("problem", escape_html(problem)),
+        ("friends", list("chat-friend.html", Standing::Friend).await),
+        ("asks", list("chat-asks.html", Standing::Asking).await),
+        ("asked", list("chat-asked.html", Standing::Asked).await),
+        ("conversation", conversation),
+        ("since", overview.since.to_string()),
+        ("presence", overview.presence.to_string()),
+        ("with", escape_html(with)),
+    ];
+    let values = values.each_ref().map(|(name, value)| (*name, &**value));
+    call.app.page("chat.html", "/chat", &values).await.before
+}
+
+/// Somebody in a list.
+struct Row {
+    name: String,
+    href: String,
+    state: &'static str,
+    unread: String,
+    current: &'static str,
+}
+
+fn row(one: &Acquaintance, with: &str) -> Row {
+    let account = &one.friend.account;
+    let is_open = account.name.as_str() == with;
+    Row {
+        name: escape_html(account.name.as_str()),
+        href: self::with(account),
+        state: state(one.online),
+        unread: match one.unread {
+            0 => String::new(),
+            limits::UNREAD.. => format!("{}+", limits::UNREAD - 1),
+            some => some.to_string(),
+        },
+        current: if is_open {
+            " aria-current=\"page\""
+        } else {
+            ""
+        },
+    }
+}
+
+impl Row {
+    fn each(&self) -> [(&str, &str); 5] {
+        [
+            ("name", &self.name),
+            ("href", &self.href),
+            ("state", self.state),
+            ("unread", &self.unread),
+            ("current", self.current),
+        ]
+    }
+}
+
+fn state(online: bool) -> &'static str {
+    if online { "online" } else { "offline" }
+}
+
+/// A conversation that goes on.
+async fn conversation(
+    call: &Call<'_>,
+    overview: &Overview,
+    friend: &Account,
+    span: &Span,
+) -> String {
+    let log = &call.app.chat.log;
+    let online = call.app.chat.presence.is_online(friend.id);
+    // The frame begins where what is earlier ends.
+    let first = span.items.first().map(|item| item.place().before());
+    let first = log.cursor(first.unwrap_or(overview.since.seq));
+    let earlier = match span.items.first().filter(|_| span.more) {
+        Some(item) => turn(call, "chat-earlier.html", friend, item.place()).await,
+        None => String::new(),
+    };
+    let values = [
+        ("name", escape_html(friend.name.as_str())),
+        ("href", with(friend)),
+        ("state", state(online).to_owned()),
+        ("earlier", earlier),
+        ("frame", format!("{}?since={first}", path("frame", friend))),
+        // What is sent twice with the same key is said once.
+        ("key", format!("{:032x}", rand::random::<u128>())),
+    ];
+    let values = values.each_ref().map(|(name, value)| (*name, &**value));
+    let template = call.app.pages.template("chat-conversation.html").await;
+    template.fill(&values)
+}
+
+/// A link to what was said before a place.
+async fn turn(call: &Call<'_>, template: &'static str, friend: &Account, before: Seq) -> String {
+    let before = call.app.chat.log.cursor(before);
+    let href = format!("{}?before={before}", with(friend));
+    let template = call.app.pages.template(template).await;
+    template.fill(&[("href", &href)])
+}
+
+/// What was said before a place, for those who turn pages.
+pub(super) async fn older(
+    call: &Call<'_>,
+    me: &Account,
+    friend: &Account,
+    before: Seq,
+    span: &Span,
+) -> String {
+    let template = call.app.pages.template("chat-message.html").await;
+    let log = &call.app.chat.log;
+    let message = |item: &Stored| {
+        let Stored::Message(message) = item else {
+            return None;
+        };
+        let Said { from, text, .. } = Said::read(message)?;
+        let who = if from == me.name.as_str() {
+            "me"
+        } else {
+            "them"
+        };
+        let (name, text) = (escape_html(&from), escape_html(&text));
+        let (time, cursor) = (
+            message.time.to_string(),
+            log.cursor(message.seq).to_string(),
+        );
+        Some(template.fill(&[
+            ("name", &name),
+            ("who", who),
+            ("time", &time),
+            ("cursor", &cursor),
+            ("text", &text),
+        ]))
+    };
+    let messages: String = span.items.iter().filter_map(message).collect();
+    let earlier = match span.items.first().filter(|_| span.more) {
+        Some(item) => turn(call, "chat-earlier.html", friend, item.place()).await,
+        None => String::new(),
+    };
+    let later = later(call, me, friend, before).await;
+    let (name, href) = (escape_html(friend.name.as_str()), with(friend));
+    let values = [
+        ("name", &*name),
+        ("href", &href),
+        ("messages", &messages),
+        ("earlier", &earlier),
+        ("later", &later),
+    ];
+    call.app
+        .page("chat-older.html", "/chat", &values)
+        .await
+        .before
+}
+
+/// A link to what was said after that, where it is not on the page of the conversation.
+async fn later(call: &Call<'_>, me: &Account, friend: &Account, before: Seq) -> String {
+    let chat = &call.app.chat;
+    let (_, last) = chat.log.bounds();
+    let channel = chat::conversation_channel([me.id, friend.id]);
+    let from = before.before();
+    let next = chat
+        .log
+        .between(&channel, from, last, limits::SAID + 1)
+        .await;
+    match next.unwrap_or_default().get(limits::SAID) {
+        Some(item) => turn(call, "chat-later.html", friend, item.place()).await,
+        None => String::new(),
+    }
+}
