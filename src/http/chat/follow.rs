@@ -14,9 +14,10 @@ use super::super::reply::Body;
 use super::super::stream::Stream;
 use super::{friend, session};
 use crate::chat::{self, Account, Chat, Lens, Presence, Session};
+use crate::follow::Sight;
 use crate::limits;
 use crate::log::Since;
-use crate::message::Seq;
+use crate::message::{Message, Seq};
 use crate::pages::Page;
 use crate::wire::{Encoder, Wire};
 
@@ -80,20 +81,28 @@ pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
         chat::conversation_channel([session.account.id, friend.id]),
     ];
     let lens = Lens::conversation(session.clone());
-    let shown = Arc::new(AtomicU64::new(0));
-    let reading = Reading {
+    let newest = Arc::new(AtomicU64::new(0));
+    let mut reading = Reading {
         chat: chat.clone(),
         me: session.account.clone(),
         friend,
-        shown: Arc::clone(&shown),
+        newest: Arc::clone(&newest),
+        noted: Seq::START,
+    };
+    let look = move |message: &Message| {
+        let sight = lens.look(message);
+        if matches!(sight, Sight::Instead(_)) {
+            newest.store(message.seq.0, Relaxed);
+        }
+        sight
     };
     let stream = Stream {
         encoder: Encoder::Html { dots: false },
         page: Some(call.page("chat-frame.html", &[]).await),
         known: Some(known),
-        lens: Some(Box::new(move |message| lens.look(message))),
-        taken: Some(Box::new(move |seq: Seq| shown.store(seq.0, Relaxed))),
-        guard: online(&call, &session).map(|online| Box::new((online, reading)) as _),
+        lens: Some(Box::new(look)),
+        taken: Some(Box::new(move |_| reading.note())),
+        guard: online(&call, &session),
         ..Stream::new(&chat.log, channels, since)
     };
     stream.respond(&call).await
@@ -119,24 +128,26 @@ fn online(call: &Call<'_>, session: &Session) -> Option<crate::follow::Guard> {
     (!call.is_head()).then(|| Box::new(arrive()) as _)
 }
 
-/// Who reads a conversation in a frame: what was shown is noted when the frame is closed.
+/// Who reads a conversation in a frame: what has been shown there is noted as read.
 struct Reading {
     chat: Chat,
     me: Account,
     friend: Account,
-    shown: Arc<AtomicU64>,
+    /// The newest message that has been shown.
+    newest: Arc<AtomicU64>,
+    noted: Seq,
 }
 
-impl Drop for Reading {
-    fn drop(&mut self) {
-        let (chat, me, friend) = (self.chat.clone(), self.me.clone(), self.friend.clone());
-        let shown = Seq(self.shown.load(Relaxed));
-        // Streams end on the runtime, or with it: then there is nobody to note it.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+impl Reading {
+    fn note(&mut self) {
+        let newest = Seq(self.newest.load(Relaxed));
+        if newest <= self.noted {
             return;
-        };
-        runtime.spawn(async move {
-            if let Err(error) = chat.read_through(&me, &friend, shown).await {
+        }
+        self.noted = newest;
+        let (chat, me, friend) = (self.chat.clone(), self.me.clone(), self.friend.clone());
+        tokio::spawn(async move {
+            if let Err(error) = chat.read_through(&me, &friend, newest).await {
                 log::warn!("what was shown is not marked as read: {error}");
             }
         });

@@ -86,6 +86,7 @@ fn row(one: &Acquaintance, with: &str) -> Row {
         href: self::with(account),
         state: state(one.online),
         unread: match one.unread {
+            _ if is_open => String::new(),
             0 => String::new(),
             limits::UNREAD.. => format!("{}+", limits::UNREAD - 1),
             some => some.to_string(),
