@@ -54,6 +54,8 @@ pub(super) async fn page(
         Some((friend, span)) => conversation(call, overview, friend, span).await,
         None => String::new(),
     };
+    // Unfilled: the page's script fills the same markup for whoever comes later.
+    let blank = async |template| call.app.pages.template(template).await.fill(&[]);
     let values = [
         ("me", escape_html(me.name.as_str())),
         ("problem", escape_html(problem)),
@@ -61,9 +63,12 @@ pub(super) async fn page(
         ("asks", list("chat-asks.html", Standing::Asking).await),
         ("asked", list("chat-asked.html", Standing::Asked).await),
         ("conversation", conversation),
-        ("since", overview.since.to_string()),
-        ("presence", overview.presence.to_string()),
         ("with", escape_html(with)),
+        ("friend_row", blank("chat-friend.html").await),
+        ("asking_row", blank("chat-asks.html").await),
+        ("asked_row", blank("chat-asked.html").await),
+        ("message_row", blank("chat-message.html").await),
+        ("conversation_pane", blank("chat-conversation.html").await),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, &**value));
     call.app.page("chat.html", "/chat", &values).await.before
