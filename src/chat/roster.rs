@@ -104,3 +104,57 @@ impl Roster {
         (std::mem::take(&mut self.changes), next)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Name;
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(1);
+
+    fn account(id: i64) -> Account {
+        Account {
+            id: AccountId(id),
+            name: Name::new(&format!("name {id}")).unwrap(),
+        }
+    }
+
+    /// Who has changed, and how.
+    fn changes(roster: &mut Roster, now: Instant) -> Vec<(i64, bool)> {
+        let (changes, _) = roster.changes(now);
+        let change = |change: &Change| (change.account.id.0, change.online);
+        changes.iter().map(change).collect()
+    }
+
+    #[test]
+    fn to_come_back_soon_is_not_to_have_left() {
+        let now = Instant::now();
+        let mut roster = Roster::new(GRACE);
+        roster.arrive(&account(1), now);
+        assert_eq!(changes(&mut roster, now), [(1, true)]);
+        // A second tab, and a reload of both.
+        roster.arrive(&account(1), now);
+        for _ in 0..2 {
+            roster.leave(AccountId(1), now);
+        }
+        assert_eq!(roster.changes(now).1, Some(now + GRACE));
+        roster.arrive(&account(1), now + GRACE / 2);
+        assert_eq!(changes(&mut roster, now + GRACE), []);
+        assert!(roster.is_online(AccountId(1)));
+    }
+
+    #[test]
+    fn the_last_leaving_counts() {
+        let now = Instant::now();
+        let mut roster = Roster::new(GRACE);
+        roster.arrive(&account(1), now);
+        roster.leave(AccountId(1), now);
+        roster.arrive(&account(1), now + GRACE / 2);
+        roster.leave(AccountId(1), now + GRACE / 2);
+        assert_eq!(changes(&mut roster, now + GRACE), [(1, true)]);
+        assert_eq!(changes(&mut roster, now + 2 * GRACE), [(1, false)]);
+        assert!(!roster.is_online(AccountId(1)));
+        assert_eq!(roster.changes(now + 2 * GRACE).1, None);
+        roster.leave(AccountId(1), now);
+    }
+}

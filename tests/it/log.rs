@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forever_frame::limits;
-use forever_frame::log::{Item, Keep, Log, Memory, Reader, Room, Since, Sqlite, Store};
+use forever_frame::log::{Item, Keep, Log, Memory, Reader, Room, Since, Sqlite, Store, Stored};
 use forever_frame::message::{Channel, Draft, Seq, Timestamp};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -43,6 +43,51 @@ async fn next(reader: &mut Reader) -> u64 {
         panic!("{items:?}")
     };
     entry.message().seq.0
+}
+
+/// Page by page from the end, a channel is read whole and once, and what it has lost is said.
+#[tokio::test]
+async fn a_channel_is_read_backwards() {
+    const KEPT: usize = 25;
+    let directory = TempDir::new().unwrap();
+    let keep = Keep {
+        messages: KEPT,
+        ..KEEP
+    };
+    let path = directory.path().join("log.db");
+    let sqlite = Sqlite::open(&path, keep, limits::STORED_LOG_BYTES).unwrap();
+    let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
+    for store in [Store::Memory(memory), Store::Sqlite(sqlite)] {
+        let log = Log::open(store, Arc::default()).unwrap();
+        let [ours, others] = ["ours", "others"].map(|name| Channel::new(name).unwrap());
+        for number in 0..40 {
+            for channel in [&ours, &others] {
+                // Longer than what is read in one go.
+                let text = format!("{number}:{}", "x".repeat(10_000));
+                log.append(Draft::new(channel.clone(), text)).await.unwrap();
+            }
+        }
+        let (mut through, mut numbers) = (Seq(u64::MAX), Vec::new());
+        let missed = loop {
+            let span = log.up_to(&ours, through, 10).await.unwrap();
+            let page: Vec<u64> = span
+                .items
+                .iter()
+                .filter_map(|item| match item {
+                    Stored::Message(message) => message.data.split_once(':')?.0.parse().ok(),
+                    Stored::Gap(_) => None,
+                })
+                .collect();
+            assert!(page.len() == 10 || !span.more);
+            numbers.splice(0..0, page);
+            if !span.more {
+                break span.missed();
+            }
+            through = span.items[0].place().before();
+        };
+        assert_eq!(numbers, (15..40).collect::<Vec<_>>());
+        assert_eq!(missed, Some(15));
+    }
 }
 
 /// There are no heartbeats here, and the next message comes only when all have seen the last: a

@@ -11,6 +11,7 @@ mod browser;
 mod chat_browser;
 mod chat_page;
 mod chat_plain;
+mod chat_streams;
 mod conformance;
 mod crash;
 mod disk;

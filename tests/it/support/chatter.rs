@@ -37,7 +37,7 @@ impl Account {
         let answer = account.post("/chat/register", &fields).await;
         assert!(answer.status < 400, "{name:?}: {}", answer.status);
         let cookie = answer.header("set-cookie").split(';').next();
-        account.cookie = cookie.unwrap().to_owned();
+        cookie.unwrap().clone_into(&mut account.cookie);
         account
     }
 
@@ -63,6 +63,14 @@ impl Account {
         let mut answer = send(self.addr, &head, b"").await;
         assert_eq!(answer.status, 200, "{path}");
         answer.json().await
+    }
+
+    /// A stream that is theirs.
+    pub(crate) async fn follow(&self, path: &str) -> Response {
+        let head = format!("GET {path}{}", self.headers());
+        let stream = send(self.addr, &head, b"").await;
+        assert_eq!(stream.status, 200, "{path}");
+        stream
     }
 
     async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {

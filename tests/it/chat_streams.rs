@@ -1,0 +1,149 @@
+//! The streams of the chat by themselves: who is a friend from now on, what is missed in between,
+//! and who comes and goes.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::support::chatter::Account;
+use crate::support::client::Response;
+use crate::support::{TestServer, soon};
+
+/// What a stream of ndjson says, an object a line.
+struct Lines {
+    stream: Response,
+    rest: String,
+}
+
+impl Lines {
+    async fn of(account: &Account, path: &str) -> Lines {
+        Lines {
+            stream: account.follow(path).await,
+            rest: String::new(),
+        }
+    }
+
+    async fn next(&mut self) -> Value {
+        loop {
+            if let Some((line, rest)) = self.rest.split_once('\n') {
+                let line = serde_json::from_str(line).unwrap();
+                self.rest = rest.to_owned();
+                return line;
+            }
+            let chunk = soon(self.stream.chunk())
+                .await
+                .unwrap()
+                .expect("it goes on");
+            self.rest.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    /// The data of the next message of that event.
+    async fn event(&mut self, event: &str) -> Value {
+        loop {
+            let line = self.next().await;
+            if line["type"] == "message" && line["event"] == event {
+                return serde_json::from_str(line["data"].as_str().unwrap()).unwrap();
+            }
+        }
+    }
+
+    /// The texts that are said, up to the one that is the last.
+    async fn texts(&mut self, last: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        while texts.last().is_none_or(|text| text != last) {
+            let said = self.event("message").await;
+            texts.push(said["text"].as_str().unwrap().to_owned());
+        }
+        texts
+    }
+}
+
+/// A conversation that did not exist when the stream began is in it from its first word on: also
+/// where that is said at the very moment in which the two become friends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_hears_friends_who_come_later_from_their_first_word_on() {
+    const FRIENDS: usize = 20;
+    let server = TestServer::start();
+    let me = Account::register(server.addr, "me").await;
+    let mut mine = Lines::of(&me, "/chat/stream?as=ndjson&since=now").await;
+    let mut expected = Vec::new();
+    for number in 0..FRIENDS {
+        let other = Account::register(server.addr, &format!("friend {number}")).await;
+        let text = format!("I am friend {number}");
+        other.friends("ask", "me").await;
+        me.friends("accept", &other.name).await;
+        tokio::join!(other.say("me", &text), me.say(&other.name, &text));
+        expected.extend([text.clone(), text]);
+    }
+    let last = Account::register(server.addr, "last").await;
+    last.befriend(&me).await;
+    last.say("me", "the end").await;
+    expected.push("the end".to_owned());
+    assert_eq!(mine.texts("the end").await, expected);
+    drop(mine);
+    server.stop().await;
+}
+
+/// The cursor of one's own stream is valid though friends have come and gone since.
+#[tokio::test]
+async fn whoever_comes_back_gets_what_was_said_meanwhile_also_by_new_friends() {
+    let server = TestServer::start();
+    let me = Account::register(server.addr, "me").await;
+    let old = Account::register(server.addr, "old").await;
+    me.befriend(&old).await;
+    old.say("me", "before").await;
+    let list = me.get("/chat/friends").await;
+    let since = list["since"].as_str().unwrap().to_owned();
+    let new = Account::register(server.addr, "new").await;
+    new.befriend(&me).await;
+    new.say("me", "from somebody new").await;
+    old.say("me", "goodbye").await;
+    old.friends("remove", "me").await;
+    new.say("me", "the end").await;
+    let path = format!("/chat/stream?as=ndjson&since={since}");
+    let texts = Lines::of(&me, &path).await.texts("the end").await;
+    // The conversation with somebody who is no friend any more is closed.
+    assert_eq!(texts, ["from somebody new", "the end"]);
+    server.stop().await;
+}
+
+/// A reload and a second tab are not a leaving; to leave is one, within a second.
+#[tokio::test]
+async fn presence_is_told_once_for_each_coming_and_going() {
+    let server = TestServer::start();
+    let me = Account::register(server.addr, "me").await;
+    let other = Account::register(server.addr, "other").await;
+    me.befriend(&other).await;
+    let list = me.get("/chat/friends").await;
+    let since = list["presence"].as_str().unwrap();
+    // Only what comes from here on: that they have become friends is told, too.
+    let path = format!("/chat/presence?as=ndjson&since={since}");
+    let mut seen = Lines::of(&me, &path).await;
+    let stream = "/chat/stream?as=ndjson&since=now";
+    for _ in 0..2 {
+        let first = Lines::of(&other, stream).await;
+        let came = soon(seen.event("presence")).await;
+        let mut tabs = vec![first];
+        for _ in 0..5 {
+            tabs.push(Lines::of(&other, stream).await);
+            // The other one is loaded anew.
+            tabs.remove(0);
+        }
+        let left = Instant::now();
+        drop(tabs);
+        let went = soon(seen.event("presence")).await;
+        assert!(
+            left.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            left.elapsed()
+        );
+        for (told, online) in [(&came, true), (&went, false)] {
+            assert_eq!(told["name"], "other");
+            assert_eq!(told["online"], online, "{told}");
+        }
+    }
+    drop(seen);
+    server.stop().await;
+}
