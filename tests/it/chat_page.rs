@@ -137,8 +137,8 @@ async fn earlier_messages_come_by_scrolling_up_and_nothing_moves() {
     page.shows(&all[MESSAGES - 50..]).await;
     let top_of = |n: usize| {
         format!(
-            "return [...document.querySelectorAll('#messages li')]
-                 .find(li => li.querySelector('.text').textContent === 'message {n}')
+            "return [...document.querySelectorAll('#messages .text')]
+                 .find(text => text.textContent === 'message {n}')
                  .getBoundingClientRect().top"
         )
     };
