@@ -3,12 +3,15 @@
 //! Everything here is checked where it is made ([`Channel::new`],
 //! [`EventName::new`], [`Cursor::from_str`]), so that the code behind can trust it.
 
+mod key;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::limits;
+pub use key::Key;
 
 /// A message's place in the log: 1, 2, 3, … over all channels. 0 is the place before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -229,37 +232,6 @@ impl EventName {
     /// What [`EventName::own`] gave, coming back from where it was kept.
     pub(crate) fn from_own(own: Option<Box<str>>) -> EventName {
         EventName(own)
-    }
-}
-
-/// What a sender calls an append, so that to try again is not to append again:
-/// `Idempotency-Key`, 1 to 128 printable ASCII characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key(Box<str>);
-
-impl Key {
-    /// A key given by a sender.
-    ///
-    /// # Errors
-    /// When the text is no key.
-    pub fn new(text: &str) -> Result<Key, BadName> {
-        let printable = |c: char| c.is_ascii_graphic() || c == ' ';
-        if text.is_empty() {
-            return Err(BadName::Empty);
-        }
-        if let Some(c) = text.chars().find(|&c| !printable(c)) {
-            return Err(BadName::Character(c, "printable ASCII"));
-        }
-        if text.len() > limits::KEY_BYTES {
-            return Err(BadName::TooLong(text.len(), limits::KEY_BYTES));
-        }
-        Ok(Key(text.into()))
-    }
-
-    /// The key.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

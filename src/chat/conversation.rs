@@ -32,7 +32,8 @@ impl Said {
         };
         let data = serde_json::to_string(&said).unwrap_or_default();
         Draft {
-            key,
+            // Of the two, each calls their messages as they like.
+            key: key.map(|key| key.of(from.id)),
             ..Draft::new(channel([from.id, to.id]), data)
         }
     }
