@@ -28,7 +28,7 @@ struct State {
     registrations: Throttle<IpAddr>,
 }
 
-/// A try at logging in. It counts, unless it turns out well.
+/// A try at logging in. It counts, unless it is given back.
 #[derive(Debug)]
 #[must_use]
 pub struct Attempt {
@@ -85,8 +85,8 @@ impl Attempts {
         Ok(Attempt { name, from })
     }
 
-    /// It was the right password: the try is given back.
-    pub fn succeeded(&self, attempt: Attempt) {
+    /// It was the right password, or nobody has looked at it: that does not count.
+    pub fn give_back(&self, attempt: Attempt) {
         let Attempt { name, from } = attempt;
         let mut state = self.0.lock();
         state.addresses.forgive(&from);
@@ -174,7 +174,7 @@ mod tests {
         let attempts = Attempts::default();
         for _ in 0..1000 {
             let attempt = attempts.log_in(&name("Zoë"), address("::1"), Instant::now());
-            attempts.succeeded(attempt.unwrap());
+            attempts.give_back(attempt.unwrap());
         }
     }
 

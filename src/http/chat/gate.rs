@@ -89,10 +89,12 @@ async fn verify(call: &Call<'_>, name: &Name, password: &str) -> Result<(Account
     let attempt = chat.attempts.log_in(name, from, Instant::now())?;
     let found = chat.database.find(name).await?;
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
-    let right = chat.hasher.verify(password, hash).await?;
-    let found = found.filter(|_| right).ok_or(Error::WrongPassword)?;
-    chat.attempts.succeeded(attempt);
-    Ok(found)
+    let verified = chat.hasher.verify(password, hash).await;
+    if verified != Ok(false) {
+        chat.attempts.give_back(attempt);
+    }
+    let right = verified?;
+    found.filter(|_| right).ok_or(Error::WrongPassword)
 }
 
 pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error> {
