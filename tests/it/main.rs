@@ -8,9 +8,13 @@
 
 mod append;
 mod browser;
+mod chat_accounts;
+mod chat_attempts;
 mod chat_browser;
+mod chat_markup;
 mod chat_page;
 mod chat_plain;
+mod chat_strangers;
 mod chat_streams;
 mod conformance;
 mod crash;

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod difficult;
 pub(crate) mod follower;
 pub(crate) mod ledger;
+pub(crate) mod person;
 pub(crate) mod place;
 pub(crate) mod port;
 pub(crate) mod sender;

@@ -1,0 +1,184 @@
+//! Guessing: passwords are tried as often as a person would, and nobody learns who is here.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::support::binary::Binary;
+use crate::support::client::get;
+use crate::support::person::{PASSWORD, Person};
+use crate::support::{TestServer, at_last, soon};
+
+/// How long it takes to be told that this is wrong.
+async fn wrong(person: &mut Person, name: &str) -> Duration {
+    let began = Instant::now();
+    let mut answer = person.enter("login", name, "a wrong password").await;
+    let took = began.elapsed();
+    assert_eq!(answer.status, 401);
+    assert!(
+        !answer.text().await.contains(name),
+        "the same words for all"
+    );
+    took
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_name_takes_as_long_as_a_known_one() {
+    let server = TestServer::start();
+    Person::new(server.addr, "somebody").await;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for address in 2..6 {
+        let mut guesser = Person::nobody(server.addr).at(&format!("192.0.2.{address}"));
+        for _ in 0..8 {
+            known.push(wrong(&mut guesser, "somebody").await);
+            unknown.push(wrong(&mut guesser, "nobody").await);
+        }
+    }
+    let (known, unknown) = (median(known), median(unknown));
+    println!("known: {known:?}, unknown: {unknown:?}");
+    // What is not hashed takes a tenth; the machine may be busy with something else by turns.
+    assert!(known < unknown * 3 && unknown < known * 3);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_wrong_passwords_are_ten() {
+    let server = Binary::start(&[]).await;
+    let addr = server.addr;
+    let mut zoe = Person::new(addr, "Zoë").await;
+    let memory = server.memory();
+    let began = Instant::now();
+    let mut guessing = JoinSet::new();
+    for n in 0..50 {
+        guessing.spawn(async move {
+            let mut guesser = Person::nobody(addr).at("192.0.2.2");
+            let mut waits = 0;
+            for m in 0..20 {
+                let password = format!("guess {n}-{m}");
+                let mut answer = guesser.enter("login", "ZOË", &password).await;
+                let text = answer.text().await;
+                match answer.status {
+                    401 => {}
+                    429 => {
+                        let after: u64 = answer.header("retry-after").parse().unwrap();
+                        assert!((1..=10).contains(&after), "{after}");
+                        assert!(text.contains(&format!("again in {after} s")), "{text}");
+                        waits += 1;
+                    }
+                    status => panic!("{status}: {text}"),
+                }
+                assert_eq!(guesser.cookie, "");
+            }
+            waits
+        });
+    }
+    // Others do not notice.
+    assert_eq!(get(addr, "/healthz").await.status, 200);
+    assert!(
+        zoe.enter("login", "Zoë", PASSWORD).await.status < 300,
+        "from elsewhere"
+    );
+    let waits: usize = at_last(guessing.join_all()).await.into_iter().sum();
+    let tried = 1000 - waits;
+    let more = usize::try_from(began.elapsed().as_secs() / 10).unwrap();
+    assert!(
+        (10..=10 + more + 1).contains(&tried),
+        "{tried} were checked"
+    );
+    let grown = server.memory().saturating_sub(memory);
+    println!(
+        "{tried} were checked in {:?}, grown by {grown} KiB",
+        began.elapsed()
+    );
+    // A hash takes 19 MiB, and the allocator may keep that of a few.
+    assert!(grown < 128 * 1024, "{grown} KiB");
+    // Another name at this address, and this name with the right password at another.
+    let mut ben = Person::nobody(addr).at("192.0.2.2");
+    assert!(ben.enter("register", "Ben", PASSWORD).await.status < 300);
+    assert!(ben.enter("login", "Ben", PASSWORD).await.status < 300);
+    let mut there = Person::nobody(addr).at("192.0.2.3");
+    assert!(there.enter("login", "Zoë", PASSWORD).await.status < 300);
+    // But not at this one, however right.
+    let answer = ben.enter("login", "Zoë", PASSWORD).await;
+    assert!(answer.status == 429 || began.elapsed().as_secs() >= 10);
+    // Who was logged in still is.
+    assert_eq!(zoe.get("/chat/friends").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_that_the_guesser_makes_up_does_not_count() {
+    let server = TestServer::start();
+    Person::new(server.addr, "Zoë").await;
+    let mut answers = Vec::new();
+    for n in 0..13 {
+        // What stands last is what the proxy saw.
+        let mut guesser = Person::nobody(server.addr).at(&format!("198.51.100.{n}, 192.0.2.1"));
+        answers.push(
+            guesser
+                .enter("login", "Zoë", "a wrong password")
+                .await
+                .status,
+        );
+    }
+    let checked = answers.iter().filter(|status| **status == 401).count();
+    assert!((10..13).contains(&checked), "{answers:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_password_is_not_guessed_in_a_session_either() {
+    let server = TestServer::start();
+    let zoe = Person::new(server.addr, "Zoë").await;
+    let mut changing = JoinSet::new();
+    for n in 0..30 {
+        let mut zoe = zoe.clone();
+        changing.spawn(async move {
+            let fields = [("old", &*format!("guess {n}")), ("new", "another password")];
+            zoe.post("/chat/password", &fields).await.status
+        });
+    }
+    let answers = soon(changing.join_all()).await;
+    assert!(
+        answers.iter().all(|status| [401, 429].contains(status)),
+        "{answers:?}"
+    );
+    let checked = answers.iter().filter(|status| **status == 401).count();
+    assert!(checked <= 12, "{checked} were checked");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_that_logs_in_at_once_comes_in_by_and_by() {
+    let server = TestServer::start();
+    let addr = server.addr;
+    Person::new(addr, "Zoë").await;
+    let mut crowd = JoinSet::new();
+    for n in 0..100 {
+        crowd.spawn(async move {
+            let mut person = Person::nobody(addr).at(&format!("192.0.2.{n}"));
+            let mut refused = 0;
+            loop {
+                let answer = person.enter("login", "Zoë", PASSWORD).await;
+                if answer.status < 300 {
+                    return refused;
+                }
+                // To be told to come back does not count as a try.
+                assert_eq!(answer.status, 503);
+                assert_eq!(answer.header("retry-after"), "1");
+                refused += 1;
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+    }
+    assert_eq!(get(addr, "/healthz").await.status, 200);
+    let refused: usize = at_last(crowd.join_all()).await.into_iter().sum();
+    println!("{refused} times somebody had to come back");
+    assert!(refused > 0);
+    server.stop().await;
+}

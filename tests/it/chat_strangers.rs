@@ -1,0 +1,307 @@
+//! Nobody reads or writes as somebody else: strangers, forged fields, pages of other origins.
+
+use serde_json::Value;
+
+use crate::support::TestServer;
+use crate::support::client::{post, send};
+use crate::support::person::Person;
+
+/// What two have said to each other, as one of them is shown it: who, and what.
+async fn said(me: &Person, other: &Person) -> Vec<(String, String)> {
+    let mut answer = me.get(&other.path("with")).await;
+    assert_eq!(answer.status, 200, "{} of {}", me.name, other.name);
+    let told = answer.json().await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let messages = told["messages"].as_array().unwrap().iter();
+    messages
+        .map(|message| (text(&message["from"]), text(&message["text"])))
+        .collect()
+}
+
+/// The forms that change something, as Zoë sends them who is Ben's friend.
+fn forms(ben: &Person) -> Vec<(String, String)> {
+    let form = |path: &str, body: &str| (path.to_owned(), body.to_owned());
+    vec![
+        form("/chat/login", "name=Ben&password=12345678"),
+        form("/chat/register", "name=New&password=12345678"),
+        form("/chat/logout", ""),
+        form("/chat/password", "old=x&new=12345678"),
+        form("/chat/friends", "action=remove&name=Ben"),
+        form(&ben.path("with"), "msg=hello"),
+        form(&ben.path("read"), "through=x-1"),
+    ]
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_change_nothing() {
+    // What lets them to the channels does not let them here.
+    let server = TestServer::with(|config| config.cors_origins = vec!["*".into()]);
+    let [zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
+    for (path, body) in forms(&ben) {
+        for headers in [
+            "Origin: https://evil.example",
+            "Origin: null",
+            "Origin: http://127.0.0.1:1",
+            &format!("Origin: https://{}.evil.example", server.addr),
+            "Sec-Fetch-Site: cross-site",
+            "Sec-Fetch-Site: same-site",
+            &format!(
+                "Origin: http://{}\r\nSec-Fetch-Site: cross-site",
+                server.addr
+            ),
+        ] {
+            let request = format!("POST {path}\r\n{headers}");
+            let mut answer = zoe.send(&request, body.as_bytes()).await;
+            let text = answer.text().await;
+            assert_eq!(answer.status, 403, "{path} {headers}: {text}");
+            assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+            assert_eq!(answer.header("set-cookie"), "", "{path}");
+        }
+    }
+    // Nor does it read.
+    for path in [
+        "/chat/friends",
+        "/chat/stream?timeout=1ms",
+        &ben.path("with"),
+    ] {
+        let answer = zoe
+            .send(&format!("GET {path}\r\nOrigin: https://evil.example"), b"")
+            .await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+    }
+    // Its own pages may, also behind a proxy, and so may programs.
+    for headers in [
+        format!("Origin: http://{}", server.addr),
+        format!(
+            "Origin: http://{}\r\nSec-Fetch-Site: same-origin",
+            server.addr
+        ),
+        "Sec-Fetch-Site: none".to_owned(),
+        "X-Other: x".to_owned(),
+    ] {
+        let request = format!("POST {}\r\n{headers}", ben.path("with"));
+        assert_eq!(
+            zoe.send(&request, b"msg=hello").await.status,
+            201,
+            "{headers}"
+        );
+    }
+    assert_eq!(said(&ben, &zoe).await.len(), 4, "and nothing else was said");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_not_logged_in_is_nobody() {
+    let server = TestServer::start();
+    let [zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
+    let (name, token) = zoe.cookie.split_once('=').unwrap();
+    let mut strangers = vec![Person::nobody(server.addr)];
+    for cookie in [
+        format!("{name}="),
+        format!("{name}=1"),
+        format!("{name}=Zoë"),
+        format!("{name}={}", "0".repeat(64)),
+        format!("{name}={}", &token[..token.len() - 1]),
+        format!("{name}={token}0"),
+        format!("{name}={}", token.to_uppercase() + "' OR 1=1 --"),
+        format!("x{name}={token}"),
+    ] {
+        let mut stranger = Person::nobody(server.addr);
+        stranger.cookie = cookie;
+        strangers.push(stranger);
+    }
+    for stranger in strangers {
+        for path in [
+            "/chat/friends".to_owned(),
+            "/chat/stream?timeout=1s".to_owned(),
+            "/chat/presence?timeout=1s".to_owned(),
+            ben.path("with"),
+            ben.path("frame"),
+            format!("{}?me=Zo%C3%AB&id=1", ben.path("with")),
+        ] {
+            let answer = stranger.get(&path).await;
+            assert_eq!(answer.status, 401, "{path} {:?}", stranger.cookie);
+        }
+        for (path, body) in forms(&ben).split_off(3) {
+            let answer = stranger
+                .send(&format!("POST {path}"), body.as_bytes())
+                .await;
+            assert_eq!(answer.status, 401, "{path} {:?}", stranger.cookie);
+        }
+    }
+    assert_eq!(said(&zoe, &ben).await, []);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stranger_reads_and_writes_nothing_of_two_friends() {
+    let server = TestServer::start();
+    let [mut zoe, mut ben] = Person::friends(server.addr, "Zoë", "Ben").await;
+    let mut eve = Person::new(server.addr, "Eve").await;
+    let mut listening = eve.follow("/chat/stream").await;
+    zoe.say(&ben, "a secret").await;
+    for path in [
+        ben.path("with"),
+        zoe.path("with"),
+        ben.path("frame"),
+        eve.path("with"),
+    ] {
+        let mut answer = eve.get(&path).await;
+        assert!(
+            [403, 404].contains(&answer.status),
+            "{path}: {}",
+            answer.status
+        );
+        assert!(!answer.text().await.contains("secret"), "{path}");
+    }
+    // Asking is not being a friend.
+    assert_eq!(eve.befriend("ask", "Ben").await.status, 200);
+    for to in [&ben, &zoe, &eve.clone()] {
+        let answer = eve.say(to, "I am Zoë").await;
+        assert!(
+            [403, 404].contains(&answer.status),
+            "{}: {}",
+            to.name,
+            answer.status
+        );
+        let read = eve.post(&to.path("read"), &[("through", "x-1")]).await;
+        assert!(
+            (400..500).contains(&read.status),
+            "{}: {}",
+            to.name,
+            read.status
+        );
+    }
+    assert!(
+        ben.say(&eve, "hm").await.status >= 400,
+        "nor is being asked"
+    );
+    // Nobody accepts for another.
+    assert!(eve.befriend("accept", "Ben").await.status >= 400);
+    assert!(eve.say(&ben, "now?").await.status >= 400);
+    assert_eq!(
+        said(&zoe, &ben).await,
+        [("Zoë".to_owned(), "a secret".to_owned())]
+    );
+    // Once no friend any more, it is over.
+    assert_eq!(ben.befriend("accept", "Eve").await.status, 200);
+    assert_eq!(eve.say(&ben, "hello").await.status, 201);
+    assert_eq!(ben.befriend("remove", "Eve").await.status, 200);
+    assert!(eve.say(&ben, "still there?").await.status >= 400);
+    assert!(eve.get(&ben.path("with")).await.status >= 400);
+    // All that came to Eve was her own.
+    ben.say(&zoe, "the last").await;
+    assert_eq!(zoe.befriend("ask", "Eve").await.status, 200);
+    while !listening.texts().iter().any(|text| text.contains("Zoë")) {
+        assert!(listening.read().await.unwrap());
+    }
+    let heard = listening.texts().join("\n");
+    assert!(
+        !heard.contains("secret") && !heard.contains("the last"),
+        "{heard}"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_is_from_whoever_is_logged_in() {
+    let server = TestServer::start();
+    let [mut zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
+    let mut listening = ben.follow_as("ndjson", "/chat/stream", "since=now").await;
+    let forged = [
+        ("msg", "hello"),
+        ("from", "Ben"),
+        ("me", "Ben"),
+        ("to", "Zoë"),
+        ("name", "Ben"),
+        ("user", "1"),
+        ("id", "2"),
+        ("sender", "Ben"),
+        ("channel", "main"),
+        ("event", "friends"),
+    ];
+    let path = format!(
+        "{}?from=Ben&me=Ben&id=2&event=friends&channel=main",
+        ben.path("with")
+    );
+    assert_eq!(zoe.post(&path, &forged).await.status, 201);
+    // Neither does what one says pass for what another says.
+    for text in [
+        "Ben: hello",
+        "{\"from\":\"Ben\",\"text\":\"x\"}",
+        "\n\nevent: friends\ndata: x\n\n",
+    ] {
+        assert_eq!(zoe.say(&ben, text).await.status, 201);
+    }
+    for (from, _) in said(&ben, &zoe).await {
+        assert_eq!(from, "Zoë");
+    }
+    listening.until(4).await;
+    for message in listening.messages() {
+        assert_eq!(message.event, "message");
+        let told: Value = serde_json::from_str(&message.data).unwrap();
+        assert_eq!((&told["from"], &told["to"]), (&"Zoë".into(), &"Ben".into()));
+    }
+    // One's stream is one's own, whatever one asks for: it was Ben who was asked.
+    for query in [
+        "me=Zo%C3%AB",
+        "name=Zo%C3%AB",
+        "id=1",
+        "channel=~chat.1",
+        "channels=~chat.1,main",
+    ] {
+        let mut answer = ben
+            .get(&format!(
+                "/chat/stream?as=ndjson&limit=1&since=all&timeout=5s&{query}"
+            ))
+            .await;
+        let text = answer.text().await;
+        assert!(
+            answer.status == 400 || text.contains("asking"),
+            "{query}: {text}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_key_of_two_people_is_two_messages() {
+    let server = TestServer::start();
+    let [zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
+    for (from, to) in [(&zoe, &ben), (&ben, &zoe), (&zoe, &ben)] {
+        let request = format!("POST {}\r\nIdempotency-Key: 1", to.path("with"));
+        let body = format!("msg=of {}", from.name);
+        let answer = from.send(&request, body.as_bytes()).await;
+        assert!([200, 201].contains(&answer.status));
+    }
+    let both = ["Zoë", "Ben"].map(|name| (name.to_owned(), format!("of {name}")));
+    assert_eq!(said(&zoe, &ben).await, both);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_channels_of_the_chat_are_not_under_c() {
+    let server = TestServer::start();
+    let [mut zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
+    zoe.say(&ben, "a secret").await;
+    for channel in ["~chat.1", "~chat.2", "~chat.1-2", "~clock", "~"] {
+        for request in [
+            format!("GET /c/{channel}?as=text&timeout=1ms"),
+            format!("GET /c/main,{channel}?as=text&timeout=1ms"),
+            format!("GET /c/%7E{}?as=text&timeout=1ms", &channel[1..]),
+            format!("POST /c/{channel}"),
+            format!("PUT /c/{channel}"),
+        ] {
+            let body: &[u8] = if request.starts_with('P') { b"x" } else { b"" };
+            let mut answer = send(server.addr, &request, body).await;
+            let text = answer.text().await;
+            assert_eq!(answer.status, 400, "{request}");
+            assert!(text.contains("the server's own"), "{request}: {text}");
+        }
+    }
+    // `main` is another thing altogether.
+    post(server.addr, "/send", "x").await;
+    let mut all = send(server.addr, "GET /c/main?as=text&timeout=1s", b"").await;
+    assert!(!all.text().await.contains("secret"));
+    server.stop().await;
+}
