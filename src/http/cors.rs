@@ -42,8 +42,12 @@ impl Cors {
         self.origins.iter().any(|allowed| allowed == "*")
     }
 
-    /// May pages of this origin?
-    pub(super) fn allows(&self, origin: &str) -> bool {
+    /// May pages of this origin have what is at this path in them?
+    pub(super) fn allows(&self, path: &str, origin: &str) -> bool {
+        route::is_open(path) && self.lets(origin)
+    }
+
+    fn lets(&self, origin: &str) -> bool {
         // What comes here may end up in a policy: one plain word.
         let plain = |b: u8| b.is_ascii_graphic() && !b";,'\"".contains(&b);
         let sound = origin.contains("://") && origin.bytes().all(plain);
@@ -58,7 +62,7 @@ impl Cors {
         let origin = if self.allows_all() {
             origin.map(|_| HeaderValue::from_static("*"))
         } else {
-            let known = |origin: &&HeaderValue| origin.to_str().is_ok_and(|text| self.allows(text));
+            let known = |origin: &&HeaderValue| origin.to_str().is_ok_and(|text| self.lets(text));
             origin.filter(known).cloned()
         };
         let varies = open && !self.allows_all();

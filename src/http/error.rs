@@ -31,7 +31,9 @@ pub(super) enum Error {
     OneChannel(String),
     #[error("{0}")]
     BadParam(#[from] params::BadParam),
-    #[error("origin={0:?} is not one of the origins allowed (--cors-origin)")]
+    #[error(
+        "origin={0:?} is not one of the origins allowed (--cors-origin, and only for channels)"
+    )]
     OriginNotAllowed(String),
     #[error("the Idempotency-Key {0}")]
     BadKey(BadName),

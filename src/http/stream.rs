@@ -166,13 +166,10 @@ pub(super) fn retry_when_refused() -> u32 {
 
 /// A frame for a page of this server, or of an origin that is allowed.
 fn frame(params: &Params, call: &Call<'_>) -> Result<Frame, Error> {
-    let origin = params
-        .origin
-        .clone()
-        .map(|origin| origin.to_ascii_lowercase());
-    if let Some(origin) = origin
-        .as_ref()
-        .filter(|origin| !call.app.cors.allows(origin))
+    let origin = params.origin.as_deref().map(str::to_ascii_lowercase);
+    let path = call.head.uri.path();
+    if let Some(origin) = &origin
+        && !call.app.cors.allows(path, origin)
     {
         return Err(Error::OriginNotAllowed(origin.clone()));
     }

@@ -69,7 +69,25 @@ async fn pages_of_other_origins_change_nothing() {
             .await;
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
-    // Its own pages may, also behind a proxy, and so may programs.
+    // Nor has it what is said in a frame.
+    for path in ["/chat/stream", "/chat/presence"] {
+        let path = format!("{path}?as=script&timeout=1ms&origin=https://evil.example");
+        assert_eq!(zoe.get(&path).await.status, 400, "{path}");
+        let frame = zoe
+            .get(&path.replace("&origin=https://evil.example", ""))
+            .await;
+        let policy = frame.header("content-security-policy");
+        assert!(policy.ends_with("frame-ancestors 'self'"), "{policy}");
+    }
+    // What changes something is not done by a link.
+    for (path, body) in forms(&ben) {
+        let mut answer = zoe.get(&format!("{path}?{body}")).await;
+        assert!([200, 303, 405].contains(&answer.status), "{path}");
+        assert_eq!(answer.header("set-cookie"), "", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        answer.text().await;
+    }
+    // Its own pages may, and so may programs.
     for headers in [
         format!("Origin: http://{}", server.addr),
         format!(
