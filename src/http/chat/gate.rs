@@ -38,7 +38,7 @@ async fn again(
     let demo = view::demo(call).await;
     let (name, problem) = (escape_html(name), escape_html(&problem));
     let values = [("name", &*name), ("problem", &*problem), ("demo", &*demo)];
-    reply::html(status, call.page(page, &values).await.before)
+    reply::html(status, call.app.page(page, "/chat", &values).await.before)
 }
 
 /// What went wrong: for browsers the page once more, for everybody else the error.
@@ -181,7 +181,10 @@ async fn password_page(
     let problem = problem.map(Error::to_string).unwrap_or_default();
     let (me, problem) = (escape_html(me.name.as_str()), escape_html(&problem));
     let values = [("me", &*me), ("problem", &*problem), ("notice", notice)];
-    reply::html(status, call.page(PASSWORD, &values).await.before)
+    reply::html(
+        status,
+        call.app.page(PASSWORD, "/chat", &values).await.before,
+    )
 }
 
 pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>, Error> {
