@@ -7,6 +7,8 @@ import { Outbox } from './chat-outbox.js';
 import { Talk } from './chat-talk.js';
 
 const UNSENT = 50;
+// In seconds: both sides are to notice soon when a line has broken without a word.
+const HEARTBEAT = 5;
 
 let me, own, presence, talk;
 
@@ -165,7 +167,7 @@ const mine = path => `${path}#${encodeURIComponent(me)}`;
 function follow(since) {
   own?.close();
   const events = ['message', 'friends', 'read'], transports = ['ndjson', 'script', 'json'];
-  own = new ForeverFrame(mine('/chat/stream'), { since, events, transports });
+  own = new ForeverFrame(mine('/chat/stream'), { since, events, transports, heartbeat: HEARTBEAT });
   own.addEventListener('message', heard);
   own.addEventListener('friends', befriended);
   own.addEventListener('read', readElsewhere);
