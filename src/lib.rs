@@ -29,6 +29,7 @@
 //! | [`wire`] | encodings: bytes only |
 //! | [`metrics`] | what is counted |
 //! | [`log`] | the log: append, read, wake |
+//! | [`mailbox`] | letters to a name, each for one receiver |
 //! | [`clock`] | the server's time, as messages |
 //! | [`drain`] | the end of the server, spread over time |
 //! | [`follow`] | log + cursor + wire + time → the bytes of a stream |
@@ -56,6 +57,7 @@ pub mod follow;
 pub mod http;
 pub mod limits;
 pub mod log;
+pub mod mailbox;
 pub mod message;
 pub mod metrics;
 pub mod pages;

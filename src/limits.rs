@@ -198,8 +198,13 @@ pub const SEND_BUFFER: usize = 64 * KIB;
 pub const HTTP_BUFFER: usize = 32 * KIB;
 
 /// How long a connection whose request was refused before its body had been read is still read
-/// from, so that the client sees the answer and not a reset connection.
+/// from, so that the client sees the answer and not a reset connection. One whose last answer is
+/// to have come for sure has this and [`STALL_TIMEOUT`].
 pub const LINGER: Duration = Duration::from_secs(2);
+
+/// The longest pause between two questions whether the kernel has closed a connection for good,
+/// which takes as long as a packet there and back.
+pub const CLOSE_PAUSE: Duration = Duration::from_millis(64);
 
 /// Connections that wait to be accepted, in the kernel.
 pub const BACKLOG: u32 = 4096;
@@ -212,6 +217,19 @@ pub const DRAIN: Duration = Duration::from_secs(5);
 
 /// What connections get on top of `--drain` to finish writing before they are cut.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+
+// --- mailboxes ------------------------------------------------------------------------------
+
+/// Longest name of a mailbox, in characters: a person's, in any script.
+pub const MAILBOX_NAME: usize = 100;
+
+/// Letters of a mailbox between the first that nobody has received yet and the last that was
+/// handed out. Each costs a few bytes in memory and in every note of what was received; when there
+/// are so many, the next is handed out when the first has been received or came back.
+pub const MAILBOX_OUT: usize = 256;
+
+/// The pause after the log did not take a note of what was received.
+pub const MAILBOX_RETRY: Duration = Duration::from_secs(1);
 
 // --- the chat -------------------------------------------------------------------------------
 
@@ -351,5 +369,9 @@ const _: () = {
         "a text may take six times its bytes as JSON"
     );
     assert!(FRAME_BYTES <= HTTP_BUFFER);
+    assert!(
+        MAILBOX_OUT <= BATCH_MESSAGES,
+        "the notes of what was received go together"
+    );
     assert!(PRELUDE_BYTES <= FRAME_BYTES);
 };

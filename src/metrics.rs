@@ -1,9 +1,13 @@
 //! Counters and gauges, and their text for Prometheus.
 
+mod letters;
+
 use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+
+pub use letters::{Letters, Waiting};
 
 use crate::message::Seq;
 use crate::wire::Wire;
@@ -64,6 +68,8 @@ pub struct Metrics {
     gaps: AtomicU64,
     latency: [AtomicU64; LATENCY_MICROS.len() + 1],
     latency_micros: AtomicU64,
+    /// Those of mailboxes.
+    pub letters: Letters,
 }
 
 /// What is not counted but looked up when it is asked for.
@@ -191,6 +197,7 @@ impl Metrics {
             out.head(name, "counter", help);
             out.sample(name, "", &counter.load(Relaxed));
         }
+        self.letters.render(&mut out);
         self.render_latency(&mut out);
         out.readings(readings);
         out.0

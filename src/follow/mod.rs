@@ -24,7 +24,7 @@ use crate::message::{Cursor, Seq};
 use crate::metrics::{Closed, OpenStream};
 use crate::wire::{Encoder, EndReason};
 pub use lens::{Lens, Sight};
-pub use link::Link;
+pub use link::{Held, Link, Receipt};
 use pace::{Due, Pace};
 
 /// When a stream ends by itself.

@@ -139,7 +139,7 @@ impl Error {
                 .ok()
                 .map(|allow| (ALLOW, allow)),
             Error::TooMany(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
-            Error::Busy | Error::HasherBusy(_) | Error::Store(_) => {
+            Error::Busy | Error::HasherBusy(_) | Error::Store(_) | Error::Stopping => {
                 Some((RETRY_AFTER, HeaderValue::from_static("1")))
             }
             // Spread, or all who were refused come back together.

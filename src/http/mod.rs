@@ -11,6 +11,7 @@ mod cors;
 mod error;
 mod follow;
 mod form;
+mod mailbox;
 mod negotiate;
 mod operator;
 mod page;
@@ -38,6 +39,7 @@ use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::follow::Link;
 use crate::log::Log;
+use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::pages::{Page, Pages};
 use crate::session::Sessions;
@@ -49,6 +51,8 @@ use route::Endpoint;
 pub struct App {
     /// The log.
     pub log: Log,
+    /// The mailboxes.
+    pub mailboxes: Mailboxes,
     /// The server's time.
     pub clock: Clock,
     /// The chat.
@@ -192,6 +196,8 @@ async fn dispatch(
         (Endpoint::Channels | Endpoint::Send, Method::PUT) => upload::upload(call).await,
         (Endpoint::Channels | Endpoint::Send, _) => follow::channels(call).await,
         (Endpoint::Stream, _) => follow::main_as_text(call).await,
+        (Endpoint::Mailbox, Method::POST) => mailbox::act(call).await,
+        (Endpoint::Mailbox, _) => page::show(call, "mailbox.html").await,
         (Endpoint::Clock, _) => clock::clock(call).await,
         (Endpoint::Chat(endpoint), _) => chat::answer(endpoint, call).await,
         (Endpoint::Healthz, _) => Ok(operator::healthz(&call)),

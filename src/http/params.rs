@@ -20,6 +20,16 @@ pub(super) struct BadParam {
     why: String,
 }
 
+impl BadParam {
+    pub(super) fn new(name: &'static str, value: &str, why: impl Into<String>) -> BadParam {
+        BadParam {
+            name,
+            value: value.to_owned(),
+            why: why.into(),
+        }
+    }
+}
+
 /// The parameters of a stream.
 #[derive(Debug)]
 pub(super) struct Params {
@@ -69,13 +79,8 @@ pub(super) fn parse<T>(
     value: Option<&str>,
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, BadParam> {
-    let bad = |value: &str, why| BadParam {
-        name,
-        value: value.to_owned(),
-        why,
-    };
     value
-        .map(|value| read(value).map_err(|why| bad(value, why)))
+        .map(|value| read(value).map_err(|why| BadParam::new(name, value, why)))
         .transpose()
 }
 
@@ -107,7 +112,8 @@ fn timeout(text: &str) -> Result<Duration, String> {
     })
 }
 
-fn wait(text: &str) -> Result<Duration, String> {
+/// How long a request that is quiet waits.
+pub(super) fn wait(text: &str) -> Result<Duration, String> {
     let most = limits::POLL_WAIT_MOST;
     let outside = || format!("is longer than {}s", most.as_secs());
     duration(text).and_then(|wait| (wait <= most).then_some(wait).ok_or_else(outside))

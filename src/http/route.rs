@@ -18,6 +18,7 @@ pub(super) enum Endpoint {
     Channels,
     Clock,
     Chat(chat::Endpoint),
+    Mailbox,
     /// A page that says what it is itself.
     Page(&'static str),
     Healthz,
@@ -79,6 +80,7 @@ static ROUTES: &[Route] = &[
     demo("/", GET, Endpoint::Home),
     demo("/receiver", GET_POST, Endpoint::Receiver),
     demo("/sender", GET_POST, Endpoint::Sender),
+    demo("/mailbox", GET_POST, Endpoint::Mailbox),
     demo("/clock", GET, Endpoint::Clock),
     demo("/events", GET, Endpoint::Page("events.html")),
     demo("/frame", GET, Endpoint::Page("frame.html")),

@@ -2,8 +2,10 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -47,6 +49,7 @@ pub(super) async fn serve(
         let link = Arc::clone(&link);
         move |request| {
             let (app, link) = (Arc::clone(&app), Arc::clone(&link));
+            link.go_on();
             // Boxed, so that the connection can be moved, and taken apart in the end.
             Box::pin(async move {
                 Ok::<_, Infallible>(match welcome {
@@ -71,25 +74,53 @@ pub(super) async fn serve(
     };
     let socket = connection.into_parts().io.into_inner().into_inner();
     match served {
-        Ok(()) => close(socket, link.has_unread()).await,
+        Ok(()) => close(socket, &link, patience.stall).await,
+        // A client that is only silent may have got what it was sent.
+        Err(error) if error.is_timeout() && link.awaits() => {
+            close(socket, &link, patience.stall).await;
+        }
         // That clients leave and lines break is the ordinary end of a stream.
         Err(error) => {
             log::debug!("{peer}: {error}");
             socket::abandon(&socket);
         }
     }
+    link.forget();
 }
 
-/// Closes a socket so that its client gets all that was written. What the client still sends is
-/// read and thrown away for a while: to close before would reset the connection, and take the
-/// answer with it.
-async fn close(mut socket: TcpStream, unread: bool) {
-    if socket.shutdown().await.is_err() || !unread {
+/// Closes a socket so that its client gets all that was written, and waits until that has come, if
+/// anybody wants to know. What the client still sends is read and thrown away for a while: to close
+/// before would reset the connection, and take the answer with it.
+async fn close(mut socket: TcpStream, link: &Link, stall: Duration) {
+    if link.is_broken() || socket.shutdown().await.is_err() {
         return;
     }
+    let patience = match (link.awaits(), link.has_unread()) {
+        (true, _) => stall + limits::LINGER,
+        (false, true) => limits::LINGER,
+        (false, false) => return,
+    };
+    let came = match tokio::time::timeout(patience, over(&mut socket, link)).await {
+        Ok(ended) => ended.is_ok(),
+        // Otherwise the kernel would have given up by now (`TCP_USER_TIMEOUT`).
+        Err(_) => cfg!(target_os = "linux"),
+    };
+    if came {
+        link.settle();
+    }
+}
+
+/// Waits for the client's end of the connection, or the news that it is broken.
+async fn over(socket: &mut TcpStream, link: &Link) -> io::Result<()> {
     let mut sink = [0; 4096];
-    let deadline = tokio::time::Instant::now() + limits::LINGER;
-    let read = async { while socket.read(&mut sink).await.is_ok_and(|n| n > 0) {} };
-    // Over time or not, it is over.
-    let _ = tokio::time::timeout_at(deadline, read).await;
+    let had_ended = link.has_ended();
+    while !had_ended && socket.read(&mut sink).await? > 0 {
+        // It was a request, sent before the client knew: it had the answer to the one before.
+        link.settle();
+    }
+    if had_ended && link.awaits() {
+        // The client closed first: before the answer was there, or because it had it.
+        socket::closed(socket).await?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! A socket with a deadline for its client to read.
+//! A socket with a deadline for its client to read, that notes what its client does.
 //!
 //! When the socket takes no more, hyper stops asking the stream for bytes, so nothing in the
 //! stream can notice. Here it is noticed: this is what hyper tries to write to.
@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -47,8 +47,13 @@ impl<S> Guard<S> {
         cx: &mut Context<'_>,
         wrote: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if wrote.is_ready() {
+        if let Poll::Ready(wrote) = &wrote {
             self.deadline = None;
+            if wrote.is_err() {
+                self.link.break_off();
+            }
+        }
+        if wrote.is_ready() {
             return wrote;
         }
         let patience = self.patience;
@@ -57,6 +62,7 @@ impl<S> Guard<S> {
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         deadline.as_mut().poll(cx).map(|()| {
             self.link.stall();
+            self.link.break_off();
             Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the client has stopped reading",
@@ -71,7 +77,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = ready!(Pin::new(&mut self.socket).poll_read(cx, buf));
+        // hyper tells nobody how an idle connection ends.
+        match &read {
+            Ok(()) if buf.filled().len() > before => self.link.hear(),
+            Ok(()) => self.link.end(),
+            Err(_) => self.link.break_off(),
+        }
+        Poll::Ready(read)
     }
 }
 

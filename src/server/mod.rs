@@ -24,6 +24,7 @@ use crate::drain::Drain;
 use crate::http::{App, Cors};
 use crate::limits;
 use crate::log::{Beside, Log, Memory, OpenError, Sqlite, Store, StoreError};
+use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::session::Sessions;
@@ -70,6 +71,7 @@ impl Server {
         let log = Log::open(store, Arc::clone(&metrics))?;
         let app = App {
             chat: Chat::new(log.clone(), Database::open(beside)?)?,
+            mailboxes: Mailboxes::new(log.clone(), Arc::clone(&metrics)),
             log,
             demo_accounts: config.demo_accounts,
             clock: Clock::new()?,
@@ -134,6 +136,14 @@ impl Server {
         if tokio::time::timeout_at(last, all_closed).await.is_err() {
             log::warn!("{} connections were cut", connections.len());
             connections.shutdown().await;
+        }
+        if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.unused())
+            .await
+            .is_err()
+        {
+            log::warn!(
+                "the log did not take all that was received from mailboxes: it will come again"
+            );
         }
     }
 }

@@ -49,3 +49,22 @@ pub(super) fn abandon(socket: &TcpStream) {
     // If it fails the kernel keeps it a little longer.
     let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
+
+/// Waits until a socket that both sides have closed is closed for the kernel, too: then the other
+/// side has taken all that was sent to it. The kernel tells that only to those who ask.
+#[cfg(unix)]
+pub(super) async fn closed(socket: &TcpStream) -> io::Result<()> {
+    let mut pause = Duration::from_millis(1);
+    while socket.peer_addr().is_ok() {
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(limits::CLOSE_PAUSE);
+    }
+    socket.take_error()?.map_or(Ok(()), Err)
+}
+
+/// The kernel does not tell.
+#[cfg(not(unix))]
+#[expect(clippy::unused_async, reason = "elsewhere it waits")]
+pub(super) async fn closed(_: &TcpStream) -> io::Result<()> {
+    Ok(())
+}

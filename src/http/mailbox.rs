@@ -1,0 +1,191 @@
+//! `POST /mailbox`: `action=send` and `action=receive`, as a form or in the query.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use super::error::Error;
+use super::params::{self, BadParam};
+use super::reply::{self, Body};
+use super::{Call, body, form};
+use crate::limits;
+use crate::mailbox::{Answer, BadAck, Letter, Mailbox, Missed, Name};
+use crate::message::{Cursor, NotACursor};
+
+/// Room in a form for all but the message: names, a cursor, a duration.
+const REST_OF_FORM: usize = 4096;
+
+/// Does what `action` says.
+pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
+    let fields = Fields::read(&mut call).await?;
+    match fields.get("action") {
+        Some("send") => send(&call, &fields).await,
+        Some("receive") => {
+            let wanted = Wanted::read(&fields)?;
+            // It may wait for long, and needs no memory for that.
+            drop(fields);
+            receive(&call, wanted).await
+        }
+        Some(other) => Err(BadParam::new("action", other, "is neither send nor receive").into()),
+        None => Err(Error::NoField("action")),
+    }
+}
+
+/// What the form and the query say. Where both say it, the form counts.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    async fn read(call: &mut Call<'_>) -> Result<Fields, Error> {
+        let most = call.app.max_message * limits::FORM_FACTOR + REST_OF_FORM;
+        let mut fields = form::fields(call.query())?;
+        fields.extend(body::fields(call, most).await?);
+        Ok(Fields(fields))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        form::last(&self.0, name)
+    }
+
+    /// A field that must be there.
+    fn needed<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, Error> {
+        params::parse(name, self.get(name), read)?.ok_or(Error::NoField(name))
+    }
+
+    fn name(&self, field: &'static str) -> Result<Name, Error> {
+        self.needed(field, |text| Name::new(text).map_err(|why| why.to_string()))
+    }
+}
+
+async fn send(call: &Call<'_>, fields: &Fields) -> Result<Response<Body>, Error> {
+    let (me, to) = (fields.name("me")?, fields.name("toUserName")?);
+    let text = fields.needed("msg", |text| match text {
+        "" => Err("is empty".to_owned()),
+        text => Ok(text.to_owned()),
+    })?;
+    if text.len() > call.app.max_message {
+        return Err(Error::TooLarge(call.app.max_message));
+    }
+    call.app.mailboxes.send(&me, &to, &text).await?;
+    Ok(reply::json(StatusCode::OK, &Said::status("ok")))
+}
+
+/// What somebody asks for.
+struct Wanted {
+    me: Name,
+    wait: Option<Duration>,
+    proof: Proof,
+}
+
+/// How it becomes known that a letter has come.
+enum Proof {
+    /// The connection shows it.
+    Connection,
+    /// The client says so with its next request (`ack`). It says here what it got before, if it
+    /// got anything.
+    Ack(Option<Cursor>),
+}
+
+impl Wanted {
+    fn read(fields: &Fields) -> Result<Wanted, Error> {
+        let ack = |text: &str| match text {
+            "" => Ok(None),
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|why: NotACursor| why.to_string()),
+        };
+        Ok(Wanted {
+            me: fields.name("me")?,
+            wait: params::parse("wait", fields.get("wait"), params::wait)?,
+            proof: params::parse("ack", fields.get("ack"), ack)?
+                .map_or(Proof::Connection, Proof::Ack),
+        })
+    }
+}
+
+async fn receive(call: &Call<'_>, wanted: Wanted) -> Result<Response<Body>, Error> {
+    let app = call.app;
+    let mailbox = app.mailboxes.open(&wanted.me);
+    if let Proof::Ack(Some(id)) = &wanted.proof {
+        acknowledge(&mailbox, id).await?;
+    }
+    // What this client got before and has not acknowledged by now is for the next who asks.
+    call.link.release();
+    // What was received could not be noted.
+    app.log.health()?;
+    let answer = tokio::select! {
+        biased;
+        () = app.drain.begun() => return Err(Error::Stopping),
+        answer = mailbox.receive(wanted.wait) => answer?,
+    };
+    let response = reply::json(StatusCode::OK, &Said::answer(&answer));
+    match (answer.handed, wanted.proof) {
+        (None, _) => {}
+        (Some(letter), Proof::Ack(_)) if answer.letter.is_some() => {
+            call.link.hold(Box::new(letter));
+        }
+        (Some(handed), _) => call.link.hand_out(Box::new(move || handed.received())),
+    }
+    Ok(response)
+}
+
+async fn acknowledge(mailbox: &Arc<Mailbox>, id: &Cursor) -> Result<(), Error> {
+    mailbox.acknowledge(id).await.map_err(|bad| match bad {
+        BadAck::Store(error) => error.into(),
+        BadAck::NotHere => BadParam::new("ack", &id.to_string(), bad.to_string()).into(),
+    })
+}
+
+/// What an answer says, in the words of the page that this was made for.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Said<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(flatten)]
+    letter: Option<SaidLetter<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<Missed>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SaidLetter<'a> {
+    from_user_name: &'a str,
+    msg: &'a str,
+    id: String,
+}
+
+impl Said<'_> {
+    fn status(status: &'static str) -> Said<'static> {
+        Said {
+            status: Some(status),
+            ..Said::default()
+        }
+    }
+
+    fn answer(answer: &Answer) -> Said<'_> {
+        let letter = answer.letter.as_ref();
+        Said {
+            status: letter.is_none().then_some("empty"),
+            letter: letter.map(SaidLetter::new),
+            missed: answer.missed,
+        }
+    }
+}
+
+impl SaidLetter<'_> {
+    fn new(letter: &Letter) -> SaidLetter<'_> {
+        SaidLetter {
+            from_user_name: &letter.from,
+            msg: &letter.text,
+            id: letter.id.to_string(),
+        }
+    }
+}
