@@ -99,8 +99,7 @@ impl Mailbox {
             return Ok(());
         }
         self.load().await?;
-        let handed_out = self.receipt(|book| book.acknowledge(id.seq));
-        if handed_out || self.book.lock().is_done(id.seq) {
+        if self.receipt(|book| book.acknowledge(id.seq)) {
             return Ok(());
         }
         if look::message(self.log(), &self.letters, id.seq)

@@ -124,3 +124,79 @@ async fn over(socket: &mut TcpStream, link: &Link) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+
+    const STALL: Duration = Duration::from_secs(30);
+
+    /// The server's and the client's end of a connection.
+    async fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        (listener.accept().await.unwrap().0, client.unwrap())
+    }
+
+    /// Writes an answer whose client is to have it; it is told what becomes of that.
+    async fn answer(server: &mut TcpStream, link: &Link) -> oneshot::Receiver<()> {
+        let (came, comes) = oneshot::channel();
+        link.hand_out(Box::new(move || came.send(()).unwrap()));
+        server.write_all(b"answer").await.unwrap();
+        comes
+    }
+
+    /// Closes as the end of [`serve`] does; true if the answer has come.
+    async fn closed(server: TcpStream, link: Link, comes: oneshot::Receiver<()>) -> bool {
+        close(server, &link, STALL).await;
+        drop(link);
+        comes.await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closes_behind_the_answer_has_it() {
+        let ((mut server, mut client), link) = (connection().await, Link::default());
+        let comes = answer(&mut server, &link).await;
+        client.read_exact(&mut [0; 6]).await.unwrap();
+        drop(client);
+        assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 0);
+        link.end();
+        assert!(closed(server, link, comes).await);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closed_before_the_answer_does_not_have_it() {
+        let ((mut server, client), link) = (connection().await, Link::default());
+        drop(client);
+        // The answer is on its way when the server sees the end.
+        server.readable().await.unwrap();
+        let comes = answer(&mut server, &link).await;
+        link.end();
+        assert!(!closed(server, link, comes).await);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_closed_has_it_unless_it_dies_with_it_unread() {
+        for (reads, has_it) in [(6, true), (3, false)] {
+            let ((mut server, mut client), link) = (connection().await, Link::default());
+            let comes = answer(&mut server, &link).await;
+            let closing = tokio::spawn(closed(server, link, comes));
+            client.read_exact(&mut vec![0; reads]).await.unwrap();
+            // The rest, or that the server has closed.
+            client.readable().await.unwrap();
+            drop(client);
+            assert_eq!(closing.await.unwrap(), has_it, "{reads} bytes");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_closes_is_waited_for_as_long_as_the_kernel_waits() {
+        let ((mut server, _client), link) = (connection().await, Link::default());
+        let comes = answer(&mut server, &link).await;
+        let began = tokio::time::Instant::now();
+        assert_eq!(closed(server, link, comes).await, cfg!(target_os = "linux"));
+        assert!(began.elapsed() >= STALL);
+    }
+}

@@ -138,11 +138,13 @@ mod tests {
         let (socket, _client) = duplex(8);
         let link = Arc::new(Link::new(LOCALHOST));
         let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE);
+        link.hand_out(Box::new(|| panic!("it has not come")));
         let began = Instant::now();
         let error = guard.write_all(b"more than eight bytes").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), 30);
         assert_eq!(link.closed(), Closed::Stalled);
+        assert!(!link.awaits(), "it is known that it has not come");
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,5 +169,23 @@ mod tests {
             slow.await.unwrap(),
             b"more than eight bytes, for a long time"
         );
+    }
+
+    #[tokio::test]
+    async fn what_the_client_does_is_noted() {
+        let (socket, mut client) = duplex(8);
+        let link = Arc::new(Link::default());
+        let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE);
+        link.hand_out(Box::new(|| ()));
+        client.write_all(b"more").await.unwrap();
+        guard.read_exact(&mut [0; 4]).await.unwrap();
+        assert!(link.awaits() && !link.has_ended());
+        link.go_on();
+        assert!(!link.awaits());
+        drop(client);
+        assert_eq!(guard.read(&mut [0; 4]).await.unwrap(), 0);
+        assert!(link.has_ended() && !link.is_broken());
+        guard.write_all(b"nobody is there").await.unwrap_err();
+        assert!(link.is_broken());
     }
 }

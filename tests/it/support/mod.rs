@@ -8,6 +8,7 @@ pub(crate) mod difficult;
 pub(crate) mod follower;
 pub(crate) mod ledger;
 pub(crate) mod person;
+pub(crate) mod mailbox;
 pub(crate) mod place;
 pub(crate) mod port;
 pub(crate) mod sender;
