@@ -1,0 +1,161 @@
+// The page /mailbox: asks for a message, shows it, asks for the next.
+'use strict';
+
+const $ = id => document.getElementById(id);
+const WAIT = '50s', SHOWN = 200;
+/** After an error the page asks again, each time later, until it gets an answer. */
+const FIRST_PAUSE = 500, LONGEST_PAUSE = 30_000;
+
+/** The login: its name, and what ends it. */
+let login = null;
+
+function say(text) { $('state').textContent = text; }
+
+/** An element with a class and a text; never with HTML. */
+function part(name, kind, text) {
+  const element = document.createElement(name);
+  element.className = kind;
+  element.textContent = text;
+  return element;
+}
+
+function add(kind, ...parts) {
+  const row = part('li', kind, '');
+  row.append(...parts);
+  const list = $('messages');
+  list.append(row);
+  while (list.children.length > SHOWN) list.firstElementChild.remove();
+}
+
+/** Sends a form; gives the answer and its text. */
+async function post(body, signal) {
+  const answer = await fetch('/mailbox', { method: 'POST', body, signal });
+  return { answer, text: await answer.text() };
+}
+
+/** What an answer says. */
+function read({ answer, text }) {
+  let said;
+  // A proxy may answer in the server's place, and in words of its own.
+  try { said = JSON.parse(text); } catch { said = {}; }
+  if (answer.ok) return said;
+  const error = new Error(said.error ?? `${answer.status} ${answer.statusText}`);
+  error.hopeless = answer.status >= 400 && answer.status < 500;
+  throw error;
+}
+
+/** Asks for a message, and shows the bytes. */
+async function ask(fields, signal) {
+  const body = new URLSearchParams(fields);
+  const request = () => [
+    part('b', '', 'POST /mailbox HTTP/1.1'),
+    `\nContent-Type: application/x-www-form-urlencoded;charset=UTF-8\n\n${body}\n\n`,
+  ];
+  $('waiting').replaceChildren(...request(), part('i', '', '… no answer yet'));
+  try {
+    const { answer, text } = await post(body, signal);
+    const headers = [...answer.headers].map(([name, value]) => `\n${name}: ${value}`).join('');
+    const status = part('b', '', `HTTP/1.1 ${answer.status} ${answer.statusText}`);
+    $('answered').replaceChildren(...request(), status, `${headers}\n\n${text}`);
+    return read({ answer, text });
+  } finally {
+    $('waiting').replaceChildren('(none at this moment)');
+  }
+}
+
+/** Asks as long as the login lasts. */
+async function receive({ me, ended }) {
+  let ack = '', pause = FIRST_PAUSE, received = '';
+  const known = new Set();
+  while (!ended.signal.aborted) {
+    say(`${received}waiting for a message to ${me}`);
+    try {
+      const said = await ask({ action: 'receive', me, ack, wait: WAIT }, ended.signal);
+      pause = FIRST_PAUSE;
+      if ('Missed' in said) missed(said.Missed);
+      if (!said.Id) continue;
+      ack = said.Id;
+      received = `received one from ${said.FromUserName}; `;
+      show(said, known);
+    } catch (error) {
+      if (ended.signal.aborted) return;
+      if (error.hopeless) { logout(`not logged in: ${error.message}`); return; }
+      await rest(pause, error, ended.signal);
+      pause = Math.min(2 * pause, LONGEST_PAUSE);
+    }
+  }
+}
+
+function show({ FromUserName, Msg, Id }, known) {
+  if (known.has(Id)) return;
+  known.add(Id);
+  // The oldest are first.
+  if (known.size > SHOWN) known.delete(known.values().next().value);
+  const facts = part('span', 'facts', 'Id ');
+  facts.append(part('code', 'id', Id));
+  add('', part('b', 'from', FromUserName), part('span', 'text', Msg), facts);
+}
+
+function missed(count) {
+  add('gap', count === null ? 'Messages may have been too old to be kept.'
+    : count === 1 ? 'One message was too old to be kept.' : `${count} messages were too old to be kept.`);
+}
+
+/** Waits a while after an error; not all pages as long, or they would all come back together. */
+function rest(pause, error, signal) {
+  const ms = pause * (0.5 + Math.random() / 2);
+  const when = ms < 1000 ? 'at once' : `in ${Math.round(ms / 1000)} s`;
+  say(`no answer (${error.message}); asking again ${when}`);
+  $('now').hidden = ms < 1000;
+  return new Promise(resolve => {
+    const go = () => {
+      clearTimeout(timer);
+      $('now').hidden = true;
+      for (const [target, event] of wakers) target.removeEventListener(event, go);
+      resolve();
+    };
+    const timer = setTimeout(go, ms);
+    const wakers = [[$('now'), 'click'], [window, 'online'], [signal, 'abort']];
+    for (const [target, event] of wakers) target.addEventListener(event, go);
+  });
+}
+
+function logout(why) {
+  login?.ended.abort();
+  login = null;
+  buttons();
+  say(why);
+}
+
+function buttons() {
+  $('enter').hidden = $('me').readOnly = login !== null;
+  $('logout').hidden = $('post').disabled = login === null;
+}
+
+$('login').addEventListener('submit', e => {
+  e.preventDefault();
+  if (login) return;
+  login = { me: $('me').value, ended: new AbortController() };
+  buttons();
+  $('to').focus();
+  receive(login);
+});
+
+$('logout').addEventListener('click', () => { logout('not logged in'); $('me').focus(); });
+
+$('send').addEventListener('submit', async e => {
+  e.preventDefault();
+  const [to, text] = [$('to').value, $('text').value];
+  try {
+    read(await post(new URLSearchParams({ action: 'send', me: login.me, toUserName: to, msg: text })));
+    $('problem').textContent = '';
+    $('text').value = '';
+    add('aside', part('b', 'from', `to ${to}`), part('span', 'text', text));
+  } catch (error) {
+    $('problem').textContent = `Not sent: ${error.message}`;
+  }
+  $('text').focus();
+});
+
+// Some browsers keep over a reload what was disabled.
+buttons();

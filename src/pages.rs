@@ -44,6 +44,8 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "frame.html",
     "frame.js",
     "index.html",
+    "mailbox.html",
+    "mailbox.js",
     "nav.html",
     "receiver.html",
     "receiving.html",

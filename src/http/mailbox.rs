@@ -1,4 +1,5 @@
-//! `POST /mailbox`: `action=send` and `action=receive`, as a form or in the query.
+//! `/mailbox`: the page, and `POST` of `action=send` and `action=receive`, as a form or in the
+//! query.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,20 @@ use serde::Serialize;
 use super::error::Error;
 use super::params::{self, BadParam};
 use super::reply::{self, Body};
-use super::{Call, body, form};
+use super::{Call, body, browser, form};
 use crate::limits;
 use crate::mailbox::{Answer, BadAck, Letter, Mailbox, Missed, Name};
 use crate::message::{Cursor, NotACursor};
 
 /// Room in a form for all but the message: names, a cursor, a duration.
 const REST_OF_FORM: usize = 4096;
+
+/// The page.
+pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let origin = browser::origin(&call.head.headers);
+    let page = call.page("mailbox.html", &[("origin", &origin)]).await;
+    Ok(reply::html(StatusCode::OK, page.before))
+}
 
 /// Does what `action` says.
 pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {

@@ -197,7 +197,7 @@ async fn dispatch(
         (Endpoint::Channels | Endpoint::Send, _) => follow::channels(call).await,
         (Endpoint::Stream, _) => follow::main_as_text(call).await,
         (Endpoint::Mailbox, Method::POST) => mailbox::act(call).await,
-        (Endpoint::Mailbox, _) => page::show(call, "mailbox.html").await,
+        (Endpoint::Mailbox, _) => mailbox::show(call).await,
         (Endpoint::Clock, _) => clock::clock(call).await,
         (Endpoint::Chat(endpoint), _) => chat::answer(endpoint, call).await,
         (Endpoint::Healthz, _) => Ok(operator::healthz(&call)),

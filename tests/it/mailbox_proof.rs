@@ -2,11 +2,11 @@
 //! and clients that say what they got.
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::client::{post, send};
 use crate::support::mailbox::{Line, ask, id, letter, look, text, unread, wait_for, waiting};
-use crate::support::{TestServer, until};
+use crate::support::{TestServer, soon, until};
 
 const RECEIVE: &str = "action=receive&me=bob";
 const ACKING: &str = "action=receive&me=bob&ack=";
@@ -85,6 +85,25 @@ async fn a_client_that_reads_and_closes_has_it() {
         .await;
     }
     assert_eq!(look(server.addr, "bob").await, empty());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_falls_silent_on_its_connection_has_it_when_it_closes_in_the_end() {
+    let server = TestServer::with(|config| {
+        config.patience.head = std::time::Duration::from_millis(200);
+    });
+    letter(server.addr, "bob", "hello").await;
+    let (answer, mut line) = Line::open(server.addr).await.ask(RECEIVE).await;
+    assert_eq!(text(&answer), "hello");
+    // The server closes first.
+    assert_eq!(soon(line.0.read(&mut [0; 1])).await.unwrap(), 0);
+    assert_eq!(look(server.addr, "bob").await, empty(), "it may have come");
+    drop(line);
+    until("it is received", || {
+        server.metrics.letters.counts() == (1, 0)
+    })
+    .await;
     server.stop().await;
 }
 

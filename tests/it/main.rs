@@ -25,6 +25,7 @@ mod follow;
 mod locked;
 mod log;
 mod mailbox;
+mod mailbox_page;
 mod mailbox_proof;
 mod mailbox_restart;
 mod nginx;
