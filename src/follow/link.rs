@@ -167,7 +167,10 @@ impl fmt::Debug for Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
     use std::sync::Arc;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     /// Hands out something; afterwards 1 is added to the first count if it came.
     fn hand_out(link: &Link) -> Arc<Mutex<u32>> {
@@ -179,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_request_that_was_sent_after_an_answer_says_that_the_answer_came() {
-        let link = Link::default();
+        let link = Link::new(LOCALHOST);
         link.hear();
         link.go_on();
         let came = hand_out(&link);
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_was_handed_out_on_a_connection_that_breaks_has_not_come() {
-        let link = Link::default();
+        let link = Link::new(LOCALHOST);
         let came = hand_out(&link);
         let held = Arc::new(());
         link.hold(Box::new(Arc::clone(&held)));

@@ -128,9 +128,11 @@ async fn over(socket: &mut TcpStream, link: &Link) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
     use tokio::net::TcpListener;
     use tokio::sync::oneshot;
 
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const STALL: Duration = Duration::from_secs(30);
 
     /// The server's and the client's end of a connection.
@@ -157,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_closes_behind_the_answer_has_it() {
-        let ((mut server, mut client), link) = (connection().await, Link::default());
+        let ((mut server, mut client), link) = (connection().await, Link::new(LOCALHOST));
         let comes = answer(&mut server, &link).await;
         client.read_exact(&mut [0; 6]).await.unwrap();
         drop(client);
@@ -168,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_closed_before_the_answer_does_not_have_it() {
-        let ((mut server, client), link) = (connection().await, Link::default());
+        let ((mut server, client), link) = (connection().await, Link::new(LOCALHOST));
         drop(client);
         // The answer is on its way when the server sees the end.
         server.readable().await.unwrap();
@@ -180,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_is_closed_has_it_unless_it_dies_with_it_unread() {
         for (reads, has_it) in [(6, true), (3, false)] {
-            let ((mut server, mut client), link) = (connection().await, Link::default());
+            let ((mut server, mut client), link) = (connection().await, Link::new(LOCALHOST));
             let comes = answer(&mut server, &link).await;
             let closing = tokio::spawn(closed(server, link, comes));
             client.read_exact(&mut vec![0; reads]).await.unwrap();
@@ -193,7 +195,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_never_closes_is_waited_for_as_long_as_the_kernel_waits() {
-        let ((mut server, _client), link) = (connection().await, Link::default());
+        let ((mut server, _client), link) = (connection().await, Link::new(LOCALHOST));
         let comes = answer(&mut server, &link).await;
         let began = tokio::time::Instant::now();
         assert_eq!(closed(server, link, comes).await, cfg!(target_os = "linux"));

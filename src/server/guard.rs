@@ -174,7 +174,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_client_does_is_noted() {
         let (socket, mut client) = duplex(8);
-        let link = Arc::new(Link::default());
+        let link = Arc::new(Link::new(LOCALHOST));
         let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE);
         link.hand_out(Box::new(|| ()));
         client.write_all(b"more").await.unwrap();

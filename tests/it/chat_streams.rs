@@ -26,10 +26,9 @@ impl Lines {
 
     async fn next(&mut self) -> Value {
         loop {
-            if let Some((line, rest)) = self.rest.split_once('\n') {
-                let line = serde_json::from_str(line).unwrap();
-                self.rest = rest.to_owned();
-                return line;
+            if let Some(end) = self.rest.find('\n') {
+                let line: String = self.rest.drain(..=end).collect();
+                return serde_json::from_str(&line).unwrap();
             }
             let chunk = soon(self.stream.chunk())
                 .await

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::client::{append, get, post, send};
 use crate::support::mailbox::{Line, ask, id, letter, look, text, wait_for, waiting};
-use crate::support::{TestServer, eventually, soon};
+use crate::support::{TestServer, eventually, soon, until};
 
 /// A server on each store.
 fn both() -> (TempDir, [TestServer; 2]) {
@@ -182,7 +182,7 @@ async fn what_makes_no_sense_is_refused_with_a_sentence() {
             413,
             "longer than 100 bytes",
         ),
-        (&very_long, 413, "longer than 100 bytes"),
+        (&very_long, 413, "the form is longer than"),
     ] {
         let mut response = post(server.addr, "/mailbox", form).await;
         let error = response.json().await["error"].as_str().unwrap().to_owned();
@@ -322,6 +322,29 @@ async fn when_all_is_forgotten_what_nobody_received_is_still_told() {
         }
         server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn there_is_a_note_for_each_letter_also_when_many_are_received_at_once() {
+    const LETTERS: u64 = 40;
+    let directory = tempfile::tempdir().unwrap();
+    let server = TestServer::stored(&directory);
+    let mut lines = Vec::new();
+    for n in 0..LETTERS {
+        letter(server.addr, "bob", &n.to_string()).await;
+        let line = Line::open(server.addr).await;
+        lines.push(line.ask("action=receive&me=bob").await.1);
+    }
+    drop(lines);
+    until("all are received", || {
+        server.metrics.letters.counts() == (LETTERS, 0)
+    })
+    .await;
+    server.stop().await;
+    let server = TestServer::stored(&directory);
+    let last = metric(&server, "forever_frame_log_last_seq").await;
+    assert_eq!(last, 2 * LETTERS);
+    server.stop().await;
 }
 
 #[tokio::test]
