@@ -255,9 +255,13 @@ pub const PRESENCE_GRACE: Duration = Duration::from_millis(700);
 /// What is told of who comes and goes, in memory for those whose line has broken for a moment.
 pub const PRESENCE_BYTES: usize = 16 * MIB;
 
-/// How often a quiet stream of the chat says that all is well. More often than others, so that a
-/// line that has broken without a word is noticed sooner.
+/// How often a quiet stream of the chat says that all is well: more often than others, so that
+/// whoever is gone without a word is offline after the time of an ordinary heartbeat.
 pub const CHAT_HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// For how long the client of such a stream may leave unacknowledged what it was sent
+/// (`TCP_USER_TIMEOUT`).
+pub const PRESENCE_PATIENCE: Duration = Duration::from_secs(10);
 
 // --- pages ----------------------------------------------------------------------------------
 
@@ -372,6 +376,10 @@ const _: () = {
     assert!(
         MAILBOX_OUT <= BATCH_MESSAGES,
         "the notes of what was received go together"
+    );
+    assert!(
+        CHAT_HEARTBEAT.as_secs() + PRESENCE_PATIENCE.as_secs() <= HEARTBEAT_EVERY.as_secs(),
+        "whoever is gone is offline by then"
     );
     assert!(PRELUDE_BYTES <= FRAME_BYTES);
 };

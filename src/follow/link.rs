@@ -18,6 +18,8 @@ pub type Held = Box<dyn Send>;
 /// One connection's notes.
 pub struct Link {
     peer: IpAddr,
+    /// Is it to be noticed soon when the client is gone without a word?
+    watched: AtomicBool,
     stalled: AtomicBool,
     unread: AtomicBool,
     broken: AtomicBool,
@@ -37,6 +39,7 @@ impl Link {
     pub fn new(peer: IpAddr) -> Link {
         Link {
             peer,
+            watched: AtomicBool::default(),
             stalled: AtomicBool::default(),
             unread: AtomicBool::default(),
             broken: AtomicBool::default(),
@@ -51,6 +54,17 @@ impl Link {
     #[must_use]
     pub fn peer(&self) -> IpAddr {
         self.peer
+    }
+
+    /// From here on it is to be noticed soon when the client is gone without a word.
+    pub fn watch(&self) {
+        self.watched.store(true, Relaxed);
+    }
+
+    /// Is it? Said once.
+    #[must_use]
+    pub fn takes_watch(&self) -> bool {
+        self.watched.load(Relaxed) && self.watched.swap(false, Relaxed)
     }
 
     /// The client has left its bytes unread for too long.

@@ -44,7 +44,12 @@ pub(super) async fn serve(
     }
     let link = Arc::new(Link::new(peer.ip()));
     let drain = app.drain.clone();
-    let io = TokioIo::new(Guard::new(socket, Arc::clone(&link), patience.stall));
+    let io = TokioIo::new(Guard::new(
+        socket,
+        Arc::clone(&link),
+        patience.stall,
+        socket::watch,
+    ));
     let service = service_fn({
         let link = Arc::clone(&link);
         move |request| {

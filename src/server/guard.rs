@@ -21,17 +21,20 @@ pub(super) struct Guard<S> {
     socket: S,
     link: Arc<Link>,
     patience: Duration,
+    /// What is done to the socket when its client is to be watched.
+    watch: fn(&S),
     /// Runs while the socket takes nothing.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Guard<S> {
     /// A socket that fails once it has taken nothing for as long as `patience`.
-    pub(super) fn new(socket: S, link: Arc<Link>, patience: Duration) -> Guard<S> {
+    pub(super) fn new(socket: S, link: Arc<Link>, patience: Duration, watch: fn(&S)) -> Guard<S> {
         Guard {
             socket,
             link,
             patience,
+            watch,
             deadline: None,
         }
     }
@@ -42,11 +45,14 @@ impl<S> Guard<S> {
     }
 
     /// What a write has come to, or the end of patience.
-    fn watch(
+    fn note(
         &mut self,
         cx: &mut Context<'_>,
         wrote: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        if self.link.takes_watch() {
+            (self.watch)(&self.socket);
+        }
         if let Poll::Ready(wrote) = &wrote {
             self.deadline = None;
             if wrote.is_err() {
@@ -96,7 +102,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.watch(cx, wrote)
+        self.note(cx, wrote)
     }
 
     fn poll_write_vectored(
@@ -105,7 +111,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        self.watch(cx, wrote)
+        self.note(cx, wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -137,7 +143,7 @@ mod tests {
     async fn a_client_that_does_not_read_is_given_up() {
         let (socket, _client) = duplex(8);
         let link = Arc::new(Link::new(LOCALHOST));
-        let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE);
+        let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE, |_| ());
         link.hand_out(Box::new(|| panic!("it has not come")));
         let began = Instant::now();
         let error = guard.write_all(b"more than eight bytes").await.unwrap_err();
@@ -150,7 +156,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_client_is_waited_for() {
         let (socket, mut client) = duplex(8);
-        let mut guard = Guard::new(socket, Arc::new(Link::new(LOCALHOST)), PATIENCE);
+        let mut guard = Guard::new(socket, Arc::new(Link::new(LOCALHOST)), PATIENCE, |_| ());
         let slow = tokio::spawn(async move {
             let mut read = Vec::new();
             let mut byte = [0; 4];
@@ -175,7 +181,7 @@ mod tests {
     async fn what_the_client_does_is_noted() {
         let (socket, mut client) = duplex(8);
         let link = Arc::new(Link::new(LOCALHOST));
-        let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE);
+        let mut guard = Guard::new(socket, Arc::clone(&link), PATIENCE, |_| ());
         link.hand_out(Box::new(|| ()));
         client.write_all(b"more").await.unwrap();
         guard.read_exact(&mut [0; 4]).await.unwrap();

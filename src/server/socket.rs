@@ -43,6 +43,17 @@ pub(super) fn tune(socket: &TcpStream, patience: Duration) -> io::Result<()> {
     Ok(())
 }
 
+/// Notices soon when the client is gone without a word.
+pub(super) fn watch(socket: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = SockRef::from(socket).set_tcp_user_timeout(Some(limits::PRESENCE_PATIENCE))
+    {
+        log::debug!("a client that is gone is noticed later: {error}");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
 /// Lets a connection go with all that is unsent, for a client that will not read it: closed in
 /// the ordinary way, the kernel would keep that for minutes.
 pub(super) fn abandon(socket: &TcpStream) {

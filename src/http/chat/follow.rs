@@ -122,10 +122,13 @@ async fn page(call: &Call<'_>, wire: Wire, what: &str) -> Option<Page> {
     }
 }
 
-/// Whoever asks only for the head of a stream does not come.
+/// They are online until the stream is over. Whoever asks only for its head does not come.
 fn online(call: &Call<'_>, session: &Session) -> Option<crate::follow::Guard> {
-    let arrive = || call.app.chat.presence.arrive(&session.account);
-    (!call.is_head()).then(|| Box::new(arrive()) as _)
+    if call.is_head() {
+        return None;
+    }
+    call.link.watch();
+    Some(Box::new(call.app.chat.presence.arrive(&session.account)))
 }
 
 /// Who reads a conversation in a frame: what has been shown there is noted as read.
