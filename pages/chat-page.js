@@ -37,8 +37,15 @@ export function make(template, values) {
 
 // ---- Requests ----
 
-/** Has the session ended, here or in another tab? Then this page is being left. */
+/** Is this page being left, because its session has ended? */
 export let isLeft = false;
+
+/** Goes to another page. Nobody who waits for this goes on here. */
+export function leave(path) {
+  isLeft = true;
+  location.replace(path);
+  return new Promise(() => {});
+}
 
 /** What the server says; with a form it is told something. Fails with the server's own sentence. */
 export async function ask(path, form, signal) {
@@ -49,12 +56,7 @@ export async function ask(path, form, signal) {
     cache: 'no-store',
     signal,
   });
-  if (response.status === 401) {
-    isLeft = true;
-    location.replace('/chat/login');
-    // Nobody goes on while the page goes.
-    return new Promise(() => {});
-  }
+  if (response.status === 401) return leave('/chat/login');
   if (response.status === 204) return null;
   const said = await response.json().catch(() => ({}));
   if (response.ok) return said;
@@ -65,19 +67,19 @@ export async function ask(path, form, signal) {
 /** Would the same request be refused again? */
 export const isFinal = ({ status }) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
-let waiting = new Set();
+const waiting = new Set();
 
 /** Waits before another try: longer each time, but no longer than until there is hope. */
 export function pause(tries) {
   const most = Math.min(RETRY_MOST, RETRY_STEP * 2 ** tries);
   return new Promise(resolve => {
-    setTimeout(resolve, most * (0.5 + Math.random() / 2));
-    waiting.add(resolve);
+    const go = () => { clearTimeout(timer); waiting.delete(go); resolve(); };
+    const timer = setTimeout(go, most * (0.5 + Math.random() / 2));
+    waiting.add(go);
   });
 }
 
 /** There is reason to believe that it would work now. */
 export function hurry() {
-  for (const resolve of waiting) resolve();
-  waiting = new Set();
+  for (const go of [...waiting]) go();
 }

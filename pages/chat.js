@@ -1,7 +1,7 @@
 // The page /chat: friends, and a conversation with one of them. Two streams say all that happens;
 // what is done here are plain requests, and what came of them is learned from the streams.
 
-import { $, ask, complain, href, hurry, isFinal, isLeft, isNewer, pause, say } from './chat-page.js';
+import { $, ask, complain, href, hurry, isFinal, isLeft, isNewer, leave, pause, say } from './chat-page.js';
 import { clear, people, showUnread, stand, standAsIn } from './chat-people.js';
 import { Outbox } from './chat-outbox.js';
 import { Talk } from './chat-talk.js';
@@ -160,8 +160,8 @@ function cameOrWent({ data }) {
 
 // ---- The streams ----
 
-// Tabs share a stream if its address is the same: those of another account shall not.
-const mine = path => `${path}#${encodeURIComponent(me)}`;
+/** With my name: if somebody else logs in with this browser, this page is not to get theirs. */
+const mine = path => `${path}?of=${encodeURIComponent(me)}`;
 
 /** My own stream. EventSource would not tell the time of a message. */
 function follow(since) {
@@ -176,7 +176,7 @@ function follow(since) {
   own.addEventListener('state', ({ state }) => {
     $('state').className = state === 'waiting' ? 'broken' : '';
     // Is it the line that has ended, or the session?
-    if (state === 'waiting') ask('/chat/friends').catch(() => {});
+    if (state === 'waiting') stands().catch(() => {});
   });
   own.show($('state'));
 }
@@ -188,11 +188,18 @@ function watch(since) {
   presence.addEventListener('gap', look);
 }
 
-/** How all stands at this moment; asks until somebody answers. */
+/** How all stands at this moment. */
+async function stands() {
+  const said = await ask('/chat/friends');
+  if (me && said.me !== me) await leave('/chat');
+  return said;
+}
+
+/** The same; asks until somebody answers. */
 async function snapshot() {
   for (let tries = 0; ; tries += 1) {
     try {
-      return await ask('/chat/friends');
+      return await stands();
     } catch (error) {
       $('state').textContent = `not connected (${error.message}), trying again soon`;
       await pause(tries);
@@ -224,9 +231,13 @@ async function begin() {
   standAsIn(said);
   follow(said.since);
   watch(said.presence);
-  const name = talk?.name ?? nameInAddress();
-  // What the server has put there may have been written into by now.
-  if (!talk && name && $('msg')) drafts.set(name, $('msg').value);
+  const name = document.querySelector('main').dataset.with;
+  if (name) {
+    // The server finds a name however it is written.
+    history.replaceState(null, '', href(name));
+    // And what it has put there may have been written into by now.
+    if (!talk) drafts.set(name, $('msg').value);
+  }
   open(name);
   $('msg')?.focus();
 }

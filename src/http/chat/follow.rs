@@ -8,6 +8,7 @@ use hyper::Response;
 
 use super::super::Call;
 use super::super::error::Error;
+use super::super::form;
 use super::super::negotiate;
 use super::super::params::Params;
 use super::super::reply::Body;
@@ -26,7 +27,7 @@ pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
     let chat = &call.app.chat;
     // Before it is asked who follows: if that ends meanwhile, the stream hears of it.
     let (_, known) = chat.log.bounds();
-    let session = session(&call).await?;
+    let session = follower(&call).await?;
     let params = Params::read(call.query())?;
     let wire = wire(&call, &params);
     let channels = chat.channels(&session.account).await?;
@@ -52,7 +53,7 @@ pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
 pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
     let log = call.app.chat.presence.log();
     let (_, known) = log.bounds();
-    let session = session(&call).await?;
+    let session = follower(&call).await?;
     let params = Params::read(call.query())?;
     let wire = wire(&call, &params);
     let channels = vec![Presence::channel(session.account.id)];
@@ -106,6 +107,18 @@ pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
         ..Stream::new(&chat.log, channels, since)
     };
     stream.respond(&call).await
+}
+
+/// Who follows. A page says whose stream it wants (`?of=NAME`): if somebody else has logged in
+/// with the same browser meanwhile, it is not to get theirs.
+async fn follower(call: &Call<'_>) -> Result<Session, Error> {
+    let session = session(call).await?;
+    let fields = form::fields(call.query())?;
+    let of = form::last(&fields, "of");
+    if of.is_some_and(|name| name != session.account.name.as_str()) {
+        return Err(Error::NotLoggedIn);
+    }
+    Ok(session)
 }
 
 fn wire(call: &Call<'_>, params: &Params) -> Wire {
