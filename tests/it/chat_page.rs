@@ -1,23 +1,12 @@
-//! How the chat's page is used, and what it does when something breaks.
+//! How the chat's page is used: by keys, by a double click, by scrolling.
 
 use fantoccini::actions::{InputSource, MouseActions, PointerAction};
 use fantoccini::key::Key;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::support::TestServer;
 use crate::support::browser::eventually;
-use crate::support::chatter::{Account, Chatter, PASSWORD, friend, with};
-
-/// Ada in a browser, and her friend without one.
-async fn ada_and_alan(server: &TestServer) -> (Chatter, Account) {
-    let ada = Account::register(server.addr, "Ada").await;
-    let alan = Account::register(server.addr, "Alan").await;
-    ada.befriend(&alan).await;
-    let page = Chatter::of(&ada).await;
-    page.live().await;
-    (page, alan)
-}
+use crate::support::chatter::{Account, Chatter, ada_and_alan, friend, with};
 
 /// The keys go to whatever has the focus.
 async fn press_keys(page: &Chatter, keys: &str) {
@@ -64,6 +53,19 @@ async fn the_keyboard_alone_is_enough() {
     )
     .await;
     page.shows(&["hello", "by keys", "one\ntwo"]).await;
+    // This Enter ends a word in an input method, and no message.
+    page.browser
+        .execute(
+            "document.querySelector('#msg').value = 'ni hao';
+             const enter = { key: 'Enter', isComposing: true, bubbles: true };
+             document.querySelector('#msg').dispatchEvent(new KeyboardEvent('keydown', enter))",
+        )
+        .await;
+    let value = "return document.querySelector('#msg').value";
+    assert_eq!(page.browser.execute(value).await, "ni hao");
+    page.browser
+        .execute("document.querySelector('#msg').value = ''")
+        .await;
     let grace = Account::register(server.addr, "Grace").await;
     grace.friends("ask", "Ada").await;
     tab_to(&page, "#asking [value=accept]").await;
@@ -173,141 +175,103 @@ async fn earlier_messages_come_by_scrolling_up_and_nothing_moves() {
     server.stop().await;
 }
 
-/// The first answer to a message is lost on its way.
-const LOSE_AN_ANSWER: &str = "
-    const ask = window.fetch;
-    let lost = false;
-    window.fetch = async (path, how) => {
-        const answer = await ask(path, how);
-        if (how?.method !== 'POST' || lost || !path.startsWith('/chat/with/')) return answer;
-        lost = true;
-        throw new TypeError('the answer is lost');
-    };";
-
 #[tokio::test]
-async fn a_message_whose_answer_is_lost_is_sent_again_and_is_still_one() {
-    let server = TestServer::start();
-    let (page, alan) = ada_and_alan(&server).await;
-    page.open("Alan").await;
-    page.browser.execute(LOSE_AN_ANSWER).await;
-    page.say("once").await;
-    page.say("and then").await;
-    page.shows(&["once", "and then"]).await;
-    eventually("nothing waits", async || {
-        let pending = page.browser.count("#pending li").await;
-        (pending == 0).then_some(()).ok_or(pending.to_string())
-    })
-    .await;
-    let said = alan.get(&with("Ada")).await;
-    let texts: Vec<&str> = said["messages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|message| message["text"].as_str().unwrap())
-        .collect();
-    assert_eq!(texts, ["once", "and then"]);
-    page.shows(&["once", "and then"]).await;
-    page.browser.close().await;
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn a_restart_of_the_server_loses_and_doubles_nothing() {
-    let directory = TempDir::new().unwrap();
-    let server = TestServer::stored(&directory);
-    let addr = server.addr;
-    let (page, alan) = ada_and_alan(&server).await;
-    page.open("Alan").await;
-    page.say("before").await;
-    alan.say("Ada", "I hear you").await;
-    page.shows(&["before", "I hear you"]).await;
-    server.stop().await;
-    page.browser
-        .read("#state", "that it waits", |text| {
-            text.starts_with("not connected")
-        })
-        .await;
-    page.say("meanwhile").await;
-    page.browser
-        .read("#pending time", "that it is tried again", |text| {
-            text == "not sent, trying again"
-        })
-        .await;
-    let server = TestServer::with(|config| {
-        config.listen = addr;
-        config.store = forever_frame::config::StoreKind::Sqlite(directory.path().join("log.db"));
-    });
-    page.live().await;
-    page.browser.find("#pending:empty").await;
-    alan.say("Ada", "after").await;
-    page.shows(&["before", "I hear you", "meanwhile", "after"])
-        .await;
-    page.browser.reload().await;
-    page.shows(&["before", "I hear you", "meanwhile", "after"])
-        .await;
-    page.browser.close().await;
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn to_log_out_in_one_tab_ends_the_others() {
+async fn what_is_refused_goes_back_to_who_wrote_it() {
     let server = TestServer::start();
     let (page, _alan) = ada_and_alan(&server).await;
-    let first = page.another_tab(&with("Alan")).await;
+    page.open("Alan").await;
+    let long = "你".repeat(6000);
+    let put = format!("document.querySelector('#msg').value = '{long}'");
+    page.browser.execute(&put).await;
+    page.click("#send button").await;
     page.browser
-        .press("form[action='/chat/logout'] button")
+        .read("#problem", "why", |text| text.contains("16384 bytes"))
         .await;
-    page.browser.find("form[action='/chat/login']").await;
-    page.browser.look_into(first).await;
-    page.browser.find("form[action='/chat/login']").await;
-    server.open_streams(0).await;
-
-    // Back to what was open leads to the login, too.
-    page.browser.open(server.addr, &with("Alan")).await;
-    page.browser.find("form[action='/chat/login']").await;
+    let value = "return document.querySelector('#msg').value";
+    assert_eq!(page.browser.execute(value).await, Value::from(long));
+    page.shows(&[""; 0]).await;
+    page.browser
+        .execute("document.querySelector('#msg').value = ''")
+        .await;
+    page.say("short").await;
+    page.shows(&["short"]).await;
+    page.browser
+        .read("#problem", "nothing", str::is_empty)
+        .await;
     page.browser.close().await;
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_password_is_changed_and_what_is_wrong_is_said() {
+async fn every_field_has_a_name_for_who_hears_the_page() {
     let server = TestServer::start();
     let (page, _alan) = ada_and_alan(&server).await;
-    page.browser.press(".chat-bar a").await;
-    let change = async |old: &str, new: &str| {
-        page.type_into("#old", old).await;
-        page.type_into("#new", new).await;
-        page.browser.press("main form button").await;
-    };
-    change("not the old one", "another horse").await;
-    page.browser
-        .read(".problem", "a sentence", |text| !text.is_empty())
-        .await;
-    change(PASSWORD, "another horse").await;
-    page.browser
-        .read(".notice", "a sentence", |text| !text.is_empty())
-        .await;
-    page.browser.open(server.addr, "/chat").await;
-    page.live().await;
-    page.browser
-        .press("form[action='/chat/logout'] button")
-        .await;
-    page.type_into("#name", "Ada").await;
-    page.type_into("#password", PASSWORD).await;
-    page.browser.press("main form button").await;
-    page.browser
-        .read(".problem", "a sentence", |text| !text.is_empty())
-        .await;
-    // What was typed as the name is still there.
+    let nameless = "return [...document.querySelectorAll('input:not([type=hidden], [aria-hidden]), textarea, button, section, [role=log]')]
+        .filter(field => field.checkVisibility() && ![field.labels?.[0]?.textContent, field.ariaLabel, field.textContent,
+            document.getElementById(field.getAttribute('aria-labelledby'))?.textContent].some(name => name?.trim()))
+        .map(field => field.outerHTML)";
+    page.open("Alan").await;
     assert_eq!(
-        page.browser
-            .execute("return document.querySelector('#name').value")
-            .await,
-        "Ada"
+        page.browser.execute(nameless).await,
+        Value::Array(Vec::new())
     );
-    page.type_into("#password", "another horse").await;
-    page.browser.press("main form button").await;
+    for path in ["/chat/password", "/chat"] {
+        page.browser.open(server.addr, path).await;
+        page.browser.find("h1").await;
+        assert_eq!(
+            page.browser.execute(nameless).await,
+            Value::Array(Vec::new()),
+            "{path}"
+        );
+    }
+    page.browser
+        .press("form[action='/chat/logout'] button")
+        .await;
+    for path in ["/chat/login", "/chat/register"] {
+        page.browser.open(server.addr, path).await;
+        page.browser.find("h1").await;
+        assert_eq!(
+            page.browser.execute(nameless).await,
+            Value::Array(Vec::new()),
+            "{path}"
+        );
+    }
+    page.browser.close().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_open_for_long_keeps_a_thousand_messages_and_finds_the_others() {
+    const MOST: usize = 1000;
+    let server = TestServer::start();
+    let (page, alan) = ada_and_alan(&server).await;
+    page.open("Alan").await;
+    let all: Vec<String> = (0..MOST + 30).map(|n| n.to_string()).collect();
+    for text in &all {
+        alan.say("Ada", text).await;
+    }
+    page.shows(&all[30..]).await;
+    page.browser
+        .execute(
+            "const view = document.querySelector('div.talk'); view.scrollTop = -view.scrollHeight",
+        )
+        .await;
+    page.shows(&all).await;
+    page.unread("Alan", "").await;
+    page.browser.close().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_in_the_address_may_be_written_otherwise() {
+    let server = TestServer::start();
+    let (page, alan) = ada_and_alan(&server).await;
+    alan.say("Ada", "hello").await;
+    page.browser.open(server.addr, "/chat/with/ALAN").await;
     page.live().await;
+    page.shows(&["hello"]).await;
+    let address = page.browser.client.current_url().await.unwrap();
+    assert_eq!(address.path(), with("Alan"));
     page.browser.close().await;
     server.stop().await;
 }

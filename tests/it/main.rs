@@ -10,6 +10,7 @@ mod append;
 mod browser;
 mod chat_accounts;
 mod chat_attempts;
+mod chat_breaks;
 mod chat_browser;
 mod chat_markup;
 mod chat_page;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::TestServer;
 use super::browser::{Browser, eventually};
 use super::client::{Response, send};
 
@@ -21,7 +22,7 @@ fn encode(text: &str) -> String {
 
 /// An account without a browser.
 pub(crate) struct Account {
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     cookie: String,
     pub(crate) name: String,
 }
@@ -108,7 +109,8 @@ impl Chatter {
         Chatter { browser, addr }.enter(name).await
     }
 
-    async fn enter(self, name: &str) -> Chatter {
+    /// Fills the form that is shown.
+    pub(crate) async fn enter(self, name: &str) -> Chatter {
         self.type_into("#name", name).await;
         self.type_into("#password", PASSWORD).await;
         self.browser.press("main form button").await;
@@ -231,6 +233,16 @@ impl Chatter {
         )
         .await;
     }
+}
+
+/// Ada in a browser, and her friend without one.
+pub(crate) async fn ada_and_alan(server: &TestServer) -> (Chatter, Account) {
+    let ada = Account::register(server.addr, "Ada").await;
+    let alan = Account::register(server.addr, "Alan").await;
+    ada.befriend(&alan).await;
+    let page = Chatter::of(&ada).await;
+    page.live().await;
+    (page, alan)
 }
 
 /// The row of a friend.
