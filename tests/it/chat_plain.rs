@@ -153,6 +153,18 @@ async fn earlier_messages_are_pages_and_the_friendship_ends_by_a_form() {
     assert_eq!(seen, all);
     assert_eq!(page.browser.count("h1 + .turn").await, 0);
     page.browser.open(server.addr, &with("Alan")).await;
+    shows(&page, &newest).await;
+    server.open_streams(1).await;
+    page.browser.open_window().await;
+    page.browser.open(server.addr, "/chat").await;
+    page.unread("Alan", "").await;
+    page.browser
+        .press("form[action='/chat/logout'] button")
+        .await;
+    // The frame in the other window is over, too.
+    server.open_streams(0).await;
+    let page = page.enter("Ada").await;
+    page.browser.open(server.addr, &with("Alan")).await;
     page.click(".more summary").await;
     page.browser.press(".more button").await;
     page.browser.find("#friends:empty").await;
