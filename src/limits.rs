@@ -291,7 +291,8 @@ pub const HASH_KIB: u32 = 19 * 1024;
 /// See [`HASH_KIB`].
 pub const HASH_PASSES: u32 = 2;
 
-/// Hashes made at the same time, so 38 MiB. A few: the processors are there for the streams.
+/// Most hashes made at the same time, so 38 MiB; and never on more than half of the processors,
+/// which are there for the streams.
 pub const HASHES: usize = 2;
 
 /// Passwords that wait for that, about a second's worth; past it they are told to try again.

@@ -1,6 +1,7 @@
 //! Passwords, and the hashes that are kept instead of them.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -97,9 +98,11 @@ pub struct Hasher {
 
 impl Default for Hasher {
     fn default() -> Hasher {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let at_once = (processors / 2).clamp(1, limits::HASHES);
         Hasher {
-            room: Arc::new(Semaphore::new(limits::HASHES + limits::HASHES_WAITING)),
-            turns: Arc::new(Semaphore::new(limits::HASHES)),
+            room: Arc::new(Semaphore::new(at_once + limits::HASHES_WAITING)),
+            turns: Arc::new(Semaphore::new(at_once)),
         }
     }
 }
@@ -225,9 +228,9 @@ mod tests {
     #[tokio::test]
     async fn hashes_are_made_a_few_at_a_time() {
         let hasher = Hasher::default();
-        let turns = u32::try_from(limits::HASHES).unwrap();
+        let turns = u32::try_from(hasher.turns.available_permits()).unwrap();
         let held = hasher.turns.acquire_many(turns).await.unwrap();
-        let waiting: Vec<_> = (0..limits::HASHES_WAITING + limits::HASHES)
+        let waiting: Vec<_> = (0..hasher.room.available_permits())
             .map(|_| {
                 let hasher = hasher.clone();
                 tokio::spawn(async move { hasher.work(|| Ok(())).await })
