@@ -14,6 +14,8 @@ mod missed;
 mod name;
 mod note;
 mod open;
+#[cfg(test)]
+mod simulation;
 mod write;
 
 use std::future::{Future, poll_fn};

@@ -9,10 +9,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::support::client::{get, post};
+use crate::support::mailbox::{Line, letter, look, text};
 use crate::support::place::Place;
 use crate::support::port::Port;
 use crate::support::sender::{Answer, Sender};
-use crate::support::{at_last, until};
+use crate::support::{at_last, eventually, until};
 
 const LETTERS: usize = 1000;
 /// So many are there before anybody asks.
@@ -189,4 +191,36 @@ async fn who_acknowledges_gets_each_letter_at_least_once_however_often_the_serve
     assert_eq!((sent.len(), lost.len()), (LETTERS, 0), "{lost:?}");
     let doubles = counts.values().filter(|(_, count)| *count > 1).count();
     println!("{doubles} letters came twice or more");
+}
+
+#[tokio::test]
+async fn what_was_received_while_the_disk_was_full_is_noted_when_there_is_space() {
+    let place = Place::new();
+    let server = place.start(&[]).await;
+    letter(server.addr, "bob", "1").await;
+    letter(server.addr, "bob", "2").await;
+    let (answer, line) = Line::open(server.addr)
+        .await
+        .ask("action=receive&me=bob")
+        .await;
+    assert_eq!(text(&answer), "1");
+    server.limit_files("4096").await;
+    // That there is another request says that the letter came. No other is handed out meanwhile.
+    let (refused, _line) = line.ask("action=send&me=a&toUserName=b&msg=x").await;
+    let refused = refused["error"].as_str().unwrap();
+    assert!(refused.contains("the store is not available"), "{refused}");
+    let mut answer = post(server.addr, "/mailbox", "action=receive&me=bob").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+    let refused = answer.json().await["error"].as_str().unwrap().to_owned();
+    assert!(refused.contains("the store is not available"), "{refused}");
+    server.limit_files("unlimited").await;
+    eventually("the letter's note is in the log", async || {
+        let metrics = get(server.addr, "/metrics").await.text().await;
+        metrics.contains("forever_frame_log_last_seq 3\n")
+    })
+    .await;
+    server.end("-KILL").await;
+    let server = place.start(&[]).await;
+    assert_eq!(text(&look(server.addr, "bob").await), "2");
+    server.end("-TERM").await;
 }
