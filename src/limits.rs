@@ -223,6 +223,9 @@ pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// Longest name of a mailbox, in characters: a person's, in any script.
 pub const MAILBOX_NAME: usize = 100;
 
+/// Room in a mailbox's form for all but the message: two names, a cursor, a duration.
+pub const MAILBOX_FORM: usize = 4 * KIB;
+
 /// Letters of a mailbox between the first that nobody has received yet and the last that was
 /// handed out. Each costs a few bytes in memory and in every note of what was received; when there
 /// are so many, the next is handed out when the first has been received or came back.

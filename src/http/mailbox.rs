@@ -15,9 +15,6 @@ use crate::limits;
 use crate::mailbox::{Answer, BadAck, Letter, Mailbox, Missed, Name};
 use crate::message::{Cursor, NotACursor};
 
-/// Room in a form for all but the message: names, a cursor, a duration.
-const REST_OF_FORM: usize = 4096;
-
 /// The page.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let origin = browser::origin(&call.head.headers);
@@ -46,7 +43,7 @@ struct Fields(Vec<(String, String)>);
 
 impl Fields {
     async fn read(call: &mut Call<'_>) -> Result<Fields, Error> {
-        let most = call.app.max_message * limits::FORM_FACTOR + REST_OF_FORM;
+        let most = call.app.max_message * limits::FORM_FACTOR + limits::MAILBOX_FORM;
         let mut fields = form::fields(call.query())?;
         fields.extend(body::fields(call, most).await?);
         Ok(Fields(fields))
@@ -125,7 +122,7 @@ async fn receive(call: &Call<'_>, wanted: Wanted) -> Result<Response<Body>, Erro
     }
     // What this client got before and has not acknowledged by now is for the next who asks.
     call.link.release();
-    // What was received could not be noted.
+    // No letter is handed out while nobody could note that it was received.
     app.log.health()?;
     let answer = tokio::select! {
         biased;
