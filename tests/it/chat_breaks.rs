@@ -5,7 +5,8 @@ use tempfile::TempDir;
 
 use crate::support::TestServer;
 use crate::support::browser::{Browser, eventually};
-use crate::support::chatter::{Account, Chatter, PASSWORD, ada_and_alan, with};
+use crate::support::chatter::{Account, Chatter, ada_and_alan, with};
+use crate::support::person::PASSWORD;
 
 /// The first answer to a message is lost on its way.
 const LOSE_AN_ANSWER: &str = "
@@ -200,7 +201,7 @@ async fn where_messages_are_gone_the_page_begins_anew_with_those_that_are_left()
 
     // Where the page does not find it.
     let elsewhere = start(([127, 0, 0, 1], 0).into());
-    alan.addr = elsewhere.addr;
+    alan.person.addr = elsewhere.addr;
     let all: Vec<String> = (0..KEPT * 3).map(|n| n.to_string()).collect();
     for text in &all {
         alan.say("Ada", text).await;
@@ -215,7 +216,7 @@ async fn where_messages_are_gone_the_page_begins_anew_with_those_that_are_left()
     })
     .await;
     page.live().await;
-    alan.addr = addr;
+    alan.person.addr = addr;
     alan.say("Ada", "new").await;
     page.shows(&[&shown[..], &["new".to_owned()]].concat())
         .await;

@@ -2,44 +2,31 @@
 
 use std::net::SocketAddr;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::TestServer;
 use super::browser::{Browser, eventually};
-use super::client::{Response, send};
-
-pub(crate) const PASSWORD: &str = "correct horse";
+use super::client::Response;
+use super::person::{PASSWORD, Person, encoded};
 
 /// The path of a conversation.
 pub(crate) fn with(name: &str) -> String {
-    format!("/chat/with/{}", encode(name))
+    format!("/chat/with/{}", encoded(name))
 }
 
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-/// An account without a browser.
+/// An account without a browser, which gets all that it asks for.
 pub(crate) struct Account {
-    pub(crate) addr: SocketAddr,
-    cookie: String,
+    /// Whoever asks.
+    pub(crate) person: Person,
     pub(crate) name: String,
 }
 
 impl Account {
     pub(crate) async fn register(addr: SocketAddr, name: &str) -> Account {
-        let mut account = Account {
-            addr,
-            cookie: String::new(),
+        Account {
+            person: Person::new(addr, name).await,
             name: name.to_owned(),
-        };
-        let fields = [("name", name), ("password", PASSWORD)];
-        let answer = account.post("/chat/register", &fields).await;
-        assert!(answer.status < 400, "{name:?}: {}", answer.status);
-        let cookie = answer.header("set-cookie").split(';').next();
-        cookie.unwrap().clone_into(&mut account.cookie);
-        account
+        }
     }
 
     /// Asks somebody, who says yes.
@@ -49,45 +36,25 @@ impl Account {
     }
 
     pub(crate) async fn friends(&self, action: &str, name: &str) {
-        let fields = [("action", action), ("name", name)];
-        let answer = self.post("/chat/friends", &fields).await;
+        let answer = self.person.clone().befriend(action, name).await;
         assert_eq!(answer.status, 200, "{action} {name:?}");
     }
 
     pub(crate) async fn say(&self, to: &str, text: &str) {
-        let answer = self.post(&with(to), &[("msg", text)]).await;
+        let said = [("msg", text)];
+        let answer = self.person.clone().post(&with(to), &said).await;
         assert_eq!(answer.status, 201, "{text:?}");
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let head = format!("GET {path}{}", self.headers());
-        let mut answer = send(self.addr, &head, b"").await;
-        assert_eq!(answer.status, 200, "{path}");
-        answer.json().await
+        self.follow(path).await.json().await
     }
 
     /// A stream that is theirs.
     pub(crate) async fn follow(&self, path: &str) -> Response {
-        let head = format!("GET {path}{}", self.headers());
-        let stream = send(self.addr, &head, b"").await;
+        let stream = self.person.get(path).await;
         assert_eq!(stream.status, 200, "{path}");
         stream
-    }
-
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        let pairs = fields
-            .iter()
-            .map(|(name, value)| format!("{name}={}", encode(value)));
-        let form = pairs.collect::<Vec<_>>().join("&");
-        let head = format!(
-            "POST {path}\r\nContent-Type: application/x-www-form-urlencoded{}",
-            self.headers()
-        );
-        send(self.addr, &head, form.as_bytes()).await
-    }
-
-    fn headers(&self) -> String {
-        format!("\r\nAccept: application/json\r\nCookie: {}", self.cookie)
     }
 }
 
@@ -122,7 +89,7 @@ impl Chatter {
 
     /// Logged in with an account that requests have made.
     pub(crate) async fn of(account: &Account) -> Chatter {
-        Chatter::log_in(Browser::start().await, account.addr, &account.name).await
+        Chatter::log_in(Browser::start().await, account.person.addr, &account.name).await
     }
 
     /// Another window of the same browser; the handle leads back.

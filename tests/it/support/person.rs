@@ -13,7 +13,7 @@ pub(crate) const PASSWORD: &str = "correct hörse";
 
 #[derive(Clone)]
 pub(crate) struct Person {
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// Where a proxy says that the browser is, if there is one.
     from: String,
     pub(crate) name: String,
