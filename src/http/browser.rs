@@ -86,7 +86,9 @@ pub(super) fn foreign(headers: &HeaderMap) -> Option<String> {
                 at.map(|at| origin[at + 3..].to_owned())
             };
             let host = headers.get("host").map(HeaderValue::as_bytes);
-            let own = |origin: &[u8]| authority(origin).as_deref() == host;
+            let own = |origin: &[u8]| {
+                authority(origin).is_some_and(|authority| Some(&*authority) == host)
+            };
             origin.filter(|origin| !own(origin)).map(|_| named())
         }
     }
@@ -143,6 +145,7 @@ mod tests {
         assert_eq!(from(&[host, ("sec-fetch-site", "same-origin")]), None);
         for bad in ["http://b.example", "http://a.example", "null", ""] {
             assert_eq!(from(&[host, ("origin", bad)]).as_deref(), Some(bad));
+            assert_eq!(from(&[("origin", bad)]).as_deref(), Some(bad));
         }
         for site in ["cross-site", "same-site"] {
             let origin = ("origin", "http://a.example:81");
