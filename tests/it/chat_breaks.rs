@@ -28,11 +28,7 @@ async fn a_message_whose_answer_is_lost_is_sent_again_and_is_still_one() {
     page.say("once").await;
     page.say("and then").await;
     page.shows(&["once", "and then"]).await;
-    eventually("nothing waits", async || {
-        let pending = page.browser.count("#pending li").await;
-        (pending == 0).then_some(()).ok_or(pending.to_string())
-    })
-    .await;
+    page.all_sent().await;
     let said = alan.get(&with("Ada")).await;
     let texts: Vec<&str> = said["messages"]
         .as_array()
@@ -54,6 +50,7 @@ async fn a_restart_of_the_server_loses_and_doubles_nothing() {
     let (page, alan) = ada_and_alan(&server).await;
     page.open("Alan").await;
     page.say("before").await;
+    page.all_sent().await;
     alan.say("Ada", "I hear you").await;
     page.shows(&["before", "I hear you"]).await;
     server.stop().await;
@@ -73,7 +70,7 @@ async fn a_restart_of_the_server_loses_and_doubles_nothing() {
         config.store = StoreKind::Sqlite(directory.path().join("log.db"));
     });
     page.live().await;
-    page.browser.find("#pending:empty").await;
+    page.all_sent().await;
     alan.say("Ada", "after").await;
     page.shows(&["before", "I hear you", "meanwhile", "after"])
         .await;

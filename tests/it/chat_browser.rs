@@ -229,6 +229,7 @@ async fn names_and_texts_of_any_script_and_with_markup_are_shown_as_they_are() {
     for text in texts {
         one.say(text).await;
     }
+    one.all_sent().await;
     for chatter in [&one, &other] {
         chatter.shows(&texts).await;
         assert_eq!(

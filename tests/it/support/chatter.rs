@@ -149,6 +149,11 @@ impl Chatter {
         self.click("#send button").await;
     }
 
+    /// Waits until the server has all that was said here.
+    pub(crate) async fn all_sent(&self) {
+        self.browser.find("#pending:empty").await;
+    }
+
     /// Waits until a friend is said to be online, or offline.
     pub(crate) async fn sees(&self, name: &str, state: &str) {
         let presence = format!("{} .presence", friend(name));
