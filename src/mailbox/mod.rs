@@ -1,7 +1,7 @@
 //! Mailboxes: letters to a name, each for one of those who ask under it.
 //!
 //! All that lasts is in the log: the letters in a channel of the name, and in another one notes of
-//! what has been received ([`note`]). What is in memory is derived from them, and only while the
+//! what has been received (`note.rs`). What is in memory is derived from them, and only while the
 //! mailbox is in use: somebody asks, a letter is out, or a note is being written.
 //!
 //! A letter that is handed out ([`Handed`]) stays the mailbox's until its receiver has it. Whoever
