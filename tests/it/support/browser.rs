@@ -227,7 +227,19 @@ struct Driver {
 }
 
 impl Driver {
+    /// Starts it, again if need be: it wants the port that it finds on both of the machine's own
+    /// addresses, and ends if somebody else has got it on the other one meanwhile.
     async fn start() -> Driver {
+        const TRIES: usize = 3;
+        for _ in 1..TRIES {
+            if let Ok(driver) = Driver::once().await {
+                return driver;
+            }
+        }
+        Driver::once().await.unwrap()
+    }
+
+    async fn once() -> io::Result<Driver> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let program = program("chromedriver");
         let number = STARTED.fetch_add(1, Relaxed);
@@ -255,9 +267,9 @@ impl Driver {
             home,
             chromium: None,
         };
-        let port = soon(driver.port()).await.unwrap();
+        let port = soon(driver.port()).await?;
         driver.url = format!("http://127.0.0.1:{port}");
-        driver
+        Ok(driver)
     }
 
     /// The port that it has chosen, once it listens there.
