@@ -110,6 +110,8 @@ pub struct Config {
     pub demos: bool,
     /// Are there accounts in the chat that everybody knows the password of?
     pub demo_accounts: bool,
+    /// Are streams taken out of hyper's hands? No option: tests hold both ways to the same.
+    pub handover: bool,
     /// What clients may take their time with. No options: tests shorten them.
     pub patience: Patience,
 }
@@ -152,6 +154,7 @@ impl From<Args> for Config {
             pages: args.pages,
             demos: !args.no_demos,
             demo_accounts: args.demo_accounts,
+            handover: true,
             patience: Patience::default(),
         }
     }
@@ -175,6 +178,7 @@ impl Default for Config {
             pages: None,
             demos: true,
             demo_accounts: false,
+            handover: true,
             patience: Patience::default(),
         }
     }

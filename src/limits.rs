@@ -102,6 +102,9 @@ pub const LOCK_PATIENCE_REFUSING: Duration = Duration::from_millis(500);
 /// busy log cheap; the bound is what makes a slow follower cheap. A longer message goes alone.
 pub const FRAME_BYTES: usize = 32 * KIB;
 
+/// Writes of a stream that catches up before others on its thread have their turn.
+pub const WRITES_AT_ONCE: usize = 8;
+
 /// Most messages in one such write.
 pub const FRAME_MESSAGES: usize = 512;
 

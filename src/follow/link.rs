@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
+use super::Handover;
 use crate::metrics::Closed;
 
 /// Called when what an answer hands out has come to its client; dropped when that is not known,
@@ -30,6 +31,8 @@ pub struct Link {
     /// What the answers have handed out that may not have come yet. Only requests that were sent
     /// before the answers they follow make it more than one, and those fit into a buffer.
     handed: Mutex<Vec<Receipt>>,
+    /// The stream that is to have the connection for itself.
+    pub handover: Handover,
     held: Mutex<Option<Held>>,
 }
 
@@ -46,6 +49,7 @@ impl Link {
             ended: AtomicBool::default(),
             heard: AtomicBool::default(),
             handed: Mutex::default(),
+            handover: Handover::default(),
             held: Mutex::default(),
         }
     }

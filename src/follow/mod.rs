@@ -3,13 +3,14 @@
 //! Written once for all transports. It is a body that hyper polls; every poll gives at most one
 //! frame with all that is pending (up to [`limits::FRAME_BYTES`]), so a wake-up is one write.
 
+mod handover;
 mod lens;
 mod link;
 mod pace;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ use crate::limits;
 use crate::log::{Entry, Item, Log, Reader, Room, Start};
 use crate::message::{Cursor, Seq};
 use crate::metrics::{Closed, OpenStream};
-use crate::wire::{Encoder, EndReason};
+use crate::wire::{Chunk, Encoder, EndReason};
+pub use handover::Handover;
 pub use lens::{Lens, Sight};
 pub use link::{Held, Link, Receipt};
 use pace::{Due, Pace};
@@ -64,7 +66,8 @@ pub struct Follow {
     prelude: Bytes,
     /// What comes behind the last.
     epilogue: Bytes,
-    link: Arc<Link>,
+    /// Weak, since the connection may hold the stream in turn.
+    link: Weak<Link>,
     taken: Option<Taken>,
     lens: Option<Lens>,
     /// Why it is over, if it is.
@@ -134,7 +137,7 @@ impl Follow {
             share: rand::random(),
             prelude,
             epilogue,
-            link,
+            link: Arc::downgrade(&link),
             taken,
             lens,
             over: None,
@@ -145,8 +148,14 @@ impl Follow {
         }
     }
 
-    /// The next bytes, or `None` behind the last.
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// Its client has stopped reading, and is given up.
+    pub fn stalled(&mut self) {
+        self.open.closed = Closed::Stalled;
+    }
+
+    /// The next chunk, or `None` behind the last. To ask again says that the one before has been
+    /// taken.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
         if self.state == State::Ended {
             return Poll::Ready(None);
         }
@@ -218,7 +227,7 @@ impl Follow {
     }
 
     /// Nothing new: a heartbeat, the end, or nothing yet.
-    fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Bytes>> {
+    fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Chunk>> {
         if self.complete().is_some() {
             return Poll::Ready(Some(self.end(now)));
         }
@@ -248,11 +257,11 @@ impl Follow {
     }
 
     /// The first bytes when there is nothing to say yet.
-    fn open_quiet(&mut self, now: Instant) -> Bytes {
+    fn open_quiet(&mut self, now: Instant) -> Chunk {
         let mut out = self.opening();
         let cursor = self.log.cursor(self.reader.at());
         self.encoder.opened(&cursor, true, &mut out);
-        self.sent(Bytes::from(out), 0, now)
+        self.sent(Chunk::new(&out), 0, now)
     }
 
     /// Why the stream is complete, if it is.
@@ -304,20 +313,20 @@ impl Follow {
     }
 
     /// The frame of these items; of those that do not fit it the reader is told to give them again.
-    fn items(&mut self, items: &[Item], now: Instant) -> Bytes {
+    fn items(&mut self, items: &[Item], now: Instant) -> Chunk {
         let mut out = self.opening();
         if let [Item::Message(entry)] = items
             && out.is_empty()
             && self.encoder.is_plain()
         {
-            // One message and nothing around it: the bytes that all followers share.
-            return self.sent(self.encoded(entry), 1, now);
+            // One message and nothing around it: the chunk that all followers share.
+            return self.sent(self.encoded(entry).clone(), 1, now);
         }
         let mut messages = 0;
         for item in items {
             match item {
                 Item::Message(entry) => {
-                    let bytes = self.encoded(entry);
+                    let bytes = self.encoded(entry).data();
                     if messages > 0 && out.len() + bytes.len() > limits::FRAME_BYTES {
                         self.reader.rewind(entry.message().seq.before());
                         break;
@@ -338,25 +347,25 @@ impl Follow {
             let cursor = self.log.cursor(self.reader.at());
             self.encoder.opened(&cursor, false, &mut out);
         }
-        self.sent(Bytes::from(out), messages, now)
+        self.sent(Chunk::new(&out), messages, now)
     }
 
-    fn encoded(&self, entry: &Entry) -> Bytes {
+    fn encoded<'a>(&self, entry: &'a Entry) -> &'a Chunk {
         entry.encoded(self.encoder.wire(), self.log.epoch())
     }
 
-    fn heartbeat(&mut self, now: Instant) -> Bytes {
+    fn heartbeat(&mut self, now: Instant) -> Chunk {
         let mut out = Vec::new();
         let cursor = self.log.cursor(self.reader.at());
         self.encoder.idle(&cursor, &mut out);
         self.open.metrics().heartbeat();
-        self.sent(Bytes::from(out), 0, now)
+        self.sent(Chunk::new(&out), 0, now)
     }
 
-    fn end(&mut self, now: Instant) -> Bytes {
+    fn end(&mut self, now: Instant) -> Chunk {
         let mut out = self.opening();
         self.close(&mut out, self.end_reason());
-        self.sent(Bytes::from(out), 0, now)
+        self.sent(Chunk::new(&out), 0, now)
     }
 
     /// Puts the last bytes.
@@ -377,15 +386,16 @@ impl Follow {
     }
 
     /// Books what is handed out.
-    fn sent(&mut self, bytes: Bytes, messages: u64, now: Instant) -> Bytes {
+    fn sent(&mut self, chunk: Chunk, messages: u64, now: Instant) -> Chunk {
+        let bytes = chunk.size();
         if self.state == State::Fresh {
             self.state = State::Streaming;
         }
         self.ends.limit = self.ends.limit.map(|limit| limit.saturating_sub(messages));
-        self.ends.bytes = self.ends.bytes.map(|left| left.saturating_sub(bytes.len()));
+        self.ends.bytes = self.ends.bytes.map(|left| left.saturating_sub(bytes));
         self.pace.wrote(now);
-        self.open.metrics().delivered(messages, bytes.len());
-        bytes
+        self.open.metrics().delivered(messages, bytes);
+        chunk
     }
 }
 
@@ -397,8 +407,8 @@ impl Body for Follow {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.poll_bytes(cx)
-            .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        self.poll_chunk(cx)
+            .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk.data()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -408,8 +418,10 @@ impl Body for Follow {
 
 impl Drop for Follow {
     fn drop(&mut self) {
-        if self.state != State::Ended {
-            self.open.closed = self.link.closed();
+        if self.state != State::Ended
+            && let Some(link) = self.link.upgrade()
+        {
+            self.open.closed = link.closed();
         }
     }
 }

@@ -79,6 +79,8 @@ pub struct App {
     pub body_timeout: Duration,
     /// Memory for requests' bodies, a permit a byte.
     pub bodies: Arc<Semaphore>,
+    /// Are streams taken out of hyper's hands?
+    pub handover: bool,
     /// How many files may be open, where the system tells.
     pub max_files: Option<u64>,
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::route::Route;
-use crate::follow::Follow;
+use crate::follow::{Follow, Link};
 use crate::message::Cursor;
 use crate::wire::{self, Encoder};
 
@@ -26,6 +27,8 @@ pub enum Body {
     Full(Full<Bytes>),
     /// It goes on.
     Follow(Box<Follow>),
+    /// It goes on, but not here: the connection takes it over when the head is out.
+    Elsewhere(Arc<Link>),
 }
 
 impl HttpBody for Body {
@@ -39,6 +42,10 @@ impl HttpBody for Body {
         match self.get_mut() {
             Body::Full(body) => Pin::new(body).poll_frame(cx),
             Body::Follow(body) => Pin::new(&mut **body).poll_frame(cx),
+            Body::Elsewhere(link) => {
+                link.handover.begin();
+                Poll::Pending
+            }
         }
     }
 
@@ -46,6 +53,7 @@ impl HttpBody for Body {
         match self {
             Body::Full(body) => body.is_end_stream(),
             Body::Follow(body) => body.is_end_stream(),
+            Body::Elsewhere(_) => false,
         }
     }
 
@@ -53,6 +61,7 @@ impl HttpBody for Body {
         match self {
             Body::Full(body) => body.size_hint(),
             Body::Follow(body) => body.size_hint(),
+            Body::Elsewhere(_) => SizeHint::default(),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Response;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::{Response, Version};
 
 use super::error::Error;
 use super::params::Params;
@@ -139,8 +140,19 @@ impl Stream {
             lens: self.lens,
             guard: self.guard,
         };
+        // A long poll is one of many requests on its connection, and so is a page that ends.
+        let ends = self.ends.poll || self.ends.until.is_some();
+        let is_taken_over = app.handover && !ends && call.head.version == Version::HTTP_11;
         let follow = Follow::new(self.log, start, app.drain.clone(), open, options);
-        *response.body_mut() = Body::Follow(Box::new(follow));
+        let follow = Box::new(follow);
+        *response.body_mut() = if is_taken_over {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+            call.link.handover.give(follow);
+            Body::Elsewhere(Arc::clone(call.link))
+        } else {
+            Body::Follow(follow)
+        };
         Ok(response)
     }
 }

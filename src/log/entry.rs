@@ -2,17 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-
 use crate::message::{Epoch, Message};
-use crate::wire::Wire;
+use crate::wire::{Chunk, Wire};
 
 /// A message and what it is on each wire: encoded when the first follower asks for it, and the
 /// same bytes for all.
 #[derive(Debug)]
 pub struct Entry {
     message: Arc<Message>,
-    encoded: [OnceLock<Bytes>; Wire::ALL.len()],
+    encoded: [OnceLock<Chunk>; Wire::ALL.len()],
 }
 
 impl Entry {
@@ -31,11 +29,9 @@ impl Entry {
         &self.message
     }
 
-    /// Its bytes on a wire.
+    /// What it is on a wire.
     #[must_use]
-    pub fn encoded(&self, wire: Wire, epoch: &Epoch) -> Bytes {
-        self.encoded[wire.index()]
-            .get_or_init(|| wire.message(&self.message, epoch))
-            .clone()
+    pub fn encoded(&self, wire: Wire, epoch: &Epoch) -> &Chunk {
+        self.encoded[wire.index()].get_or_init(|| Chunk::new(&wire.message(&self.message, epoch)))
     }
 }

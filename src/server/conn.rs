@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -15,8 +17,9 @@ use tokio::net::TcpStream;
 
 use super::guard::Guard;
 use super::socket;
+use super::stream::Stream;
 use crate::config::Patience;
-use crate::follow::Link;
+use crate::follow::{Follow, Link};
 use crate::http::{self, App};
 use crate::limits;
 use crate::metrics::OpenConnection;
@@ -42,6 +45,28 @@ pub(super) async fn serve(
         log::debug!("{peer}: {error}");
         return;
     }
+    let drain = app.drain.clone();
+    // Boxed, so that a stream does not keep what only requests need.
+    let Some(stream) = Box::pin(requests(socket, peer, app, patience, welcome)).await else {
+        return;
+    };
+    match stream.run(&drain).await {
+        Ok(mut socket) => {
+            // Whoever has left by now needs no goodbye.
+            let _ = socket.shutdown().await;
+        }
+        Err(error) => log::debug!("{peer}: {error}"),
+    }
+}
+
+/// Answers requests until the connection is over, or is a stream's.
+async fn requests(
+    socket: TcpStream,
+    peer: SocketAddr,
+    app: Arc<App>,
+    patience: Patience,
+    welcome: Welcome,
+) -> Option<Stream> {
     let link = Arc::new(Link::new(peer.ip()));
     let drain = app.drain.clone();
     let io = TokioIo::new(Guard::new(
@@ -69,28 +94,49 @@ pub(super) async fn serve(
         .header_read_timeout(patience.head)
         .max_buf_size(limits::HTTP_BUFFER)
         .serve_connection(io, service);
-    let served = tokio::select! {
-        served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => served,
-        () = drain.begun() => {
+    let mut draining = pin!(drain.begun());
+    let mut drains = false;
+    let served = poll_fn(|cx| {
+        if !drains && draining.as_mut().poll(cx).is_ready() {
             // Its stream ends by itself; after that there is nothing more on this connection.
             Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+            drains = true;
         }
-    };
+        let served = connection.poll_without_shutdown(cx);
+        match link.handover.take() {
+            Some(follow) => Poll::Ready(Served::Stream(follow)),
+            None => served.map(Served::Over),
+        }
+    })
+    .await;
     let socket = connection.into_parts().io.into_inner().into_inner();
-    match served {
-        Ok(()) => close(socket, &link, patience.stall).await,
-        // A client that is only silent may have got what it was sent.
-        Err(error) if error.is_timeout() && link.awaits() => {
+    let stream = match served {
+        Served::Stream(follow) => Some(Stream::new(socket, follow, patience.stall)),
+        Served::Over(Ok(())) => {
             close(socket, &link, patience.stall).await;
+            None
+        }
+        // A client that is only silent may have got what it was sent.
+        Served::Over(Err(error)) if error.is_timeout() && link.awaits() => {
+            close(socket, &link, patience.stall).await;
+            None
         }
         // That clients leave and lines break is the ordinary end of a stream.
-        Err(error) => {
+        Served::Over(Err(error)) => {
             log::debug!("{peer}: {error}");
             socket::abandon(&socket);
+            None
         }
-    }
+    };
     link.forget();
+    stream
+}
+
+/// What has become of the requests on a connection.
+enum Served {
+    Over(hyper::Result<()>),
+    /// A stream has the connection for itself.
+    Stream(Box<Follow>),
 }
 
 /// Closes a socket so that its client gets all that was written, and waits until that has come, if

@@ -119,6 +119,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper comes here when it has written all that it had.
+        self.link.handover.flush();
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 

@@ -6,6 +6,7 @@ mod files;
 mod guard;
 mod signal;
 mod socket;
+mod stream;
 
 use std::io;
 use std::net::SocketAddr;
@@ -85,6 +86,7 @@ impl Server {
             max_message: config.max_message,
             body_timeout: config.patience.body,
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
+            handover: config.handover,
             max_files,
         };
         Ok(Server {

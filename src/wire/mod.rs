@@ -6,6 +6,7 @@
 //! follow ([`Wire::message`]), so it is made once and shared; what must stand before it in one
 //! stream is that stream's [`Encoder::lead`].
 
+mod chunk;
 mod escape;
 mod html;
 mod json;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 
 use crate::message::{Cursor, Epoch, Gap, Message};
 
+pub use chunk::Chunk;
 pub use escape::html as escape_html;
 pub use script::Frame;
 

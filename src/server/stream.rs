@@ -1,0 +1,251 @@
+//! A stream on a socket of its own: what it says is written as it comes, until it ends or its
+//! client has left.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use crate::drain::Drain;
+use crate::follow::Follow;
+use crate::limits;
+use crate::wire::Chunk;
+
+/// A stream whose head has been written.
+#[derive(Debug)]
+pub(super) struct Stream {
+    socket: TcpStream,
+    follow: Box<Follow>,
+    /// What the socket has not taken yet.
+    unsent: Bytes,
+    is_over: bool,
+    /// Runs while the socket takes nothing.
+    deadline: Option<Pin<Box<Sleep>>>,
+    patience: Duration,
+    /// How much the client has sent that nobody asked for.
+    heard: usize,
+}
+
+impl Stream {
+    pub(super) fn new(socket: TcpStream, follow: Box<Follow>, patience: Duration) -> Stream {
+        Stream {
+            socket,
+            follow,
+            unsent: Bytes::new(),
+            is_over: false,
+            deadline: None,
+            patience,
+            heard: 0,
+        }
+    }
+
+    /// Runs it; gives the socket back when the stream has come to its end, and an error when its
+    /// client has left, or has stopped reading for too long.
+    pub(super) async fn run(mut self, drain: &Drain) -> io::Result<TcpStream> {
+        let mut begun = Some(pin!(drain.begun()));
+        poll_fn(|cx| {
+            // The stream looks itself when it has to end; it must only be asked.
+            if begun
+                .as_mut()
+                .is_some_and(|begun| begun.as_mut().poll(cx).is_ready())
+            {
+                begun = None;
+            }
+            self.poll(cx)
+        })
+        .await?;
+        Ok(self.socket)
+    }
+
+    /// Ready at its end.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        for _ in 0..limits::WRITES_AT_ONCE {
+            ready!(self.poll_send(cx))?;
+            if self.is_over {
+                return Poll::Ready(Ok(()));
+            }
+            match self.follow.poll_chunk(cx) {
+                Poll::Ready(Some(chunk)) => self.unsent = chunk.into_framed(),
+                Poll::Ready(None) => {
+                    self.unsent = Bytes::from_static(Chunk::LAST);
+                    self.is_over = true;
+                }
+                Poll::Pending => return self.poll_client(cx),
+            }
+        }
+        // Others are to have their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes what is unsent.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            match self.socket.try_write(&self.unsent) {
+                Ok(written) => {
+                    self.unsent.advance(written);
+                    self.deadline = None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.socket.poll_write_ready(cx)?.is_pending() {
+                        return self.poll_stalled(cx).map(Err);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        // Not kept: it may be one of many that hold a message in memory.
+        self.unsent = Bytes::new();
+        Poll::Ready(Ok(()))
+    }
+
+    /// The end of patience.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let patience = self.patience;
+        let deadline = self
+            .deadline
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        ready!(deadline.as_mut().poll(cx));
+        self.follow.stalled();
+        Poll::Ready(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client has stopped reading",
+        ))
+    }
+
+    /// Notices that the client has left. What it sends is for nobody: the response has said that it
+    /// is the connection's last.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut sink = [0; 256];
+        while self.heard < limits::HTTP_BUFFER {
+            ready!(self.socket.poll_read_ready(cx))?;
+            match self.socket.try_read(&mut sink) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                Ok(read) => self.heard += read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        // Whoever sends so much is noticed to be gone when it is written to.
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::follow::{Ends, Link, Options};
+    use crate::log::{Keep, Log, Memory, Since, Store};
+    use crate::message::{Channel, Draft, Timestamp};
+    use crate::metrics::{Metrics, OpenStream};
+    use crate::wire::{Encoder, Wire};
+
+    const PATIENCE: Duration = Duration::from_millis(300);
+
+    struct Running {
+        log: Log,
+        metrics: Arc<Metrics>,
+        client: TcpStream,
+        stream: tokio::task::JoinHandle<io::Result<TcpStream>>,
+    }
+
+    /// A stream of `main` from its beginning.
+    async fn start(drain: &Drain) -> Running {
+        let keep = Keep {
+            messages: 1000,
+            age: Duration::from_hours(1),
+        };
+        let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
+        let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (socket, peer) = listener.accept().await.unwrap();
+        super::super::socket::tune(&socket, PATIENCE).unwrap();
+        let metrics = Arc::new(Metrics::default());
+        let link = Arc::new(Link::new(peer.ip()));
+        let options = Options {
+            encoder: Encoder::Ndjson,
+            heartbeat: None,
+            ends: Ends::default(),
+            prelude: Bytes::new(),
+            epilogue: Bytes::new(),
+            link,
+            taken: None,
+            lens: None,
+            guard: None,
+        };
+        let open = OpenStream::new(Arc::clone(&metrics), Wire::Ndjson);
+        let start = log
+            .start(&[Channel::main()], &Since::All, Timestamp(0))
+            .await
+            .unwrap();
+        let follow = Follow::new(log.clone(), start, drain.clone(), open, options);
+        let stream = Stream::new(socket, Box::new(follow), PATIENCE);
+        let drain = drain.clone();
+        let stream = tokio::spawn(async move { stream.run(&drain).await });
+        Running {
+            log,
+            metrics,
+            client,
+            stream,
+        }
+    }
+
+    #[tokio::test]
+    async fn it_writes_what_comes_and_ends_with_the_last_chunk() {
+        let drain = Drain::new(Duration::ZERO);
+        let mut running = start(&drain).await;
+        let draft = Draft::new(Channel::main(), "hello");
+        running.log.append(draft).await.unwrap();
+        let mut text = String::new();
+        while !text.contains("hello") {
+            let mut bytes = [0; 1024];
+            let read = running.client.read(&mut bytes).await.unwrap();
+            text += std::str::from_utf8(&bytes[..read]).unwrap();
+        }
+        drain.begin(tokio::time::Instant::now());
+        drop(running.stream.await.unwrap().unwrap());
+        running.client.read_to_string(&mut text).await.unwrap();
+        assert!(text.contains(r#""type":"end""#), "{text}");
+        assert!(text.ends_with("\r\n0\r\n\r\n"), "{text:?}");
+        assert_eq!(running.metrics.open_streams(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_is_noticed_also_after_it_said_something() {
+        let drain = Drain::new(Duration::ZERO);
+        let mut running = start(&drain).await;
+        running.client.write_all(&[b'x'; 1000]).await.unwrap();
+        drop(running.client);
+        assert!(running.stream.await.unwrap().is_err());
+        assert_eq!(running.metrics.open_streams(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_given_up() {
+        let drain = Drain::new(Duration::ZERO);
+        let running = start(&drain).await;
+        let text = "x".repeat(limits::MESSAGE_BYTES);
+        for _ in 0..200 {
+            let draft = Draft::new(Channel::main(), text.as_str());
+            running.log.append(draft).await.unwrap();
+        }
+        let error = running.stream.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(running.metrics.open_streams(), 0);
+    }
+}
