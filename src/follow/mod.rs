@@ -34,8 +34,6 @@ use pace::{Due, Pace};
 pub struct Ends {
     /// After so many messages.
     pub limit: Option<u64>,
-    /// After so long.
-    pub timeout: Option<Duration>,
     /// With the first frame that has anything new: a long poll.
     pub poll: bool,
     /// After so many bytes.
@@ -54,16 +52,14 @@ pub type Guard = Box<dyn Send>;
 pub struct Follow {
     log: Log,
     reader: Reader,
-    /// Where it begins.
-    start: Cursor,
     encoder: Encoder,
     pace: Pace,
     ends: Ends,
     drain: Drain,
     /// Its part of the drain's window.
     share: f32,
-    /// What comes before the first message.
-    prelude: Bytes,
+    /// What comes before the first message, until that has come.
+    opening: Option<Box<Opening>>,
     /// What comes behind the last.
     epilogue: Bytes,
     /// Weak, since the connection may hold the stream in turn.
@@ -76,6 +72,12 @@ pub struct Follow {
     open: OpenStream,
     state: State,
     timer: Pin<Box<Sleep>>,
+}
+
+struct Opening {
+    prelude: Bytes,
+    /// Where the stream begins.
+    start: Cursor,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,8 @@ pub struct Options {
     pub heartbeat: Option<Duration>,
     /// When it ends by itself.
     pub ends: Ends,
+    /// The same, after so long.
+    pub timeout: Option<Duration>,
     /// What comes before the first message.
     pub prelude: Bytes,
     /// What comes behind the last.
@@ -116,6 +120,7 @@ impl Follow {
             encoder,
             heartbeat,
             ends,
+            timeout,
             prelude,
             epilogue,
             link,
@@ -124,10 +129,13 @@ impl Follow {
             guard,
         } = options;
         let now = Instant::now();
-        let pace = Pace::new(now, heartbeat, ends.timeout);
+        let pace = Pace::new(now, heartbeat, timeout);
         let timer = Box::pin(tokio::time::sleep_until(now));
         Follow {
-            start: log.cursor(start.at),
+            opening: Some(Box::new(Opening {
+                prelude,
+                start: log.cursor(start.at),
+            })),
             reader: log.reader(start),
             log,
             encoder,
@@ -135,7 +143,6 @@ impl Follow {
             ends,
             drain,
             share: rand::random(),
-            prelude,
             epilogue,
             link: Arc::downgrade(&link),
             taken,
@@ -146,6 +153,11 @@ impl Follow {
             state: State::Fresh,
             timer,
         }
+    }
+
+    /// Its connection is its own: nobody else knows what becomes of it.
+    pub fn take_over(&mut self) {
+        self.link = Weak::new();
     }
 
     /// Its client has stopped reading, and is given up.
@@ -305,10 +317,11 @@ impl Follow {
 
     /// What comes before all else, if nothing has come yet.
     fn opening(&mut self) -> Vec<u8> {
-        let mut out = Vec::from(std::mem::take(&mut self.prelude));
-        if self.state == State::Fresh {
-            self.encoder.open(&self.start, &mut out);
-        }
+        let Some(opening) = self.opening.take() else {
+            return Vec::new();
+        };
+        let mut out = Vec::from(opening.prelude);
+        self.encoder.open(&opening.start, &mut out);
         out
     }
 

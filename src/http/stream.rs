@@ -27,6 +27,8 @@ pub(super) struct Stream {
     pub(super) encoder: Encoder,
     pub(super) heartbeat: Option<Duration>,
     pub(super) ends: Ends,
+    /// After how long it ends by itself.
+    pub(super) timeout: Option<Duration>,
     /// From here on at the latest it follows the first of its channels, wherever it begins.
     pub(super) known: Option<Seq>,
     /// The page around it.
@@ -49,6 +51,7 @@ impl Stream {
             encoder: Encoder::Text { dots: false },
             heartbeat: Some(limits::DOTS_EVERY),
             ends: Ends::default(),
+            timeout: None,
             known: None,
             page: None,
             taken: None,
@@ -80,9 +83,9 @@ impl Stream {
             call.app.heartbeat
         };
         self.heartbeat = Some(params.heartbeat.unwrap_or(every));
+        self.timeout = params.timeout;
         self.ends = Ends {
             limit: params.limit,
-            timeout: params.timeout,
             ..Ends::default()
         };
         self.encoder = match wire {
@@ -98,7 +101,7 @@ impl Stream {
                 self.heartbeat = None;
                 self.ends.poll = true;
                 let wait = jittered(params.wait.unwrap_or(limits::POLL_WAIT));
-                self.ends.timeout = Some(params.timeout.map_or(wait, |timeout| timeout.min(wait)));
+                self.timeout = Some(params.timeout.map_or(wait, |timeout| timeout.min(wait)));
                 Encoder::Json(Poll::default())
             }
         };
@@ -133,6 +136,7 @@ impl Stream {
             encoder: self.encoder,
             heartbeat: self.heartbeat,
             ends: self.ends,
+            timeout: self.timeout,
             prelude: prelude.into(),
             epilogue,
             link: Arc::clone(call.link),

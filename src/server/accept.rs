@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
-use super::conn::{self, Welcome};
+use super::conn::{self, Visitor, Welcome};
 use crate::config::Patience;
 use crate::http::App;
 use crate::limits;
@@ -60,11 +60,16 @@ fn admit(
         let Some(place) = place(porch) else { return };
         (place, Welcome::Refuse)
     };
-    let app = Arc::clone(app);
-    connections.spawn(async move {
-        conn::serve(socket, peer, app, patience, welcome).await;
-        drop(place);
-    });
+    let visitor = Visitor {
+        socket,
+        peer,
+        app: Arc::clone(app),
+        patience,
+        welcome,
+        place,
+    };
+    // Boxed, so that what only its beginning needs is not a part of the task.
+    connections.spawn(conn::serve(Box::new(visitor)));
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::guard::Guard;
 use super::socket;
@@ -32,41 +33,45 @@ pub(super) enum Welcome {
     Refuse,
 }
 
-/// Serves a connection until it is over.
-pub(super) async fn serve(
-    socket: TcpStream,
-    peer: SocketAddr,
-    app: Arc<App>,
-    patience: Patience,
-    welcome: Welcome,
-) {
-    let _open = OpenConnection::new(Arc::clone(&app.metrics));
-    if let Err(error) = socket::tune(&socket, patience.stall) {
-        log::debug!("{peer}: {error}");
-        return;
-    }
-    let drain = app.drain.clone();
-    // Boxed, so that a stream does not keep what only requests need.
-    let Some(stream) = Box::pin(requests(socket, peer, app, patience, welcome)).await else {
+/// Somebody at the door.
+pub(super) struct Visitor {
+    pub(super) socket: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) app: Arc<App>,
+    pub(super) patience: Patience,
+    pub(super) welcome: Welcome,
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// Serves a connection until it is over. What lives here lives as long as each stream does, so it
+/// is little.
+pub(super) async fn serve(visitor: Box<Visitor>) {
+    let Some((mut stream, _stay)) = Box::pin(requests(visitor)).await else {
         return;
     };
-    match stream.run(&drain).await {
-        Ok(mut socket) => {
-            // Whoever has left by now needs no goodbye.
-            let _ = socket.shutdown().await;
-        }
-        Err(error) => log::debug!("{peer}: {error}"),
+    if let Err(error) = stream.run().await {
+        log::debug!("a stream's connection is over: {error}");
     }
 }
 
+/// What is given back when a connection is over.
+type Stay = (OwnedSemaphorePermit, OpenConnection);
+
 /// Answers requests until the connection is over, or is a stream's.
-async fn requests(
-    socket: TcpStream,
-    peer: SocketAddr,
-    app: Arc<App>,
-    patience: Patience,
-    welcome: Welcome,
-) -> Option<Stream> {
+async fn requests(visitor: Box<Visitor>) -> Option<(Stream, Stay)> {
+    let Visitor {
+        socket,
+        peer,
+        app,
+        patience,
+        welcome,
+        place,
+    } = *visitor;
+    let stay = (place, OpenConnection::new(Arc::clone(&app.metrics)));
+    if let Err(error) = socket::tune(&socket, patience.stall) {
+        log::debug!("{peer}: {error}");
+        return None;
+    }
     let link = Arc::new(Link::new(peer.ip()));
     let drain = app.drain.clone();
     let io = TokioIo::new(Guard::new(
@@ -111,7 +116,7 @@ async fn requests(
     .await;
     let socket = connection.into_parts().io.into_inner().into_inner();
     let stream = match served {
-        Served::Stream(follow) => Some(Stream::new(socket, follow, patience.stall)),
+        Served::Stream(follow) => Some(Stream::new(socket, follow, drain.clone(), patience.stall)),
         Served::Over(Ok(())) => {
             close(socket, &link, patience.stall).await;
             None
@@ -129,7 +134,7 @@ async fn requests(
         }
     };
     link.forget();
-    stream
+    stream.map(|stream| (stream, stay))
 }
 
 /// What has become of the requests on a connection.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
@@ -21,6 +22,7 @@ use crate::wire::Chunk;
 pub(super) struct Stream {
     socket: TcpStream,
     follow: Box<Follow>,
+    drain: Drain,
     /// What the socket has not taken yet.
     unsent: Bytes,
     is_over: bool,
@@ -32,10 +34,17 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream, follow: Box<Follow>, patience: Duration) -> Stream {
+    pub(super) fn new(
+        socket: TcpStream,
+        mut follow: Box<Follow>,
+        drain: Drain,
+        patience: Duration,
+    ) -> Stream {
+        follow.take_over();
         Stream {
             socket,
             follow,
+            drain,
             unsent: Bytes::new(),
             is_over: false,
             deadline: None,
@@ -44,22 +53,21 @@ impl Stream {
         }
     }
 
-    /// Runs it; gives the socket back when the stream has come to its end, and an error when its
-    /// client has left, or has stopped reading for too long.
-    pub(super) async fn run(mut self, drain: &Drain) -> io::Result<TcpStream> {
-        let mut begun = Some(pin!(drain.begun()));
-        poll_fn(|cx| {
-            // The stream looks itself when it has to end; it must only be asked.
-            if begun
-                .as_mut()
-                .is_some_and(|begun| begun.as_mut().poll(cx).is_ready())
-            {
-                begun = None;
-            }
-            self.poll(cx)
-        })
-        .await?;
-        Ok(self.socket)
+    /// Runs it to its end, and closes the socket then; an error when its client has left, or has
+    /// stopped reading for too long.
+    pub(super) async fn run(&mut self) -> io::Result<()> {
+        {
+            let drain = self.drain.clone();
+            let mut begun = pin!(drain.begun());
+            let mut has_begun = false;
+            poll_fn(|cx| {
+                // The stream looks itself when it has to end; it must only be asked.
+                has_begun = has_begun || begun.as_mut().poll(cx).is_ready();
+                self.poll(cx)
+            })
+            .await?;
+        }
+        self.socket.shutdown().await
     }
 
     /// Ready at its end.
@@ -142,7 +150,7 @@ impl Stream {
 mod tests {
     use std::sync::Arc;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -158,7 +166,7 @@ mod tests {
         log: Log,
         metrics: Arc<Metrics>,
         client: TcpStream,
-        stream: tokio::task::JoinHandle<io::Result<TcpStream>>,
+        stream: tokio::task::JoinHandle<io::Result<()>>,
     }
 
     /// A stream of `main` from its beginning.
@@ -181,6 +189,7 @@ mod tests {
             encoder: Encoder::Ndjson,
             heartbeat: None,
             ends: Ends::default(),
+            timeout: None,
             prelude: Bytes::new(),
             epilogue: Bytes::new(),
             link,
@@ -194,9 +203,8 @@ mod tests {
             .await
             .unwrap();
         let follow = Follow::new(log.clone(), start, drain.clone(), open, options);
-        let stream = Stream::new(socket, Box::new(follow), PATIENCE);
-        let drain = drain.clone();
-        let stream = tokio::spawn(async move { stream.run(&drain).await });
+        let mut stream = Stream::new(socket, Box::new(follow), drain.clone(), PATIENCE);
+        let stream = tokio::spawn(async move { stream.run().await });
         Running {
             log,
             metrics,
@@ -218,7 +226,7 @@ mod tests {
             text += std::str::from_utf8(&bytes[..read]).unwrap();
         }
         drain.begin(tokio::time::Instant::now());
-        drop(running.stream.await.unwrap().unwrap());
+        running.stream.await.unwrap().unwrap();
         running.client.read_to_string(&mut text).await.unwrap();
         assert!(text.contains(r#""type":"end""#), "{text}");
         assert!(text.ends_with("\r\n0\r\n\r\n"), "{text:?}");
