@@ -4,8 +4,11 @@
 //! so that the clients do not all come back at once to whoever takes over.
 
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -18,6 +21,15 @@ struct Shared {
     window: Duration,
     began: OnceLock<Instant>,
     notify: Notify,
+    /// The tasks of streams, which are many: a place here is less than a future that waits.
+    streams: Mutex<Slab<Waker>>,
+}
+
+/// A stream that is woken when the drain begins, until this is dropped.
+#[derive(Debug)]
+pub struct Enlisted {
+    drain: Drain,
+    place: usize,
 }
 
 impl Drain {
@@ -28,6 +40,7 @@ impl Drain {
             window,
             began: OnceLock::new(),
             notify: Notify::new(),
+            streams: Mutex::default(),
         }))
     }
 
@@ -36,6 +49,18 @@ impl Drain {
         // A second beginning changes nothing.
         let _ = self.0.began.set(now);
         self.0.notify.notify_waiters();
+        for (_, waker) in self.0.streams.lock().iter() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Wakes a task when it begins. To be called before it is asked whether it has begun.
+    #[must_use]
+    pub fn enlist(&self, waker: &Waker) -> Enlisted {
+        Enlisted {
+            drain: self.clone(),
+            place: self.0.streams.lock().insert(waker.clone()),
+        }
     }
 
     /// Has it begun?
@@ -60,6 +85,12 @@ impl Drain {
     pub fn end(&self, share: f32) -> Option<Instant> {
         let began = self.0.began.get()?;
         Some(*began + self.0.window.mul_f32(share.clamp(0.0, 1.0)))
+    }
+}
+
+impl Drop for Enlisted {
+    fn drop(&mut self) {
+        self.drain.0.streams.lock().try_remove(self.place);
     }
 }
 

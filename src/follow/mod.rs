@@ -50,7 +50,6 @@ pub type Guard = Box<dyn Send>;
 
 /// What a stream is made of.
 pub struct Follow {
-    log: Log,
     reader: Reader,
     encoder: Encoder,
     pace: Pace,
@@ -60,18 +59,23 @@ pub struct Follow {
     share: f32,
     /// What comes before the first message, until that has come.
     opening: Option<Box<Opening>>,
-    /// What comes behind the last.
-    epilogue: Bytes,
     /// Weak, since the connection may hold the stream in turn.
     link: Weak<Link>,
-    taken: Option<Taken>,
-    lens: Option<Lens>,
+    /// What only some streams have.
+    extras: Option<Box<Extras>>,
     /// Why it is over, if it is.
     over: Option<EndReason>,
-    _guard: Option<Guard>,
     open: OpenStream,
     state: State,
     timer: Pin<Box<Sleep>>,
+}
+
+/// See [`Options`].
+struct Extras {
+    epilogue: Bytes,
+    taken: Option<Taken>,
+    lens: Option<Lens>,
+    _guard: Option<Guard>,
 }
 
 struct Opening {
@@ -115,7 +119,13 @@ pub struct Options {
 impl Follow {
     /// A stream of what comes behind `start`.
     #[must_use]
-    pub fn new(log: Log, start: Start, drain: Drain, open: OpenStream, options: Options) -> Follow {
+    pub fn new(
+        log: &Log,
+        start: Start,
+        drain: Drain,
+        open: OpenStream,
+        options: Options,
+    ) -> Follow {
         let Options {
             encoder,
             heartbeat,
@@ -131,28 +141,39 @@ impl Follow {
         let now = Instant::now();
         let pace = Pace::new(now, heartbeat, timeout);
         let timer = Box::pin(tokio::time::sleep_until(now));
+        let has_extras =
+            !epilogue.is_empty() || taken.is_some() || lens.is_some() || guard.is_some();
         Follow {
             opening: Some(Box::new(Opening {
                 prelude,
                 start: log.cursor(start.at),
             })),
             reader: log.reader(start),
-            log,
             encoder,
             pace,
             ends,
             drain,
             share: rand::random(),
-            epilogue,
             link: Arc::downgrade(&link),
-            taken,
-            lens,
+            extras: has_extras.then(|| {
+                Box::new(Extras {
+                    epilogue,
+                    taken,
+                    lens,
+                    _guard: guard,
+                })
+            }),
             over: None,
-            _guard: guard,
             open,
             state: State::Fresh,
             timer,
         }
+    }
+
+    /// What says when the server ends.
+    #[must_use]
+    pub fn drain(&self) -> &Drain {
+        &self.drain
     }
 
     /// Its connection is its own: nobody else knows what becomes of it.
@@ -172,7 +193,11 @@ impl Follow {
             return Poll::Ready(None);
         }
         // Being polled again, hyper has taken what it was given before.
-        if let Some(taken) = &mut self.taken {
+        if let Some(taken) = self
+            .extras
+            .as_mut()
+            .and_then(|extras| extras.taken.as_mut())
+        {
             taken(self.reader.at());
         }
         let now = Instant::now();
@@ -204,7 +229,7 @@ impl Follow {
 
     /// What its follower sees of these items.
     fn see(&mut self, items: Vec<Item>) -> Vec<Item> {
-        let Some(lens) = &mut self.lens else {
+        let Some(lens) = self.extras.as_mut().and_then(|extras| extras.lens.as_mut()) else {
             return items;
         };
         let mut seen = Vec::with_capacity(items.len());
@@ -271,7 +296,7 @@ impl Follow {
     /// The first bytes when there is nothing to say yet.
     fn open_quiet(&mut self, now: Instant) -> Chunk {
         let mut out = self.opening();
-        let cursor = self.log.cursor(self.reader.at());
+        let cursor = self.reader.cursor();
         self.encoder.opened(&cursor, true, &mut out);
         self.sent(Chunk::new(&out), 0, now)
     }
@@ -350,26 +375,26 @@ impl Follow {
                 }
                 Item::Gap(gap) => {
                     self.open.metrics().gap();
-                    self.encoder.gap(gap, self.log.epoch(), &mut out);
+                    self.encoder.gap(gap, self.reader.epoch(), &mut out);
                 }
             }
         }
         if self.ends.poll {
             self.close(&mut out, EndReason::Limit);
         } else if self.state == State::Fresh {
-            let cursor = self.log.cursor(self.reader.at());
+            let cursor = self.reader.cursor();
             self.encoder.opened(&cursor, false, &mut out);
         }
         self.sent(Chunk::new(&out), messages, now)
     }
 
     fn encoded<'a>(&self, entry: &'a Entry) -> &'a Chunk {
-        entry.encoded(self.encoder.wire(), self.log.epoch())
+        entry.encoded(self.encoder.wire(), self.reader.epoch())
     }
 
     fn heartbeat(&mut self, now: Instant) -> Chunk {
         let mut out = Vec::new();
-        let cursor = self.log.cursor(self.reader.at());
+        let cursor = self.reader.cursor();
         self.encoder.idle(&cursor, &mut out);
         self.open.metrics().heartbeat();
         self.sent(Chunk::new(&out), 0, now)
@@ -384,10 +409,12 @@ impl Follow {
     /// Puts the last bytes.
     fn close(&mut self, out: &mut Vec<u8>, reason: EndReason) {
         if !self.is_whole() {
-            let cursor = self.log.cursor(self.reader.at());
+            let cursor = self.reader.cursor();
             self.encoder.end(&cursor, reason, out);
         }
-        out.extend_from_slice(&std::mem::take(&mut self.epilogue));
+        if let Some(extras) = &self.extras {
+            out.extend_from_slice(&extras.epilogue);
+        }
         self.open.closed = match reason {
             EndReason::Limit | EndReason::Timeout | EndReason::Rotate | EndReason::Revoked => {
                 Closed::Complete

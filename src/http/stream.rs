@@ -17,7 +17,7 @@ use crate::log::{Log, Since};
 use crate::message::{Channel, Seq, Timestamp};
 use crate::metrics::OpenStream;
 use crate::pages::Page;
-use crate::wire::{Encoder, Frame, Poll, Sse, Wire};
+use crate::wire::{Encoder, Frame, Sse, Wire};
 
 /// What a handler wants streamed.
 pub(super) struct Stream {
@@ -93,7 +93,7 @@ impl Stream {
             Wire::Html => Encoder::Html { dots: false },
             Wire::Script => {
                 self.ends.bytes = Some(limits::SCRIPT_FRAME_BYTES);
-                Encoder::Script(frame(params, call)?)
+                Encoder::Script(Box::new(frame(params, call)?))
             }
             Wire::Sse => Encoder::Sse(sse(params, call)),
             Wire::Ndjson => Encoder::Ndjson,
@@ -102,7 +102,7 @@ impl Stream {
                 self.ends.poll = true;
                 let wait = jittered(params.wait.unwrap_or(limits::POLL_WAIT));
                 self.timeout = Some(params.timeout.map_or(wait, |timeout| timeout.min(wait)));
-                Encoder::Json(Poll::default())
+                Encoder::Json(Box::default())
             }
         };
         Ok(self)
@@ -147,7 +147,7 @@ impl Stream {
         // A long poll is one of many requests on its connection, and so is a page that ends.
         let ends = self.ends.poll || self.ends.until.is_some();
         let is_taken_over = app.handover && !ends && call.head.version == Version::HTTP_11;
-        let follow = Follow::new(self.log, start, app.drain.clone(), open, options);
+        let follow = Follow::new(&self.log, start, app.drain.clone(), open, options);
         let follow = Box::new(follow);
         *response.body_mut() = if is_taken_over {
             let close = HeaderValue::from_static("close");

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use super::tail::Step;
 use super::wake::Waiter;
 use super::{Entry, Page, Room, Selection, Shared, Start, StoreError, Stored};
-use crate::message::{Channel, Gap, Seq};
+use crate::message::{Channel, Cursor, Epoch, Gap, Seq};
 
 /// What a reader finds.
 #[derive(Debug)]
@@ -62,6 +62,21 @@ impl Reader {
     #[must_use]
     pub fn at(&self) -> Seq {
         self.at
+    }
+
+    /// The cursor of that place.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            epoch: self.shared.epoch.clone(),
+            seq: self.at,
+        }
+    }
+
+    /// The life of the log.
+    #[must_use]
+    pub fn epoch(&self) -> &Epoch {
+        &self.shared.epoch
     }
 
     /// Is it reading the store? Then what it reads is there already, if not yet here.

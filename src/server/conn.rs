@@ -116,7 +116,7 @@ async fn requests(visitor: Box<Visitor>) -> Option<(Stream, Stay)> {
     .await;
     let socket = connection.into_parts().io.into_inner().into_inner();
     let stream = match served {
-        Served::Stream(follow) => Some(Stream::new(socket, follow, drain.clone(), patience.stall)),
+        Served::Stream(follow) => Some(Stream::new(socket, follow, patience.stall)),
         Served::Over(Ok(())) => {
             close(socket, &link, patience.stall).await;
             None

@@ -3,7 +3,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use crate::drain::Drain;
+use crate::drain::Enlisted;
 use crate::follow::Follow;
 use crate::limits;
 use crate::wire::Chunk;
@@ -22,7 +22,7 @@ use crate::wire::Chunk;
 pub(super) struct Stream {
     socket: TcpStream,
     follow: Box<Follow>,
-    drain: Drain,
+    enlisted: Option<Enlisted>,
     /// What the socket has not taken yet.
     unsent: Bytes,
     is_over: bool,
@@ -34,17 +34,12 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(
-        socket: TcpStream,
-        mut follow: Box<Follow>,
-        drain: Drain,
-        patience: Duration,
-    ) -> Stream {
+    pub(super) fn new(socket: TcpStream, mut follow: Box<Follow>, patience: Duration) -> Stream {
         follow.take_over();
         Stream {
             socket,
             follow,
-            drain,
+            enlisted: None,
             unsent: Bytes::new(),
             is_over: false,
             deadline: None,
@@ -56,22 +51,16 @@ impl Stream {
     /// Runs it to its end, and closes the socket then; an error when its client has left, or has
     /// stopped reading for too long.
     pub(super) async fn run(&mut self) -> io::Result<()> {
-        {
-            let drain = self.drain.clone();
-            let mut begun = pin!(drain.begun());
-            let mut has_begun = false;
-            poll_fn(|cx| {
-                // The stream looks itself when it has to end; it must only be asked.
-                has_begun = has_begun || begun.as_mut().poll(cx).is_ready();
-                self.poll(cx)
-            })
-            .await?;
-        }
+        poll_fn(|cx| self.poll(cx)).await?;
         self.socket.shutdown().await
     }
 
     /// Ready at its end.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The stream looks itself when it has to end; it must only be asked.
+        if self.enlisted.is_none() {
+            self.enlisted = Some(self.follow.drain().enlist(cx.waker()));
+        }
         for _ in 0..limits::WRITES_AT_ONCE {
             ready!(self.poll_send(cx))?;
             if self.is_over {
@@ -154,6 +143,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::drain::Drain;
     use crate::follow::{Ends, Link, Options};
     use crate::log::{Keep, Log, Memory, Since, Store};
     use crate::message::{Channel, Draft, Timestamp};
@@ -202,8 +192,8 @@ mod tests {
             .start(&[Channel::main()], &Since::All, Timestamp(0))
             .await
             .unwrap();
-        let follow = Follow::new(log.clone(), start, drain.clone(), open, options);
-        let mut stream = Stream::new(socket, Box::new(follow), drain.clone(), PATIENCE);
+        let follow = Follow::new(&log, start, drain.clone(), open, options);
+        let mut stream = Stream::new(socket, Box::new(follow), PATIENCE);
         let stream = tokio::spawn(async move { stream.run().await });
         Running {
             log,

@@ -155,14 +155,15 @@ pub enum Encoder {
         /// See above.
         dots: bool,
     },
-    /// What makes this frame's scripts its own.
-    Script(Frame),
+    /// What makes this frame's scripts its own. Boxed, as the long poll's is: there are streams
+    /// without number, and few of them are these.
+    Script(Box<Frame>),
     /// What the follower chose.
     Sse(Sse),
     /// Every line is whole.
     Ndjson,
     /// What has been put into the one object so far.
-    Json(Poll),
+    Json(Box<Poll>),
 }
 
 pub use json::Poll;

@@ -172,7 +172,9 @@ impl Sqlite {
             .await?;
         let newest = selection.iter().map(|(_, from)| *from).max();
         self.shared.is_committed(newest.unwrap_or_default());
-        Ok(selection)
+        // Made anew on this thread: a stream keeps it, and what it keeps of a thread that was there
+        // only to read would keep that thread's memory.
+        Ok(selection.iter().cloned().collect())
     }
 
     pub(super) fn retain(&self, now: Timestamp) -> Result<bool, StoreError> {
