@@ -1,9 +1,13 @@
-//! A stream of `as=text` as its bytes come in: counted, and checked for order. Does no IO.
+//! A stream as its bytes come in: the messages in it, checked for order. Does no IO.
+//!
+//! It knows the chunks of HTTP and the messages, and nothing of what stands around these: so it is
+//! the same for every wire and every server.
 
 use memchr::memchr;
 
+use crate::Result;
 use crate::http::Head;
-use crate::{Result, message};
+use crate::message::{MARK, Message, PUBLISHERS};
 
 /// One stream.
 #[derive(Debug)]
@@ -11,10 +15,14 @@ pub(crate) struct Feed {
     part: Part,
     /// A head, or the size of a chunk, of which there is more to come.
     held: Vec<u8>,
-    /// A line of which there is more to come.
-    line: Vec<u8>,
-    /// The number that the next message must have.
-    next: u64,
+    /// A message of which there is more to come.
+    text: Vec<u8>,
+    /// The length of a message.
+    bytes: usize,
+    /// The number that the next message of each publisher must have.
+    next: [u64; PUBLISHERS],
+    /// Differs if the messages of several publishers came in another order.
+    pub(crate) order: u64,
     /// Messages so far.
     pub(crate) messages: u64,
 }
@@ -24,18 +32,24 @@ pub(crate) struct Feed {
 enum Part {
     Head,
     Size,
-    Chunk { left: usize },
+    Chunk {
+        left: usize,
+    },
+    /// All that comes until the connection is closed.
+    Rest,
     Nothing,
 }
 
 impl Feed {
-    /// A stream whose first message must have the number `first`.
-    pub(crate) fn new(first: u64) -> Feed {
+    /// A stream of messages of this length, the first of which must have the number `first`.
+    pub(crate) fn new(first: u64, bytes: usize) -> Feed {
         Feed {
             part: Part::Head,
             held: Vec::new(),
-            line: Vec::new(),
-            next: first,
+            text: Vec::new(),
+            bytes,
+            next: [first; PUBLISHERS],
+            order: 0,
             messages: 0,
         }
     }
@@ -50,21 +64,25 @@ impl Feed {
         self.part == Part::Nothing
     }
 
-    /// Takes what has come.
-    pub(crate) fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() && self.part != Part::Nothing {
+    /// Takes what has come, and tells of each message in it.
+    pub(crate) fn take(&mut self, mut bytes: &[u8], got: &mut impl FnMut(Message)) -> Result<()> {
+        while !bytes.is_empty() {
             let used = match self.part {
                 Part::Head => self.head(bytes)?,
                 Part::Size => self.size(bytes)?,
                 Part::Chunk { left } => {
                     let used = left.min(bytes.len());
-                    self.lines(&bytes[..used])?;
+                    self.body(&bytes[..used], got)?;
                     self.part = if used < left {
                         Part::Chunk { left: left - used }
                     } else {
                         Part::Size
                     };
                     used
+                }
+                Part::Rest => {
+                    self.body(bytes, got)?;
+                    bytes.len()
                 }
                 Part::Nothing => bytes.len(),
             };
@@ -80,8 +98,9 @@ impl Feed {
             return Ok(bytes.len());
         };
         head.expect(200, &self.held[head.len..])?;
-        self.held.clear();
-        self.part = Part::Size;
+        // Streams are many, and most have a head only once.
+        self.held = Vec::new();
+        self.part = if head.chunked { Part::Size } else { Part::Rest };
         Ok(head.len - before)
     }
 
@@ -103,42 +122,46 @@ impl Feed {
         Ok(used)
     }
 
-    fn lines(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while let Some(end) = memchr(b'\n', bytes) {
-            if self.line.is_empty() {
-                self.whole(&bytes[..end])?;
-            } else {
-                let mut line = std::mem::take(&mut self.line);
-                line.extend_from_slice(&bytes[..end]);
-                self.whole(&line)?;
-                line.clear();
-                self.line = line;
+    fn body(&mut self, mut bytes: &[u8], got: &mut impl FnMut(Message)) -> Result<()> {
+        if !self.text.is_empty() {
+            let used = (self.bytes - self.text.len()).min(bytes.len());
+            self.text.extend_from_slice(&bytes[..used]);
+            bytes = &bytes[used..];
+            if self.text.len() < self.bytes {
+                return Ok(());
             }
-            bytes = &bytes[end + 1..];
+            let mut text = std::mem::take(&mut self.text);
+            got(self.message(&text)?);
+            text.clear();
+            self.text = text;
         }
-        self.line.extend_from_slice(bytes);
+        while let Some(at) = memchr(MARK, bytes) {
+            bytes = &bytes[at..];
+            let Some((text, rest)) = bytes.split_at_checked(self.bytes) else {
+                self.text.extend_from_slice(bytes);
+                break;
+            };
+            got(self.message(text)?);
+            bytes = rest;
+        }
         Ok(())
     }
 
-    fn whole(&mut self, line: &[u8]) -> Result<()> {
-        if let Some(number) = message::number(line) {
-            if number != self.next {
-                let next = self.next;
-                return Err(format!("message {number} came where {next} was due").into());
-            }
-            self.next += 1;
-            self.messages += 1;
-            return Ok(());
+    fn message(&mut self, text: &[u8]) -> Result<Message> {
+        let Some(message) = Message::read(text) else {
+            let text = String::from_utf8_lossy(text);
+            return Err(format!("{text:?} came where a message was due").into());
+        };
+        let Message {
+            publisher, number, ..
+        } = message;
+        let next = &mut self.next[publisher];
+        if number != *next {
+            return Err(format!("message {number} came where {next} was due").into());
         }
-        let quiet = line.iter().all(|byte| *byte == b'.');
-        if quiet || line.starts_with(b"# end ") {
-            return Ok(());
-        }
-        Err(format!(
-            "{:?} came where {} was due",
-            String::from_utf8_lossy(line),
-            self.next
-        )
-        .into())
+        *next += 1;
+        self.messages += 1;
+        self.order = self.order.wrapping_mul(31).wrapping_add(publisher as u64);
+        Ok(message)
     }
 }

@@ -1,60 +1,206 @@
-//! The floor of an append: the same inserts without a server, one by one.
+//! The floor of fan-out: one thread, one epoll, and one `write` of the framed message to each
+//! socket, of as little HTTP as followers and publishers can be told apart by.
+//!
+//! A channel is its bytes as they go over the wire, and a follower is how far it has come: so one
+//! whose socket is full misses nothing, and goes on when there is room.
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::io::{ErrorKind, Read, Write};
 
-use rusqlite::{Connection, params};
+use memchr::{memchr_iter, memmem};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
 
-use crate::latency::Latencies;
-use crate::publish::Published;
-use crate::scratch::Scratch;
-use crate::server::{self, Server};
-use crate::{Result, http, message};
+use crate::{Result, http};
 
-/// A file that the server has made, so that its tables and indexes are those of a log.
-#[derive(Debug)]
-pub(crate) struct Floor {
-    file: Connection,
-    channel: i64,
-    seq: i64,
+const LISTENER: Token = Token(usize::MAX);
+const BUFFER: usize = 256 * 1024;
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+const YES: &[u8] = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+
+/// What has been appended under a name, framed, and the sockets that follow it.
+#[derive(Default)]
+struct Channel {
+    bytes: Vec<u8>,
+    followers: Vec<usize>,
+}
+
+struct Connection {
+    socket: TcpStream,
+    /// A request of which there is more to come.
+    held: Vec<u8>,
+    /// The channel that it follows, if it does, and how much of that it has.
+    follows: Option<String>,
+    at: usize,
+}
+
+struct Floor {
+    poll: Poll,
+    listener: TcpListener,
+    connections: Slab<Connection>,
+    channels: HashMap<String, Channel>,
+    buffer: Vec<u8>,
+}
+
+/// Says where it listens, and serves until it is killed.
+pub(crate) fn serve() -> Result<()> {
+    let poll = Poll::new()?;
+    let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+    poll.registry()
+        .register(&mut listener, LISTENER, Interest::READABLE)?;
+    println!("floor listening on http://{}", listener.local_addr()?);
+    let mut floor = Floor {
+        poll,
+        listener,
+        connections: Slab::new(),
+        channels: HashMap::new(),
+        buffer: vec![0; BUFFER],
+    };
+    let mut events = Events::with_capacity(1024);
+    loop {
+        floor.poll.poll(&mut events, None)?;
+        for event in &events {
+            match event.token() {
+                LISTENER => floor.accept()?,
+                Token(key) if event.is_readable() => floor.read(key),
+                Token(key) => floor.write(key),
+            }
+        }
+    }
 }
 
 impl Floor {
-    pub(crate) fn new(scratch: &Scratch) -> Result<Floor> {
-        let path = scratch.file("floor.db");
-        let server = Server::start(&server::sqlite(&path))?;
-        // The first message of a channel makes its row.
-        http::exchange(
-            &mut http::connect(server.addr)?,
-            &http::post("append", 1),
-            201,
-        )?;
-        server.stop()?;
-        let file = Connection::open(path)?;
-        file.pragma_update(None, "journal_mode", "wal")?;
-        file.pragma_update(None, "synchronous", "full")?;
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let (channel, seq) = file.query_row("SELECT channel, seq FROM messages", [], row)?;
-        Ok(Floor { file, channel, seq })
+    fn accept(&mut self) -> Result<()> {
+        loop {
+            let mut socket = match self.listener.accept() {
+                Ok((socket, _)) => socket,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            socket.set_nodelay(true)?;
+            let entry = self.connections.vacant_entry();
+            let both = Interest::READABLE | Interest::WRITABLE;
+            self.poll
+                .registry()
+                .register(&mut socket, Token(entry.key()), both)?;
+            entry.insert(Connection {
+                socket,
+                held: Vec::new(),
+                follows: None,
+                at: 0,
+            });
+        }
     }
 
-    /// Inserts for so long, a transaction each.
-    pub(crate) fn run(&mut self, time: Duration) -> Result<Published> {
-        const SQL: &str =
-            "INSERT INTO messages (seq, channel, time, event, data) VALUES (?, ?, ?, NULL, ?)";
-        let line = message::line(1);
-        let (text, millis) = (line.trim_end(), 1_700_000_000_000_i64);
-        let mut insert = self.file.prepare(SQL)?;
-        let mut latencies = Latencies::default();
-        let began = Instant::now();
-        while began.elapsed() < time {
-            let sent = Instant::now();
-            self.seq += 1;
-            insert.execute(params![self.seq, self.channel, millis, text])?;
-            latencies.add(sent.elapsed());
+    /// Reads what has come; a connection that is over, or makes no sense, goes.
+    fn read(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        loop {
+            match connection.socket.read(&mut self.buffer) {
+                Ok(n @ 1..) => connection.held.extend_from_slice(&self.buffer[..n]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                _ => return self.close(key),
+            }
         }
-        Ok(Published {
-            latencies,
-            elapsed: began.elapsed(),
-        })
+        let request = std::mem::take(&mut connection.held);
+        match self.request(key, &request) {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    connection.held = request;
+                }
+            }
+            Err(_) => self.close(key),
+        }
     }
+
+    /// Answers a request; false if there is more of it to come.
+    fn request(&mut self, key: usize, request: &[u8]) -> Result<bool> {
+        let Some(end) = memmem::find(request, b"\r\n\r\n") else {
+            return Ok(false);
+        };
+        let (head, body) = request.split_at(end + 4);
+        let path = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        let mut parts = str::from_utf8(path)?.splitn(3, '/').skip(1);
+        let (Some(act), Some(name)) = (parts.next(), parts.next()) else {
+            return Err("no such path".into());
+        };
+        if act == "append" {
+            if body.len() < length(head)? {
+                return Ok(false);
+            }
+            self.append(key, name, body)?;
+        } else {
+            self.follow(key, name, act == "first")?;
+        }
+        Ok(true)
+    }
+
+    fn follow(&mut self, key: usize, name: &str, from_first: bool) -> Result<()> {
+        let channel = self.channels.entry(name.to_owned()).or_default();
+        channel.followers.push(key);
+        let connection = &mut self.connections[key];
+        connection.at = if from_first { 0 } else { channel.bytes.len() };
+        connection.follows = Some(name.to_owned());
+        connection.socket.write_all(HEAD)?;
+        self.write(key);
+        Ok(())
+    }
+
+    fn append(&mut self, key: usize, name: &str, body: &[u8]) -> Result<()> {
+        self.connections[key].socket.write_all(YES)?;
+        let channel = self.channels.entry(name.to_owned()).or_default();
+        write!(channel.bytes, "{:x}\r\n", body.len())?;
+        channel.bytes.extend_from_slice(body);
+        channel.bytes.extend_from_slice(b"\r\n");
+        for key in &channel.followers {
+            self.connections[*key].write(&channel.bytes);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, key: usize) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && let Some(name) = &connection.follows
+            && let Some(channel) = self.channels.get(name)
+        {
+            connection.write(&channel.bytes);
+        }
+    }
+
+    fn close(&mut self, key: usize) {
+        if let Some(connection) = self.connections.try_remove(key)
+            && let Some(name) = connection.follows
+            && let Some(channel) = self.channels.get_mut(&name)
+        {
+            channel.followers.retain(|follower| *follower != key);
+        }
+    }
+}
+
+impl Connection {
+    /// Writes what it has not had, as far as there is room. What goes wrong is seen when it is read.
+    fn write(&mut self, bytes: &[u8]) {
+        while self.at < bytes.len() {
+            match self.socket.write(&bytes[self.at..]) {
+                Ok(n) => self.at += n,
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// The length of a request's body.
+fn length(head: &[u8]) -> Result<usize> {
+    let mut from = 0;
+    for end in memchr_iter(b'\n', head) {
+        if let Some(length) = http::length(head[from..end].trim_ascii())? {
+            return Ok(length);
+        }
+        from = end + 1;
+    }
+    Ok(0)
 }

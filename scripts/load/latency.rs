@@ -27,11 +27,21 @@ impl Latencies {
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.micros.clone();
         sorted.sort_unstable();
-        let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-        Duration::from_micros(sorted.get(place).copied().unwrap_or_default().into())
+        Duration::from_micros(at(&sorted, percent).into())
+    }
+
+    /// What these parts of them do not exceed, in milliseconds.
+    pub(crate) fn percentiles<const N: usize>(mut self, percents: [usize; N]) -> [f64; N] {
+        self.micros.sort_unstable();
+        percents.map(|percent| f64::from(at(&self.micros, percent)) / 1e3)
     }
 
     pub(crate) fn max(&self) -> Duration {
         self.percentile(100)
     }
+}
+
+fn at(sorted: &[u32], percent: usize) -> u32 {
+    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(place).copied().unwrap_or_default()
 }

@@ -8,19 +8,41 @@ use std::time::{Duration, Instant};
 
 use crate::feed::Feed;
 use crate::latency::Latencies;
-use crate::{Result, http};
+use crate::message::{self, BYTES};
+use crate::server::Server;
+use crate::targets::{From, Target};
+use crate::{Result, crowd, http};
 
 /// The time between two messages.
 pub(crate) const EVERY: Duration = Duration::from_millis(20);
 
-/// Publishes to a channel, and follows it, until it is told to stop. A message waits for the one
-/// before; if that takes longer than [`EVERY`], what would have been sent meanwhile is counted with
-/// the time that it would have had to wait, or the worst would hide what came behind it.
-pub(crate) fn run(addr: SocketAddr, channel: &str, stop: &AtomicBool) -> Result<Latencies> {
+/// The channel of these messages.
+const CHANNEL: &str = "live";
+
+/// Watches a live stream on a channel of its own while something happens.
+pub(crate) fn beside<T>(
+    target: &(dyn Target + Sync),
+    server: &Server,
+    happens: impl FnOnce() -> Result<T>,
+) -> Result<(Latencies, T)> {
+    crowd::make_channels(target, server, [CHANNEL.to_owned()].into_iter())?;
+    let (stop, addr) = (AtomicBool::new(false), server.addr);
+    thread::scope(|scope| {
+        let live = scope.spawn(|| run(target, addr, &stop));
+        let happened = happens();
+        stop.store(true, Relaxed);
+        let latencies = live.join().map_err(|_| "the live stream has failed")?;
+        Ok((latencies?, happened?))
+    })
+}
+
+/// Publishes, and follows, until it is told to stop. A message waits for the one before; if that
+/// takes longer than [`EVERY`], what would have been sent meanwhile is counted with the time that
+/// it would have had to wait, or the worst would hide what came behind it.
+fn run(target: &dyn Target, addr: SocketAddr, stop: &AtomicBool) -> Result<Latencies> {
     let (mut follower, mut publisher) = (http::connect(addr)?, http::connect(addr)?);
-    let path = format!("/c/{channel}?as=text&since=now&heartbeat=60s");
-    follower.write_all(http::get(&path).as_bytes())?;
-    let mut feed = Feed::new(1);
+    follower.write_all(target.follow(CHANNEL, From::Now).as_bytes())?;
+    let mut feed = Feed::new(1, BYTES);
     while !feed.is_open() {
         more(&mut follower, &mut feed)?;
     }
@@ -32,8 +54,10 @@ pub(crate) fn run(addr: SocketAddr, channel: &str, stop: &AtomicBool) -> Result<
         if stop.load(Relaxed) {
             break;
         }
+        let line = message::line(number);
+        let request = target.append(CHANNEL, line.len()) + &line;
         let sent = Instant::now();
-        publisher.write_all(http::post(channel, number).as_bytes())?;
+        publisher.write_all(request.as_bytes())?;
         while feed.messages < number {
             more(&mut follower, &mut feed)?;
         }
@@ -43,7 +67,7 @@ pub(crate) fn run(addr: SocketAddr, channel: &str, stop: &AtomicBool) -> Result<
             latencies.add(less);
             took = less;
         }
-        http::answer(&mut publisher, 201)?;
+        http::answer_yes(&mut publisher)?;
     }
     Ok(latencies)
 }
@@ -52,6 +76,6 @@ fn more(follower: &mut TcpStream, feed: &mut Feed) -> Result<()> {
     let mut buffer = [0; 4096];
     match follower.read(&mut buffer)? {
         0 => Err("the server has closed a live stream".into()),
-        n => feed.take(&buffer[..n]),
+        n => feed.take(&buffer[..n], &mut |_| {}),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn line(scratch: &Scratch) -> Result<String> {
     let synced = fdatasync(scratch)?;
     let (p50, p99) = (ms(synced.percentile(50)), ms(synced.percentile(99)));
     Ok(format!(
-        "{cores} cores ({model}), shared by server and client; Linux {kernel}; \
+        "{cores} cores ({model}), shared by servers and clients; Linux {kernel}; \
          fdatasync of 4 KiB: p50 {p50} ms, p99 {p99} ms"
     ))
 }

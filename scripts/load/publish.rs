@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Poll};
+use socket2::SockRef;
 
 use crate::Result;
 use crate::http::{self, Head, PATIENCE};
 use crate::latency::Latencies;
+
+/// Room in a socket for the longest request.
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// What publishers have come to.
 #[derive(Debug)]
@@ -32,30 +36,31 @@ struct Publisher {
     held: Vec<u8>,
 }
 
-/// Lets so many publishers append to a channel for so long. All that they append is answered when
-/// this returns.
+/// Lets so many publishers append. `next` writes the next request of one of them, or says that
+/// there is none. All that they append is answered when this returns.
 pub(crate) fn publish(
     addr: SocketAddr,
-    channel: &str,
     publishers: usize,
-    time: Duration,
+    mut next: impl FnMut(usize, &mut Vec<u8>) -> bool,
 ) -> Result<Published> {
-    let request = http::post(channel, 1);
     let mut poll = Poll::new()?;
     let connect = |index| -> Result<Publisher> {
+        let socket = http::connect_for(&poll, addr, index)?;
+        SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER)?;
         Ok(Publisher {
-            socket: http::connect_for(&poll, addr, index)?,
+            socket,
             sent: Instant::now(),
             held: Vec::new(),
         })
     };
     let mut all: Vec<Publisher> = (0..publishers).map(connect).collect::<Result<_>>()?;
     let mut latencies = Latencies::default();
+    let mut request = Vec::new();
+    let mut waiting = 0;
     let began = Instant::now();
-    for publisher in &mut all {
-        publisher.send(request.as_bytes())?;
+    for (index, publisher) in all.iter_mut().enumerate() {
+        waiting += usize::from(publisher.send(&mut request, |out| next(index, out))?);
     }
-    let mut waiting = publishers;
     let mut events = Events::with_capacity(1024);
     while waiting > 0 {
         poll.poll(&mut events, Some(PATIENCE))?;
@@ -63,12 +68,11 @@ pub(crate) fn publish(
             return Err(format!("{waiting} appends are not answered").into());
         }
         for event in &events {
-            let publisher = &mut all[event.token().0];
+            let index = event.token().0;
+            let publisher = &mut all[index];
             if publisher.is_answered()? {
                 latencies.add(publisher.sent.elapsed());
-                if began.elapsed() < time {
-                    publisher.send(request.as_bytes())?;
-                } else {
+                if !publisher.send(&mut request, |out| next(index, out))? {
                     waiting -= 1;
                 }
             }
@@ -81,10 +85,20 @@ pub(crate) fn publish(
 }
 
 impl Publisher {
-    fn send(&mut self, request: &[u8]) -> Result<()> {
+    /// Sends the next request; false if there is none.
+    fn send(
+        &mut self,
+        request: &mut Vec<u8>,
+        next: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> Result<bool> {
+        request.clear();
+        if !next(request) {
+            return Ok(false);
+        }
         self.sent = Instant::now();
         // One request at a time always fits.
-        Ok(self.socket.write_all(request)?)
+        self.socket.write_all(request)?;
+        Ok(true)
     }
 
     /// Reads what has come; true when that was all of the answer, and the answer is yes.
@@ -98,7 +112,7 @@ impl Publisher {
         }
         match Head::read(&self.held)? {
             Some(head) if self.held.len() >= head.end() => {
-                head.expect(201, &self.held[head.len..])?;
+                head.expect_yes(&self.held[head.len..])?;
                 self.held.clear();
                 Ok(true)
             }

@@ -1,7 +1,9 @@
 //! The directory for what a run needs on disk. It goes when the run is over, however it ends.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::exit;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -30,6 +32,24 @@ impl Scratch {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
+
+    /// A new directory in it.
+    pub(crate) fn dir(&self, name: &str) -> Result<PathBuf> {
+        let path = self.unused(name);
+        fs::create_dir(&path)?;
+        Ok(path)
+    }
+
+    /// `--store` for a log in a new file.
+    pub(crate) fn sqlite(&self, name: &str) -> String {
+        format!("sqlite:{}.db", self.unused(name).display())
+    }
+
+    /// A path at which nothing has been yet.
+    fn unused(&self, name: &str) -> PathBuf {
+        static USED: AtomicU32 = AtomicU32::new(0);
+        self.file(&format!("{name}-{}", USED.fetch_add(1, Relaxed)))
+    }
 }
 
 /// Ctrl-C ends a process without dropping anything, and so may a run that hangs.
@@ -46,7 +66,7 @@ fn clean_up_early(dir: &Path) {
     });
     server::kill_all();
     // It may be half gone already; the message below matters more.
-    let _ = std::fs::remove_dir_all(dir);
+    let _ = fs::remove_dir_all(dir);
     eprintln!("scripts/bench: {why}");
     exit(1);
 }

@@ -1,31 +1,32 @@
-//! The server under test: another process, started, measured and stopped.
+//! A server: another process, started, measured and stopped.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Result, http};
+use crate::Result;
 
 /// The processes that run, for a run that ends early.
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// A running server.
+/// How long a server may take until it listens.
+const START: Duration = Duration::from_secs(10);
+
+/// A running server, with the processes that it has started itself.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
-    /// From before its start until it said where it listens.
-    pub(crate) said_after: Duration,
-    /// From before its start until it had answered a request.
-    pub(crate) answered_after: Duration,
     child: Child,
+    /// Kept open: who writes to a closed one is ended.
+    _out: Option<ChildStdout>,
 }
 
 /// Memory of a process, in bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
     /// Its share: what it shares with others is divided by their number.
     pub(crate) pss: u64,
@@ -33,77 +34,73 @@ pub(crate) struct Memory {
     pub(crate) rss: u64,
 }
 
-/// `--store` for a log in a file.
-pub(crate) fn sqlite(path: &Path) -> String {
-    format!("sqlite:{}", path.display())
-}
-
 impl Server {
-    /// Starts the release binary on a free port, with the log in `store`, and waits until it says
-    /// where it listens and has answered. It keeps all that the cases append.
-    pub(crate) fn start(store: &str) -> Result<Server> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_forever-frame"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FOREVER_FRAME_")) {
-            command.env_remove(name);
-        }
-        command
-            .args(["--listen", "127.0.0.1:0", "--store", store, "--drain", "0s"])
-            .args(["--keep", "20000000", "--keep-for", "365d"])
-            .env("RUST_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        let began = Instant::now();
-        let mut child = command.spawn()?;
-        running().push(child.id());
+    /// Starts one that says where it listens, in its first line: `… http://ADDR…`.
+    pub(crate) fn that_says_where(command: &mut Command) -> Result<Server> {
+        let mut child = spawn(command.stdout(Stdio::piped()))?;
         let out = child.stdout.take().ok_or("the server has no output")?;
+        let mut out = BufReader::new(out);
         let mut line = String::new();
-        BufReader::new(out).read_line(&mut line)?;
-        let said_after = began.elapsed();
-        let addr = line
-            .trim_end()
-            .strip_prefix("forever-frame listening on http://")
-            .ok_or_else(|| format!("the server did not say where it listens, but {line:?}"))?
-            .parse()?;
-        http::exchange(&mut http::connect(addr)?, &http::get("/healthz"), 200)?;
-        Ok(Server {
-            addr,
-            said_after,
-            answered_after: began.elapsed(),
+        let read = out.read_line(&mut line);
+        let mut server = Server {
+            addr: ([127, 0, 0, 1], 0).into(),
             child,
-        })
+            _out: Some(out.into_inner()),
+        };
+        read?;
+        let addr = line.split_once("http://").map_or("", |(_, rest)| rest);
+        let addr = addr.split_whitespace().next().unwrap_or("");
+        server.addr = addr
+            .parse()
+            .map_err(|_| format!("the server did not say where it listens, but {line:?}"))?;
+        Ok(server)
+    }
+
+    /// Starts one that has been told where to listen, and waits until it does.
+    pub(crate) fn that_listens_on(addr: SocketAddr, command: &mut Command) -> Result<Server> {
+        let child = spawn(command.stdout(Stdio::null()))?;
+        let mut server = Server {
+            addr,
+            child,
+            _out: None,
+        };
+        let end = Instant::now() + START;
+        while TcpStream::connect(addr).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("the server has ended at its start: {status}").into());
+            }
+            if Instant::now() > end {
+                return Err(format!("the server does not listen on {addr}").into());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(server)
     }
 
     /// What its threads have computed so far, in user and in kernel mode.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        /// The kernel counts in hundredths of a second, whatever its own clock.
-        const TICK: Duration = Duration::from_millis(10);
-        let stat = self.proc("stat")?;
-        // The second field is the name, in parentheses; user and system time are the 14th and 15th.
-        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-        let mut times = fields.split_whitespace().skip(11).map(str::parse::<u32>);
-        match (times.next(), times.next()) {
-            (Some(Ok(user)), Some(Ok(system))) => Ok(TICK * (user + system)),
-            _ => Err(format!("/proc/PID/stat has no times: {stat:?}").into()),
-        }
+        self.processes().into_iter().map(cpu).sum()
     }
 
     /// Its memory now.
     pub(crate) fn memory(&self) -> Result<Memory> {
-        let rollup = self.proc("smaps_rollup")?;
-        Ok(Memory {
-            pss: kib(&rollup, "Pss:")?,
-            rss: kib(&rollup, "Rss:")?,
-        })
+        let mut memory = Memory::default();
+        for pid in self.processes() {
+            let rollup = proc(pid, "smaps_rollup")?;
+            memory.pss += kib(&rollup, "Pss:")?;
+            memory.rss += kib(&rollup, "Rss:")?;
+        }
+        Ok(memory)
     }
 
     /// Its highest RSS from now on is what [`Server::peak`] will say.
     pub(crate) fn forget_peak(&self) -> Result<()> {
-        Ok(fs::write(self.path("clear_refs"), "5")?)
+        Ok(fs::write(path(self.child.id(), "clear_refs"), "5")?)
     }
 
     /// Its highest RSS, as the kernel has noticed it.
     pub(crate) fn peak(&self) -> Result<u64> {
-        kib(&self.proc("status")?, "VmHWM:")
+        kib(&proc(self.child.id(), "status")?, "VmHWM:")
     }
 
     /// Stops it as an operator does, and wants a clean end.
@@ -118,36 +115,86 @@ impl Server {
         }
     }
 
-    fn path(&self, file: &str) -> String {
-        format!("/proc/{}/{file}", self.child.id())
-    }
-
-    fn proc(&self, file: &str) -> Result<String> {
-        let path = self.path(file);
-        fs::read_to_string(&path).map_err(|error| format!("{path}: {error}").into())
+    fn processes(&self) -> Vec<u32> {
+        family(self.child.id())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail if it has ended, which is as well.
-        let _ = self.child.kill();
+        // All fail if it has ended, which is as well.
+        kill(self.child.id());
         let _ = self.child.wait();
         running().retain(|pid| *pid != self.child.id());
     }
 }
 
+/// A free port on loopback: nobody else asks for it in this moment.
+pub(crate) fn free_addr() -> Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
 /// Ends what runs, at once.
 pub(crate) fn kill_all() {
     for pid in running().drain(..) {
-        let _ = Command::new("kill")
-            .args(["-KILL", &pid.to_string()])
-            .status();
+        kill(pid);
     }
+}
+
+fn spawn(command: &mut Command) -> Result<Child> {
+    let child = command.stdin(Stdio::null()).spawn().map_err(|error| {
+        let program = command.get_program().display();
+        match error.kind() {
+            ErrorKind::NotFound => format!("there is no {program} to start"),
+            _ => format!("{program} cannot be started: {error}"),
+        }
+    })?;
+    running().push(child.id());
+    Ok(child)
 }
 
 fn running() -> std::sync::MutexGuard<'static, Vec<u32>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn kill(pid: u32) {
+    let pids = family(pid).into_iter().map(|pid| pid.to_string());
+    let _ = Command::new("kill")
+        .arg("-KILL")
+        .args(pids)
+        .stderr(Stdio::null())
+        .status();
+}
+
+/// A process and its children.
+fn family(pid: u32) -> Vec<u32> {
+    let children = proc(pid, &format!("task/{pid}/children")).unwrap_or_default();
+    let children = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    [pid].into_iter().chain(children).collect()
+}
+
+fn cpu(pid: u32) -> Result<Duration> {
+    /// The kernel counts in hundredths of a second, whatever its own clock.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = proc(pid, "stat")?;
+    // The second field is the name, in parentheses; user and system time are the 14th and 15th.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u32>);
+    match (times.next(), times.next()) {
+        (Some(Ok(user)), Some(Ok(system))) => Ok(TICK * (user + system)),
+        _ => Err(format!("/proc/PID/stat has no times: {stat:?}").into()),
+    }
+}
+
+fn path(pid: u32, file: &str) -> String {
+    format!("/proc/{pid}/{file}")
+}
+
+fn proc(pid: u32, file: &str) -> Result<String> {
+    let path = path(pid, file);
+    fs::read_to_string(&path).map_err(|error| format!("{path}: {error}").into())
 }
 
 /// The bytes of a line such as `Pss:   1234 kB`.

@@ -91,3 +91,12 @@ pub(crate) fn mib(bytes: u64) -> String {
 pub(crate) fn ratio(this: f64, that: f64) -> String {
     format!("{:.1} ×", this / that)
 }
+
+/// A figure with about three digits.
+pub(crate) fn figure(figure: f64) -> String {
+    match figure {
+        100.0.. => format!("{figure:.0}"),
+        10.0.. => format!("{figure:.1}"),
+        _ => format!("{figure:.2}"),
+    }
+}

@@ -1,16 +1,16 @@
 //! Case `replay`: stored messages to many followers at once, who begin at the first.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::follow::Followers;
 use crate::latency::Latencies;
-use crate::scratch::Scratch;
-use crate::server::{self, Server};
+use crate::run::Run;
+use crate::server::Server;
 use crate::table::{Table, count, mib, ms, rate, seconds};
+use crate::targets::{Ours, Store, ours};
 use crate::upload::upload;
-use crate::{Result, live, message};
+use crate::{Result, http, live, message};
 
 /// Messages in the channel.
 const STORED: u64 = 100_000;
@@ -22,7 +22,7 @@ const LOADS: [(usize, u64, u32); 3] = [(1, STORED, 10), (100, STORED, 1), (1000,
 /// How long a live stream is watched while nothing else happens.
 const QUIET: Duration = Duration::from_secs(4);
 
-pub(crate) fn run(scratch: &Scratch) -> Result<()> {
+pub(crate) fn run(run: &mut Run) -> Result<()> {
     let mut table = Table::new(&[
         "store",
         "followers",
@@ -41,24 +41,28 @@ pub(crate) fn run(scratch: &Scratch) -> Result<()> {
         "p99 ms",
         "max ms",
     ]);
-    for store in ["memory", "sqlite"] {
-        let server = loaded(store, scratch)?;
-        let quiet = live_beside(&server, || {
+    for (store, name) in [(Store::Memory, "memory"), (Store::Sqlite, "sqlite")] {
+        let target = Ours {
+            wire: "text",
+            store,
+        };
+        let server = loaded(store, run)?;
+        let (quiet, ()) = live::beside(&target, &server, || {
             thread::sleep(QUIET);
             Ok(())
         })?;
-        live_row(&mut lives, format!("{store}, nothing"), &quiet);
+        live_row(&mut lives, format!("{name}, nothing"), &quiet);
         for (followers, messages, times) in LOADS {
-            let row = || replay(&server, store, followers, messages, times);
+            let row = || replay(&server, name, followers, messages, times);
             if followers < 1000 {
                 table.row(row()?);
                 continue;
             }
-            let busy = live_beside(&server, || {
+            let (busy, ()) = live::beside(&target, &server, || {
                 table.row(row()?);
                 Ok(())
             })?;
-            live_row(&mut lives, format!("{store}, {followers} replays"), &busy);
+            live_row(&mut lives, format!("{name}, {followers} replays"), &busy);
         }
         server.stop()?;
     }
@@ -73,23 +77,24 @@ pub(crate) fn run(scratch: &Scratch) -> Result<()> {
 }
 
 /// A server with the messages. One with a file is started anew, so that nothing is in its memory.
-fn loaded(store: &str, scratch: &Scratch) -> Result<Server> {
-    if store == "memory" {
-        let server = Server::start(store)?;
-        upload(server.addr, "replay", 1..=STORED)?;
+fn loaded(store: Store, run: &Run) -> Result<Server> {
+    let place = match store {
+        Store::Memory => "memory".to_owned(),
+        Store::Sqlite => run.scratch.sqlite("replay"),
+    };
+    let server = ours::start(&place)?;
+    upload(server.addr, "replay", 1..=STORED)?;
+    if store == Store::Memory {
         return Ok(server);
     }
-    let store = server::sqlite(&scratch.file("replay.db"));
-    let server = Server::start(&store)?;
-    upload(server.addr, "replay", 1..=STORED)?;
     server.stop()?;
-    Server::start(&store)
+    ours::start(&place)
 }
 
 /// Replays, and says what it took, as a row.
 fn replay(
     server: &Server,
-    store: &str,
+    name: &str,
     followers: usize,
     messages: u64,
     times: u32,
@@ -100,9 +105,9 @@ fn replay(
     let cpu = server.cpu()?;
     let mut elapsed = Duration::ZERO;
     for _ in 0..times {
-        let mut all = Followers::connect(server.addr, followers, 1)?;
+        let mut all = Followers::connect(server.addr, followers, 1, message::BYTES)?;
         let began = Instant::now();
-        all.ask(&path)?;
+        all.ask(|_| http::get(&path))?;
         all.read_to_end(messages)?;
         elapsed += began.elapsed();
     }
@@ -111,7 +116,7 @@ fn replay(
     let delivered = (followers as u64 * messages * u64::from(times)) as f64;
     let per_second = delivered / elapsed.as_secs_f64();
     Ok([
-        store.to_owned(),
+        name.to_owned(),
         followers.to_string(),
         count(messages),
         seconds(elapsed / times),
@@ -121,18 +126,6 @@ fn replay(
         mib(before),
         mib(peak.saturating_sub(before)),
     ])
-}
-
-/// Watches a live stream on another channel while something happens.
-fn live_beside(server: &Server, happens: impl FnOnce() -> Result<()>) -> Result<Latencies> {
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let live = scope.spawn(|| live::run(server.addr, "live", &stop));
-        let happened = happens();
-        stop.store(true, Relaxed);
-        let latencies = live.join().map_err(|_| "the live stream has failed")?;
-        happened.and(latencies)
-    })
 }
 
 fn live_row(table: &mut Table, beside: String, latencies: &Latencies) {

@@ -1,18 +1,19 @@
 //! Case `start`: how long a start takes and how much memory the server has then, by how much the
 //! log holds.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::Result;
-use crate::scratch::Scratch;
-use crate::server::{self, Memory, Server};
+use crate::run::Run;
+use crate::server::Memory;
 use crate::table::{Table, count, mib, ms};
+use crate::targets::ours;
 use crate::upload::upload;
+use crate::{Result, http};
 
 /// Starts of which the middle one counts.
 const STARTS: usize = 9;
 
-pub(crate) fn run(scratch: &Scratch) -> Result<()> {
+pub(crate) fn run(run: &mut Run) -> Result<()> {
     let mut table = Table::new(&[
         "store",
         "stored messages",
@@ -25,12 +26,12 @@ pub(crate) fn run(scratch: &Scratch) -> Result<()> {
         "RSS MiB",
     ]);
     table.row(row("memory", "memory", 0, 0)?);
-    let path = scratch.file("start.db");
-    let store = server::sqlite(&path);
+    let path = run.scratch.file("start.db");
+    let store = format!("sqlite:{}", path.display());
     let mut stored = 0;
     for wanted in [0, 100_000, 1_000_000, 10_000_000] {
         if wanted > stored {
-            let server = Server::start(&store)?;
+            let server = ours::start(&store)?;
             upload(server.addr, "start", stored + 1..=wanted)?;
             server.stop()?;
             stored = wanted;
@@ -56,10 +57,17 @@ struct Start {
 fn row(name: &str, store: &str, stored: u64, bytes: u64) -> Result<[String; 9]> {
     let mut starts: Vec<Start> = (0..STARTS)
         .map(|_| {
-            let server = Server::start(store)?;
+            let began = Instant::now();
+            let server = ours::start(store)?;
+            let said = began.elapsed();
+            http::exchange(
+                &mut http::connect(server.addr)?,
+                &http::get("/healthz"),
+                200,
+            )?;
             let start = Start {
-                said: server.said_after,
-                answered: server.answered_after,
+                said,
+                answered: began.elapsed(),
                 memory: server.memory()?,
             };
             server.stop()?;

@@ -3,18 +3,19 @@
 //! The floor is what `SQLite` does alone, a transaction and an fsync for each message. All rows take
 //! turns, and the best round of each counts: what disturbs a round only makes it slower.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::Result;
-use crate::floor::Floor;
 use crate::http;
+use crate::inserts::Inserts;
 use crate::inside::Inside;
 use crate::publish::{Published, publish};
-use crate::scratch::Scratch;
-use crate::server::{self, Server};
+use crate::run::Run;
+use crate::server::Server;
 use crate::table::{Table, ms, rate, ratio};
+use crate::targets::ours;
 
 const PUBLISHERS: [usize; 4] = [1, 8, 64, 512];
 const ROUNDS: usize = 5;
@@ -34,10 +35,11 @@ struct Round {
     cpu: Option<Duration>,
 }
 
-pub(crate) fn run(scratch: &Scratch) -> Result<()> {
-    let mut floor = Floor::new(scratch)?;
+pub(crate) fn run(run: &mut Run) -> Result<()> {
+    let scratch = &run.scratch;
+    let mut floor = Inserts::new(scratch)?;
     let mut alone = None;
-    let sqlite = server::sqlite(&scratch.file("append.db"));
+    let sqlite = scratch.sqlite("append");
     let mut targets = [
         Target::new("memory", "memory")?,
         Target::new("sqlite", &sqlite)?,
@@ -105,7 +107,7 @@ impl Target {
     fn new(name: &'static str, store: &str) -> Result<Target> {
         Ok(Target {
             name,
-            server: Server::start(store)?,
+            server: ours::start(store)?,
             appended: 0,
             best: [const { None }; PUBLISHERS.len()],
         })
@@ -113,7 +115,12 @@ impl Target {
 
     fn round(&mut self, index: usize, publishers: usize) -> Result<()> {
         let before = self.server.cpu()?;
-        let published = publish(self.server.addr, "append", publishers, TIME)?;
+        let request = http::append("append", 1);
+        let began = Instant::now();
+        let published = publish(self.server.addr, publishers, |_, next| {
+            next.extend_from_slice(request.as_bytes());
+            began.elapsed() < TIME
+        })?;
         let cpu = Some(self.server.cpu()?.saturating_sub(before));
         self.appended += published.latencies.len();
         keep_best(&mut self.best[index], Round { published, cpu });
@@ -123,7 +130,7 @@ impl Target {
     /// What was acknowledged is in the log, and nothing else: the next message has the next number.
     fn check(self) -> Result<()> {
         let mut socket = http::connect(self.server.addr)?;
-        let answer = http::exchange(&mut socket, &http::post("append", 1), 201)?;
+        let answer = http::exchange(&mut socket, &http::append("append", 1), 201)?;
         let answer: Value = serde_json::from_slice(&answer)?;
         let (appended, seq) = (self.appended, &answer["seq"]);
         if *seq != appended + 1 {

@@ -1,0 +1,188 @@
+//! The picture for the README: bars for each target, as SVG that can be read in dark and in light.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use crate::Result;
+use crate::table::figure;
+
+const WIDTH: f64 = 860.0;
+const PANEL: f64 = WIDTH / 2.0;
+/// Where bars begin, and how long the longest is.
+const LABELS: f64 = 150.0;
+const LONGEST: f64 = 200.0;
+const LINE: f64 = 20.0;
+const HEAD: f64 = 34.0;
+const LINES_HEIGHT: f64 = 220.0;
+
+const STYLE: &str = "
+  text { font: 12px system-ui, sans-serif; fill: #1f2328 }
+  .title { font-weight: 600; font-size: 13px }
+  .floor { fill: #8c959f; stroke: #8c959f } .ours { fill: #0969da; stroke: #0969da }
+  .nchan { fill: #bf8700; stroke: #bf8700 } .durable { fill: #8250df; stroke: #8250df }
+  polyline { fill: none !important; stroke-width: 2 }
+  .axis { stroke: #8c959f; stroke-width: 1 }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 }
+    .ours { fill: #58a6ff; stroke: #58a6ff } .nchan { fill: #d29922; stroke: #d29922 }
+    .durable { fill: #bc8cff; stroke: #bc8cff }
+  }
+";
+
+/// What the cases have said that belongs in it.
+#[derive(Debug, Default)]
+pub(crate) struct Plot {
+    panels: Vec<Panel>,
+    lines: Vec<Line>,
+}
+
+/// A bar for each target.
+#[derive(Debug)]
+struct Panel {
+    title: String,
+    bars: Vec<(String, f64)>,
+}
+
+/// The CPU time of a delivery, by how many follow.
+#[derive(Debug)]
+struct Line {
+    name: String,
+    points: Vec<(f64, f64)>,
+}
+
+impl Plot {
+    /// Adds a bar to the panel of that title.
+    pub(crate) fn bar(&mut self, title: &str, name: &str, figure: f64) {
+        let bar = (name.to_owned(), figure);
+        match self.panels.iter_mut().find(|panel| panel.title == title) {
+            Some(panel) => panel.bars.push(bar),
+            None => self.panels.push(Panel {
+                title: title.to_owned(),
+                bars: vec![bar],
+            }),
+        }
+    }
+
+    /// Adds a point to the line of a target.
+    pub(crate) fn point(&mut self, name: &str, followers: f64, cpu: f64) {
+        let point = (followers, cpu);
+        match self.lines.iter_mut().find(|line| line.name == name) {
+            Some(line) => line.points.push(point),
+            None => self.lines.push(Line {
+                name: name.to_owned(),
+                points: vec![point],
+            }),
+        }
+    }
+
+    /// Writes the picture, if there is anything to see in it.
+    pub(crate) fn save(&self, path: &Path) -> Result<()> {
+        if self.panels.is_empty() && self.lines.is_empty() {
+            return Ok(());
+        }
+        fs::write(path, self.svg()).map_err(|error| {
+            let path = path.display();
+            format!("the picture cannot be written to {path}: {error}")
+        })?;
+        println!("\nThe picture is in {}.", path.display());
+        Ok(())
+    }
+
+    fn svg(&self) -> String {
+        let (mut body, mut top) = (String::new(), 8.0);
+        for pair in self.panels.chunks(2) {
+            for (panel, left) in pair.iter().zip([0.0, PANEL]) {
+                panel.draw(left, top, &mut body);
+            }
+            let bars = pair.iter().map(|panel| panel.bars.len()).max();
+            top += HEAD + LINE * bars.unwrap_or(0) as f64 + 12.0;
+        }
+        if !self.lines.is_empty() {
+            draw_lines(&self.lines, top, &mut body);
+            top += LINES_HEIGHT;
+        }
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {top}\" width=\"{WIDTH}\" \
+             height=\"{top}\"><style>{STYLE}</style>\n{body}</svg>\n"
+        )
+    }
+}
+
+impl Panel {
+    fn draw(&self, left: f64, top: f64, out: &mut String) {
+        text(left + 8.0, top + 16.0, "title", &self.title, out);
+        let most = self.bars.iter().fold(0.0, |most, bar| bar.1.max(most));
+        for (row, (name, value)) in self.bars.iter().enumerate() {
+            let y = top + HEAD + LINE * row as f64;
+            let length = (value / most * LONGEST).max(1.0);
+            text(left + 8.0, y + 4.0, "", name, out);
+            let (class, x, y_bar) = (class(name), left + LABELS, y - 7.0);
+            rect(class, x, y_bar, length, out);
+            text(x + length + 6.0, y + 4.0, "", &figure(*value), out);
+        }
+    }
+}
+
+/// Lines over followers, which stand at equal steps for equal ratios.
+fn draw_lines(lines: &[Line], top: f64, out: &mut String) {
+    let title = "Server CPU per delivery, µs, by number of followers";
+    text(8.0, top + 16.0, "title", title, out);
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let (least, most) = points().fold((f64::MAX, 1.0), |(least, most), point| {
+        (point.0.min(least), point.0.max(most))
+    });
+    let highest = points().fold(0.0, |highest, point| point.1.max(highest));
+    let (bottom, height) = (top + LINES_HEIGHT - 30.0, LINES_HEIGHT - 70.0);
+    let steps = (most / least).ln().max(1.0);
+    let x = |followers: f64| 40.0 + (followers / least).ln() / steps * (WIDTH - 260.0);
+    let y = |cpu: f64| bottom - cpu / highest * height;
+    line("axis", &[(x(least), bottom), (x(most), bottom)], out);
+    for point in &lines[0].points {
+        let followers = format!("{}", point.0);
+        text(x(point.0) - 12.0, bottom + 18.0, "", &followers, out);
+    }
+    for (index, of) in lines.iter().enumerate() {
+        let class = class(&of.name);
+        let places: Vec<(f64, f64)> = of.points.iter().map(|p| (x(p.0), y(p.1))).collect();
+        line(class, &places, out);
+        let row = top + 40.0 + LINE * index as f64;
+        rect(class, WIDTH - 200.0, row - 7.0, 14.0, out);
+        let last = of.points.last().map_or(0.0, |point| point.1);
+        let label = format!("{} ({})", of.name, figure(last));
+        text(WIDTH - 180.0, row + 4.0, "", &label, out);
+    }
+}
+
+/// The colour of a target's name.
+fn class(name: &str) -> &str {
+    let end = name.find([',', '-']).unwrap_or(name.len());
+    &name[..end]
+}
+
+fn text(x: f64, y: f64, class: &str, text: &str, out: &mut String) {
+    // Nothing fails that is written to a string.
+    let _ = writeln!(
+        out,
+        "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>"
+    );
+}
+
+fn rect(class: &str, x: f64, y: f64, width: f64, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"14\"/>"
+    );
+}
+
+fn line(class: &str, points: &[(f64, f64)], out: &mut String) {
+    let points: Vec<String> = points
+        .iter()
+        .map(|(x, y)| format!("{x:.1},{y:.1}"))
+        .collect();
+    let _ = writeln!(
+        out,
+        "<polyline class=\"{class}\" points=\"{}\"/>",
+        points.join(" ")
+    );
+}
