@@ -9,7 +9,7 @@ use crate::message::{BYTES, Message, now};
 use crate::publish::{Published, publish};
 use crate::run::Run;
 use crate::server::{Memory, Server};
-use crate::targets::{From, Target};
+use crate::targets::Target;
 use crate::{Result, http, message};
 
 /// The channel that a server is warmed up with.
@@ -83,7 +83,7 @@ impl Crowd<'_> {
         warm_up(target, &server)?;
         let before = server.memory()?;
         let mut followers = Followers::connect(server.addr, shape.followers, 1, shape.bytes)?;
-        followers.ask(|index| target.follow(&channel(index % shape.channels), From::Now))?;
+        followers.ask(|index| target.follow(&channel(index % shape.channels)))?;
         followers.read_heads()?;
         Ok(Crowd {
             target,
@@ -188,7 +188,7 @@ pub(crate) fn fill(
 pub(crate) fn warm_up(target: &dyn Target, server: &Server) -> Result<()> {
     const MESSAGES: u64 = 5;
     let mut follower = Followers::connect(server.addr, 1, 1, BYTES)?;
-    follower.ask(|_| target.follow(WARM, From::Now))?;
+    follower.ask(|_| target.follow(WARM))?;
     follower.read_heads()?;
     fill(target, server, WARM, MESSAGES)?;
     follower.read_messages(MESSAGES)?;

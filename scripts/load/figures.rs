@@ -21,6 +21,9 @@ pub(crate) struct Figures {
     pub(crate) wait_p99: f64,
 }
 
+/// One of them.
+pub(crate) type Of = fn(&Figures) -> f64;
+
 impl From<Outcome> for Figures {
     fn from(outcome: Outcome) -> Figures {
         let deliveries = outcome.deliveries as f64;

@@ -134,16 +134,15 @@ impl Floor {
             }
             self.append(key, name, body)?;
         } else {
-            self.follow(key, name, act == "first")?;
+            self.follow(key, name)?;
         }
         Ok(true)
     }
 
-    fn follow(&mut self, key: usize, name: &str, from_first: bool) -> Result<()> {
+    fn follow(&mut self, key: usize, name: &str) -> Result<()> {
         let channel = self.channels.entry(name.to_owned()).or_default();
         channel.followers.push(key);
         let connection = &mut self.connections[key];
-        connection.at = if from_first { 0 } else { channel.bytes.len() };
         connection.follows = Some(name.to_owned());
         connection.socket.write_all(HEAD)?;
         self.write(key);

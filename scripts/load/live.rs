@@ -10,7 +10,7 @@ use crate::feed::Feed;
 use crate::latency::Latencies;
 use crate::message::{self, BYTES};
 use crate::server::Server;
-use crate::targets::{From, Target};
+use crate::targets::Target;
 use crate::{Result, crowd, http};
 
 /// The time between two messages.
@@ -41,7 +41,7 @@ pub(crate) fn beside<T>(
 /// it would have had to wait, or the worst would hide what came behind it.
 fn run(target: &dyn Target, addr: SocketAddr, stop: &AtomicBool) -> Result<Latencies> {
     let (mut follower, mut publisher) = (http::connect(addr)?, http::connect(addr)?);
-    follower.write_all(target.follow(CHANNEL, From::Now).as_bytes())?;
+    follower.write_all(target.follow(CHANNEL).as_bytes())?;
     let mut feed = Feed::new(1, BYTES);
     while !feed.is_open() {
         more(&mut follower, &mut feed)?;

@@ -76,7 +76,7 @@ impl<T> Measured<T> {
 
     /// A figure against that of the floor, where the floor was measured.
     pub(crate) fn to_floor(&self, figure: impl Fn(&T) -> f64, this: &T) -> Option<f64> {
-        self.first(Kind::Floor)
-            .map(|floor| figure(this) / figure(floor))
+        let floor = figure(self.first(Kind::Floor)?);
+        (floor > 0.0).then(|| figure(this) / floor)
     }
 }

@@ -10,14 +10,14 @@ use crate::goals::Goal;
 use crate::message::BYTES;
 use crate::run::Run;
 use crate::table::{Table, figure, mib};
-use crate::targets::{self, From, Kind, Target};
+use crate::targets::{self, Kind, Target};
 
 /// Each wave is there at once.
 const WAVE: usize = 5000;
 const WAVES: usize = 4;
 
 /// How long the server may take to give the memory back, and how much of it it may keep.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const MOST: f64 = 1.3;
 
 struct Kept {
@@ -68,7 +68,7 @@ fn churn(run: &Run, target: &(dyn Target + Sync)) -> Result<Kept> {
     let mut with = before;
     for _ in 0..WAVES {
         let mut all = Followers::connect(server.addr, run.crowd(WAVE), 1, BYTES)?;
-        all.ask(|_| target.follow(&crowd::channel(0), From::Now))?;
+        all.ask(|_| target.follow(&crowd::channel(0)))?;
         all.read_heads()?;
         with = server.memory()?.pss;
     }

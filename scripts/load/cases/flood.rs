@@ -46,7 +46,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
 
 fn judge(run: &mut Run, measured: &Measured<Figures>, publishers: usize) {
     for (target, figures) in measured.iter() {
-        if target.kind() != Kind::Ours {
+        if !super::is_judged(target) {
             continue;
         }
         let what = |what| format!("flood, {publishers}, {target}: {what}");

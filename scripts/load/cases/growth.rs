@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::crowd::{Crowd, Shape};
-use crate::figures::Figures;
+use crate::figures::{Figures, Of};
 use crate::run::Run;
 use crate::table::{Table, count, figure};
 use crate::targets::{self, Kind};
@@ -57,7 +57,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
             Figures::best,
         )?;
         for (target, figures) in measured.iter() {
-            let to_floor = |of: fn(&Figures) -> f64| {
+            let to_floor = |of: Of| {
                 let ratio = measured.to_floor(of, figures);
                 ratio.map_or_else(String::new, |ratio| format!("{ratio:.2} ×"))
             };

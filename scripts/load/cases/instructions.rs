@@ -14,7 +14,7 @@ use crate::run::Run;
 use crate::scratch::Scratch;
 use crate::server::Server;
 use crate::table::{Table, count};
-use crate::targets::{From, Kind, Ours, Store, Target, ours};
+use crate::targets::{Kind, Ours, Store, Target, ours};
 
 const FOLLOWERS: usize = 200;
 const MESSAGES: [u64; 2] = [5, 25];
@@ -99,8 +99,8 @@ impl Target for Counted {
         Server::that_says_where(ours::with_arguments(&mut command, "memory"))
     }
 
-    fn follow(&self, channel: &str, from: From) -> String {
-        self.0.follow(channel, from)
+    fn follow(&self, channel: &str) -> String {
+        self.0.follow(channel)
     }
 
     fn append(&self, channel: &str, length: usize) -> String {

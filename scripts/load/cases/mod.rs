@@ -15,9 +15,10 @@ mod replay;
 mod start;
 
 use crate::Result;
-use crate::figures::Figures;
+use crate::figures::{Figures, Of};
 use crate::run::{Measured, Run};
 use crate::table::{Table, figure, rate};
+use crate::targets::{Kind, Target};
 
 type Case = fn(&mut Run) -> Result<()>;
 
@@ -38,6 +39,12 @@ pub(crate) const CASES: [(&str, Case); 13] = [
     ("start", start::run),
 ];
 
+/// Is it one of those of which something is wanted? The others are there to be compared with.
+fn is_judged(target: &dyn Target) -> bool {
+    let name = target.to_string();
+    target.kind() == Kind::Ours && (name.contains("text") || name.contains("sse"))
+}
+
 /// A table of what can be said of every crowd.
 fn table(measured: &Measured<Figures>) -> Table {
     let mut table = Table::new(&[
@@ -53,7 +60,7 @@ fn table(measured: &Measured<Figures>) -> Table {
         "p99 ms",
     ]);
     for (target, figures) in measured.iter() {
-        let to_floor = |of: fn(&Figures) -> f64| {
+        let to_floor = |of: Of| {
             let ratio = measured.to_floor(of, figures);
             ratio.map_or_else(String::new, |ratio| format!("{ratio:.2} ×"))
         };

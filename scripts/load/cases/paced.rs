@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::crowd::{Crowd, Shape};
-use crate::figures::Figures;
+use crate::figures::{Figures, Of};
 use crate::goals::Goal;
 use crate::run::Run;
-use crate::targets::{self, Kind};
+use crate::targets;
 
 const EVERY: Duration = Duration::from_millis(20);
 const MESSAGES: u64 = 150;
@@ -36,7 +36,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
         run.plot
             .bar("Paced: server CPU per delivery, µs", &name, figures.cpu);
         run.plot.bar("Paced: p99 latency, ms", &name, figures.p99);
-        let goals: [(&str, fn(&Figures) -> f64, f64); 2] = [
+        let goals: [(&str, Of, f64); 2] = [
             ("CPU per delivery", |figures| figures.cpu, 1.15),
             ("p99 latency", |figures| figures.p99, 1.1),
         ];
@@ -44,7 +44,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
             let Some(ratio) = measured.to_floor(of, figures) else {
                 continue;
             };
-            if target.kind() == Kind::Ours && (name.contains("text") || name.contains("sse")) {
+            if super::is_judged(target) {
                 let what = format!("paced, {name}: {what} to the floor's");
                 run.goals.judge(what, ratio, "×", Goal::AtMost(most));
             }

@@ -10,7 +10,7 @@ use crate::live;
 use crate::message::BYTES;
 use crate::run::Run;
 use crate::table::{Table, figure};
-use crate::targets::{self, From, Kind, Target};
+use crate::targets::{self, Kind, Target};
 
 const FOLLOWERS: usize = 5000;
 const BEHIND: u64 = 100;
@@ -75,7 +75,7 @@ fn come_back(run: &Run, target: &(dyn Target + Sync)) -> Result<Back> {
     let (latencies, seconds) = live::beside(target, &server, || {
         let began = Instant::now();
         let mut all = Followers::connect(server.addr, followers, 1, BYTES)?;
-        all.ask(|_| target.follow(&name, From::First))?;
+        all.ask(|_| target.follow(&name))?;
         all.read_messages(followers as u64 * BEHIND)?;
         Ok(began.elapsed().as_secs_f64())
     })?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::Command;
 
-use super::{From, Kind, Target};
+use super::{Kind, Target};
 use crate::Result;
 use crate::http;
 use crate::scratch::Scratch;
@@ -56,12 +56,8 @@ impl Target for Durable {
         ))
     }
 
-    fn follow(&self, channel: &str, from: From) -> String {
-        let offset = match from {
-            From::First => "-1",
-            From::Now => "now",
-        };
-        http::get(&format!("/v1/stream/{channel}?live=sse&offset={offset}"))
+    fn follow(&self, channel: &str) -> String {
+        http::get(&format!("/v1/stream/{channel}?live=sse&offset=-1"))
     }
 
     fn append(&self, channel: &str, length: usize) -> String {

@@ -4,7 +4,7 @@ use std::env::current_exe;
 use std::fmt;
 use std::process::Command;
 
-use super::{From, Kind, Target};
+use super::{Kind, Target};
 use crate::Result;
 use crate::http;
 use crate::scratch::Scratch;
@@ -29,12 +29,8 @@ impl Target for Floor {
         Server::that_says_where(Command::new(current_exe()?).arg("--as-floor"))
     }
 
-    fn follow(&self, channel: &str, from: From) -> String {
-        let begin = match from {
-            From::First => "first",
-            From::Now => "now",
-        };
-        http::get(&format!("/{begin}/{channel}"))
+    fn follow(&self, channel: &str) -> String {
+        http::get(&format!("/follow/{channel}"))
     }
 
     fn append(&self, channel: &str, length: usize) -> String {

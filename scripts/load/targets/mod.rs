@@ -35,15 +35,6 @@ pub(crate) enum Kind {
     Durable,
 }
 
-/// Where a follower begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
-    /// With the first message of its channel.
-    First,
-    /// With the next.
-    Now,
-}
-
 /// See the module.
 pub(crate) trait Target: fmt::Debug + fmt::Display {
     fn kind(&self) -> Kind;
@@ -56,8 +47,9 @@ pub(crate) trait Target: fmt::Debug + fmt::Display {
         None
     }
 
-    /// The request that follows a channel.
-    fn follow(&self, channel: &str, from: From) -> String;
+    /// The request that follows a channel, from its first message on: some peers answer before they
+    /// would see the next, so that "from now on" may miss it.
+    fn follow(&self, channel: &str) -> String;
 
     /// What the request that appends a body of so many bytes to a channel begins with.
     fn append(&self, channel: &str, length: usize) -> String;

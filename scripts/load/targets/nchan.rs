@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{From, Kind, Target};
+use super::{Kind, Target};
 use crate::Result;
 use crate::http;
 use crate::scratch::Scratch;
@@ -57,19 +57,14 @@ impl Target for Nchan {
         let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {kind};"))
             .concat();
-        let locations = [
-            ("chunked/first", "http-chunked", "oldest"),
-            ("chunked/now", "http-chunked", "newest"),
-            ("sse/first", "eventsource", "oldest"),
-            ("sse/now", "eventsource", "newest"),
-        ]
-        .map(|(path, subscriber, first)| {
-            format!(
-                "location ~ ^/{path}/(.+)$ {{ nchan_channel_id $1; nchan_subscriber {subscriber};
-                 nchan_subscriber_first_message {first}; }}"
-            )
-        })
-        .concat();
+        let locations = [("chunked", "http-chunked"), ("sse", "eventsource")]
+            .map(|(path, subscriber)| {
+                format!(
+                    "location ~ ^/{path}/(.+)$ {{ nchan_channel_id $1; nchan_subscriber {subscriber};
+                     nchan_subscriber_first_message oldest; }}"
+                )
+            })
+            .concat();
         let config = format!(
             "daemon off; pid pid; worker_processes {workers}; worker_rlimit_nofile {files};
              load_module {MODULE};
@@ -92,17 +87,13 @@ impl Target for Nchan {
         Server::that_listens_on(addr, &mut command)
     }
 
-    fn follow(&self, channel: &str, from: From) -> String {
+    fn follow(&self, channel: &str) -> String {
         let way = match self.0 {
             Way::Chunked => "chunked",
             Way::EventSource => "sse",
         };
-        let begin = match from {
-            From::First => "first",
-            From::Now => "now",
-        };
         format!(
-            "GET /{way}/{begin}/{channel} HTTP/1.1\r\nHost: bench\r\nTE: chunked\r\n\
+            "GET /{way}/{channel} HTTP/1.1\r\nHost: bench\r\nTE: chunked\r\n\
              Accept: */*, text/event-stream\r\n\r\n"
         )
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::Command;
 
-use super::{From, Kind, Target};
+use super::{Kind, Target};
 use crate::Result;
 use crate::http;
 use crate::scratch::Scratch;
@@ -49,12 +49,8 @@ impl Target for Ours {
         }
     }
 
-    fn follow(&self, channel: &str, from: From) -> String {
-        let since = match from {
-            From::First => "all",
-            From::Now => "now",
-        };
-        http::get(&format!("/c/{channel}?as={}&since={since}", self.wire))
+    fn follow(&self, channel: &str) -> String {
+        http::get(&format!("/c/{channel}?as={}", self.wire))
     }
 
     fn append(&self, channel: &str, length: usize) -> String {
