@@ -73,8 +73,8 @@ impl Crowd<'_> {
         shape: Shape,
     ) -> Result<Crowd<'a>> {
         let shape = Shape {
-            followers: run.crowd(shape.followers),
-            channels: run.crowd(shape.channels).max(1),
+            followers: run.size(shape.followers),
+            channels: run.size(shape.channels).max(1),
             ..shape
         };
         let server = target.start(&run.scratch)?;

@@ -79,7 +79,7 @@ struct Args {
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     only: Vec<Kind>,
 
-    /// Have a tenth of the followers, to see whether everything works
+    /// A tenth of all followers, channels and stored messages, to see whether everything works
     #[arg(long)]
     quick: bool,
 
@@ -119,6 +119,9 @@ fn run(args: &Args) -> Result<()> {
     }
     let scratch = Scratch::new(&args.dir)?;
     println!("{}", machine::line(&scratch)?);
+    if args.quick {
+        println!("To be quick, there is a tenth of what is said below; the figures mean nothing.");
+    }
     let mut run = Run {
         scratch,
         kinds: kinds(&args.only),

@@ -22,8 +22,8 @@ pub(crate) struct Run {
 pub(crate) struct Measured<T>(Vec<(AnyTarget, T)>);
 
 impl Run {
-    /// So many followers or channels; a tenth of them if it is to be quick.
-    pub(crate) fn crowd(&self, size: usize) -> usize {
+    /// So many followers, channels or messages; a tenth of them if it is to be quick.
+    pub(crate) fn size(&self, size: usize) -> usize {
         if self.quick { size / 10 } else { size }
     }
 

@@ -37,6 +37,7 @@ struct Round {
 
 pub(crate) fn run(run: &mut Run) -> Result<()> {
     let scratch = &run.scratch;
+    let time = if run.quick { TIME / 10 } else { TIME };
     let mut floor = Inserts::new(scratch)?;
     let mut alone = None;
     let sqlite = scratch.sqlite("append");
@@ -51,12 +52,12 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
         cpu: None,
     };
     for _ in 0..ROUNDS {
-        keep_best(&mut alone, without_server(floor.run(TIME)?));
+        keep_best(&mut alone, without_server(floor.run(time)?));
         for (index, publishers) in PUBLISHERS.into_iter().enumerate() {
-            let published = inside.publish(publishers, TIME)?;
+            let published = inside.publish(publishers, time)?;
             keep_best(&mut inside_best[index], without_server(published));
             for target in &mut targets {
-                target.round(index, publishers)?;
+                target.round(index, publishers, time)?;
             }
         }
     }
@@ -113,13 +114,13 @@ impl Target {
         })
     }
 
-    fn round(&mut self, index: usize, publishers: usize) -> Result<()> {
+    fn round(&mut self, index: usize, publishers: usize, time: Duration) -> Result<()> {
         let before = self.server.cpu()?;
         let request = http::append("append", 1);
         let began = Instant::now();
         let published = publish(self.server.addr, publishers, |_, next| {
             next.extend_from_slice(request.as_bytes());
-            began.elapsed() < TIME
+            began.elapsed() < time
         })?;
         let cpu = Some(self.server.cpu()?.saturating_sub(before));
         self.appended += published.latencies.len();

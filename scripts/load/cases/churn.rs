@@ -10,7 +10,7 @@ use crate::goals::Goal;
 use crate::message::BYTES;
 use crate::run::Run;
 use crate::table::{Table, figure, mib};
-use crate::targets::{self, Kind, Target};
+use crate::targets::{self, Target};
 
 /// Each wave is there at once.
 const WAVE: usize = 5000;
@@ -30,7 +30,7 @@ struct Kept {
 
 pub(crate) fn run(run: &mut Run) -> Result<()> {
     let mut targets = targets::some();
-    targets.retain(|target| target.kind() == Kind::Ours && target.to_string().contains("sse"));
+    targets.retain(|target| target.to_string() == "ours, sse, memory");
     let measured = run.measure(targets, 1, |target| churn(run, target), |first, _| first)?;
     let mut table = Table::new(&[
         "target",
@@ -67,7 +67,7 @@ fn churn(run: &Run, target: &(dyn Target + Sync)) -> Result<Kept> {
     let before = server.memory()?.pss;
     let mut with = before;
     for _ in 0..WAVES {
-        let mut all = Followers::connect(server.addr, run.crowd(WAVE), 1, BYTES)?;
+        let mut all = Followers::connect(server.addr, run.size(WAVE), 1, BYTES)?;
         all.ask(|_| target.follow(&crowd::channel(0)))?;
         all.read_heads()?;
         with = server.memory()?.pss;

@@ -57,7 +57,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
         "CPU % of a core",
     ]);
     for (target, cost) in measured.iter() {
-        let (name, each) = (target.to_string(), cost.kib_each(run.crowd(FOLLOWERS)));
+        let (name, each) = (target.to_string(), cost.kib_each(run.size(FOLLOWERS)));
         run.plot
             .bar("Idle: KiB of memory per follower", &name, each);
         let said = if target.kind() == Kind::Ours {

@@ -42,7 +42,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
             store: Store::Memory,
         });
         let [few, more] = MESSAGES.map(|messages| instructions(run, &target, messages));
-        let deliveries = (MESSAGES[1] - MESSAGES[0]) * run.crowd(FOLLOWERS) as u64;
+        let deliveries = (MESSAGES[1] - MESSAGES[0]) * run.size(FOLLOWERS) as u64;
         let each = more?.saturating_sub(few?) / deliveries;
         table.row([target.to_string(), count(each)]);
     }

@@ -51,7 +51,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
         table.row([
             target.to_string(),
             seconds,
-            figure(back.cpu.as_secs_f64() * 1e6 / run.crowd(FOLLOWERS) as f64),
+            figure(back.cpu.as_secs_f64() * 1e6 / run.size(FOLLOWERS) as f64),
             figure(back.live[0]),
             p99,
         ]);
@@ -70,7 +70,7 @@ fn come_back(run: &Run, target: &(dyn Target + Sync)) -> Result<Back> {
     let name = channel(0);
     crowd::make_channels(target, &server, [name.clone()].into_iter())?;
     crowd::fill(target, &server, &name, BEHIND)?;
-    let followers = run.crowd(FOLLOWERS);
+    let followers = run.size(FOLLOWERS);
     let cpu = server.cpu()?;
     let (latencies, seconds) = live::beside(target, &server, || {
         let began = Instant::now();

@@ -13,11 +13,11 @@ use crate::upload::upload;
 use crate::{Result, http, live, message};
 
 /// Messages in the channel.
-const STORED: u64 = 100_000;
+const STORED: usize = 100_000;
 
-/// How many follow at once, how many messages each is sent, and how often that is repeated: enough
-/// for seconds, and no more than that.
-const LOADS: [(usize, u64, u32); 3] = [(1, STORED, 10), (100, STORED, 1), (1000, STORED / 5, 1)];
+/// How many follow at once, the part of the messages that each is sent, and how often that is
+/// repeated: enough for seconds, and no more than that.
+const LOADS: [(usize, u64, u32); 3] = [(1, 1, 10), (100, 1, 1), (1000, 5, 1)];
 
 /// How long a live stream is watched while nothing else happens.
 const QUIET: Duration = Duration::from_secs(4);
@@ -46,13 +46,15 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
             wire: "text",
             store,
         };
-        let server = loaded(store, run)?;
+        let stored = run.size(STORED) as u64;
+        let server = loaded(store, stored, run)?;
         let (quiet, ()) = live::beside(&target, &server, || {
             thread::sleep(QUIET);
             Ok(())
         })?;
         live_row(&mut lives, format!("{name}, nothing"), &quiet);
-        for (followers, messages, times) in LOADS {
+        for (followers, part, times) in LOADS {
+            let messages = stored / part;
             let row = || replay(&server, name, followers, messages, times);
             if followers < 1000 {
                 table.row(row()?);
@@ -70,20 +72,20 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
     println!("{lives}");
     println!(
         "{} messages of 100 bytes are stored. A live message is sent every {} ms.",
-        count(STORED),
+        count(STORED as u64),
         live::EVERY.as_millis(),
     );
     Ok(())
 }
 
 /// A server with the messages. One with a file is started anew, so that nothing is in its memory.
-fn loaded(store: Store, run: &Run) -> Result<Server> {
+fn loaded(store: Store, stored: u64, run: &Run) -> Result<Server> {
     let place = match store {
         Store::Memory => "memory".to_owned(),
         Store::Sqlite => run.scratch.sqlite("replay"),
     };
     let server = ours::start(&place)?;
-    upload(server.addr, "replay", 1..=STORED)?;
+    upload(server.addr, "replay", 1..=stored)?;
     if store == Store::Memory {
         return Ok(server);
     }

@@ -30,6 +30,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
     let store = format!("sqlite:{}", path.display());
     let mut stored = 0;
     for wanted in [0, 100_000, 1_000_000, 10_000_000] {
+        let wanted = run.size(wanted) as u64;
         if wanted > stored {
             let server = ours::start(&store)?;
             upload(server.addr, "start", stored + 1..=wanted)?;
