@@ -9,7 +9,8 @@ use crate::latency::Latencies;
 use crate::scratch::Scratch;
 use crate::table::ms;
 
-/// The machine in a line: cores, kernel, and what it takes the file system to make 4 KiB durable.
+/// The machine in a line: cores, kernel, what else it has to do, and what it takes the file system
+/// to make 4 KiB durable.
 pub(crate) fn line(scratch: &Scratch) -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     let info = fs::read_to_string("/proc/cpuinfo")?;
@@ -19,10 +20,12 @@ pub(crate) fn line(scratch: &Scratch) -> Result<String> {
         .map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let kernel = kernel.trim();
+    let load = fs::read_to_string("/proc/loadavg")?;
+    let load = load.split(' ').next().unwrap_or("unknown");
     let synced = fdatasync(scratch)?;
     let (p50, p99) = (ms(synced.percentile(50)), ms(synced.percentile(99)));
     Ok(format!(
-        "{cores} cores ({model}), shared by servers and clients; Linux {kernel}; \
+        "{cores} cores ({model}), shared by servers and clients; Linux {kernel}; load {load}; \
          fdatasync of 4 KiB: p50 {p50} ms, p99 {p99} ms"
     ))
 }
