@@ -97,7 +97,7 @@ impl Crowd<'_> {
 
     /// Publishes so many messages, one each time that this has passed, or as fast as they are
     /// acknowledged; and reads until all of them have come to all.
-    pub(crate) fn publish(&mut self, messages: u64, every: Duration) -> Result<Outcome> {
+    pub(crate) fn publish(&mut self, messages: u32, every: Duration) -> Result<Outcome> {
         let Shape {
             followers,
             channels,
@@ -105,24 +105,24 @@ impl Crowd<'_> {
             bytes,
         } = self.shape;
         let (target, addr, numbers) = (self.target, self.server.addr, &mut self.numbers);
-        let deliveries = messages * (followers / channels) as u64;
+        let deliveries = u64::from(messages) * (followers / channels) as u64;
         let cpu = self.server.cpu()?;
         let began = Instant::now();
-        let mut due = (0..messages).zip(0_u32..);
+        let mut turns = 0..messages;
         let next = |publisher, request: &mut Vec<u8>| {
-            let Some((sent, turn)) = due.next() else {
+            let Some(turn) = turns.next() else {
                 return false;
             };
             thread::sleep((began + every * turn).saturating_duration_since(Instant::now()));
-            let channel_index = usize::try_from(sent).unwrap_or_default() % channels;
-            let number = &mut numbers[publisher * channels + channel_index];
+            let place = turn as usize % channels;
+            let number = &mut numbers[publisher * channels + place];
             *number += 1;
             let message = Message {
                 publisher,
                 number: *number,
                 sent: now(),
             };
-            let head = target.append(&channel(channel_index), bytes + 1);
+            let head = target.append(&channel(place), bytes + 1);
             request.extend_from_slice(head.as_bytes());
             message.write(bytes, request);
             true

@@ -11,7 +11,7 @@ use crate::targets;
 /// With the newline behind it, 48 KiB.
 const BYTES: usize = 48 * 1024 - 1;
 const EVERY: Duration = Duration::from_millis(100);
-const MESSAGES: u64 = 20;
+const MESSAGES: u32 = 20;
 
 pub(crate) fn run(run: &mut Run) -> Result<()> {
     let shape = Shape {

@@ -9,7 +9,7 @@ use crate::run::Run;
 use crate::targets;
 
 const EVERY: Duration = Duration::from_millis(1);
-const MESSAGES: u64 = 2500;
+const MESSAGES: u32 = 2500;
 
 pub(crate) fn run(run: &mut Run) -> Result<()> {
     let shape = Shape {

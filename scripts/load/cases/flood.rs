@@ -10,7 +10,7 @@ use crate::message::PUBLISHERS;
 use crate::run::{Measured, Run};
 use crate::targets::{self, Kind};
 
-const MESSAGES: u64 = 500;
+const MESSAGES: u32 = 500;
 
 pub(crate) fn run(run: &mut Run) -> Result<()> {
     for publishers in [1, PUBLISHERS] {

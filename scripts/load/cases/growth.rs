@@ -10,7 +10,7 @@ use crate::run::Run;
 use crate::table::{Table, count, figure};
 use crate::targets::{self, Kind};
 
-const TIME: Duration = Duration::from_secs(2);
+const SECONDS: u32 = 2;
 
 /// What differs, and the messages a second that make the deliveries about as many.
 fn shapes() -> Vec<(Shape, u32)> {
@@ -44,14 +44,13 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
             Kind::Ours => target.to_string() == "ours, sse, memory",
             Kind::Nchan | Kind::Durable => grows_in_followers,
         });
-        let messages = u64::from(rate) * TIME.as_secs();
         let measured = run.measure(
             targets,
             1,
             |target| {
                 let mut crowd = Crowd::gather(target, run, shape)?;
                 Ok(Figures::from(
-                    crowd.publish(messages, Duration::from_secs(1) / rate)?,
+                    crowd.publish(rate * SECONDS, Duration::from_secs(1) / rate)?,
                 ))
             },
             Figures::best,
@@ -79,9 +78,6 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
         }
     }
     println!("{table}");
-    println!(
-        "{} s each. CPU time is that of the appends, too.",
-        TIME.as_secs()
-    );
+    println!("{SECONDS} s each. CPU time is that of the appends, too.");
     Ok(())
 }

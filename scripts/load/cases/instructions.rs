@@ -17,7 +17,7 @@ use crate::table::{Table, count};
 use crate::targets::{Kind, Ours, Store, Target, ours};
 
 const FOLLOWERS: usize = 200;
-const MESSAGES: [u64; 2] = [5, 25];
+const MESSAGES: [u32; 2] = [5, 25];
 
 /// So slow that each message is written on its own.
 const EVERY: Duration = Duration::from_millis(100);
@@ -42,7 +42,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
             store: Store::Memory,
         });
         let [few, more] = MESSAGES.map(|messages| instructions(run, &target, messages));
-        let deliveries = (MESSAGES[1] - MESSAGES[0]) * run.size(FOLLOWERS) as u64;
+        let deliveries = u64::from(MESSAGES[1] - MESSAGES[0]) * run.size(FOLLOWERS) as u64;
         let each = more?.saturating_sub(few?) / deliveries;
         table.row([target.to_string(), count(each)]);
     }
@@ -55,7 +55,7 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
 }
 
 /// All that a server executes for so many messages.
-fn instructions(run: &Run, target: &Counted, messages: u64) -> Result<u64> {
+fn instructions(run: &Run, target: &Counted, messages: u32) -> Result<u64> {
     let shape = Shape {
         followers: FOLLOWERS,
         ..Shape::default()

@@ -10,7 +10,7 @@ use crate::run::Run;
 use crate::targets;
 
 const EVERY: Duration = Duration::from_millis(20);
-const MESSAGES: u64 = 150;
+const MESSAGES: u32 = 150;
 const ROUNDS: usize = 2;
 
 pub(crate) fn run(run: &mut Run) -> Result<()> {

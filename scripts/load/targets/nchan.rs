@@ -49,10 +49,11 @@ impl Target for Nchan {
         Kind::Nchan
     }
 
+    /// With as many workers as there are processors, as Debian has it, and room for all that the
+    /// cases ask for.
     fn start(&self, scratch: &Scratch) -> Result<Server> {
         let dir = scratch.dir("nchan")?;
         let addr = free_addr()?;
-        let workers = std::thread::available_parallelism()?;
         let (files, _) = rlimit::getrlimit(rlimit::Resource::NOFILE)?;
         let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {kind};"))
@@ -66,7 +67,7 @@ impl Target for Nchan {
             })
             .concat();
         let config = format!(
-            "daemon off; pid pid; worker_processes {workers}; worker_rlimit_nofile {files};
+            "daemon off; pid pid; worker_processes auto; worker_rlimit_nofile {files};
              load_module {MODULE};
              events {{ worker_connections {files}; }}
              http {{
