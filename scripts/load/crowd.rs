@@ -82,9 +82,9 @@ impl Crowd<'_> {
         make_channels(target, &server, names.chain([WARM.to_owned()]))?;
         warm_up(target, &server)?;
         let before = server.memory()?;
-        let mut followers = Followers::connect(server.addr, shape.followers, 1, shape.bytes)?;
-        followers.ask(|index| target.follow(&channel(index % shape.channels)))?;
-        followers.read_heads()?;
+        let followers = Followers::gather(server.addr, shape.followers, shape.bytes, |index| {
+            target.follow(&channel(index % shape.channels))
+        })?;
         Ok(Crowd {
             target,
             server,
@@ -187,9 +187,7 @@ pub(crate) fn fill(
 /// A few messages to a follower, so that what is loaded at the first use has been.
 pub(crate) fn warm_up(target: &dyn Target, server: &Server) -> Result<()> {
     const MESSAGES: u64 = 5;
-    let mut follower = Followers::connect(server.addr, 1, 1, BYTES)?;
-    follower.ask(|_| target.follow(WARM))?;
-    follower.read_heads()?;
+    let mut follower = Followers::gather(server.addr, 1, BYTES, |_| target.follow(WARM))?;
     fill(target, server, WARM, MESSAGES)?;
     follower.read_messages(MESSAGES)?;
     Ok(())

@@ -16,6 +16,10 @@ use crate::{Result, message};
 /// costs as few system calls as it can.
 const BUFFER: usize = 256 * 1024;
 
+/// Connections that are made at a stretch before their answers are waited for: fewer than may wait
+/// to be accepted at any of the servers, which forget those past that for a second.
+const STRETCH: usize = 512;
+
 /// Connections that follow.
 #[derive(Debug)]
 pub(crate) struct Followers {
@@ -54,21 +58,54 @@ impl Followers {
         first: u64,
         bytes: usize,
     ) -> Result<Followers> {
-        let poll = Poll::new()?;
-        let stream = |index| -> Result<Stream> {
-            Ok(Stream {
-                socket: http::connect_for(&poll, addr, index)?,
-                feed: Feed::new(first, bytes),
-            })
-        };
-        let streams = (0..count).map(stream).collect::<Result<_>>()?;
+        let mut followers = Followers::nobody()?;
+        for index in 0..count {
+            followers.add(addr, index, first, bytes)?;
+        }
+        Ok(followers)
+    }
+
+    /// Connections whose streams are open: each has asked for its own as soon as it was there.
+    pub(crate) fn gather(
+        addr: SocketAddr,
+        count: usize,
+        bytes: usize,
+        request: impl Fn(usize) -> String,
+    ) -> Result<Followers> {
+        let mut followers = Followers::nobody()?;
+        for index in 0..count {
+            let stream = followers.add(addr, index, 1, bytes)?;
+            stream.socket.write_all(request(index).as_bytes())?;
+            if (index + 1) % STRETCH == 0 {
+                followers.read_heads()?;
+            }
+        }
+        followers.read_heads()?;
+        Ok(followers)
+    }
+
+    fn nobody() -> Result<Followers> {
         Ok(Followers {
-            poll,
+            poll: Poll::new()?,
             events: Events::with_capacity(1024),
-            streams,
+            streams: Vec::new(),
             buffer: vec![0; BUFFER],
             tally: Tally::default(),
         })
+    }
+
+    fn add(
+        &mut self,
+        addr: SocketAddr,
+        index: usize,
+        first: u64,
+        bytes: usize,
+    ) -> Result<&mut Stream> {
+        let stream = Stream {
+            socket: http::connect_for(&self.poll, addr, index)?,
+            feed: Feed::new(first, bytes),
+        };
+        Ok(self.streams.push_mut(stream))
     }
 
     /// Each asks for its stream.
@@ -81,7 +118,7 @@ impl Followers {
     }
 
     /// Reads until all streams are open.
-    pub(crate) fn read_heads(&mut self) -> Result<()> {
+    fn read_heads(&mut self) -> Result<()> {
         let all = self.streams.len();
         self.read_until(PATIENCE, |tally| tally.open == all)
     }

@@ -52,6 +52,7 @@ mod upload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
@@ -132,7 +133,9 @@ fn run(args: &Args) -> Result<()> {
     for (name, case) in CASES {
         if args.cases.is_empty() || args.cases.iter().any(|asked| asked == name) {
             println!("\n## {name}\n");
+            let began = Instant::now();
             case(&mut run).map_err(|error| format!("{name}: {error}"))?;
+            println!("Done after {} s.", began.elapsed().as_secs());
         }
     }
     print!("{}", run.goals);

@@ -67,9 +67,8 @@ fn churn(run: &Run, target: &(dyn Target + Sync)) -> Result<Kept> {
     let before = server.memory()?.pss;
     let mut with = before;
     for _ in 0..WAVES {
-        let mut all = Followers::connect(server.addr, run.size(WAVE), 1, BYTES)?;
-        all.ask(|_| target.follow(&crowd::channel(0)))?;
-        all.read_heads()?;
+        let request = |_| target.follow(&crowd::channel(0));
+        let _all = Followers::gather(server.addr, run.size(WAVE), BYTES, request)?;
         with = server.memory()?.pss;
     }
     let began = Instant::now();

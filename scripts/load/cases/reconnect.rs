@@ -74,8 +74,8 @@ fn come_back(run: &Run, target: &(dyn Target + Sync)) -> Result<Back> {
     let cpu = server.cpu()?;
     let (latencies, seconds) = live::beside(target, &server, || {
         let began = Instant::now();
-        let mut all = Followers::connect(server.addr, followers, 1, BYTES)?;
-        all.ask(|_| target.follow(&name))?;
+        let request = |_| target.follow(&name);
+        let mut all = Followers::gather(server.addr, followers, BYTES, request)?;
         all.read_messages(followers as u64 * BEHIND)?;
         Ok(began.elapsed().as_secs_f64())
     })?;
