@@ -18,7 +18,7 @@ const BUFFER: usize = 256 * 1024;
 
 /// Connections that are made at a stretch before their answers are waited for: fewer than may wait
 /// to be accepted at any of the servers, which forget those past that for a second.
-const STRETCH: usize = 512;
+const STRETCH: usize = 100;
 
 /// Connections that follow.
 #[derive(Debug)]
