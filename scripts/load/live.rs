@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,19 +16,19 @@ use crate::{Result, crowd, http};
 /// The time between two messages.
 pub(crate) const EVERY: Duration = Duration::from_millis(20);
 
-/// The channel of these messages.
-const CHANNEL: &str = "live";
-
 /// Watches a live stream on a channel of its own while something happens.
 pub(crate) fn beside<T>(
     target: &(dyn Target + Sync),
     server: &Server,
     happens: impl FnOnce() -> Result<T>,
 ) -> Result<(Latencies, T)> {
-    crowd::make_channels(target, server, [CHANNEL.to_owned()].into_iter())?;
+    /// Streams begin with the first message of their channel, so that no two can have one.
+    static WATCHED: AtomicU32 = AtomicU32::new(0);
+    let channel = format!("live{}", WATCHED.fetch_add(1, Relaxed));
+    crowd::make_channels(target, server, [channel.clone()].into_iter())?;
     let (stop, addr) = (AtomicBool::new(false), server.addr);
     thread::scope(|scope| {
-        let live = scope.spawn(|| run(target, addr, &stop));
+        let live = scope.spawn(|| run(target, addr, &channel, &stop));
         let happened = happens();
         stop.store(true, Relaxed);
         let latencies = live.join().map_err(|_| "the live stream has failed")?;
@@ -39,9 +39,14 @@ pub(crate) fn beside<T>(
 /// Publishes, and follows, until it is told to stop. A message waits for the one before; if that
 /// takes longer than [`EVERY`], what would have been sent meanwhile is counted with the time that
 /// it would have had to wait, or the worst would hide what came behind it.
-fn run(target: &dyn Target, addr: SocketAddr, stop: &AtomicBool) -> Result<Latencies> {
+fn run(
+    target: &dyn Target,
+    addr: SocketAddr,
+    channel: &str,
+    stop: &AtomicBool,
+) -> Result<Latencies> {
     let (mut follower, mut publisher) = (http::connect(addr)?, http::connect(addr)?);
-    follower.write_all(target.follow(CHANNEL).as_bytes())?;
+    follower.write_all(target.follow(channel).as_bytes())?;
     let mut feed = Feed::new(1, BYTES);
     while !feed.is_open() {
         more(&mut follower, &mut feed)?;
@@ -55,7 +60,7 @@ fn run(target: &dyn Target, addr: SocketAddr, stop: &AtomicBool) -> Result<Laten
             break;
         }
         let line = message::line(number);
-        let request = target.append(CHANNEL, line.len()) + &line;
+        let request = target.append(channel, line.len()) + &line;
         let sent = Instant::now();
         publisher.write_all(request.as_bytes())?;
         while feed.messages < number {
