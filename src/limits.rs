@@ -112,6 +112,12 @@ pub const FRAME_MESSAGES: usize = 512;
 /// worker for milliseconds.
 pub const WAKE_SLICE: usize = 256;
 
+/// Followers of a channel that take all processors for many milliseconds when they are woken: a
+/// moment before, the sender gets its answer and can go on.
+pub const CROWD: usize = 4096;
+/// See [`CROWD`].
+pub const CROWD_PAUSE: Duration = Duration::from_millis(1);
+
 /// How often a quiet `text` or `html` stream shows a dot, unless `?heartbeat=` says otherwise.
 pub const DOTS_EVERY: Duration = Duration::from_secs(1);
 

@@ -79,6 +79,9 @@ impl Wake {
 
     /// Wakes the followers of a channel, in slices, outside the lock.
     pub(super) async fn wake(&self, channel: &Channel) {
+        if self.waiters(channel) >= limits::CROWD {
+            tokio::time::sleep(limits::CROWD_PAUSE).await;
+        }
         let mut from = 0;
         while let Some((slice, next)) = self.slice(channel, from) {
             for waker in slice {
@@ -87,6 +90,11 @@ impl Wake {
             from = next;
             tokio::task::yield_now().await;
         }
+    }
+
+    fn waiters(&self, channel: &Channel) -> usize {
+        let lists = self.shard(channel).lock();
+        lists.get(channel).map_or(0, Slab::len)
     }
 
     /// The wakers at the places from `from` on, and the place behind them. Places never move, and
