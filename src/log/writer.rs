@@ -175,10 +175,11 @@ async fn commit(shared: &Shared, woken: &Woken, batch: impl Iterator<Item = Pend
             }
         }
         Err(error) => {
+            // Before the answers, so that a sender who asks how it is hears the same.
+            shared.health.set(Err(error.clone()));
             for (_, answer) in answers {
                 let _ = answer.send(Err(error.clone()));
             }
-            shared.health.set(Err(error));
         }
     }
 }
