@@ -6,13 +6,13 @@
 mod handover;
 mod lens;
 mod link;
+mod options;
 mod pace;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -21,32 +21,14 @@ use tokio::time::{Instant, Sleep};
 use crate::drain::Drain;
 use crate::limits;
 use crate::log::{Entry, Item, Log, Reader, Room, Start};
-use crate::message::{Cursor, Seq};
+use crate::message::Cursor;
 use crate::metrics::{Closed, OpenStream};
 use crate::wire::{Chunk, Encoder, EndReason};
 pub use handover::Handover;
 pub use lens::{Lens, Sight};
 pub use link::{Held, Link, Receipt};
+pub use options::{Ends, Guard, Options, Taken};
 use pace::{Due, Pace};
-
-/// When a stream ends by itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ends {
-    /// After so many messages.
-    pub limit: Option<u64>,
-    /// With the first frame that has anything new: a long poll.
-    pub poll: bool,
-    /// After so many bytes.
-    pub bytes: Option<usize>,
-    /// When it has come up to this place; then without a mark, since a page goes on behind it.
-    pub until: Option<Seq>,
-}
-
-/// Is told how far a stream has come: all up to there has been taken by the connection.
-pub type Taken = Box<dyn FnMut(Seq) + Send>;
-
-/// What is to end with the stream: dropped when it is over.
-pub type Guard = Box<dyn Send>;
 
 /// What a stream is made of.
 pub struct Follow {
@@ -90,30 +72,6 @@ enum State {
     Fresh,
     Streaming,
     Ended,
-}
-
-/// What a [`Follow`] is made from.
-pub struct Options {
-    /// How it is encoded.
-    pub encoder: Encoder,
-    /// How often it says that all is well; `None` for one that has no words for it.
-    pub heartbeat: Option<Duration>,
-    /// When it ends by itself.
-    pub ends: Ends,
-    /// The same, after so long.
-    pub timeout: Option<Duration>,
-    /// What comes before the first message.
-    pub prelude: Bytes,
-    /// What comes behind the last.
-    pub epilogue: Bytes,
-    /// The connection it is on.
-    pub link: Arc<Link>,
-    /// Who wants to know how far it has come.
-    pub taken: Option<Taken>,
-    /// What its follower sees of the messages; `None` for all.
-    pub lens: Option<Lens>,
-    /// What is to end with it.
-    pub guard: Option<Guard>,
 }
 
 impl Follow {
@@ -471,15 +429,6 @@ impl fmt::Debug for Follow {
         f.debug_struct("Follow")
             .field("reader", &self.reader)
             .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("encoder", &self.encoder)
-            .field("ends", &self.ends)
             .finish_non_exhaustive()
     }
 }
