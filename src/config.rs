@@ -42,7 +42,8 @@ pub struct Args {
     #[arg(long, value_name = "BYTES", env = "FOREVER_FRAME_MAX_MESSAGE", default_value_t = limits::MESSAGE_BYTES, value_parser = message_bytes)]
     max_message: usize,
 
-    /// Most connections at once; more are answered 503. Each is a file and about 20 KiB
+    /// Most connections at once; more are answered 503. Each is a file; an idle stream costs 1.5 KiB,
+    /// a request that is being answered about 20
     /// [default: what the open-file limit allows, less 128]
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_MAX_CONNECTIONS", value_parser = at_least_one)]
     max_connections: Option<usize>,

@@ -1,6 +1,7 @@
 //! A stream: log + cursor + wire + time, as the body of a response that does not end by itself.
 //!
-//! Written once for all transports. It is a body that hyper polls; every poll gives at most one
+//! Written once for all transports. Its connection asks it for chunks, or hyper does as of any body,
+//! where that must have it ([`Handover`]). Every time it gives at most one
 //! frame with all that is pending (up to [`limits::FRAME_BYTES`]), so a wake-up is one write.
 
 mod handover;

@@ -29,7 +29,7 @@ pub type Taken = Box<dyn FnMut(Seq) + Send>;
 /// What is to end with the stream: dropped when it is over.
 pub type Guard = Box<dyn Send>;
 
-/// What a [`Follow`] is made from.
+/// What a [`Follow`](super::Follow) is made from.
 pub struct Options {
     /// How it is encoded.
     pub encoder: Encoder,
