@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
@@ -52,7 +53,10 @@ enum Why {
     Newer(i32),
     #[error("another server has it{0}; stop that one, or choose another file with --store")]
     Taken(String),
-    #[error("it is damaged ({0}); put a copy in its place, or move it away to begin anew")]
+    #[error(
+        "it is damaged ({0}); put a copy in its place, without a -wal file beside it, or move it \
+         away to begin anew"
+    )]
     Damaged(String),
     #[error("it has no write-ahead log on this file system, which may be a network's")]
     NoWal,
@@ -165,10 +169,30 @@ fn inspect(path: &Path) -> Result<(), Why> {
     // A file that was closed well is whole in itself, and can be looked into.
     let in_use = ["-wal", "-journal"].map(|ending| beside(path, ending).exists());
     if in_use == [false, false] {
+        whole(&header, file.metadata()?.len())?;
         let name = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let connection = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)?;
         examine(&connection)?;
+    }
+    Ok(())
+}
+
+/// Is a file as long as its header says? `SQLite` asks that of each page when it is read, which may
+/// be much later.
+fn whole(header: &[u8], length: u64) -> Result<(), Why> {
+    let number = |range: Range<usize>| header[range].iter().fold(0, |n, b| n << 8 | u64::from(*b));
+    let page = match number(16..18) {
+        1 => 65536,
+        page => page,
+    };
+    // The number of pages is right if it was written with the last change.
+    let (pages, is_known) = (number(28..32), number(24..28) == number(92..96));
+    if is_known && length < pages * page {
+        let should = pages * page;
+        return Err(Why::Damaged(format!(
+            "it is cut short: {length} bytes of {should}"
+        )));
     }
     Ok(())
 }
