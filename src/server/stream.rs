@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use super::socket;
 use crate::drain::Enlisted;
 use crate::follow::Follow;
 use crate::limits;
@@ -51,7 +52,11 @@ impl Stream {
     /// Runs it to its end, and closes the socket then; an error when its client has left, or has
     /// stopped reading for too long.
     pub(super) async fn run(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll(cx)).await?;
+        let ended = poll_fn(|cx| self.poll(cx)).await;
+        if ended.is_err() {
+            socket::abandon(&self.socket);
+            return ended;
+        }
         self.socket.shutdown().await
     }
 
@@ -172,7 +177,7 @@ mod tests {
             .await
             .unwrap();
         let (socket, peer) = listener.accept().await.unwrap();
-        super::super::socket::tune(&socket, PATIENCE).unwrap();
+        socket::tune(&socket, PATIENCE).unwrap();
         let metrics = Arc::new(Metrics::default());
         let link = Arc::new(Link::new(peer.ip()));
         let options = Options {
@@ -236,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_does_not_read_is_given_up() {
         let drain = Drain::new(Duration::ZERO);
-        let running = start(&drain).await;
+        let mut running = start(&drain).await;
         let text = "x".repeat(limits::MESSAGE_BYTES);
         for _ in 0..200 {
             let draft = Draft::new(Channel::main(), text.as_str());
@@ -244,6 +249,9 @@ mod tests {
         }
         let error = running.stream.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        // The kernel keeps nothing for it.
+        let read = running.client.read_to_end(&mut Vec::new()).await;
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
         assert_eq!(running.metrics.open_streams(), 0);
     }
 }
