@@ -151,7 +151,7 @@ impl Follow {
         if self.state == State::Ended {
             return Poll::Ready(None);
         }
-        // Being polled again, hyper has taken what it was given before.
+        // Whoever asks again has taken what they were given before.
         if let Some(taken) = self
             .extras
             .as_mut()

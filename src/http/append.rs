@@ -1,6 +1,6 @@
 //! `POST /c/CHANNEL` and `POST /send`: the body is a message. `PUT`: it is a stream of lines.
 
-use hyper::{Response, StatusCode};
+use hyper::Response;
 use serde::Serialize;
 
 use super::error::Error;
@@ -52,12 +52,7 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
         time: receipt.time.to_string(),
         duplicate: receipt.duplicate,
     };
-    let status = if receipt.duplicate {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
-    Ok(reply::json(status, &answer))
+    Ok(reply::appended(&receipt, &answer))
 }
 
 /// What the sender calls this append.

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::route::Route;
 use crate::follow::{Follow, Link};
-use crate::message::Cursor;
+use crate::message::{Cursor, Receipt};
 use crate::wire::{self, Encoder};
 
 /// A response's body.
@@ -104,6 +104,16 @@ pub(super) fn html(status: StatusCode, page: String) -> Response<Body> {
 
 pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
     full(status, "text/plain; charset=utf-8", text)
+}
+
+/// What an append is answered with: it has made something, or had done so before.
+pub(super) fn appended(receipt: &Receipt, answer: &impl Serialize) -> Response<Body> {
+    let status = if receipt.duplicate {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    json(status, answer)
 }
 
 /// Elsewhere there is what the request was for (RFC 9110, section 15.4.4).

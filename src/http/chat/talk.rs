@@ -134,12 +134,7 @@ pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
             time: receipt.time.to_string(),
             duplicate: receipt.duplicate,
         };
-        let status = if receipt.duplicate {
-            StatusCode::OK
-        } else {
-            StatusCode::CREATED
-        };
-        reply::json(status, &sent)
+        reply::appended(&receipt, &sent)
     }))
 }
 

@@ -132,10 +132,7 @@ async fn conversation(
     // The frame begins where what is earlier ends.
     let first = span.items.first().map(|item| item.place().before());
     let first = log.cursor(first.unwrap_or(overview.since.seq));
-    let earlier = match span.items.first().filter(|_| span.more) {
-        Some(item) => turn(call, "chat-earlier.html", friend, item.place()).await,
-        None => String::new(),
-    };
+    let earlier = earlier(call, friend, span).await;
     let values = [
         ("name", escape_html(friend.name.as_str())),
         ("href", with(friend)),
@@ -148,6 +145,14 @@ async fn conversation(
     let values = values.each_ref().map(|(name, value)| (*name, &**value));
     let template = call.app.pages.template("chat-conversation.html").await;
     template.fill(&values)
+}
+
+/// A link to what was said before that, if there is more.
+async fn earlier(call: &Call<'_>, friend: &Account, span: &Span) -> String {
+    match span.items.first().filter(|_| span.more) {
+        Some(item) => turn(call, "chat-earlier.html", friend, item.place()).await,
+        None => String::new(),
+    }
 }
 
 /// A link to what was said before a place.
@@ -192,10 +197,7 @@ pub(super) async fn older(
         ]))
     };
     let messages: String = span.items.iter().filter_map(message).collect();
-    let earlier = match span.items.first().filter(|_| span.more) {
-        Some(item) => turn(call, "chat-earlier.html", friend, item.place()).await,
-        None => String::new(),
-    };
+    let earlier = earlier(call, friend, span).await;
     let later = later(call, me, friend, before).await;
     let (name, href) = (escape_html(friend.name.as_str()), with(friend));
     let values = [
