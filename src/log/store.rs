@@ -80,6 +80,7 @@ impl Stored {
 
 /// One of the stores.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a log has one of them")]
 pub enum Store {
     /// In memory: gone with the process.
     Memory(Memory),

@@ -8,7 +8,8 @@ use tokio::sync::Semaphore;
 
 use super::files::Files;
 use super::value::{Count, params};
-use super::{Shared, open, writer};
+use super::writer::{self, Writer};
+use super::{Shared, open};
 use crate::limits;
 use crate::log::StoreError;
 
@@ -22,8 +23,17 @@ struct Inner {
     connection: Mutex<Connection>,
     /// Whoever has come first goes first, and nobody waits on a thread.
     turn: Arc<Semaphore>,
-    /// `None` in memory.
-    file: Option<(Arc<Files>, Arc<Shared>)>,
+    /// `None` in memory. Behind the connection.
+    file: Option<File>,
+}
+
+/// The log's file.
+#[derive(Debug)]
+struct File {
+    files: Arc<Files>,
+    shared: Arc<Shared>,
+    /// See [`Sqlite`](super::Sqlite).
+    _writer: Arc<Mutex<Writer>>,
 }
 
 impl Beside {
@@ -36,17 +46,23 @@ impl Beside {
     }
 
     /// Beside a log that is open.
-    pub(super) fn of(files: Arc<Files>, shared: Arc<Shared>) -> Result<Beside, StoreError> {
+    pub(super) fn of(
+        files: Arc<Files>,
+        shared: Arc<Shared>,
+        writer: Arc<Mutex<Writer>>,
+    ) -> Result<Beside, StoreError> {
         files.check()?;
         let connection = Connection::open_with_flags(files.path(), open::FLAGS)?;
         open::tune(&connection)?;
-        Beside::new(connection, Some((files, shared)))
+        let file = File {
+            files,
+            shared,
+            _writer: writer,
+        };
+        Beside::new(connection, Some(file))
     }
 
-    fn new(
-        connection: Connection,
-        file: Option<(Arc<Files>, Arc<Shared>)>,
-    ) -> Result<Beside, StoreError> {
+    fn new(connection: Connection, file: Option<File>) -> Result<Beside, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         Ok(Beside(Arc::new(Inner {
             connection: Mutex::new(connection),
@@ -131,7 +147,7 @@ impl Inner {
     ) -> Result<T, StoreError> {
         let connection = self.connection.lock();
         self.prepare(&connection)?;
-        let _reading = self.file.as_ref().map(|(_, shared)| shared.reading.read());
+        let _reading = self.file.as_ref().map(|file| file.shared.reading.read());
         Ok(work(&connection)?)
     }
 
@@ -141,7 +157,7 @@ impl Inner {
     ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock();
         self.prepare(&connection)?;
-        let _writing = self.file.as_ref().map(|(_, shared)| shared.writing.lock());
+        let _writing = self.file.as_ref().map(|file| file.shared.writing.lock());
         let transaction = Transaction::new(&mut connection, TransactionBehavior::Immediate)?;
         let done = work(&transaction)?;
         transaction.commit()?;
@@ -150,8 +166,8 @@ impl Inner {
 
     fn prepare(&self, connection: &Connection) -> Result<(), StoreError> {
         writer::undo(connection)?;
-        if let Some((files, _)) = &self.file {
-            files.check()?;
+        if let Some(file) = &self.file {
+            file.files.check()?;
             connection.busy_timeout(limits::LOCK_PATIENCE)?;
         }
         Ok(())

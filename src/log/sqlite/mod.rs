@@ -42,9 +42,10 @@ pub struct Sqlite {
     files: Arc<Files>,
     shared: Arc<Shared>,
     readers: Arc<Readers>,
-    /// The log's writer has it to itself. Dropped last: the connection that is closed last tidies
-    /// up.
-    writer: Mutex<Writer>,
+    /// The log's writer has it to itself. Whoever else has a connection holds this, too, and lets go
+    /// of it after that: the connection that is closed last removes the write-ahead log, and of two
+    /// that are closed at the same moment each would leave it to the other.
+    writer: Arc<Mutex<Writer>>,
 }
 
 /// What all who have the file open share.
@@ -102,20 +103,20 @@ impl Sqlite {
             _lock: opened.lock,
         });
         let files = Arc::new(Files::at(&opened.path));
-        let readers = Readers::new(Arc::clone(&files), Arc::clone(&shared));
-        let writer = Writer::new(
+        let writer = Arc::new(Mutex::new(Writer::new(
             opened.connection,
             Arc::clone(&files),
             Arc::clone(&shared),
             keep,
             budget,
-        );
+        )));
+        let readers = Readers::new(Arc::clone(&files), Arc::clone(&shared), Arc::clone(&writer));
         Ok(Sqlite {
             epoch,
             files,
             shared,
             readers: Arc::new(readers),
-            writer: Mutex::new(writer),
+            writer,
         })
     }
 
@@ -124,7 +125,11 @@ impl Sqlite {
     /// # Errors
     /// When the file cannot be opened once more.
     pub fn beside(&self) -> Result<Beside, StoreError> {
-        Beside::of(Arc::clone(&self.files), Arc::clone(&self.shared))
+        Beside::of(
+            Arc::clone(&self.files),
+            Arc::clone(&self.shared),
+            Arc::clone(&self.writer),
+        )
     }
 
     pub(super) fn epoch(&self) -> &Epoch {
@@ -183,5 +188,40 @@ impl Sqlite {
 
     pub(super) fn probe(&self) -> Result<(), StoreError> {
         self.writer.lock().probe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn one_file_is_left_when_all_let_go_at_the_same_moment() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log.db");
+        let keep = Keep {
+            messages: 10,
+            age: Duration::from_mins(1),
+        };
+        for round in 0..100 {
+            let sqlite = Sqlite::open(&path, keep, 1 << 20).unwrap();
+            let beside = sqlite.beside().unwrap();
+            let draft = Draft::new(Channel::main(), "hello");
+            sqlite.commit(vec![draft], Timestamp(round)).unwrap();
+            let barrier = Barrier::new(2);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    drop(beside);
+                });
+                barrier.wait();
+                drop(sqlite);
+            });
+            assert!(!open::beside(&path, "-wal").exists(), "round {round}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::files::Files;
+use super::writer::Writer;
 use super::{Shared, open};
 use crate::limits;
 use crate::log::StoreError;
@@ -19,15 +20,22 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,
     /// Whoever has come first reads first.
     turns: Arc<Semaphore>,
+    /// Behind the connections, see [`Sqlite`](super::Sqlite).
+    _writer: Arc<Mutex<Writer>>,
 }
 
 impl Readers {
-    pub(super) fn new(files: Arc<Files>, shared: Arc<Shared>) -> Readers {
+    pub(super) fn new(
+        files: Arc<Files>,
+        shared: Arc<Shared>,
+        writer: Arc<Mutex<Writer>>,
+    ) -> Readers {
         Readers {
             files,
             shared,
             idle: Mutex::default(),
             turns: Arc::new(Semaphore::new(limits::STORE_READERS)),
+            _writer: writer,
         }
     }
 
