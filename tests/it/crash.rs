@@ -181,7 +181,9 @@ async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) 
         storm.told.entries.len(),
         storm.unknown.len()
     );
-    assert!(breaks.iter().all(|(_, breaks)| *breaks > 0), "{breaks:?}");
+    // A long poll is answered as soon as there is something: it is seldom there to be broken.
+    let was_tried = |(wire, breaks): &(&str, usize)| *wire == "json" || *breaks > 0;
+    assert!(breaks.iter().all(was_tried), "{breaks:?}");
     storm
 }
 
