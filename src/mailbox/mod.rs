@@ -132,12 +132,15 @@ impl Mailbox {
         self.load().await?;
         let mut patience = pin!(patience(wait));
         loop {
+            // Before looking, or a letter that comes back after the look may wake nobody.
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
             if let Some(answer) = self.come_back().await? {
                 return Ok(answer);
             }
             let walked = tokio::select! {
                 biased;
-                () = self.changed.notified() => Walked::On,
+                () = changed => Walked::On,
                 walked = self.walk(patience.as_mut()) => walked?,
             };
             match walked {
