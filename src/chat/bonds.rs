@@ -1,9 +1,9 @@
 //! Friendship as those hear of it whom it concerns.
 
 use super::news::{self, News};
-use super::{Account, Change, Chat, Presence, Refused, SessionId, conversation};
+use super::{Account, Change, Chat, Refused, conversation};
 use crate::log::StoreError;
-use crate::message::{Channel, Draft};
+use crate::message::Channel;
 
 /// What somebody wants of somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,17 @@ impl Chat {
     /// # Errors
     /// Outside when the store is not available, inside when it cannot be done.
     pub async fn wish(
+        &self,
+        me: &Account,
+        other: &Account,
+        wish: Wish,
+    ) -> Result<Result<Change, Refused>, StoreError> {
+        let (chat, me, other) = (self.clone(), me.clone(), other.clone());
+        self.whole(async move { chat.grant(&me, &other, wish).await })
+            .await
+    }
+
+    async fn grant(
         &self,
         me: &Account,
         other: &Account,
@@ -93,22 +104,35 @@ impl Chat {
             .chain(conversations)
             .collect())
     }
+}
 
-    /// These sessions of an account are over: their streams end.
-    ///
-    /// # Errors
-    /// When they cannot be told.
-    pub async fn end(&self, account: &Account, sessions: &[SessionId]) -> Result<(), StoreError> {
-        if sessions.is_empty() {
-            return Ok(());
-        }
-        let ended = |channel: Channel| -> Vec<Draft> {
-            let draft = |session: &SessionId| News::Ended(*session).draft(channel.clone());
-            sessions.iter().map(draft).collect()
+#[cfg(test)]
+mod tests {
+    use super::super::database::testing::person;
+    use super::super::news::Friends;
+    use super::super::testing::{chat, leave, news_of};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_begun_is_told_also_when_nobody_waits_for_it() {
+        let chat = chat();
+        let zoe = person(&chat.database, "Zoë").await;
+        let ben = person(&chat.database, "Ben").await;
+        leave(chat.wish(&zoe, &ben, Wish::Ask)).await;
+        // The next one comes behind it.
+        let accepted = chat.wish(&ben, &zoe, Wish::Accept).await.unwrap();
+        assert_eq!(accepted, Ok(Change::Accepted));
+        let told = |name: &str, change: &str| {
+            let (name, change) = (name.to_owned(), change.to_owned());
+            News::Friends(Friends { name, change })
         };
-        let presence = ended(Presence::channel(account.id));
-        self.presence.log().append_all(presence).await?;
-        let news = ended(news::channel(account.id));
-        self.log.append_all(news).await.map(drop)
+        assert_eq!(
+            news_of(&chat, &ben).await,
+            [
+                News::Hear(zoe.id),
+                told("Zoë", "asking"),
+                told("Zoë", "friend")
+            ]
+        );
     }
 }

@@ -17,7 +17,10 @@ mod news;
 mod password;
 mod presence;
 mod roster;
+mod sessions;
 mod talk;
+#[cfg(test)]
+mod testing;
 mod throttle;
 mod token;
 
@@ -40,7 +43,7 @@ pub use presence::{Presence, Present};
 pub use talk::{Acquaintance, Overview};
 pub use token::Token;
 
-use crate::log::Log;
+use crate::log::{Log, StoreError};
 
 /// The chat. Clones are the same chat.
 #[derive(Clone, Debug)]
@@ -55,6 +58,8 @@ pub struct Chat {
     pub hasher: Arc<Hasher>,
     /// Who has tried to log in.
     pub attempts: Arc<Attempts>,
+    /// See [`Chat::whole`].
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Chat {
@@ -69,6 +74,24 @@ impl Chat {
             database,
             hasher: Arc::default(),
             attempts: Arc::default(),
+            turn: Arc::default(),
         })
+    }
+
+    /// Changes the tables and tells those whom it concerns: one such thing at a time, and to its
+    /// end also where nobody waits for that any more. A client that leaves between the two would
+    /// else leave streams open that have ended, or pages that show what is no longer so.
+    async fn whole<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // Who leaves before it is their turn has done nothing.
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let done = tokio::spawn(async move {
+            let _turn = turn;
+            work.await
+        });
+        done.await
+            .map_err(|error| StoreError(format!("a change of the chat broke off: {error}")))?
     }
 }

@@ -6,7 +6,7 @@ mod requests;
 mod schema;
 mod sessions;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 
 use crate::log::{Beside, StoreError};
 

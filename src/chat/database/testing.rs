@@ -1,25 +1,25 @@
-//! What the unit tests of the tables share.
+//! What the unit tests of the chat share.
 
 use super::{Account, Database};
 use crate::chat::{Hash, Name};
 use crate::log::Beside;
 use crate::message::Timestamp;
 
-pub(super) fn database() -> Database {
+pub(in crate::chat) fn database() -> Database {
     Database::open(Beside::in_memory().unwrap()).unwrap()
 }
 
-pub(super) fn name(text: &str) -> Name {
+pub(in crate::chat) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
 /// Not of a password, but one can be told from another.
-pub(super) fn hash(text: &str) -> Hash {
+pub(in crate::chat) fn hash(text: &str) -> Hash {
     Hash::known(text)
 }
 
 /// An account whose hash is that of its name.
-pub(super) async fn person(database: &Database, text: &str) -> Account {
+pub(in crate::chat) async fn person(database: &Database, text: &str) -> Account {
     let created = database.create(name(text), hash(text), Timestamp(1)).await;
     created.unwrap().unwrap()
 }

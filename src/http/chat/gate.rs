@@ -9,7 +9,7 @@ use super::super::error::Error;
 use super::super::reply::{self, Body};
 use super::super::{Call, body, browser, form};
 use super::{COOKIE, Named, done, is_browser, known_session, session, view};
-use crate::chat::{Account, Hash, LogIn, Name, NewPassword};
+use crate::chat::{Account, Hash, LogIn, Name, NewPassword, Token};
 use crate::limits;
 use crate::message::Timestamp;
 use crate::wire::escape_html;
@@ -61,7 +61,7 @@ pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     let name = form::field(&fields, "name")?;
     let password = form::field(&fields, "password")?;
     match enter(&call, name, password).await {
-        Ok(begun) => welcome(&call, begun, StatusCode::OK).await,
+        Ok(begun) => Ok(welcome(&call, &begun, StatusCode::OK)),
         Err(error) => refuse(&call, LOGIN, name, error).await,
     }
 }
@@ -73,12 +73,11 @@ async fn enter(call: &Call<'_>, name: &str, password: &str) -> Result<LogIn, Err
     begin(call, &account, &hash).await
 }
 
+/// The session that the browser had before is over.
 async fn begin(call: &Call<'_>, account: &Account, hash: &Hash) -> Result<LogIn, Error> {
+    let before = known_session(call).await?;
     let chat = &call.app.chat;
-    let begun = chat
-        .database
-        .log_in(account, hash, Timestamp::now())
-        .await?;
+    let begun = chat.log_in(account, hash, before, Timestamp::now()).await?;
     begun.ok_or(Error::WrongPassword)
 }
 
@@ -102,7 +101,7 @@ pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error
     let name = form::field(&fields, "name")?;
     let password = form::field(&fields, "password")?;
     match create(&call, name, password).await {
-        Ok(begun) => welcome(&call, begun, StatusCode::CREATED).await,
+        Ok(begun) => Ok(welcome(&call, &begun, StatusCode::CREATED)),
         Err(error) => refuse(&call, REGISTER, name, error).await,
     }
 }
@@ -121,42 +120,20 @@ async fn create(call: &Call<'_>, name: &str, password: &str) -> Result<LogIn, Er
     begin(call, &account, &hash).await
 }
 
-/// Leads in whoever has begun a session; the one that the browser had before is over.
-async fn welcome(
-    call: &Call<'_>,
-    begun: LogIn,
-    status: StatusCode,
-) -> Result<Response<Body>, Error> {
-    let LogIn {
-        token,
-        session,
-        ended,
-    } = begun;
-    let chat = &call.app.chat;
-    if let Some(before) = known_session(call).await? {
-        chat.database.log_out(before.id).await?;
-        chat.end(&before.account, &[before.id]).await?;
-    }
-    chat.end(&session.account, &ended).await?;
-    let name = session.account.name.as_str();
+/// Leads in whoever has begun a session.
+fn welcome(call: &Call<'_>, begun: &LogIn, status: StatusCode) -> Response<Body> {
+    let name = begun.session.account.name.as_str();
     let mut response = done(call, "/chat", || reply::json(status, &Named { name }));
-    set_cookie(
-        call,
-        &mut response,
-        token.as_str(),
-        limits::LOGIN_IDLE.as_secs(),
-    );
-    Ok(response)
+    set_cookie(call, &mut response, Some(&begun.token));
+    response
 }
 
 pub(super) async fn log_out(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let chat = &call.app.chat;
     if let Some(session) = known_session(&call).await? {
-        chat.database.log_out(session.id).await?;
-        chat.end(&session.account, &[session.id]).await?;
+        call.app.chat.log_out(session).await?;
     }
     let mut response = done(&call, "/chat/login", reply::no_content);
-    set_cookie(&call, &mut response, "", 0);
+    set_cookie(&call, &mut response, None);
     Ok(response)
 }
 
@@ -192,16 +169,10 @@ pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>
     let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
     let (old, new) = (form::field(&fields, "old")?, form::field(&fields, "new")?);
     match change(&call, &session.account, old, new).await {
-        Ok(LogIn { token, ended, .. }) => {
-            call.app.chat.end(&session.account, &ended).await?;
+        Ok(begun) => {
             let location = "/chat/password?changed";
             let mut response = done(&call, location, reply::no_content);
-            set_cookie(
-                &call,
-                &mut response,
-                token.as_str(),
-                limits::LOGIN_IDLE.as_secs(),
-            );
+            set_cookie(&call, &mut response, Some(&begun.token));
             Ok(response)
         }
         Err(error) if is_browser(&call) => {
@@ -218,17 +189,19 @@ async fn change(call: &Call<'_>, me: &Account, old: &str, new: &str) -> Result<L
     let new = NewPassword::new(new)?;
     let (account, verified) = verify(call, &me.name, old).await?;
     let hash = chat.hasher.hash(new).await?;
-    let database = &chat.database;
-    let now = Timestamp::now();
-    let begun = database
-        .change_password(&account, &verified, hash, now)
+    let begun = chat
+        .change_password(&account, &verified, hash, Timestamp::now())
         .await?;
     begun.ok_or(Error::WrongPassword)
 }
 
-/// Gives the browser its token, for so many seconds. Scripts cannot read it, and pages of other
-/// sites cannot send it along with what they post (RFC 6265bis, section 5.6.7).
-fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: &str, seconds: u64) {
+/// Gives the browser its token, or takes it away. Scripts cannot read it, and pages of other sites
+/// cannot send it along with what they post (RFC 6265bis, section 5.6.7).
+fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: Option<&Token>) {
+    let (token, seconds) = match token {
+        Some(token) => (token.as_str(), limits::LOGIN_IDLE.as_secs()),
+        None => ("", 0),
+    };
     let secure = if browser::is_secure(&call.head.headers) {
         "; Secure"
     } else {
