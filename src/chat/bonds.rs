@@ -1,7 +1,7 @@
 //! Friendship as those hear of it whom it concerns.
 
 use super::news::{self, News};
-use super::{Account, Change, Chat, Refused, conversation};
+use super::{Account, Change, Chat, Refused, Standing, conversation};
 use crate::log::StoreError;
 use crate::message::Channel;
 
@@ -41,12 +41,11 @@ impl Chat {
         wish: Wish,
     ) -> Result<Result<Change, Refused>, StoreError> {
         let database = &self.database;
+        if matches!(wish, Wish::Ask | Wish::Accept) {
+            self.introduce(me, other).await?;
+        }
         let done = match wish {
-            Wish::Ask => {
-                // Before they can say anything, or their streams would miss it.
-                self.introduce(me, other).await?;
-                database.ask(me.id, other.id).await?
-            }
+            Wish::Ask => database.ask(me.id, other.id).await?,
             Wish::Accept => database.accept(me.id, other.id).await?,
             Wish::Decline => Ok(database.decline(me.id, other.id).await?),
             Wish::Remove => Ok(database.remove(me.id, other.id).await?),
@@ -63,9 +62,12 @@ impl Chat {
         Ok(done)
     }
 
-    /// From here on the streams of both hear what the two say to each other.
+    /// Who has asked is about to be a friend: from here on the open streams of both hear what the
+    /// two say to each other. It is told before they can say anything, and after those streams that
+    /// are opened meanwhile have the conversation by themselves ([`Chat::channels`]).
     async fn introduce(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
-        if me.id == other.id || self.database.standing(me.id, other.id).await?.is_some() {
+        let standing = self.database.standing(me.id, other.id).await?;
+        if standing.is_none_or(|friend| friend.standing != Standing::Asking) {
             return Ok(());
         }
         let hear = |one: &Account, of: &Account| News::Hear(of.id).draft(news::channel(one.id));
@@ -129,8 +131,8 @@ mod tests {
         assert_eq!(
             news_of(&chat, &ben).await,
             [
-                News::Hear(zoe.id),
                 told("Zoë", "asking"),
+                News::Hear(zoe.id),
                 told("Zoë", "friend")
             ]
         );
