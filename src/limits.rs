@@ -368,6 +368,11 @@ pub const LOGINS_FORGOTTEN: u32 = 16;
 /// Friends of an account, with those asked and asking: a list that is shown at once.
 pub const FRIENDS: u32 = 200;
 
+/// Most channels of a stream that takes up new ones while it is open, about 200 bytes each: the
+/// chat's, one for each friendship that has been made since, though some have ended. Past it the
+/// stream ends, and comes back with those of the friends there are.
+pub const CHANNELS_GROWN: usize = 2 * FRIENDS as usize;
+
 // What must hold between them.
 const _: () = {
     assert!(MESSAGE_BYTES <= MESSAGE_BYTES_CEILING);
@@ -386,6 +391,10 @@ const _: () = {
         "a text may take six times its bytes as JSON"
     );
     assert!(FRAME_BYTES <= HTTP_BUFFER);
+    assert!(
+        CHANNELS_GROWN > FRIENDS as usize + 1,
+        "a stream that has just begun takes up one more"
+    );
     assert!(
         MAILBOX_OUT <= BATCH_MESSAGES,
         "the notes of what was received go together"

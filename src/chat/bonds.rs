@@ -110,10 +110,26 @@ impl Chat {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use serde_json::Value;
+
     use super::super::database::testing::person;
     use super::super::news::Friends;
     use super::super::testing::{chat, leave, news_of};
+    use super::super::{Lens, Session, SessionId};
     use super::*;
+    use crate::drain::Drain;
+    use crate::follow::{Ends, Follow, Link, Options};
+    use crate::limits;
+    use crate::log::Since;
+    use crate::message::Timestamp;
+    use crate::metrics::OpenStream;
+    use crate::wire::{Encoder, Wire};
 
     #[tokio::test]
     async fn what_was_begun_is_told_also_when_nobody_waits_for_it() {
@@ -136,5 +152,67 @@ mod tests {
                 told("Zoë", "friend")
             ]
         );
+    }
+
+    /// All that concerns somebody, from a place on.
+    async fn follow(chat: &Chat, me: &Account, since: &Since) -> Follow {
+        let channels = chat.channels(me).await.unwrap();
+        let start = chat.log.start(&channels, since, Timestamp(0)).await;
+        let session = Session {
+            id: SessionId(1),
+            account: me.clone(),
+        };
+        let lens = Lens::all(session, false);
+        let options = Options {
+            encoder: Encoder::Ndjson,
+            heartbeat: None,
+            ends: Ends::default(),
+            timeout: None,
+            prelude: Bytes::new(),
+            epilogue: Bytes::new(),
+            link: Arc::new(Link::new(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+            taken: None,
+            lens: Some(Box::new(move |message| lens.look(message))),
+            guard: None,
+        };
+        let open = OpenStream::new(Arc::default(), Wire::Ndjson);
+        let drain = Drain::new(Duration::ZERO);
+        Follow::new(&chat.log, start.unwrap(), drain, open, options)
+    }
+
+    #[tokio::test]
+    async fn a_stream_takes_up_so_many_friends_and_then_comes_back() {
+        let chat = chat();
+        let me = person(&chat.database, "me").await;
+        let mut stream = follow(&chat, &me, &Since::All).await;
+        let (mut texts, mut ends) = (Vec::new(), 0);
+        let all: Vec<String> = (0..limits::CHANNELS_GROWN + 10)
+            .map(|n| format!("friend {n}"))
+            .collect();
+        for text in &all {
+            let other = person(&chat.database, text).await;
+            for (who, whom, wish) in [(&other, &me, Wish::Ask), (&me, &other, Wish::Accept)] {
+                chat.wish(who, whom, wish).await.unwrap().unwrap();
+            }
+            chat.say(&other, &me, text, None).await.unwrap();
+            while texts.last() != Some(text) {
+                let chunk = poll_fn(|cx| stream.poll_chunk(cx)).await.unwrap().data();
+                let lines = std::str::from_utf8(&chunk).unwrap().lines();
+                for line in lines.map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+                    if line["event"] == "message" {
+                        let said = line["data"].as_str().unwrap();
+                        let said: conversation::Said = serde_json::from_str(said).unwrap();
+                        texts.push(said.text);
+                    } else if line["type"] == "end" {
+                        assert_eq!(line["reason"], "rotate");
+                        let cursor = line["cursor"].as_str().unwrap().parse().unwrap();
+                        stream = follow(&chat, &me, &Since::Cursor(cursor)).await;
+                        ends += 1;
+                    }
+                }
+            }
+            chat.wish(&me, &other, Wish::Remove).await.unwrap().unwrap();
+        }
+        assert_eq!((texts, ends), (all, 1));
     }
 }

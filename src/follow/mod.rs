@@ -209,7 +209,12 @@ impl Follow {
                 Sight::Also(channel) => {
                     // What has been read behind this lacks that channel.
                     self.reader.rewind(message.seq);
-                    self.reader.also(channel, message.seq);
+                    let most = limits::CHANNELS_GROWN;
+                    if !self.reader.also(channel, message.seq, most) {
+                        // It is to come back, and will see this again, with the channels of then.
+                        self.reader.rewind(message.seq.before());
+                        self.over = Some(EndReason::Rotate);
+                    }
                     break;
                 }
                 Sight::End => {

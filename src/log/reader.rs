@@ -90,10 +90,15 @@ impl Reader {
         self.at = self.at.min(to);
     }
 
-    /// Reads a channel besides, what of it is behind `from` as well as behind its own place.
-    pub fn also(&mut self, channel: Channel, from: Seq) {
+    /// Reads a channel besides, what of it is behind `from` as well as behind its own place. False
+    /// if it reads `most` of them already, and not this one.
+    #[must_use]
+    pub fn also(&mut self, channel: Channel, from: Seq, most: usize) -> bool {
         if self.selection.iter().any(|(known, _)| *known == channel) {
-            return;
+            return true;
+        }
+        if self.selection.len() >= most {
+            return false;
         }
         let mut selection = std::mem::take(&mut self.selection).into_vec();
         selection.push((channel, from));
@@ -102,6 +107,7 @@ impl Reader {
         self.fetch = None;
         let channels = self.selection.iter().map(|(channel, _)| channel);
         self.waiter = self.shared.wake.waiter(channels);
+        true
     }
 
     /// The next items, as many as there is room for and at least one; pending while there is

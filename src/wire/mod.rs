@@ -116,7 +116,7 @@ pub enum EndReason {
     Limit,
     /// It has lasted as long as it asked for.
     Timeout,
-    /// The document has grown long enough: the page is to come back.
+    /// It has grown large enough: its follower is to come back.
     Rotate,
     /// Its follower may not follow it any more.
     Revoked,
