@@ -358,6 +358,10 @@ pub const SESSIONS_OF_ACCOUNT: u32 = 20;
 /// After how long without a request one has to log in again.
 pub const LOGIN_IDLE: Duration = Duration::from_hours(30 * 24);
 
+/// How long a browser keeps the cookie of a login: the most that it may (RFC 6265bis, section 5.5).
+/// It is given once, so a shorter time would log out who comes every day.
+pub const COOKIE_AGE: Duration = Duration::from_hours(400 * 24);
+
 /// How exactly it is known when a session was used last: each time that is written is a commit.
 pub const LOGIN_USED: Duration = Duration::from_hours(1);
 

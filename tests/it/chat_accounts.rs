@@ -72,8 +72,11 @@ async fn the_cookie_is_for_this_server_alone() {
         let request = format!("POST /chat/register\r\nX-Forwarded-Proto: {scheme}");
         let answer = send(server.addr, &request, body.as_bytes()).await;
         let cookie = answer.header("set-cookie");
-        let mut attributes: Vec<_> = cookie.split("; ").skip(1).collect();
-        attributes.retain(|attribute| !attribute.starts_with("Max-Age="));
+        let attributes: Vec<_> = cookie.split("; ").skip(1).collect();
+        let age = attributes.iter().find_map(|a| a.strip_prefix("Max-Age="));
+        let age: u64 = age.unwrap().parse().unwrap();
+        // It is given once, and is not to run out for who comes every day.
+        assert!(age > limits::LOGIN_IDLE.as_secs(), "{cookie}");
         for expected in ["HttpOnly", "SameSite=Lax"] {
             assert!(attributes.contains(&expected), "{cookie}");
         }

@@ -199,7 +199,8 @@ async fn change(call: &Call<'_>, me: &Account, old: &str, new: &str) -> Result<L
 /// cannot send it along with what they post (RFC 6265bis, section 5.6.7).
 fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: Option<&Token>) {
     let (token, seconds) = match token {
-        Some(token) => (token.as_str(), limits::LOGIN_IDLE.as_secs()),
+        // How long it is good for is known here: the browser keeps it for as long as it may.
+        Some(token) => (token.as_str(), limits::COOKIE_AGE.as_secs()),
         None => ("", 0),
     };
     let secure = if browser::is_secure(&call.head.headers) {
