@@ -20,6 +20,12 @@ pub enum NoDemo {
     /// Their names are no names.
     #[error(transparent)]
     Name(#[from] BadName),
+    /// One of them has become somebody's own.
+    #[error(
+        "{0:?} is there already, and has another password than {PASSWORD}: somebody has registered \
+         with that name, or has changed the password; take another --store"
+    )]
+    Taken(Name),
     /// There is no room for two more.
     #[error(transparent)]
     Account(#[from] NoAccount),
@@ -50,10 +56,29 @@ impl Chat {
         Ok(())
     }
 
+    /// Sees to it that they are not there: the log's file may be that of a server that had them.
+    ///
+    /// # Errors
+    /// When that cannot be seen to.
+    pub async fn no_demo_accounts(&self) -> Result<(), NoDemo> {
+        for name in NAMES {
+            if let Known::Demo(account) = self.known(&Name::new(name)?).await? {
+                self.database.delete(account.id).await?;
+                log::info!(
+                    "the demo account {} of an earlier start is gone",
+                    account.name
+                );
+            }
+        }
+        Ok(())
+    }
+
     async fn demo_account(&self, name: &str) -> Result<Account, NoDemo> {
         let name = Name::new(name)?;
-        if let Some((account, _)) = self.database.find(&name).await? {
-            return Ok(account);
+        match self.known(&name).await? {
+            Known::Demo(account) => return Ok(account),
+            Known::Other => return Err(NoDemo::Taken(name)),
+            Known::Not => {}
         }
         let hash = self
             .hasher
@@ -62,4 +87,24 @@ impl Chat {
         let now = Timestamp::now();
         Ok(self.database.create(name, hash, now).await??)
     }
+
+    async fn known(&self, name: &Name) -> Result<Known, NoDemo> {
+        let Some((account, hash)) = self.database.find(name).await? else {
+            return Ok(Known::Not);
+        };
+        // Nobody else has this password: it is shorter than people may have them.
+        let is_demo = self.hasher.verify(PASSWORD, Some(hash)).await?;
+        Ok(if is_demo {
+            Known::Demo(account)
+        } else {
+            Known::Other
+        })
+    }
+}
+
+/// What is known by one of the names.
+enum Known {
+    Demo(Account),
+    Other,
+    Not,
 }

@@ -24,6 +24,7 @@ mod stream;
 mod upload;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming};
@@ -58,7 +59,7 @@ pub struct App {
     /// The chat.
     pub chat: Chat,
     /// Has it accounts that everybody knows the password of?
-    pub demo_accounts: bool,
+    pub demo_accounts: AtomicBool,
     /// The browsers' sessions.
     pub sessions: Sessions,
     /// The pages.

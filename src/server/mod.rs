@@ -11,6 +11,7 @@ mod stream;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -74,7 +75,7 @@ impl Server {
             chat: Chat::new(log.clone(), Database::open(beside)?)?,
             mailboxes: Mailboxes::new(log.clone(), Arc::clone(&metrics)),
             log,
-            demo_accounts: config.demo_accounts,
+            demo_accounts: config.demo_accounts.into(),
             clock: Clock::new()?,
             sessions: Sessions::new(limits::SESSION_IDLE),
             pages: Pages::new(config.pages),
@@ -121,10 +122,13 @@ impl Server {
             patience,
         } = self;
         let drain = app.drain.clone();
-        if app.demo_accounts
-            && let Err(error) = app.chat.demo_accounts().await
-        {
-            log::error!("there are no demo accounts: {error}");
+        if app.demo_accounts.load(Relaxed) {
+            if let Err(error) = app.chat.demo_accounts().await {
+                app.demo_accounts.store(false, Relaxed);
+                log::error!("there are no demo accounts: {error}");
+            }
+        } else if let Err(error) = app.chat.no_demo_accounts().await {
+            log::error!("there may be demo accounts of an earlier start: {error}");
         }
         let mut connections = accept::until(stop, &listener, &app, max_connections, patience).await;
         // Whoever takes over may listen now.

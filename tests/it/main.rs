@@ -12,6 +12,7 @@ mod chat_accounts;
 mod chat_attempts;
 mod chat_breaks;
 mod chat_browser;
+mod chat_demo;
 mod chat_markup;
 mod chat_page;
 mod chat_plain;

@@ -81,6 +81,27 @@ impl Database {
             .await
     }
 
+    /// Deletes an account, its sessions and its friendships. What was said stays in the log, where
+    /// nobody finds it: the account's number is never another's.
+    ///
+    /// # Errors
+    /// When the tables cannot be written.
+    pub async fn delete(&self, account: AccountId) -> Result<(), StoreError> {
+        const SQL: [&str; 3] = [
+            "DELETE FROM friends WHERE me = ?1 OR friend = ?1",
+            "DELETE FROM sessions WHERE account = ?1",
+            "DELETE FROM accounts WHERE id = ?1",
+        ];
+        self.beside
+            .write(move |transaction| {
+                for sql in SQL {
+                    transaction.execute(sql, params![account])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
     /// The account of a name, and the hash of its password.
     ///
     /// # Errors
@@ -107,7 +128,7 @@ fn create(
     hash: &Hash,
     now: Timestamp,
 ) -> rusqlite::Result<Result<Account, NoAccount>> {
-    // Accounts stay, so the newest has the number of all.
+    // Accounts stay (but for those of a demonstration), so the newest has the number of all.
     const COUNT: &str = "SELECT coalesce(max(id), 0) >= ? FROM accounts";
     const TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM accounts WHERE key = ?)";
     const SQL: &str = "INSERT INTO accounts (name, key, hash, created) VALUES (?, ?, ?, ?)";

@@ -1,5 +1,7 @@
 //! The chat's pages, filled in.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::Call;
@@ -21,7 +23,7 @@ fn path(what: &str, friend: &Account) -> String {
 
 /// What is said of the accounts for a look around, where there are any.
 pub(super) async fn demo(call: &Call<'_>) -> String {
-    if !call.app.demo_accounts {
+    if !call.app.demo_accounts.load(Relaxed) {
         return String::new();
     }
     let [one, two] = chat::DEMO_NAMES;

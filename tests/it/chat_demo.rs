@@ -1,0 +1,84 @@
+//! The accounts for a look around (`--demo-accounts`).
+
+use serde_json::json;
+
+use crate::support::binary::Binary;
+use crate::support::client::get;
+use crate::support::person::{PASSWORD, Person};
+use crate::support::place::Place;
+
+const NAMES: [&str; 2] = ["liger_zql", "漠然"];
+const DEMO: &[&str] = &["--demo-accounts"];
+
+async fn log_in(server: &Binary, name: &str) -> (u16, Person) {
+    let mut person = Person::nobody(server.addr);
+    let status = person.enter("login", name, "12345").await.status;
+    (status, person)
+}
+
+#[tokio::test]
+async fn two_friends_are_there_and_it_is_said() {
+    let server = Binary::start(DEMO).await;
+    for (me, other) in [(NAMES[0], NAMES[1]), (NAMES[1], NAMES[0])] {
+        let (status, person) = log_in(&server, me).await;
+        assert_eq!(status, 200);
+        let friends = person.get("/chat/friends").await.json().await["friends"].take();
+        assert_eq!(
+            friends,
+            json!([{ "name": other, "standing": "friend", "online": false, "unread": 0 }])
+        );
+    }
+    let page = get(server.addr, "/chat/login").await.text().await;
+    let log = server.end("-TERM").await;
+    for said in [NAMES[0], NAMES[1], "12345"] {
+        assert!(page.contains(said), "{page}");
+        assert!(log.contains(said), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_option_they_do_not_exist_also_where_they_have_existed() {
+    let place = Place::new();
+    let server = place.start(DEMO).await;
+    let (_, before) = log_in(&server, NAMES[0]).await;
+    let mut zoe = Person::new(server.addr, "Zoë").await;
+    assert_eq!(zoe.befriend("ask", NAMES[0]).await.status, 200);
+    server.end("-TERM").await;
+
+    let server = place.start(&[]).await;
+    for name in NAMES {
+        assert_eq!(log_in(&server, name).await.0, 401);
+    }
+    assert_eq!(
+        before.moved(server.addr).get("/chat/friends").await.status,
+        401
+    );
+    zoe = zoe.moved(server.addr);
+    let list = zoe.get("/chat/friends").await.json().await;
+    assert_eq!(list["friends"], json!([]));
+    assert!(
+        !get(server.addr, "/chat/login")
+            .await
+            .text()
+            .await
+            .contains(NAMES[0])
+    );
+    // The name is free.
+    let mine = Person::new(server.addr, NAMES[0]).await;
+    server.end("-TERM").await;
+
+    // And stays theirs.
+    let server = place.start(DEMO).await;
+    assert_eq!(log_in(&server, NAMES[0]).await.0, 401);
+    let mut mine = mine.moved(server.addr);
+    assert_eq!(mine.enter("login", NAMES[0], PASSWORD).await.status, 200);
+    assert!(
+        !get(server.addr, "/chat/login")
+            .await
+            .text()
+            .await
+            .contains("12345")
+    );
+    let log = server.end("-TERM").await;
+    assert!(log.contains("has another password"), "{log}");
+}
