@@ -1,5 +1,6 @@
 //! A conversation: what two accounts say to each other, in a channel of the server.
 
+use blake2::{Blake2b128, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountId};
@@ -31,9 +32,12 @@ impl Said {
             text: text.to_owned(),
         };
         let data = serde_json::to_string(&said).unwrap_or_default();
+        // Of the two, each calls their messages as they like. And a page that is gone back to has
+        // its key still, when other words are written in it: those are another message.
+        let words = u128::from_be_bytes(Blake2b128::digest(text).into());
+        let own = |key: Key| key.of(format_args!("{}.{words:x}", from.id));
         Draft {
-            // Of the two, each calls their messages as they like.
-            key: key.map(|key| key.of(from.id)),
+            key: key.map(own),
             ..Draft::new(channel([from.id, to.id]), data)
         }
     }

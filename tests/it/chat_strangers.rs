@@ -297,6 +297,21 @@ async fn the_same_key_of_two_people_is_two_messages() {
     server.stop().await;
 }
 
+/// A browser's way back leads to a form that has been sent, with its key.
+#[tokio::test]
+async fn other_words_with_the_same_key_are_another_message() {
+    let server = TestServer::start();
+    let [mut zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
+    for (words, status) in [("one", 201), ("two", 201), ("one", 200)] {
+        let form = [("key", "1"), ("msg", words)];
+        let answer = zoe.post(&ben.path("with"), &form).await;
+        assert_eq!(answer.status, status, "{words}");
+    }
+    let both = ["one", "two"].map(|words| ("Zoë".to_owned(), words.to_owned()));
+    assert_eq!(said(&zoe, &ben).await, both);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn the_channels_of_the_chat_are_not_under_c() {
     let server = TestServer::start();
