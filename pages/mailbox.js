@@ -40,7 +40,8 @@ function read({ answer, text }) {
   try { said = JSON.parse(text); } catch { said = {}; }
   if (answer.ok) return said;
   const error = new Error(said.error ?? `${answer.status} ${answer.statusText}`);
-  error.hopeless = answer.status >= 400 && answer.status < 500;
+  // Too slow, or too often: that passes.
+  error.hopeless = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
   throw error;
 }
 
