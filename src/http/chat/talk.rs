@@ -4,6 +4,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::super::error::Error;
+use super::super::params::BadParam;
 use super::super::reply::{self, Body};
 use super::super::{Call, body, form, params};
 use super::{done, friend, is_browser, session, view};
@@ -113,7 +114,7 @@ pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let fields = body::fields(&mut call, most).await?;
     let text = form::field(&fields, "msg")?;
     if text.trim().is_empty() {
-        return Err(Error::EmptyBody);
+        return Err(BadParam::new("msg", text, "is empty; say something").into());
     }
     if text.len() > limits::SAID_BYTES {
         return Err(Error::TooLarge(limits::SAID_BYTES));
