@@ -257,6 +257,10 @@ pub const SAID: usize = 50;
 /// The most that `?limit=` may say there.
 pub const SAID_MOST: usize = 200;
 
+/// Text of such messages that is shown at once, however few they are then: an answer stays in
+/// memory until its client has read it, and as JSON it may be six times as long.
+pub const SPAN_BYTES: usize = 256 * KIB;
+
 /// Unread messages that are counted in a conversation: a page shows more as "99+".
 pub const UNREAD: usize = 100;
 

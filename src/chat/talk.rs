@@ -121,15 +121,17 @@ impl Chat {
         through: Seq,
     ) -> Result<usize, StoreError> {
         let channel = channel([me.id, friend.account.id]);
-        let behind = self
-            .log
-            .between(&channel, friend.read, through, limits::UNREAD);
-        let theirs = |item: &&Stored| match item {
-            Stored::Message(message) => {
-                Said::read(message).is_some_and(|said| said.from == friend.account.name.as_str())
+        let mut unread = 0;
+        let count = |item| {
+            if let Stored::Message(message) = item
+                && Said::read(&message)
+                    .is_some_and(|said| said.from == friend.account.name.as_str())
+            {
+                unread += 1;
             }
-            Stored::Gap(_) => false,
         };
-        Ok(behind.await?.iter().filter(theirs).count())
+        let (from, most) = (friend.read, limits::UNREAD);
+        self.log.visit(&channel, from, through, most, count).await?;
+        Ok(unread)
     }
 }

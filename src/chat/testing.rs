@@ -32,11 +32,12 @@ pub(super) async fn leave<T>(what: impl Future<Output = T>) {
 /// All news of somebody.
 pub(super) async fn news_of(chat: &Chat, account: &Account) -> Vec<News> {
     let (channel, (_, last)) = (news::channel(account.id), chat.log.bounds());
-    let told = chat.log.between(&channel, Seq::START, last, usize::MAX);
-    let told = told.await.unwrap().into_iter();
-    let news = told.map(|item| match item {
-        Stored::Message(message) => News::read(&message).unwrap(),
+    let mut news = Vec::new();
+    let told = |item| match item {
+        Stored::Message(message) => news.push(News::read(&message).unwrap()),
         Stored::Gap(gap) => panic!("{gap:?}"),
-    });
-    news.collect()
+    };
+    let all = chat.log.visit(&channel, Seq::START, last, 1000, told);
+    all.await.unwrap();
+    news
 }

@@ -1,6 +1,8 @@
 //! A part of a channel that lies behind us: read once, not followed.
 
-use super::{Log, Place, Room, StoreError, Stored};
+use std::collections::VecDeque;
+
+use super::{Log, Place, Room, Selection, StoreError, Stored};
 use crate::limits;
 use crate::message::{Channel, Seq, Timestamp};
 
@@ -25,8 +27,8 @@ impl Span {
 }
 
 impl Log {
-    /// The last messages of a channel up to a place, at most so many; with the gap before them if
-    /// nothing older is kept.
+    /// The last messages of a channel up to a place, at most so many, and no more than
+    /// [`limits::SPAN_BYTES`] of them; with the gap before them if nothing older is kept.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -49,42 +51,65 @@ impl Log {
             .locate(channels, place, Timestamp(0))
             .await?;
         let from = selection.first().map_or(through, |(_, from)| *from);
-        let mut items = self.between(channel, from, through, most + 1).await?;
-        let more = items.len() > most;
-        if more {
-            items.remove(0);
-        } else {
-            // All that there is: then what is gone before it is said, too.
-            items = self.between(channel, Seq::START, through, most + 1).await?;
+        let span = self.last_behind(channel, from, through, most).await?;
+        if span.more {
+            return Ok(span);
         }
-        Ok(Span { items, more })
+        // All that there is: then what is gone before it is said, too.
+        let with_gap = most + 1;
+        self.last_behind(channel, Seq::START, through, with_gap)
+            .await
     }
 
-    /// The first of the messages of a channel behind one place and up to another, at most so many;
-    /// with the gaps that are among them.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn between(
+    /// The last of what a channel has behind one place and up to another, where that is at most one
+    /// more than there may be.
+    async fn last_behind(
         &self,
         channel: &Channel,
         after: Seq,
         through: Seq,
         most: usize,
-    ) -> Result<Vec<Stored>, StoreError> {
-        let selection = Box::new([(channel.clone(), after)]);
-        let selection = selection as super::Selection;
-        let (mut at, mut items) = (after, Vec::new());
-        while at < through && items.len() < most {
-            let room = Room::new(most - items.len(), limits::FRAME_BYTES);
+    ) -> Result<Span, StoreError> {
+        let (mut items, mut bytes, mut more) = (VecDeque::new(), 0, false);
+        let keep = |item: Stored| {
+            bytes += item.bytes();
+            items.push_back(item);
+            while items.len() > most || (bytes > limits::SPAN_BYTES && items.len() > 1) {
+                bytes -= items.pop_front().map_or(0, |first| first.bytes());
+                more = true;
+            }
+        };
+        self.visit(channel, after, through, most + 1, keep).await?;
+        let items = items.into();
+        Ok(Span { items, more })
+    }
+
+    /// Shows the first of the messages of a channel behind one place and up to another, at most so
+    /// many, with the gaps that are among them. It holds few of them at a time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn visit(
+        &self,
+        channel: &Channel,
+        after: Seq,
+        through: Seq,
+        mut most: usize,
+        mut show: impl FnMut(Stored) + Send,
+    ) -> Result<(), StoreError> {
+        let selection: Selection = Box::new([(channel.clone(), after)]);
+        let mut at = after;
+        while at < through && most > 0 {
+            let room = Room::new(most, limits::FRAME_BYTES);
             let page = self.shared.store.read(&selection, at, room).await?;
             at = page.through;
-            let within = page
-                .items
-                .into_iter()
-                .filter(|item| item.place() <= through);
-            items.extend(within);
+            for item in page.items {
+                if item.place() <= through {
+                    most = most.saturating_sub(1);
+                    show(item);
+                }
+            }
         }
-        Ok(items)
+        Ok(())
     }
 }

@@ -76,6 +76,15 @@ impl Stored {
             Stored::Gap(gap) => gap.resumes,
         }
     }
+
+    /// How much text it has.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Stored::Message(message) => message.data.len(),
+            Stored::Gap(_) => 0,
+        }
+    }
 }
 
 /// One of the stores.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use forever_frame::limits;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -105,6 +106,58 @@ async fn whoever_comes_back_gets_what_was_said_meanwhile_also_by_new_friends() {
     let texts = Lines::of(&me, &path).await.texts("the end").await;
     // The conversation with somebody who is no friend any more is closed.
     assert_eq!(texts, ["from somebody new", "the end"]);
+    server.stop().await;
+}
+
+/// Long messages are paged by their length, backwards and, in a browser, forwards.
+#[tokio::test]
+async fn a_page_of_long_messages_has_fewer_and_none_is_lost() {
+    const MESSAGES: usize = 40;
+    let server = TestServer::start();
+    let me = Account::register(server.addr, "me").await;
+    let other = Account::register(server.addr, "other").await;
+    me.befriend(&other).await;
+    let long = "x".repeat(limits::SAID_BYTES - 2);
+    let all: Vec<String> = (0..MESSAGES).map(|n| format!("{n:02}{long}")).collect();
+    for text in &all {
+        other.say("me", text).await;
+    }
+    let (mut texts, mut pages, mut before) = (Vec::new(), 0, String::new());
+    loop {
+        let path = format!("/chat/with/other?limit={}{before}", limits::SAID_MOST);
+        let page = me.get(&path).await;
+        let said = page["messages"].as_array().unwrap().iter();
+        let mut said: Vec<String> = said.map(|m| m["text"].as_str().unwrap().into()).collect();
+        assert!(said.iter().map(String::len).sum::<usize>() <= limits::SPAN_BYTES);
+        said.append(&mut texts);
+        (texts, pages) = (said, pages + 1);
+        let Some(cursor) = page["before"].as_str() else {
+            break;
+        };
+        before = format!("&before={cursor}");
+    }
+    assert!(texts == all, "{} messages", texts.len());
+    assert!((3..6).contains(&pages), "{pages} pages");
+    // From the oldest page on by the links to the later ones; the newest are in the conversation.
+    let mut path = format!("/chat/with/other?{}", &before[1..]);
+    let mut shown = 0;
+    loop {
+        let request = format!("GET {path}\r\nAccept: text/html");
+        let page = me.person.send(&request, b"").await.text().await;
+        for text in all.iter().filter(|text| page.contains(&text[..100])) {
+            assert!(*text == all[shown], "{} comes after {shown}", &text[..2]);
+            shown += 1;
+        }
+        let Some(link) = page
+            .split(">Later messages")
+            .next()
+            .filter(|part| *part != page)
+        else {
+            break;
+        };
+        path = link.rsplit('"').nth(1).unwrap().to_owned();
+    }
+    assert!(shown < MESSAGES && shown + 16 >= MESSAGES, "{shown}");
     server.stop().await;
 }
 

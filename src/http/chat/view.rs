@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::super::Call;
 use crate::chat::{self, Account, Acquaintance, Overview, Said, Standing};
 use crate::limits;
-use crate::log::{Span, Stored};
+use crate::log::{Room, Span, Stored};
 use crate::message::Seq;
 use crate::wire::escape_html;
 
@@ -220,13 +220,17 @@ async fn later(call: &Call<'_>, me: &Account, friend: &Account, before: Seq) -> 
     let chat = &call.app.chat;
     let (_, last) = chat.log.bounds();
     let channel = chat::conversation_channel([me.id, friend.id]);
-    let from = before.before();
-    let next = chat
-        .log
-        .between(&channel, from, last, limits::SAID + 1)
-        .await;
-    match next.unwrap_or_default().get(limits::SAID) {
-        Some(item) => turn(call, "chat-later.html", friend, item.place()).await,
+    let mut page = Room::new(limits::SAID, limits::SPAN_BYTES);
+    let mut next = None;
+    let fit = |item: Stored| {
+        if next.is_none() && !page.take(item.bytes()) {
+            next = Some(item.place());
+        }
+    };
+    let (from, most) = (before.before(), limits::SAID + 1);
+    let read = chat.log.visit(&channel, from, last, most, fit).await;
+    match next.filter(|_| read.is_ok()) {
+        Some(next) => turn(call, "chat-later.html", friend, next).await,
         None => String::new(),
     }
 }
