@@ -194,6 +194,7 @@ pub(super) async fn older(
             ("name", &name),
             ("who", who),
             ("time", &time),
+            ("when", &when(&time)),
             ("cursor", &cursor),
             ("text", &text),
         ]))
@@ -213,6 +214,12 @@ pub(super) async fn older(
         .page("chat-older.html", "/chat", &values)
         .await
         .before
+}
+
+/// A time as one reads it: to the minute.
+fn when(time: &str) -> String {
+    let minute = time.get(..16).unwrap_or(time);
+    format!("{} UTC", minute.replace('T', " "))
 }
 
 /// A link to what was said after that, where it is not on the page of the conversation.
