@@ -18,7 +18,7 @@ pub struct NewPassword(String);
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadPassword {
     /// Guessed too soon.
-    #[error("the password has {0} characters; take at least {least}", least = limits::PASSWORD)]
+    #[error("the password is too short: {0} of at least {least} characters", least = limits::PASSWORD)]
     TooShort(usize),
     /// Longer than is looked at.
     #[error("the password is {0} bytes long; {max} is the most", max = limits::PASSWORD_BYTES)]
