@@ -145,6 +145,11 @@ async fn earlier_messages_are_pages_and_the_friendship_ends_by_a_form() {
                 text == last.to_string()
             })
             .await;
+        page.browser
+            .read("li:last-child time", "a time", |time| {
+                time.ends_with(" UTC")
+            })
+            .await;
         let mut texts = page.texts_of_older().await;
         texts.append(&mut seen);
         seen = texts;
