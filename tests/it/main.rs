@@ -16,6 +16,7 @@ mod chat_demo;
 mod chat_markup;
 mod chat_page;
 mod chat_plain;
+mod chat_silence;
 mod chat_strangers;
 mod chat_streams;
 mod conformance;

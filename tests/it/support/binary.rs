@@ -11,6 +11,8 @@ use tokio::process::{Child, Command};
 
 use super::soon;
 
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_forever-frame");
+
 /// A running server.
 pub(crate) struct Binary {
     pub(crate) addr: SocketAddr,
@@ -21,7 +23,12 @@ pub(crate) struct Binary {
 
 /// The binary, with an environment that says nothing but that the log is in memory.
 pub(crate) fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_forever-frame"));
+    command_by(PROGRAM, args)
+}
+
+/// The same by way of another program.
+pub(crate) fn command_by(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     let ours = std::env::vars()
         .map(|(name, _)| name)
         .filter(|name| name.starts_with("FOREVER_FRAME_"));
@@ -94,7 +101,7 @@ impl Binary {
         self.child.try_wait().unwrap().is_none()
     }
 
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }
 
