@@ -167,12 +167,17 @@ async fn presence_is_told_once_for_each_coming_and_going() {
     let server = TestServer::start();
     let me = Account::register(server.addr, "me").await;
     let other = Account::register(server.addr, "other").await;
-    me.befriend(&other).await;
     let list = me.get("/chat/friends").await;
     let since = list["presence"].as_str().unwrap();
-    // Only what comes from here on: that they have become friends is told, too.
     let path = format!("/chat/presence?as=ndjson&since={since}");
     let mut seen = Lines::of(&me, &path).await;
+    me.befriend(&other).await;
+    // Who becomes a friend is told of; when, nobody else waits for.
+    let friend = soon(seen.event("presence")).await;
+    assert_eq!(
+        (&friend["name"], &friend["online"]),
+        (&"other".into(), &false.into())
+    );
     let stream = "/chat/stream?as=ndjson&since=now";
     let mut delays = Vec::new();
     for _ in 0..4 {
