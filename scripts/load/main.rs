@@ -80,6 +80,10 @@ struct Args {
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     only: Vec<Kind>,
 
+    /// Of those, only the ones whose names contain this, such as `sse, memory`
+    #[arg(long, value_name = "NAME", default_value = "")]
+    target: String,
+
     /// A tenth of all followers, channels and stored messages, to see whether everything works
     #[arg(long)]
     quick: bool,
@@ -126,6 +130,7 @@ fn run(args: &Args) -> Result<()> {
     let mut run = Run {
         scratch,
         kinds: kinds(&args.only),
+        target: args.target.clone(),
         quick: args.quick,
         goals: Goals::default(),
         plot: Plot::default(),

@@ -11,6 +11,8 @@ use crate::targets::{AnyTarget, Kind, Target};
 pub(crate) struct Run {
     pub(crate) scratch: Scratch,
     pub(crate) kinds: Vec<Kind>,
+    /// What the names of targets must contain.
+    pub(crate) target: String,
     /// Is it only about whether everything works?
     pub(crate) quick: bool,
     pub(crate) goals: Goals,
@@ -36,7 +38,9 @@ impl Run {
         measure: impl Fn(&(dyn Target + Sync)) -> Result<T>,
         best: impl Fn(T, T) -> T,
     ) -> Result<Measured<T>> {
-        let asked = |target: &AnyTarget| self.kinds.contains(&target.kind());
+        let asked = |target: &AnyTarget| {
+            self.kinds.contains(&target.kind()) && target.to_string().contains(&self.target)
+        };
         let mut rows: Vec<(AnyTarget, Option<T>)> = targets
             .into_iter()
             .filter(asked)

@@ -15,6 +15,10 @@ const FOLLOWERS: usize = 15_000;
 /// Messages, one after the other; the middle one counts.
 const MESSAGES: usize = 9;
 
+/// The quiet before each, whether or not there are followers: a processor that has had nothing to do
+/// takes longer for whatever comes.
+const QUIET: Duration = Duration::from_millis(200);
+
 /// In milliseconds.
 #[derive(Clone, Copy)]
 struct Hot {
@@ -62,7 +66,10 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
         ]);
     }
     println!("{table}");
-    println!("{FOLLOWERS} followers of one channel; the median of {MESSAGES} messages.");
+    println!(
+        "{FOLLOWERS} followers of one channel; the median of {MESSAGES} messages, each after {} ms of quiet.",
+        QUIET.as_millis()
+    );
     Ok(())
 }
 
@@ -75,6 +82,7 @@ fn middle(run: &Run, target: &(dyn Target + Sync), followers: usize) -> Result<(
     let mut crowd = Crowd::gather(target, run, shape)?;
     let (mut lasts, mut waits) = (Vec::new(), Vec::new());
     for _ in 0..MESSAGES {
+        crowd.followers.read_for(QUIET)?;
         let outcome = crowd.publish(1, Duration::ZERO)?;
         lasts.push(outcome.latencies.max());
         waits.push(outcome.published.latencies.max());
