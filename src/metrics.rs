@@ -1,5 +1,6 @@
 //! Counters and gauges, and their text for Prometheus.
 
+mod counter;
 mod letters;
 
 use std::fmt::{self, Write};
@@ -8,6 +9,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use letters::{Letters, Waiting};
+
+use counter::Counter;
 
 use crate::message::Seq;
 use crate::wire::Wire;
@@ -62,8 +65,8 @@ pub struct Metrics {
     closed_streams: [AtomicU64; Closed::ALL.len()],
     messages_in: AtomicU64,
     bytes_in: AtomicU64,
-    messages_out: AtomicU64,
-    bytes_out: AtomicU64,
+    messages_out: Counter,
+    bytes_out: Counter,
     heartbeats: AtomicU64,
     gaps: AtomicU64,
     latency: [AtomicU64; LATENCY_MICROS.len() + 1],
@@ -100,8 +103,8 @@ impl Metrics {
 
     /// A stream was handed messages and bytes.
     pub fn delivered(&self, messages: u64, bytes: usize) {
-        self.messages_out.fetch_add(messages, Relaxed);
-        self.bytes_out.fetch_add(bytes as u64, Relaxed);
+        self.messages_out.add(messages);
+        self.bytes_out.add(bytes as u64);
     }
 
     /// A stream was told that all is well.
@@ -170,32 +173,40 @@ impl Metrics {
             );
         }
         let counters = [
-            ("messages_in_total", "Messages appended.", &self.messages_in),
+            (
+                "messages_in_total",
+                "Messages appended.",
+                self.messages_in.load(Relaxed),
+            ),
             (
                 "bytes_in_total",
                 "Bytes of text in the messages appended.",
-                &self.bytes_in,
+                self.bytes_in.load(Relaxed),
             ),
             (
                 "messages_out_total",
                 "Messages handed to streams.",
-                &self.messages_out,
+                self.messages_out.get(),
             ),
             (
                 "bytes_out_total",
                 "Bytes handed to streams, as encoded.",
-                &self.bytes_out,
+                self.bytes_out.get(),
             ),
             (
                 "heartbeats_total",
                 "Heartbeats handed to streams.",
-                &self.heartbeats,
+                self.heartbeats.load(Relaxed),
             ),
-            ("gaps_total", "Gaps that streams were told of.", &self.gaps),
+            (
+                "gaps_total",
+                "Gaps that streams were told of.",
+                self.gaps.load(Relaxed),
+            ),
         ];
-        for (name, help, counter) in counters {
+        for (name, help, count) in counters {
             out.head(name, "counter", help);
-            out.sample(name, "", &counter.load(Relaxed));
+            out.sample(name, "", &count);
         }
         self.letters.render(&mut out);
         self.render_latency(&mut out);
