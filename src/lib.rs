@@ -38,7 +38,7 @@
 //! | [`pages`] | the files of `pages/` |
 //! | [`config`] | the command line |
 //! | [`http`] | requests and responses |
-//! | [`server`] | sockets |
+//! | [`server`] | sockets, and the threads that serve them |
 
 #![cfg_attr(
     test,

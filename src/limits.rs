@@ -108,13 +108,22 @@ pub const WRITES_AT_ONCE: usize = 8;
 /// Most messages in one such write.
 pub const FRAME_MESSAGES: usize = 512;
 
-/// Followers woken in one go before others may run: 20,000 wake-ups at a stretch would hold a
-/// worker for milliseconds.
-pub const WAKE_SLICE: usize = 256;
+/// Followers woken in one go before others on their thread may run, at about 5 µs each; and so many
+/// where a publisher is to go first.
+pub const WAKE_SLICE: usize = 32;
+/// See [`WAKE_SLICE`].
+pub const WAKE_SLICE_LATE: usize = 4;
 
-/// Followers of a channel that take all processors for many milliseconds when they are woken: a
-/// moment before, the sender gets its answer and can go on.
-pub const CROWD: usize = 4096;
+/// A walk is late, and publishers go first, if it has come less than this part of its way (an eighth)
+/// between two messages.
+pub const LATE: usize = 8;
+
+/// Tasks that a lane runs before it looks whether a socket has something to say.
+pub const LANE_EVENTS: u32 = 16;
+
+/// Followers of a channel on one lane that keep its processor for many milliseconds when they are
+/// woken: a moment before, the sender gets its answer, and can go on if it is on this machine.
+pub const CROWD: usize = 2048;
 /// See [`CROWD`].
 pub const CROWD_PAUSE: Duration = Duration::from_millis(1);
 

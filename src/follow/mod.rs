@@ -51,6 +51,8 @@ pub struct Follow {
     open: OpenStream,
     state: State,
     timer: Pin<Box<Sleep>>,
+    /// When the timer fires, once it has been set.
+    fires: Option<Instant>,
 }
 
 /// See [`Options`].
@@ -126,6 +128,7 @@ impl Follow {
             open,
             state: State::Fresh,
             timer,
+            fires: None,
         }
     }
 
@@ -143,6 +146,18 @@ impl Follow {
     /// Its client has stopped reading, and is given up.
     pub fn stalled(&mut self) {
         self.open.closed = Closed::Stalled;
+    }
+
+    /// Is there nothing to say behind the chunk that it gave last? Then whoever it was given in this
+    /// task's turn need not ask again in it: the task will be woken when there is.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let timer_is_set = self.fires.is_some_and(|fires| self.pace.last() < fires);
+        timer_is_set
+            && self.reader.is_up_to_date()
+            && self.state == State::Streaming
+            && self.complete().is_none()
+            && self.extras.is_none()
     }
 
     /// The next chunk, or `None` behind the last. To ask again says that the one before has been
@@ -186,47 +201,6 @@ impl Follow {
         }
     }
 
-    /// What its follower sees of these items.
-    fn see(&mut self, items: Vec<Item>) -> Vec<Item> {
-        let Some(lens) = self.extras.as_mut().and_then(|extras| extras.lens.as_mut()) else {
-            return items;
-        };
-        let mut seen = Vec::with_capacity(items.len());
-        for item in items {
-            let Item::Message(entry) = &item else {
-                seen.push(item);
-                continue;
-            };
-            let message = entry.message();
-            match lens(message) {
-                Sight::Same => seen.push(item),
-                Sight::Instead(data) => {
-                    let mut message = message.clone();
-                    message.data = data.into();
-                    seen.push(Item::Message(Arc::new(Entry::new(Arc::new(message)))));
-                }
-                Sight::Nothing => {}
-                Sight::Also(channel) => {
-                    // What has been read behind this lacks that channel.
-                    self.reader.rewind(message.seq);
-                    let most = limits::CHANNELS_GROWN;
-                    if !self.reader.also(channel, message.seq, most) {
-                        // It is to come back, and will see this again, with the channels of then.
-                        self.reader.rewind(message.seq.before());
-                        self.over = Some(EndReason::Rotate);
-                    }
-                    break;
-                }
-                Sight::End => {
-                    self.reader.rewind(message.seq);
-                    self.over = Some(EndReason::Revoked);
-                    break;
-                }
-            }
-        }
-        seen
-    }
-
     /// Nothing new: a heartbeat, the end, or nothing yet.
     fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Chunk>> {
         if self.complete().is_some() {
@@ -251,6 +225,7 @@ impl Follow {
                     if self.timer.is_elapsed() || moment < self.timer.deadline() {
                         self.timer.as_mut().reset(moment);
                     }
+                    self.fires = Some(self.timer.deadline());
                     ready!(self.timer.as_mut().poll(cx));
                 }
             }

@@ -45,6 +45,11 @@ impl Pace {
         self.wrote = now;
     }
 
+    /// When it wrote last.
+    pub(super) fn last(&self) -> Instant {
+        self.wrote
+    }
+
     /// It is to end at that moment, if not before.
     pub(super) fn end_by(&mut self, moment: Instant) {
         self.end = Some(self.end.map_or(moment, |end| end.min(moment)));

@@ -23,6 +23,11 @@ impl Entry {
         }
     }
 
+    /// The same, for all who will follow it.
+    pub(super) fn shared(message: &Arc<Message>) -> Arc<Entry> {
+        Arc::new(Entry::new(Arc::clone(message)))
+    }
+
     /// The message.
     #[must_use]
     pub fn message(&self) -> &Message {

@@ -5,6 +5,8 @@
 //!                                    │                ▲
 //!                                    └── fetch ◀── Reader (a cursor) ──▶ follow
 //! ```
+//!
+//! To a store that does not block, whoever appends writes it, too.
 
 mod batch;
 mod cursor;
@@ -42,7 +44,7 @@ pub use sqlite::{Beside, OpenError, Sqlite};
 pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
 
 use crate::limits;
-use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Receipt, Seq, Timestamp};
+use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Message, Receipt, Seq, Timestamp};
 use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
@@ -64,7 +66,7 @@ struct Shared {
     epoch: Epoch,
     store: Store,
     tail: RwLock<Tail>,
-    wake: Arc<Wake>,
+    wake: Wake,
     health: Health,
     metrics: Arc<Metrics>,
 }
@@ -82,7 +84,7 @@ impl Log {
             epoch: store.epoch().clone(),
             store,
             tail,
-            wake: Wake::new(),
+            wake: Wake::default(),
             health: Health::default(),
             metrics,
         });
@@ -138,9 +140,14 @@ impl Log {
     pub async fn append_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, StoreError> {
         let began = Instant::now();
         let sizes: Vec<usize> = drafts.iter().map(|draft| draft.data.len()).collect();
-        let (answer, answered) = oneshot::channel();
-        self.queue.push(Pending { drafts, answer }).await?;
-        let receipts = answered.await.map_err(|_| writer::stopped())??;
+        let receipts = if let Some(memory) = self.shared.store.at_once() {
+            self.shared.append(memory, drafts)
+        } else {
+            let (answer, answered) = oneshot::channel();
+            let _appending = self.shared.wake.append();
+            self.queue.push(Pending { drafts, answer }).await?;
+            answered.await.map_err(|_| writer::stopped())??
+        };
         let latency = began.elapsed();
         for (receipt, bytes) in receipts.iter().zip(sizes) {
             if !receipt.duplicate {
@@ -195,5 +202,29 @@ impl Log {
     #[must_use]
     pub fn reader(&self, start: Start) -> Reader {
         Reader::new(Arc::clone(&self.shared), start)
+    }
+}
+
+impl Shared {
+    /// Commits, and lets everybody read it.
+    fn append(&self, memory: &Memory, drafts: Vec<Draft>) -> Vec<Receipt> {
+        // Held meanwhile, so that what is committed next comes behind this.
+        let mut tail = self.tail.write();
+        let Commit { receipts, messages } = memory.commit(drafts, Timestamp::now());
+        tail.push(messages.iter().map(Entry::shared));
+        drop(tail);
+        self.wake(&messages);
+        receipts
+    }
+
+    /// Lets those read these messages who look.
+    fn show(&self, committed: &[Arc<Message>]) {
+        self.tail.write().push(committed.iter().map(Entry::shared));
+    }
+
+    /// Has those look who wait for them.
+    fn wake(&self, committed: &[Arc<Message>]) {
+        let channels = committed.iter().map(|message| &message.channel);
+        self.wake.wake(&channels.collect());
     }
 }

@@ -30,6 +30,8 @@ pub struct Reader {
     at: Seq,
     /// Up to here the store is read, see [`Start`].
     stored: Seq,
+    /// Was there nothing behind its place when it looked last?
+    is_up_to_date: bool,
     /// What is to be said before anything else.
     gap: Option<Gap>,
     fetch: Option<Fetch>,
@@ -39,7 +41,7 @@ pub struct Reader {
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, start: Start) -> Reader {
         let Start {
-            selection,
+            mut selection,
             at,
             gap,
             stored,
@@ -47,11 +49,13 @@ impl Reader {
         let waiter = shared
             .wake
             .waiter(selection.iter().map(|(channel, _)| channel));
+        waiter.share(&mut selection);
         Reader {
             shared,
             selection,
             at,
             stored,
+            is_up_to_date: false,
             gap,
             fetch: None,
             waiter,
@@ -85,9 +89,16 @@ impl Reader {
         self.fetch.is_some()
     }
 
+    /// Was there nothing behind what it handed out last? Then it will be woken when there is.
+    #[must_use]
+    pub fn is_up_to_date(&self) -> bool {
+        self.is_up_to_date
+    }
+
     /// Stands at an earlier place again: what is behind it will be handed out once more.
     pub fn rewind(&mut self, to: Seq) {
         self.at = self.at.min(to);
+        self.is_up_to_date = false;
     }
 
     /// Reads a channel besides, what of it is behind `from` as well as behind its own place. False
@@ -107,6 +118,7 @@ impl Reader {
         self.fetch = None;
         let channels = self.selection.iter().map(|(channel, _)| channel);
         self.waiter = self.shared.wake.waiter(channels);
+        self.waiter.share(&mut self.selection);
         true
     }
 
@@ -138,6 +150,7 @@ impl Reader {
     ) -> Poll<Result<Vec<Item>, StoreError>> {
         // Before looking, or a message that comes after the look would wake nobody.
         self.waiter.register(cx.waker());
+        self.is_up_to_date = false;
         loop {
             if let Some(fetch) = &mut self.fetch {
                 let page = ready!(fetch.as_mut().poll(cx));
@@ -156,8 +169,13 @@ impl Reader {
                 self.shared.tail.read().step(&self.selection, self.at, room)
             };
             match step {
-                Step::Ready { entries, through } => {
+                Step::Ready {
+                    entries,
+                    through,
+                    is_all,
+                } => {
                     self.at = through;
+                    self.is_up_to_date = is_all;
                     return Poll::Ready(Ok(entries.into_iter().map(Item::Message).collect()));
                 }
                 Step::Wait { through } => {

@@ -130,11 +130,13 @@ impl Store {
         }
     }
 
-    /// Do [`Store::commit`], [`Store::retain`] and [`Store::probe`] hold up the thread they are
-    /// called on?
-    #[must_use]
-    pub(super) fn blocks(&self) -> bool {
-        matches!(self, Store::Sqlite(_))
+    /// The store, if it is one that takes a batch at once and always: the others hold up the thread
+    /// that [`Store::commit`], [`Store::retain`] and [`Store::probe`] are called on.
+    pub(super) fn at_once(&self) -> Option<&Memory> {
+        match self {
+            Store::Memory(store) => Some(store),
+            Store::Sqlite(_) => None,
+        }
     }
 
     /// Takes a batch, whole or not at all.

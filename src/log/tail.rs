@@ -16,6 +16,8 @@ pub(super) enum Step {
     Ready {
         entries: Vec<Arc<Entry>>,
         through: Seq,
+        /// Is there nothing behind that?
+        is_all: bool,
     },
     /// What comes next is older than the tail: the store has it.
     Fetch,
@@ -94,7 +96,7 @@ impl Tail {
         // A run of entries a channel, each in seq order, to be merged.
         let run = |(channel, from): &(Channel, Seq)| {
             let entries = self.channels.get(channel)?;
-            let start = entries.partition_point(|entry| entry.message().seq <= after.max(*from));
+            let start = behind(entries, after.max(*from));
             Some(entries.range(start..).peekable()).filter(|run| run.len() > 0)
         };
         let mut runs: Vec<_> = selection.iter().filter_map(run).collect();
@@ -119,15 +121,41 @@ impl Tail {
         match entries.last() {
             None => Step::Wait { through: self.last },
             Some(last) => {
-                let through = if runs.is_empty() {
+                let is_all = runs.is_empty();
+                let through = if is_all {
                     self.last
                 } else {
                     last.message().seq
                 };
-                Step::Ready { through, entries }
+                Step::Ready {
+                    entries,
+                    through,
+                    is_all,
+                }
             }
         }
     }
+}
+
+/// Where those begin that stand behind a place. Most who ask are a few behind the newest, so it is
+/// looked for from there, in steps that double: each look at an old one costs a walk to memory.
+fn behind(entries: &VecDeque<Arc<Entry>>, place: Seq) -> usize {
+    let is_behind = |index: usize| entries[index].message().seq > place;
+    let (mut end, mut step) = (entries.len(), 1);
+    while end >= step && is_behind(end - step) {
+        end -= step;
+        step *= 2;
+    }
+    let mut start = end.saturating_sub(step);
+    while start < end {
+        let middle = usize::midpoint(start, end);
+        if is_behind(middle) {
+            end = middle;
+        } else {
+            start = middle + 1;
+        }
+    }
+    end
 }
 
 #[cfg(test)]
@@ -137,7 +165,9 @@ mod tests {
 
     fn seqs(step: Step) -> (Vec<u64>, u64) {
         match step {
-            Step::Ready { entries, through } => (
+            Step::Ready {
+                entries, through, ..
+            } => (
                 entries.iter().map(|e| e.message().seq.0).collect(),
                 through.0,
             ),
@@ -179,6 +209,18 @@ mod tests {
             tail.step(&selection(&["a"]), Seq(9), room),
             Step::Fetch
         ));
+    }
+
+    #[test]
+    fn the_first_behind_a_place_is_found_wherever_it_is() {
+        for count in 0..40 {
+            // Each second number.
+            let entries: VecDeque<_> = (1..=count).map(|n| entry(2 * n, "a")).collect();
+            for place in 0..=2 * count + 2 {
+                let expected = entries.partition_point(|entry| entry.message().seq.0 <= place);
+                assert_eq!(behind(&entries, Seq(place)), expected, "{place} of {count}");
+            }
+        }
     }
 
     #[test]

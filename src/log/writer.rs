@@ -1,18 +1,16 @@
-//! The one that appends: a task, or a thread if the store blocks.
+//! The one that appends to a store that blocks, and keeps house in all.
 
-use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
-use super::{Commit, Entry, Shared, StoreError, batch};
+use super::{Shared, StoreError, batch};
 use crate::limits;
-use crate::message::{Channel, Draft, Message, Receipt, Timestamp};
+use crate::message::{Draft, Receipt, Timestamp};
 
 /// An append that waits for its answer: messages that go together.
 #[derive(Debug)]
@@ -72,14 +70,13 @@ pub(super) fn stopped() -> StoreError {
 /// to such a thread and back.
 pub(super) fn start(shared: &Arc<Shared>) -> io::Result<Queue> {
     let (appends, waiting) = mpsc::channel(limits::APPEND_QUEUE);
-    let workers = Handle::current();
-    let running = run(Arc::clone(shared), waiting, workers.clone());
-    let thread = if shared.store.blocks() {
+    let running = run(Arc::clone(shared), waiting);
+    let thread = if shared.store.at_once().is_none() {
         let runtime = Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("log-writer".to_owned());
         Some(thread.spawn(move || runtime.block_on(running))?)
     } else {
-        workers.spawn(running);
+        Handle::current().spawn(running);
         None
     };
     Ok(Queue {
@@ -90,9 +87,7 @@ pub(super) fn start(shared: &Arc<Shared>) -> io::Result<Queue> {
 
 /// Commits what waits, a batch at a time, until nobody can append any more. What comes while a
 /// batch is committed is the next batch.
-async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Pending>, workers: Handle) {
-    let woken = Arc::new(Woken::default());
-    let waking = workers.spawn(wake(Arc::clone(&shared), Arc::clone(&woken)));
+async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Pending>) {
     let mut waiting = VecDeque::new();
     let mut retain = tokio::time::interval(limits::RETAIN_EVERY);
     retain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -110,7 +105,7 @@ async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Pending>, workers: H
                     break;
                 }
                 let size = batch::fit(waiting.iter().map(Pending::size));
-                commit(&shared, &woken, waiting.drain(..size)).await;
+                commit(&shared, waiting.drain(..size)).await;
             }
             () = due => {
                 let kept = keep_house(&shared).await;
@@ -121,7 +116,6 @@ async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Pending>, workers: H
             }
         }
     }
-    waking.abort();
 }
 
 /// A step of what is to be done beside the appends; true if there may be more.
@@ -154,7 +148,7 @@ async fn gather(queue: &mut mpsc::Receiver<Pending>, waiting: &mut VecDeque<Pend
     true
 }
 
-async fn commit(shared: &Shared, woken: &Woken, batch: impl Iterator<Item = Pending>) {
+async fn commit(shared: &Shared, batch: impl Iterator<Item = Pending>) {
     let mut drafts = Vec::new();
     let mut answers = Vec::new();
     for pending in batch {
@@ -162,17 +156,15 @@ async fn commit(shared: &Shared, woken: &Woken, batch: impl Iterator<Item = Pend
         drafts.extend(pending.drafts);
     }
     match shared.store.commit(drafts, Timestamp::now()).await {
-        Ok(Commit { receipts, messages }) => {
+        Ok(commit) => {
             shared.health.set(Ok(()));
-            // Before the answers, so that a sender who reads at once reads its own message.
-            let entry = |message: &Arc<Message>| Arc::new(Entry::new(Arc::clone(message)));
-            shared.tail.write().push(messages.iter().map(entry));
-            woken.add(messages.iter().map(|message| message.channel.clone()));
-            let mut receipts = receipts.into_iter();
+            shared.show(&commit.messages);
+            let mut receipts = commit.receipts.into_iter();
             for (count, answer) in answers {
                 // A sender who has left does not hear it.
                 let _ = answer.send(Ok(receipts.by_ref().take(count).collect()));
             }
+            shared.wake(&commit.messages);
         }
         Err(error) => {
             // Before the answers, so that a sender who asks how it is hears the same.
@@ -180,31 +172,6 @@ async fn commit(shared: &Shared, woken: &Woken, batch: impl Iterator<Item = Pend
             for (_, answer) in answers {
                 let _ = answer.send(Err(error.clone()));
             }
-        }
-    }
-}
-
-/// The channels whose followers are to be woken. A task of its own does it, so that neither the
-/// sender's answer nor the next commit waits behind thousands of wake-ups.
-#[derive(Debug, Default)]
-struct Woken {
-    channels: Mutex<BTreeSet<Channel>>,
-    some: Notify,
-}
-
-impl Woken {
-    fn add(&self, channels: impl Iterator<Item = Channel>) {
-        self.channels.lock().extend(channels);
-        self.some.notify_one();
-    }
-}
-
-async fn wake(shared: Arc<Shared>, woken: Arc<Woken>) {
-    loop {
-        woken.some.notified().await;
-        let channels = std::mem::take(&mut *woken.channels.lock());
-        for channel in &channels {
-            shared.wake.wake(channel).await;
         }
     }
 }

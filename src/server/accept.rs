@@ -2,74 +2,99 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
 use super::conn::{self, Visitor, Welcome};
+use super::lanes::Lanes;
 use crate::config::Patience;
 use crate::http::App;
 use crate::limits;
 
-/// Accepts and serves until `stop`; what is still being served then is handed back.
-pub(super) async fn until(
-    stop: impl Future<Output = ()>,
-    listener: &TcpListener,
-    app: &Arc<App>,
-    max_connections: usize,
-    patience: Patience,
-) -> JoinSet<()> {
-    let room = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
-    let porch = Arc::new(Semaphore::new(limits::REFUSALS));
-    let mut connections = JoinSet::new();
-    let mut failures = Failures::default();
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut stop => return connections,
-            Some(ended) = connections.join_next() => log_panic(ended),
-            accepted = listener.accept() => match accepted {
-                Ok((socket, peer)) => admit(socket, peer, &room, &porch, app, patience, &mut connections),
-                Err(error) => failures.wait(&error).await,
-            },
-        }
-    }
+/// Who is let in, and where to.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) app: Arc<App>,
+    pub(super) lanes: Lanes,
+    pub(super) patience: Patience,
+    room: Arc<Semaphore>,
+    /// For those who are told that there is none.
+    porch: Arc<Semaphore>,
 }
 
-/// Serves a connection if there is room, says that there is none if there is time for that, and
-/// otherwise closes it.
-fn admit(
-    socket: TcpStream,
-    peer: SocketAddr,
-    room: &Arc<Semaphore>,
-    porch: &Arc<Semaphore>,
-    app: &Arc<App>,
-    patience: Patience,
-    connections: &mut JoinSet<()>,
-) {
-    let place = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
-    let (place, welcome): (OwnedSemaphorePermit, Welcome) = if let Some(place) = place(room) {
-        (place, Welcome::Serve)
-    } else {
-        app.metrics.refused();
-        let Some(place) = place(porch) else { return };
-        (place, Welcome::Refuse)
-    };
-    let visitor = Visitor {
-        socket,
-        peer,
-        app: Arc::clone(app),
-        patience,
-        welcome,
-        place,
-    };
-    // Boxed, so that what only its beginning needs is not a part of the task.
-    connections.spawn(conn::serve(Box::new(visitor)));
+impl Door {
+    /// Behind which there is room for so many.
+    pub(super) fn new(
+        app: Arc<App>,
+        lanes: Lanes,
+        patience: Patience,
+        max_connections: usize,
+    ) -> Door {
+        Door {
+            app,
+            lanes,
+            patience,
+            room: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
+            porch: Arc::new(Semaphore::new(limits::REFUSALS)),
+        }
+    }
+
+    /// Accepts and serves until `stop`; what is still being served then is handed back.
+    pub(super) async fn open_until(
+        &self,
+        stop: impl Future<Output = ()>,
+        listener: &TcpListener,
+    ) -> JoinSet<()> {
+        let mut connections = JoinSet::new();
+        let mut failures = Failures::default();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => return connections,
+                Some(ended) = connections.join_next() => log_panic(ended),
+                accepted = listener.accept() => {
+                    // It is its lane's from here on.
+                    let accepted = accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer)));
+                    match accepted {
+                        Ok((socket, peer)) => self.admit(socket, peer, &mut connections),
+                        Err(error) => failures.wait(&error).await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Serves a connection if there is room, says that there is none if there is time for that, and
+    /// otherwise closes it.
+    fn admit(&self, socket: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
+        let place = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
+        let (place, welcome): (OwnedSemaphorePermit, Welcome) =
+            if let Some(place) = place(&self.room) {
+                (place, Welcome::Serve)
+            } else {
+                self.app.metrics.refused();
+                let Some(place) = place(&self.porch) else {
+                    return;
+                };
+                (place, Welcome::Refuse)
+            };
+        let visitor = Visitor {
+            socket,
+            peer,
+            app: Arc::clone(&self.app),
+            patience: self.patience,
+            welcome,
+            place,
+        };
+        // Boxed, so that what only its beginning needs is not a part of the task.
+        connections.spawn_on(conn::serve(Box::new(visitor)), &self.lanes.least_busy());
+    }
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {

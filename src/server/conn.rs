@@ -35,7 +35,7 @@ pub(super) enum Welcome {
 
 /// Somebody at the door.
 pub(super) struct Visitor {
-    pub(super) socket: TcpStream,
+    pub(super) socket: std::net::TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) app: Arc<App>,
     pub(super) patience: Patience,
@@ -68,10 +68,11 @@ async fn requests(visitor: Box<Visitor>) -> Option<(Stream, Stay)> {
         place,
     } = *visitor;
     let stay = (place, OpenConnection::new(Arc::clone(&app.metrics)));
-    if let Err(error) = socket::tune(&socket, patience.stall) {
-        log::debug!("{peer}: {error}");
-        return None;
-    }
+    let socket = TcpStream::from_std(socket)
+        .and_then(|socket| socket::tune(&socket, patience.stall).map(|()| socket));
+    let socket = socket
+        .inspect_err(|error| log::debug!("{peer}: {error}"))
+        .ok()?;
     let link = Arc::new(Link::new(peer.ip()));
     let drain = app.drain.clone();
     let io = TokioIo::new(Guard::new(

@@ -4,6 +4,7 @@ mod accept;
 mod conn;
 mod files;
 mod guard;
+mod lanes;
 mod signal;
 mod socket;
 mod stream;
@@ -19,9 +20,12 @@ use tokio::time::Instant;
 
 pub use signal::stop;
 
+use accept::Door;
+use lanes::Lanes;
+
 use crate::chat::{Chat, Database};
 use crate::clock::Clock;
-use crate::config::{Config, Patience, StoreKind};
+use crate::config::{Config, StoreKind};
 use crate::drain::Drain;
 use crate::http::{App, Cors};
 use crate::limits;
@@ -35,9 +39,7 @@ use crate::session::Sessions;
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    app: Arc<App>,
-    max_connections: usize,
-    patience: Patience,
+    door: Door,
 }
 
 /// Why the server cannot be started.
@@ -52,7 +54,7 @@ pub enum CannotStart {
     /// It cannot have its chat.
     #[error("cannot open the chat: {0}")]
     Chat(#[from] StoreError),
-    /// The log can have no writer.
+    /// It cannot have its threads.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
 }
@@ -90,11 +92,10 @@ impl Server {
             handover: config.handover,
             max_files,
         };
+        let (app, lanes) = (Arc::new(app), Lanes::start()?);
         Ok(Server {
             listener,
-            app: Arc::new(app),
-            max_connections,
-            patience: config.patience,
+            door: Door::new(app, lanes, config.patience, max_connections),
         })
     }
 
@@ -109,18 +110,14 @@ impl Server {
     /// What is counted.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.app.metrics)
+        Arc::clone(&self.door.app.metrics)
     }
 
     /// Serves until `stop`, then ends all streams in-band over `--drain` and returns when the
     /// last connection is closed.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Server {
-            listener,
-            app,
-            max_connections,
-            patience,
-        } = self;
+        let Server { listener, door } = self;
+        let app = &door.app;
         let drain = app.drain.clone();
         if app.demo_accounts.load(Relaxed) {
             if let Err(error) = app.chat.demo_accounts().await {
@@ -130,7 +127,7 @@ impl Server {
         } else if let Err(error) = app.chat.no_demo_accounts().await {
             log::error!("there may be demo accounts of an earlier start: {error}");
         }
-        let mut connections = accept::until(stop, &listener, &app, max_connections, patience).await;
+        let mut connections = door.open_until(stop, &listener).await;
         // Whoever takes over may listen now.
         drop(listener);
         log::info!("stopping; {} streams are open", app.metrics.open_streams());
@@ -151,6 +148,7 @@ impl Server {
                 "the log did not take all that was received from mailboxes: it will come again"
             );
         }
+        door.lanes.end().await;
     }
 }
 

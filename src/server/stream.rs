@@ -27,6 +27,8 @@ pub(super) struct Stream {
     /// What the socket has not taken yet.
     unsent: Bytes,
     is_over: bool,
+    /// Has there been a moment without anything to write?
+    has_waited: bool,
     /// Runs while the socket takes nothing.
     deadline: Option<Pin<Box<Sleep>>>,
     patience: Duration,
@@ -43,6 +45,7 @@ impl Stream {
             enlisted: None,
             unsent: Bytes::new(),
             is_over: false,
+            has_waited: false,
             deadline: None,
             patience,
             heard: 0,
@@ -66,23 +69,45 @@ impl Stream {
         if self.enlisted.is_none() {
             self.enlisted = Some(self.follow.drain().enlist(cx.waker()));
         }
+        // Who has left meanwhile is given nothing more: it would count as seen.
+        if self.has_waited
+            && let Poll::Ready(left) = self.poll_client(cx)
+        {
+            return Poll::Ready(left);
+        }
+        let mut is_quiet = false;
         for _ in 0..limits::WRITES_AT_ONCE {
             ready!(self.poll_send(cx))?;
             if self.is_over {
                 return Poll::Ready(Ok(()));
             }
+            if is_quiet {
+                return self.wait(cx);
+            }
             match self.follow.poll_chunk(cx) {
-                Poll::Ready(Some(chunk)) => self.unsent = chunk.into_framed(),
+                Poll::Ready(Some(chunk)) => {
+                    self.unsent = chunk.into_framed();
+                    is_quiet = self.follow.is_quiet();
+                }
                 Poll::Ready(None) => {
                     self.unsent = Bytes::from_static(Chunk::LAST);
                     self.is_over = true;
                 }
-                Poll::Pending => return self.poll_client(cx),
+                Poll::Pending => return self.wait(cx),
             }
         }
         // Others are to have their turn.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// All that there was has been written. A client that has said that it will send no more still
+    /// got that.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if std::mem::replace(&mut self.has_waited, true) {
+            return Poll::Pending;
+        }
+        self.poll_client(cx)
     }
 
     /// Writes what is unsent.

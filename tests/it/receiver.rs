@@ -78,6 +78,7 @@ async fn a_reload_while_the_old_page_is_still_open_loses_nothing() {
     let mut page = receive(&server, &cookie).await;
     page.until(".").await;
     drop(page);
+    server.open_streams(1).await;
     // Only the page that has been left takes this line.
     post(server.addr, "/send", "line").await;
     left.until("line</p>").await;
