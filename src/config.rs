@@ -114,12 +114,12 @@ pub struct Config {
     /// Are streams taken out of hyper's hands? No option: tests hold both ways to the same.
     pub handover: bool,
     /// What clients may take their time with. No options: tests shorten them.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
 /// How long clients are waited for.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// See [`limits::HEAD_TIMEOUT`].
     pub head: Duration,
     /// See [`limits::BODY_TIMEOUT`].
@@ -128,9 +128,9 @@ pub struct Patience {
     pub stall: Duration,
 }
 
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience {
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
             head: limits::HEAD_TIMEOUT,
             body: limits::BODY_TIMEOUT,
             stall: limits::STALL_TIMEOUT,
@@ -156,7 +156,7 @@ impl From<Args> for Config {
             demos: !args.no_demos,
             demo_accounts: args.demo_accounts,
             handover: true,
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
         }
     }
 }
@@ -180,7 +180,7 @@ impl Default for Config {
             demos: true,
             demo_accounts: false,
             handover: true,
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
         }
     }
 }

@@ -34,7 +34,7 @@
 //! | [`drain`] | the end of the server, spread over time |
 //! | [`follow`] | log + cursor + wire + time → the bytes of a stream |
 //! | [`chat`] | accounts, friends, presence, and what they say to each other |
-//! | [`session`] | where each browser's receiver stands |
+//! | [`receiver_session`] | where each browser's receiver stands |
 //! | [`pages`] | the files of `pages/` |
 //! | [`config`] | the command line |
 //! | [`http`] | requests and responses |
@@ -61,6 +61,6 @@ pub mod mailbox;
 pub mod message;
 pub mod metrics;
 pub mod pages;
+pub mod receiver_session;
 pub mod server;
-pub mod session;
 pub mod wire;

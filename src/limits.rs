@@ -92,9 +92,9 @@ pub const WAL_BYTES: u32 = 64 * 1024 * 1024;
 
 /// How long another process may hold the lock of the log's file before appends are refused; and
 /// how long it is waited for when they are refused already.
-pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-/// See [`LOCK_PATIENCE`].
-pub const LOCK_PATIENCE_REFUSING: Duration = Duration::from_millis(500);
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// See [`LOCK_TIMEOUT`].
+pub const LOCK_TIMEOUT_REFUSING: Duration = Duration::from_millis(500);
 
 // --- streams --------------------------------------------------------------------------------
 
@@ -112,19 +112,19 @@ pub const FRAME_MESSAGES: usize = 512;
 /// where a publisher is to go first.
 pub const WAKE_SLICE: usize = 32;
 /// See [`WAKE_SLICE`].
-pub const WAKE_SLICE_LATE: usize = 4;
+pub const WAKE_SLICE_OVERRUN: usize = 4;
 
 /// A walk is late, and publishers go first, if it has come less than this part of its way (an eighth)
 /// between two messages.
-pub const LATE: usize = 8;
+pub const OVERRUN_DIVISOR: usize = 8;
 
 /// Tasks that a lane runs before it looks whether a socket has something to say.
 pub const LANE_EVENTS: u32 = 16;
 
 /// Followers of a channel on one lane that keep its processor for many milliseconds when they are
 /// woken: a moment before, the sender gets its answer, and can go on if it is on this machine.
-pub const CROWD: usize = 2048;
-/// See [`CROWD`].
+pub const CROWD_FOLLOWERS: usize = 2048;
+/// See [`CROWD_FOLLOWERS`].
 pub const CROWD_PAUSE: Duration = Duration::from_millis(1);
 
 /// How often a quiet `text` or `html` stream shows a dot, unless `?heartbeat=` says otherwise.
@@ -144,7 +144,7 @@ pub const HEARTBEAT: std::ops::RangeInclusive<Duration> =
 /// nginx and most load balancers give up after 60 s.
 pub const POLL_WAIT: Duration = Duration::from_secs(25);
 /// See [`POLL_WAIT`].
-pub const POLL_WAIT_MOST: Duration = Duration::from_mins(1);
+pub const POLL_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// By how much a long poll may end before its time, so that those who began together do not all
 /// come back together.
@@ -154,7 +154,7 @@ pub const POLL_JITTER: f64 = 0.1;
 pub const SSE_RETRY: u32 = 1000;
 
 /// The longest `?retry=`, a day.
-pub const SSE_RETRY_MOST: u32 = 24 * 60 * 60 * 1000;
+pub const SSE_RETRY_MAX: u32 = 24 * 60 * 60 * 1000;
 
 /// The seconds after which an `EventSource` that there was no room for is told to come back:
 /// spread, or all of them come at once.
@@ -166,12 +166,12 @@ pub const SCRIPT_FRAME_BYTES: usize = MIB;
 
 /// `Idempotency-Key`s remembered, and for how long. About 250 bytes each; when there are more,
 /// the oldest are forgotten before their time.
-pub const KEYS: usize = 100_000;
-/// See [`KEYS`].
-pub const KEY_WINDOW: Duration = Duration::from_mins(10);
+pub const IDEMPOTENCY_KEYS_MAX: usize = 100_000;
+/// See [`IDEMPOTENCY_KEYS_MAX`].
+pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_mins(10);
 
 /// Longest `Idempotency-Key`.
-pub const KEY_BYTES: usize = 128;
+pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
 
 /// Lines of an upload appended in one go.
 pub const UPLOAD_LINES: usize = 256;
@@ -187,7 +187,7 @@ pub const RESERVED_FILES: u64 = 128;
 
 /// Connections past `--max-connections` that are answered (503) at the same time. More than
 /// these are closed without a word.
-pub const REFUSALS: usize = 64;
+pub const REFUSALS_MAX: usize = 64;
 
 /// How long a client may take for a request's head, and may say nothing between two requests.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -239,7 +239,7 @@ pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 // --- mailboxes ------------------------------------------------------------------------------
 
 /// Longest name of a mailbox, in characters: a person's, in any script.
-pub const MAILBOX_NAME: usize = 100;
+pub const MAILBOX_NAME_CHARS: usize = 100;
 
 /// Room in a mailbox's form for all but the message: two names, a cursor, a duration.
 pub const MAILBOX_FORM: usize = 4 * KIB;
@@ -247,7 +247,7 @@ pub const MAILBOX_FORM: usize = 4 * KIB;
 /// Letters of a mailbox between the first that nobody has received yet and the last that was
 /// handed out. Each costs a few bytes in memory and in every note of what was received; when there
 /// are so many, the next is handed out when the first has been received or came back.
-pub const MAILBOX_OUT: usize = 256;
+pub const MAILBOX_IN_FLIGHT_MAX: usize = 256;
 
 /// The pause after the log did not take a note of what was received.
 pub const MAILBOX_RETRY: Duration = Duration::from_secs(1);
@@ -258,20 +258,20 @@ pub const MAILBOX_RETRY: Duration = Duration::from_secs(1);
 pub const FORM_BYTES: usize = 16 * KIB;
 
 /// Longest text in a conversation.
-pub const SAID_BYTES: usize = 16 * KIB;
+pub const CHAT_TEXT_BYTES: usize = 16 * KIB;
 
 /// Messages of a conversation that are shown at once unless `?limit=` says otherwise.
-pub const SAID: usize = 50;
+pub const HISTORY_MESSAGES_DEFAULT: usize = 50;
 
 /// The most that `?limit=` may say there.
-pub const SAID_MOST: usize = 200;
+pub const HISTORY_MESSAGES_MAX: usize = 200;
 
 /// Text of such messages that is shown at once, however few they are then: an answer stays in
 /// memory until its client has read it, and as JSON it may be six times as long.
-pub const SPAN_BYTES: usize = 256 * KIB;
+pub const HISTORY_BYTES: usize = 256 * KIB;
 
 /// Unread messages that are counted in a conversation: a page shows more as "99+".
-pub const UNREAD: usize = 100;
+pub const UNREAD_COUNTED_MAX: usize = 100;
 
 /// For how long somebody may be without a stream and still be online: a reload, or the next long
 /// poll, takes less.
@@ -286,15 +286,15 @@ pub const CHAT_HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// For how long the client of such a stream may leave unacknowledged what it was sent
 /// (`TCP_USER_TIMEOUT`).
-pub const PRESENCE_PATIENCE: Duration = Duration::from_secs(10);
+pub const PRESENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
 // --- pages ----------------------------------------------------------------------------------
 
 /// Browsers' sessions of `/receiver`. The one used longest ago makes room for a new one.
-pub const SESSIONS: usize = 10_000;
+pub const RECEIVER_SESSIONS_MAX: usize = 10_000;
 
 /// After how long without a request a session is forgotten.
-pub const SESSION_IDLE: Duration = Duration::from_mins(20);
+pub const RECEIVER_SESSION_IDLE: Duration = Duration::from_mins(20);
 
 /// Largest file that `--pages DIR` serves: they are read into memory for each request.
 pub const PAGE_BYTES: u64 = 4 * 1024 * 1024;
@@ -302,13 +302,13 @@ pub const PAGE_BYTES: u64 = 4 * 1024 * 1024;
 // --- accounts -------------------------------------------------------------------------------
 
 /// Longest name of an account, in characters: room for a family of emoji, and a line on a page.
-pub const PERSON_NAME: usize = 32;
+pub const ACCOUNT_NAME_CHARS: usize = 32;
 
 /// Shortest password, in characters (NIST SP 800-63B).
-pub const PASSWORD: usize = 8;
+pub const PASSWORD_CHARS_MIN: usize = 8;
 
 /// Longest password: more than anybody types, and nothing to hash beside what argon2 does.
-pub const PASSWORD_BYTES: usize = 1024;
+pub const PASSWORD_BYTES_MAX: usize = 1024;
 
 /// What a hash of a password costs, whoever asks for it: memory in KiB, and passes over it. OWASP's
 /// "Password Storage Cheat Sheet" gives these for argon2id: 20 to 50 ms of a processor.
@@ -318,7 +318,7 @@ pub const HASH_PASSES: u32 = 2;
 
 /// Most hashes made at the same time, so 38 MiB; and never on more than half of the processors,
 /// which are there for the streams.
-pub const HASHES: usize = 2;
+pub const HASHES_AT_ONCE_MAX: usize = 2;
 
 /// Passwords that wait for that, about a second's worth; past it they are told to try again.
 pub const HASHES_WAITING: usize = 32;
@@ -360,10 +360,10 @@ pub const REGISTRATIONS: Rate = Rate {
 
 /// Names, addresses and pairs of them whose tries are remembered, each. At most 1 KiB for each,
 /// 100 bytes as a rule; when there are more, the one that tried longest ago may try afresh.
-pub const TRIED: usize = 10_000;
+pub const RATE_LIMIT_KEYS: usize = 10_000;
 
 /// Accounts. Each has a row of about 300 bytes, and those of its sessions and friends.
-pub const ACCOUNTS: u32 = 100_000;
+pub const ACCOUNTS_MAX: u32 = 100_000;
 
 /// Sessions of an account, each a browser that is logged in; the oldest makes room for a new one.
 pub const SESSIONS_OF_ACCOUNT: u32 = 20;
@@ -383,12 +383,12 @@ pub const LOGIN_USED: Duration = Duration::from_hours(1);
 pub const LOGINS_FORGOTTEN: u32 = 16;
 
 /// Friends of an account, with those asked and asking: a list that is shown at once.
-pub const FRIENDS: u32 = 200;
+pub const FRIENDS_MAX: u32 = 200;
 
 /// Most channels of a stream that takes up new ones while it is open, about 200 bytes each: the
 /// chat's, one for each friendship that has been made since, though some have ended. Past it the
 /// stream ends, and comes back with those of the friends there are.
-pub const CHANNELS_GROWN: usize = 2 * FRIENDS as usize;
+pub const GROWING_STREAM_CHANNELS_MAX: usize = 2 * FRIENDS_MAX as usize;
 
 // What must hold between them.
 const _: () = {
@@ -404,20 +404,20 @@ const _: () = {
     );
     assert!(TAIL_BYTES <= MEMORY_LOG_BYTES);
     assert!(
-        SAID_BYTES * 6 <= MESSAGE_BYTES_CEILING,
+        CHAT_TEXT_BYTES * 6 <= MESSAGE_BYTES_CEILING,
         "a text may take six times its bytes as JSON"
     );
     assert!(FRAME_BYTES <= HTTP_BUFFER);
     assert!(
-        CHANNELS_GROWN > FRIENDS as usize + 1,
+        GROWING_STREAM_CHANNELS_MAX > FRIENDS_MAX as usize + 1,
         "a stream that has just begun takes up one more"
     );
     assert!(
-        MAILBOX_OUT <= BATCH_MESSAGES,
+        MAILBOX_IN_FLIGHT_MAX <= BATCH_MESSAGES,
         "the notes of what was received go together"
     );
     assert!(
-        CHAT_HEARTBEAT.as_secs() + PRESENCE_PATIENCE.as_secs() <= HEARTBEAT_EVERY.as_secs(),
+        CHAT_HEARTBEAT.as_secs() + PRESENCE_TIMEOUT.as_secs() <= HEARTBEAT_EVERY.as_secs(),
         "whoever is gone is offline by then"
     );
     assert!(PRELUDE_BYTES <= FRAME_BYTES);

@@ -3,7 +3,7 @@
 //! Everything here is checked where it is made ([`Channel::new`],
 //! [`EventName::new`], [`Cursor::from_str`]), so that the code behind can trust it.
 
-mod key;
+mod idempotency_key;
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::limits;
-pub use key::Key;
+pub use idempotency_key::IdempotencyKey;
 
 /// A message's place in the log: 1, 2, 3, … over all channels. 0 is the place before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,26 +100,26 @@ impl fmt::Display for Cursor {
 /// The text is not a cursor.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("is not a cursor (EPOCH-SEQ, such as k3f9x2qa0b-17)")]
-pub struct NotACursor;
+pub struct ParseCursorError;
 
 impl FromStr for Cursor {
-    type Err = NotACursor;
+    type Err = ParseCursorError;
 
     /// Takes any epoch: one that is not the log's own is a gap to speak of, not an error.
-    fn from_str(text: &str) -> Result<Cursor, NotACursor> {
-        let (epoch, seq) = text.rsplit_once('-').ok_or(NotACursor)?;
-        let epoch = Epoch::new(epoch).ok_or(NotACursor)?;
+    fn from_str(text: &str) -> Result<Cursor, ParseCursorError> {
+        let (epoch, seq) = text.rsplit_once('-').ok_or(ParseCursorError)?;
+        let epoch = Epoch::new(epoch).ok_or(ParseCursorError)?;
         if !seq.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(NotACursor);
+            return Err(ParseCursorError);
         }
-        let seq = seq.parse().map(Seq).map_err(|_| NotACursor)?;
+        let seq = seq.parse().map(Seq).map_err(|_| ParseCursorError)?;
         Ok(Cursor { epoch, seq })
     }
 }
 
 /// Why a text is not a name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum BadName {
+pub enum NameError {
     /// Nothing there.
     #[error("is empty")]
     Empty,
@@ -137,16 +137,16 @@ pub enum BadName {
     OwnEvent,
 }
 
-fn check_name(text: &str, extra: &[u8], allowed: &'static str) -> Result<(), BadName> {
+fn check_name(text: &str, extra: &[u8], allowed: &'static str) -> Result<(), NameError> {
     if text.is_empty() {
-        return Err(BadName::Empty);
+        return Err(NameError::Empty);
     }
     let known = |c: char| c.is_ascii_alphanumeric() || (c.is_ascii() && extra.contains(&(c as u8)));
     if let Some(c) = text.chars().find(|&c| !known(c)) {
-        return Err(BadName::Character(c, allowed));
+        return Err(NameError::Character(c, allowed));
     }
     if text.len() > limits::NAME_BYTES {
-        return Err(BadName::TooLong(text.len(), limits::NAME_BYTES));
+        return Err(NameError::TooLong(text.len(), limits::NAME_BYTES));
     }
     Ok(())
 }
@@ -160,10 +160,10 @@ impl Channel {
     ///
     /// # Errors
     /// When the text is no channel name, or one of the server's own (`~…`).
-    pub fn new(text: &str) -> Result<Channel, BadName> {
+    pub fn new(text: &str) -> Result<Channel, NameError> {
         check_name(text, b"._~-", "A-Z a-z 0-9 . _ ~ -")?;
         if text.starts_with('~') {
-            return Err(BadName::Reserved);
+            return Err(NameError::Reserved);
         }
         Ok(Channel(text.into()))
     }
@@ -204,11 +204,11 @@ impl EventName {
     ///
     /// # Errors
     /// When the text is no event name.
-    pub fn new(text: &str) -> Result<EventName, BadName> {
+    pub fn new(text: &str) -> Result<EventName, NameError> {
         check_name(text, b"._:-", "A-Z a-z 0-9 . _ : -")?;
         // In Server-Sent Events a message of that name could not be told from the server's word.
         if ["gap", "end", "heartbeat"].contains(&text) {
-            return Err(BadName::OwnEvent);
+            return Err(NameError::OwnEvent);
         }
         Ok(EventName((text != "message").then(|| text.into())))
     }
@@ -278,7 +278,7 @@ pub struct Draft {
     /// What it says.
     pub data: Box<str>,
     /// What its sender calls it, to try again safely.
-    pub key: Option<Key>,
+    pub key: Option<IdempotencyKey>,
 }
 
 impl Draft {
@@ -391,23 +391,29 @@ mod tests {
             "abc-+1",
             "abc-18446744073709551616",
         ] {
-            assert_eq!(bad.parse::<Cursor>(), Err(NotACursor), "{bad}");
+            assert_eq!(bad.parse::<Cursor>(), Err(ParseCursorError), "{bad}");
         }
     }
 
     #[test]
     fn names_are_checked_at_the_entrance() {
         assert_eq!(Channel::new("a.B_9~-").unwrap().as_str(), "a.B_9~-");
-        assert_eq!(Channel::new(""), Err(BadName::Empty));
-        assert_eq!(Channel::new("~own"), Err(BadName::Reserved));
-        assert_eq!(Channel::new(&"x".repeat(65)), Err(BadName::TooLong(65, 64)));
-        assert!(matches!(Channel::new("ä"), Err(BadName::Character('ä', _))));
+        assert_eq!(Channel::new(""), Err(NameError::Empty));
+        assert_eq!(Channel::new("~own"), Err(NameError::Reserved));
+        assert_eq!(
+            Channel::new(&"x".repeat(65)),
+            Err(NameError::TooLong(65, 64))
+        );
+        assert!(matches!(
+            Channel::new("ä"),
+            Err(NameError::Character('ä', _))
+        ));
         assert!(matches!(
             EventName::new("a\nb"),
-            Err(BadName::Character('\n', _))
+            Err(NameError::Character('\n', _))
         ));
         assert_eq!(EventName::new("message"), Ok(EventName::DEFAULT));
-        assert_eq!(EventName::new("gap"), Err(BadName::OwnEvent));
+        assert_eq!(EventName::new("gap"), Err(NameError::OwnEvent));
     }
 
     #[test]

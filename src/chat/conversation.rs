@@ -4,11 +4,11 @@ use blake2::{Blake2b128, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountId};
-use crate::message::{Channel, Draft, Key, Message};
+use crate::message::{Channel, Draft, IdempotencyKey, Message};
 
 /// What is said: the data of a conversation's messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct ChatText {
     /// Whose words they are, by name.
     pub from: String,
     /// Who they are for.
@@ -17,16 +17,21 @@ pub struct Said {
     pub text: String,
 }
 
-impl Said {
+impl ChatText {
     /// What a message of a conversation says; `None` if it is none.
     #[must_use]
-    pub fn read(message: &Message) -> Option<Said> {
+    pub fn read(message: &Message) -> Option<ChatText> {
         serde_json::from_str(&message.data).ok()
     }
 
     /// The message that says it.
-    pub(super) fn draft(from: &Account, to: &Account, text: &str, key: Option<Key>) -> Draft {
-        let said = Said {
+    pub(super) fn draft(
+        from: &Account,
+        to: &Account,
+        text: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Draft {
+        let said = ChatText {
             from: from.name.as_str().to_owned(),
             to: to.name.as_str().to_owned(),
             text: text.to_owned(),
@@ -35,7 +40,7 @@ impl Said {
         // Of the two, each calls their messages as they like. And a page that is gone back to has
         // its key still, when other words are written in it: those are another message.
         let words = u128::from_be_bytes(Blake2b128::digest(text).into());
-        let own = |key: Key| key.of(format_args!("{}.{words:x}", from.id));
+        let own = |key: IdempotencyKey| key.of(format_args!("{}.{words:x}", from.id));
         Draft {
             key: key.map(own),
             ..Draft::new(channel([from.id, to.id]), data)

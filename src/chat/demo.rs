@@ -1,7 +1,7 @@
 //! Two accounts for a look around, which everybody knows the password of.
 
-use super::password::{Busy, NewPassword};
-use super::{Account, BadName, Chat, Name, NoAccount};
+use super::password::{HasherBusy, NewPassword};
+use super::{Account, AccountName, AccountNameError, Chat, RegisterError};
 use crate::log::StoreError;
 use crate::message::Timestamp;
 
@@ -13,25 +13,25 @@ pub const PASSWORD: &str = "12345";
 
 /// Why there are none.
 #[derive(Debug, thiserror::Error)]
-pub enum NoDemo {
+pub enum DemoAccountError {
     /// The tables cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Their names are no names.
     #[error(transparent)]
-    Name(#[from] BadName),
+    AccountName(#[from] AccountNameError),
     /// One of them has become somebody's own.
     #[error(
         "{0:?} is there already, and has another password than {PASSWORD}: somebody has registered \
          with that name, or has changed the password; take another --store"
     )]
-    Taken(Name),
+    Taken(AccountName),
     /// There is no room for two more.
     #[error(transparent)]
-    Account(#[from] NoAccount),
+    Account(#[from] RegisterError),
     /// Their password cannot be hashed.
     #[error(transparent)]
-    Hash(#[from] Busy),
+    Hash(#[from] HasherBusy),
 }
 
 impl Chat {
@@ -39,12 +39,12 @@ impl Chat {
     ///
     /// # Errors
     /// When they cannot be.
-    pub async fn demo_accounts(&self) -> Result<(), NoDemo> {
+    pub async fn demo_accounts(&self) -> Result<(), DemoAccountError> {
         let [one, two] = NAMES;
         let (one, two) = (self.demo_account(one).await?, self.demo_account(two).await?);
         // Asking whoever has asked is saying yes. They may have parted since, or be too popular.
         for (me, other) in [(&one, &two), (&two, &one)] {
-            if let Err(refused) = self.wish(me, other, super::Wish::Ask).await? {
+            if let Err(refused) = self.wish(me, other, super::FriendAction::Ask).await? {
                 log::warn!("{} and {} are no friends: {refused}", one.name, two.name);
             }
         }
@@ -60,9 +60,9 @@ impl Chat {
     ///
     /// # Errors
     /// When that cannot be seen to.
-    pub async fn no_demo_accounts(&self) -> Result<(), NoDemo> {
+    pub async fn no_demo_accounts(&self) -> Result<(), DemoAccountError> {
         for name in NAMES {
-            if let Known::Demo(account) = self.known(&Name::new(name)?).await? {
+            if let Known::Demo(account) = self.known(&AccountName::new(name)?).await? {
                 self.database.delete(account.id).await?;
                 log::info!(
                     "the demo account {} of an earlier start is gone",
@@ -73,11 +73,11 @@ impl Chat {
         Ok(())
     }
 
-    async fn demo_account(&self, name: &str) -> Result<Account, NoDemo> {
-        let name = Name::new(name)?;
+    async fn demo_account(&self, name: &str) -> Result<Account, DemoAccountError> {
+        let name = AccountName::new(name)?;
         match self.known(&name).await? {
             Known::Demo(account) => return Ok(account),
-            Known::Other => return Err(NoDemo::Taken(name)),
+            Known::Other => return Err(DemoAccountError::Taken(name)),
             Known::Not => {}
         }
         let hash = self
@@ -88,7 +88,7 @@ impl Chat {
         Ok(self.database.create(name, hash, now).await??)
     }
 
-    async fn known(&self, name: &Name) -> Result<Known, NoDemo> {
+    async fn known(&self, name: &AccountName) -> Result<Known, DemoAccountError> {
         let Some((account, hash)) = self.database.find(name).await? else {
             return Ok(Known::Not);
         };

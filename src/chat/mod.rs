@@ -6,41 +6,41 @@
 //! tables beside the log ([`Database`]), so that one file is all there is to back up. Who is online
 //! is derived from the streams that are open ([`Presence`]).
 
-mod attempts;
-mod bonds;
+mod account_event;
+mod account_name;
+mod chat_filter;
 mod conversation;
 mod database;
 mod demo;
-mod lens;
-mod name;
-mod news;
+mod friendship;
+mod login_limiter;
+mod online;
 mod password;
 mod presence;
-mod roster;
+mod rate_limiter;
 mod sessions;
 mod talk;
 #[cfg(test)]
 mod testing;
-mod throttle;
 mod token;
 
 use std::io;
 use std::sync::Arc;
 
-pub use attempts::{Attempt, Attempts, TooMany};
-pub use bonds::Wish;
-pub use conversation::{Said, channel as conversation_channel};
+pub use account_event::channel as news_channel;
+pub use account_name::{AccountName, AccountNameError};
+pub use chat_filter::ChatFilter;
+pub use conversation::{ChatText, channel as conversation_channel};
 pub use database::{
-    Account, AccountId, Change, Database, Friend, LogIn, NoAccount, Refused, Session, SessionId,
-    Standing,
+    Account, AccountId, Change, Database, Friend, FriendError, LogIn, RegisterError, Session,
+    SessionId, Standing,
 };
-pub use demo::{NAMES as DEMO_NAMES, NoDemo, PASSWORD as DEMO_PASSWORD};
-pub use lens::Lens;
-pub use name::{BadName, Name};
-pub use news::channel as news_channel;
-pub use password::{BadPassword, Busy, Hash, Hasher, NewPassword};
-pub use presence::{Presence, Present};
-pub use talk::{Acquaintance, Overview};
+pub use demo::{DemoAccountError, NAMES as DEMO_NAMES, PASSWORD as DEMO_PASSWORD};
+pub use friendship::FriendAction;
+pub use login_limiter::{Attempt, LoginLimiter, RateLimited};
+pub use password::{Hash, Hasher, HasherBusy, NewPassword, PasswordError};
+pub use presence::{Presence, PresenceGuard};
+pub use talk::{Contact, Overview};
 pub use token::Token;
 
 use crate::log::{Log, StoreError};
@@ -57,7 +57,7 @@ pub struct Chat {
     /// What makes hashes of passwords.
     pub hasher: Arc<Hasher>,
     /// Who has tried to log in.
-    pub attempts: Arc<Attempts>,
+    pub attempts: Arc<LoginLimiter>,
     /// See [`Chat::whole`].
     turn: Arc<tokio::sync::Mutex<()>>,
 }

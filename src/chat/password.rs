@@ -16,12 +16,12 @@ pub struct NewPassword(String);
 
 /// Why a text is no password to have.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum BadPassword {
+pub enum PasswordError {
     /// Guessed too soon.
-    #[error("the password is too short: {0} of at least {least} characters", least = limits::PASSWORD)]
+    #[error("the password is too short: {0} of at least {least} characters", least = limits::PASSWORD_CHARS_MIN)]
     TooShort(usize),
     /// Longer than is looked at.
-    #[error("the password is {0} bytes long; {max} is the most", max = limits::PASSWORD_BYTES)]
+    #[error("the password is {0} bytes long; {max} is the most", max = limits::PASSWORD_BYTES_MAX)]
     TooLong(usize),
 }
 
@@ -30,13 +30,13 @@ impl NewPassword {
     ///
     /// # Errors
     /// When it is too short or too long.
-    pub fn new(text: &str) -> Result<NewPassword, BadPassword> {
-        if text.len() > limits::PASSWORD_BYTES {
-            return Err(BadPassword::TooLong(text.len()));
+    pub fn new(text: &str) -> Result<NewPassword, PasswordError> {
+        if text.len() > limits::PASSWORD_BYTES_MAX {
+            return Err(PasswordError::TooLong(text.len()));
         }
         let characters = text.chars().count();
-        if characters < limits::PASSWORD {
-            return Err(BadPassword::TooShort(characters));
+        if characters < limits::PASSWORD_CHARS_MIN {
+            return Err(PasswordError::TooShort(characters));
         }
         Ok(NewPassword(normal(text)))
     }
@@ -85,7 +85,7 @@ impl fmt::Debug for Hash {
 /// No hash could be made now.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("too many passwords are being checked at this moment; try again")]
-pub struct Busy;
+pub struct HasherBusy;
 
 /// Makes hashes, a few at a time, off the async workers.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ pub struct Hasher {
 impl Default for Hasher {
     fn default() -> Hasher {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let at_once = (processors / 2).clamp(1, limits::HASHES);
+        let at_once = (processors / 2).clamp(1, limits::HASHES_AT_ONCE_MAX);
         Hasher {
             room: Arc::new(Semaphore::new(at_once + limits::HASHES_WAITING)),
             turns: Arc::new(Semaphore::new(at_once)),
@@ -112,7 +112,7 @@ impl Hasher {
     ///
     /// # Errors
     /// When there are too many at once.
-    pub async fn hash(&self, password: NewPassword) -> Result<Hash, Busy> {
+    pub async fn hash(&self, password: NewPassword) -> Result<Hash, HasherBusy> {
         let hashed = self.work(move || {
             let hash = hash(password.0.as_bytes())?;
             Ok(Hash(hash.to_string().into()))
@@ -125,9 +125,9 @@ impl Hasher {
     ///
     /// # Errors
     /// When there are too many at once.
-    pub async fn verify(&self, password: &str, known: Option<Hash>) -> Result<bool, Busy> {
+    pub async fn verify(&self, password: &str, known: Option<Hash>) -> Result<bool, HasherBusy> {
         // One that is too long is nobody's, and is not worth a copy.
-        let (password, known) = if password.len() > limits::PASSWORD_BYTES {
+        let (password, known) = if password.len() > limits::PASSWORD_BYTES_MAX {
             (String::new(), None)
         } else {
             (normal(password), known)
@@ -142,20 +142,20 @@ impl Hasher {
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> argon2::password_hash::Result<T> + Send + 'static,
-    ) -> Result<T, Busy> {
+    ) -> Result<T, HasherBusy> {
         let room = Arc::clone(&self.room);
-        let room = room.try_acquire_owned().map_err(|_| Busy)?;
+        let room = room.try_acquire_owned().map_err(|_| HasherBusy)?;
         let turns = Arc::clone(&self.turns);
-        let turn = turns.acquire_owned().await.map_err(|_| Busy)?;
+        let turn = turns.acquire_owned().await.map_err(|_| HasherBusy)?;
         let worked = tokio::task::spawn_blocking(move || {
             // Whoever has left need not be waited for; the memory is used to the end.
             let _held = (room, turn);
             work()
         });
-        let worked = worked.await.map_err(|_| Busy)?;
+        let worked = worked.await.map_err(|_| HasherBusy)?;
         worked.map_err(|error| {
             log::error!("a password cannot be hashed: {error}");
-            Busy
+            HasherBusy
         })
     }
 }
@@ -216,12 +216,12 @@ mod tests {
         assert!(NewPassword::new("\0 \u{202e}🐢\n<>&").is_ok());
         assert_eq!(
             NewPassword::new("🐢🐢🐢🐢🐢🐢🐢").unwrap_err(),
-            BadPassword::TooShort(7)
+            PasswordError::TooShort(7)
         );
-        assert!(NewPassword::new(&"x".repeat(limits::PASSWORD_BYTES)).is_ok());
+        assert!(NewPassword::new(&"x".repeat(limits::PASSWORD_BYTES_MAX)).is_ok());
         assert_eq!(
             NewPassword::new(&"x".repeat(1 << 20)).unwrap_err(),
-            BadPassword::TooLong(1 << 20)
+            PasswordError::TooLong(1 << 20)
         );
     }
 
@@ -239,7 +239,7 @@ mod tests {
         while hasher.room.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(hasher.verify("one too many", None).await, Err(Busy));
+        assert_eq!(hasher.verify("one too many", None).await, Err(HasherBusy));
         drop(held);
         for waiting in waiting {
             assert_eq!(waiting.await.unwrap(), Ok(()));

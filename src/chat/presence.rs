@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::roster::{Change, Roster};
+use super::online::{Change, Tracker};
 use super::{Account, AccountId, Database, Standing};
 use crate::limits;
 use crate::log::{Keep, Log, Memory, Store, StoreError};
@@ -30,13 +30,13 @@ pub struct Presence(Arc<Shared>);
 struct Shared {
     log: Log,
     database: Database,
-    roster: Mutex<Roster>,
+    roster: Mutex<Tracker>,
     changed: Arc<Notify>,
 }
 
 /// Somebody is online for as long as this is not dropped.
 #[derive(Debug)]
-pub struct Present {
+pub struct PresenceGuard {
     id: AccountId,
     shared: Arc<Shared>,
 }
@@ -55,7 +55,7 @@ impl Presence {
     /// When it can have no log.
     pub fn new(database: Database) -> io::Result<Presence> {
         let keep = Keep {
-            messages: limits::FRIENDS as usize,
+            messages: limits::FRIENDS_MAX as usize,
             age: KEPT,
         };
         let memory = Memory::new(keep, limits::PRESENCE_BYTES);
@@ -63,7 +63,7 @@ impl Presence {
         let shared = Arc::new(Shared {
             log: Log::open(Store::Memory(memory), Arc::default())?,
             database,
-            roster: Mutex::new(Roster::new(limits::PRESENCE_GRACE)),
+            roster: Mutex::new(Tracker::new(limits::PRESENCE_GRACE)),
             changed: Arc::clone(&changed),
         });
         tokio::spawn(tell_all(Arc::downgrade(&shared), changed));
@@ -84,10 +84,10 @@ impl Presence {
 
     /// Somebody is online until the guard is dropped.
     #[must_use]
-    pub fn arrive(&self, account: &Account) -> Present {
+    pub fn arrive(&self, account: &Account) -> PresenceGuard {
         self.0.roster.lock().arrive(account, Instant::now());
         self.0.changed.notify_one();
-        Present {
+        PresenceGuard {
             id: account.id,
             shared: Arc::clone(&self.0),
         }
@@ -110,7 +110,7 @@ impl Presence {
     }
 }
 
-impl Drop for Present {
+impl Drop for PresenceGuard {
     fn drop(&mut self) {
         self.shared.roster.lock().leave(self.id, Instant::now());
         self.shared.changed.notify_one();

@@ -1,6 +1,6 @@
 //! Sessions as their streams hear of them: those of one that is over end.
 
-use super::news::{self, News};
+use super::account_event::{self, AccountEvent};
 use super::{Account, Chat, Hash, LogIn, Presence, Session, SessionId};
 use crate::log::StoreError;
 use crate::message::{Channel, Draft, Timestamp};
@@ -78,12 +78,12 @@ impl Chat {
             return Ok(());
         }
         let ended = |channel: Channel| -> Vec<Draft> {
-            let draft = |session: &SessionId| News::Ended(*session).draft(channel.clone());
+            let draft = |session: &SessionId| AccountEvent::Ended(*session).draft(channel.clone());
             sessions.iter().map(draft).collect()
         };
         let presence = ended(Presence::channel(account.id));
         self.presence.log().append_all(presence).await?;
-        let news = ended(news::channel(account.id));
+        let news = ended(account_event::channel(account.id));
         self.log.append_all(news).await.map(drop)
     }
 }
@@ -106,9 +106,9 @@ mod tests {
             begun.unwrap().unwrap().session
         };
         let session = log_in("Zoë").await;
-        ended.push(News::Ended(session.id));
+        ended.push(AccountEvent::Ended(session.id));
         leave(chat.log_out(session)).await;
-        ended.push(News::Ended(log_in("Zoë").await.id));
+        ended.push(AccountEvent::Ended(log_in("Zoë").await.id));
         leave(chat.change_password(&zoe, &hash("Zoë"), hash("new"), NOW)).await;
         // Each of these comes behind the one before, and is told when it is done.
         log_in("new").await;

@@ -1,11 +1,11 @@
 //! Talking: what is said, what is read, and what there is to be read.
 
-use super::conversation::{Said, channel};
-use super::news::{self, News};
+use super::account_event::{self, AccountEvent};
+use super::conversation::{ChatText, channel};
 use super::{Account, Chat, Friend, Standing};
 use crate::limits;
-use crate::log::{Log, Span, StoreError, Stored};
-use crate::message::{Cursor, Key, Receipt, Seq};
+use crate::log::{History, Log, StoreError, Stored};
+use crate::message::{Cursor, IdempotencyKey, Receipt, Seq};
 
 /// All that a page shows of somebody's friends, as of a place in the log: what comes behind it is
 /// not in it.
@@ -16,18 +16,18 @@ pub struct Overview {
     /// The place in the log of the presence.
     pub presence: Cursor,
     /// The friends, and those who may become friends.
-    pub friends: Vec<Acquaintance>,
+    pub friends: Vec<Contact>,
 }
 
 /// One of them.
 #[derive(Debug)]
-pub struct Acquaintance {
+pub struct Contact {
     /// Who.
     pub friend: Friend,
     /// Are they online? Only friends are told.
     pub online: bool,
     /// How much they have said that has not been read; no more are counted than
-    /// [`limits::UNREAD`].
+    /// [`limits::UNREAD_COUNTED_MAX`].
     pub unread: usize,
 }
 
@@ -41,9 +41,9 @@ impl Chat {
         from: &Account,
         to: &Account,
         text: &str,
-        key: Option<Key>,
+        key: Option<IdempotencyKey>,
     ) -> Result<Receipt, StoreError> {
-        let draft = Said::draft(from, to, text, key);
+        let draft = ChatText::draft(from, to, text, key);
         let receipt = self.log.append(draft).await?;
         if let Err(error) = self.read_through(from, to, receipt.seq).await {
             // It has been said; to be asked to say it again would be worse.
@@ -65,11 +65,11 @@ impl Chat {
         let (_, last) = self.log.bounds();
         let seq = seq.min(last);
         if self.database.read_through(me.id, friend.id, seq).await? {
-            let read = news::Read {
+            let read = account_event::Read {
                 name: friend.name.as_str().to_owned(),
                 through: self.log.cursor(seq).to_string(),
             };
-            let draft = News::Read(read).draft(news::channel(me.id));
+            let draft = AccountEvent::Read(read).draft(account_event::channel(me.id));
             self.log.append(draft).await?;
         }
         Ok(())
@@ -85,7 +85,7 @@ impl Chat {
         friend: &Account,
         through: Seq,
         most: usize,
-    ) -> Result<Span, StoreError> {
+    ) -> Result<History, StoreError> {
         let channel = channel([me.id, friend.id]);
         self.log.up_to(&channel, through, most).await
     }
@@ -101,7 +101,7 @@ impl Chat {
         let mut friends = Vec::new();
         for friend in self.database.friends(me.id).await? {
             let is_friend = friend.standing == Standing::Friend;
-            friends.push(Acquaintance {
+            friends.push(Contact {
                 online: is_friend && self.presence.is_online(friend.account.id),
                 unread: self.unread(me, &friend, since.seq).await?,
                 friend,
@@ -124,13 +124,13 @@ impl Chat {
         let mut unread = 0;
         let count = |item| {
             if let Stored::Message(message) = item
-                && Said::read(&message)
+                && ChatText::read(&message)
                     .is_some_and(|said| said.from == friend.account.name.as_str())
             {
                 unread += 1;
             }
         };
-        let (from, most) = (friend.read, limits::UNREAD);
+        let (from, most) = (friend.read, limits::UNREAD_COUNTED_MAX);
         self.log.visit(&channel, from, through, most, count).await?;
         Ok(unread)
     }

@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use super::account_event::{self, AccountEvent};
 use super::database::testing::database;
-use super::news::{self, News};
 use super::{Account, Chat};
 use crate::limits;
 use crate::log::{Keep, Log, Memory, Store, Stored};
@@ -30,11 +30,11 @@ pub(super) async fn leave<T>(what: impl Future<Output = T>) {
 }
 
 /// All news of somebody.
-pub(super) async fn news_of(chat: &Chat, account: &Account) -> Vec<News> {
-    let (channel, (_, last)) = (news::channel(account.id), chat.log.bounds());
+pub(super) async fn news_of(chat: &Chat, account: &Account) -> Vec<AccountEvent> {
+    let (channel, (_, last)) = (account_event::channel(account.id), chat.log.bounds());
     let mut news = Vec::new();
     let told = |item| match item {
-        Stored::Message(message) => news.push(News::read(&message).unwrap()),
+        Stored::Message(message) => news.push(AccountEvent::read(&message).unwrap()),
         Stored::Gap(gap) => panic!("{gap:?}"),
     };
     let all = chat.log.visit(&channel, Seq::START, last, 1000, told);

@@ -6,7 +6,7 @@
 
 use parking_lot::Mutex;
 
-use super::Follow;
+use super::Follower;
 
 /// A stream on its way from hyper to its connection.
 #[derive(Debug, Default)]
@@ -17,16 +17,16 @@ enum State {
     #[default]
     Nothing,
     /// Its response has been made.
-    Made(Box<Follow>),
+    Made(Box<Follower>),
     /// Its head is among the bytes that hyper has for the socket.
-    Begun(Box<Follow>),
+    Begun(Box<Follower>),
     /// Its head has been written, and nothing else of the response ever will be.
-    Written(Box<Follow>),
+    Written(Box<Follower>),
 }
 
 impl Handover {
     /// The next response on the connection is this stream's.
-    pub fn give(&self, follow: Box<Follow>) {
+    pub fn give(&self, follow: Box<Follower>) {
         *self.0.lock() = State::Made(follow);
     }
 
@@ -48,7 +48,7 @@ impl Handover {
 
     /// The stream, once its head has been written.
     #[must_use]
-    pub fn take(&self) -> Option<Box<Follow>> {
+    pub fn take(&self) -> Option<Box<Follower>> {
         let mut state = self.0.lock();
         if !matches!(*state, State::Written(_)) {
             return None;

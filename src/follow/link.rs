@@ -11,10 +11,10 @@ use crate::metrics::Closed;
 
 /// Called when what an answer hands out has come to its client; dropped when that is not known,
 /// and never will be.
-pub type Receipt = Box<dyn FnOnce() + Send>;
+pub type OnDelivered = Box<dyn FnOnce() + Send>;
 
 /// What a connection holds for a request, until it ends or another request takes it back.
-pub type Held = Box<dyn Send>;
+pub type Lease = Box<dyn Send>;
 
 /// One connection's notes.
 pub struct Link {
@@ -30,10 +30,10 @@ pub struct Link {
     heard: AtomicBool,
     /// What the answers have handed out that may not have come yet. Only requests that were sent
     /// before the answers they follow make it more than one, and those fit into a buffer.
-    handed: Mutex<Vec<Receipt>>,
+    handed: Mutex<Vec<OnDelivered>>,
     /// The stream that is to have the connection for itself.
     pub handover: Handover,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<Lease>>,
 }
 
 impl Link {
@@ -126,14 +126,14 @@ impl Link {
     }
 
     /// The answer to this request hands out something.
-    pub fn hand_out(&self, receipt: Receipt) {
+    pub fn hand_out(&self, receipt: OnDelivered) {
         // A request that is here already was sent before this answer, and proves nothing.
         self.heard.store(false, Relaxed);
         self.handed.lock().push(receipt);
     }
 
     /// Holds something until the connection ends, in place of what it held before.
-    pub fn hold(&self, held: Held) {
+    pub fn hold(&self, held: Lease) {
         drop(self.held.lock().replace(held));
     }
 

@@ -4,11 +4,11 @@
 //! where that must have it ([`Handover`]). Every time it gives at most one
 //! frame with all that is pending (up to [`limits::FRAME_BYTES`]), so a wake-up is one write.
 
+mod filter;
 mod handover;
-mod lens;
 mod link;
 mod options;
-mod pace;
+mod timers;
 
 use std::fmt;
 use std::pin::Pin;
@@ -21,21 +21,21 @@ use tokio::time::{Instant, Sleep};
 
 use crate::drain::Drain;
 use crate::limits;
-use crate::log::{Entry, Item, Log, Reader, Room, Start};
+use crate::log::{Entry, Item, Log, PageLimit, Reader, Start};
 use crate::message::Cursor;
 use crate::metrics::{Closed, OpenStream};
 use crate::wire::{Chunk, Encoder, EndReason};
+pub use filter::{Filter, FilterAction};
 pub use handover::Handover;
-pub use lens::{Lens, Sight};
-pub use link::{Held, Link, Receipt};
-pub use options::{Ends, Guard, Options, Taken};
-use pace::{Due, Pace};
+pub use link::{Lease, Link, OnDelivered};
+pub use options::{DropGuard, Ends, OnProgress, Options};
+use timers::{Due, Timers};
 
 /// What a stream is made of.
-pub struct Follow {
+pub struct Follower {
     reader: Reader,
     encoder: Encoder,
-    pace: Pace,
+    pace: Timers,
     ends: Ends,
     drain: Drain,
     /// Its part of the drain's window.
@@ -58,9 +58,9 @@ pub struct Follow {
 /// See [`Options`].
 struct Extras {
     epilogue: Bytes,
-    taken: Option<Taken>,
-    lens: Option<Lens>,
-    _guard: Option<Guard>,
+    taken: Option<OnProgress>,
+    lens: Option<Filter>,
+    _guard: Option<DropGuard>,
 }
 
 struct Opening {
@@ -77,7 +77,7 @@ enum State {
     Ended,
 }
 
-impl Follow {
+impl Follower {
     /// A stream of what comes behind `start`.
     #[must_use]
     pub fn new(
@@ -86,7 +86,7 @@ impl Follow {
         drain: Drain,
         open: OpenStream,
         options: Options,
-    ) -> Follow {
+    ) -> Follower {
         let Options {
             encoder,
             heartbeat,
@@ -100,11 +100,11 @@ impl Follow {
             guard,
         } = options;
         let now = Instant::now();
-        let pace = Pace::new(now, heartbeat, timeout);
+        let pace = Timers::new(now, heartbeat, timeout);
         let timer = Box::pin(tokio::time::sleep_until(now));
         let has_extras =
             !epilogue.is_empty() || taken.is_some() || lens.is_some() || guard.is_some();
-        Follow {
+        Follower {
             opening: Some(Box::new(Opening {
                 prelude,
                 start: log.cursor(start.at),
@@ -268,12 +268,12 @@ impl Follow {
         }
     }
 
-    fn room(&self) -> Room {
+    fn room(&self) -> PageLimit {
         let left = self
             .ends
             .limit
             .and_then(|limit| usize::try_from(limit).ok());
-        Room::new(
+        PageLimit::new(
             limits::FRAME_MESSAGES.min(left.unwrap_or(usize::MAX)),
             limits::FRAME_BYTES,
         )
@@ -378,7 +378,7 @@ impl Follow {
     }
 }
 
-impl Body for Follow {
+impl Body for Follower {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
@@ -395,7 +395,7 @@ impl Body for Follow {
     }
 }
 
-impl Drop for Follow {
+impl Drop for Follower {
     fn drop(&mut self) {
         if self.state != State::Ended
             && let Some(link) = self.link.upgrade()
@@ -405,7 +405,7 @@ impl Drop for Follow {
     }
 }
 
-impl fmt::Debug for Follow {
+impl fmt::Debug for Follower {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Follow")
             .field("reader", &self.reader)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Lens, Link};
+use super::{Filter, Link};
 use crate::message::Seq;
 use crate::wire::Encoder;
 
@@ -24,12 +24,12 @@ pub struct Ends {
 }
 
 /// Is told how far a stream has come: all up to there has been taken by the connection.
-pub type Taken = Box<dyn FnMut(Seq) + Send>;
+pub type OnProgress = Box<dyn FnMut(Seq) + Send>;
 
 /// What is to end with the stream: dropped when it is over.
-pub type Guard = Box<dyn Send>;
+pub type DropGuard = Box<dyn Send>;
 
-/// What a [`Follow`](super::Follow) is made from.
+/// What a [`Follower`](super::Follower) is made from.
 pub struct Options {
     /// How it is encoded.
     pub encoder: Encoder,
@@ -46,11 +46,11 @@ pub struct Options {
     /// The connection it is on.
     pub link: Arc<Link>,
     /// Who wants to know how far it has come.
-    pub taken: Option<Taken>,
+    pub taken: Option<OnProgress>,
     /// What its follower sees of the messages; `None` for all.
-    pub lens: Option<Lens>,
+    pub lens: Option<Filter>,
     /// What is to end with it.
-    pub guard: Option<Guard>,
+    pub guard: Option<DropGuard>,
 }
 
 impl fmt::Debug for Options {

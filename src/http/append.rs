@@ -7,7 +7,7 @@ use super::error::Error;
 use super::reply::{self, Body};
 use super::route::Endpoint;
 use super::{Call, body, form, params};
-use crate::message::{Channel, Draft, EventName, Key};
+use crate::message::{Channel, Draft, EventName, IdempotencyKey};
 
 /// The channel that a message goes to: the path's, or `main`.
 pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
@@ -56,13 +56,13 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
 }
 
 /// What the sender calls this append.
-fn key(call: &Call<'_>) -> Result<Option<Key>, Error> {
+fn key(call: &Call<'_>) -> Result<Option<IdempotencyKey>, Error> {
     let Some(value) = call.head.headers.get("idempotency-key") else {
         return Ok(None);
     };
     // What is not printable is no text, and is refused as such.
     let text = String::from_utf8_lossy(value.as_bytes());
-    Key::new(&text).map(Some).map_err(Error::BadKey)
+    IdempotencyKey::new(&text).map(Some).map_err(Error::BadKey)
 }
 
 /// What the sender is told.

@@ -7,11 +7,11 @@ use super::negotiate::Form;
 use super::reply::{self, Body};
 use super::{App, params, stream};
 use crate::chat::{
-    BadName as BadPersonName, BadPassword, Busy as HasherBusy, NoAccount, Refused, TooMany,
+    AccountNameError, FriendError, HasherBusy, PasswordError, RateLimited, RegisterError,
 };
 use crate::limits;
 use crate::log::StoreError;
-use crate::message::BadName;
+use crate::message::NameError;
 use crate::wire::{Wire, escape_html};
 
 /// Why a request is not answered as it wished.
@@ -24,19 +24,19 @@ pub(super) enum Error {
     #[error("{method} is not possible here; possible are {allow}")]
     MethodNotAllowed { method: String, allow: String },
     #[error("the channel name {name:?} {why}")]
-    BadChannel { name: String, why: BadName },
+    BadChannel { name: String, why: NameError },
     #[error("{0} channels were asked for in one stream; {max} is the most", max = limits::CHANNELS_IN_STREAM)]
     TooManyChannels(usize),
     #[error("a message goes to one channel; {0:?} names several")]
     OneChannel(String),
     #[error("{0}")]
-    BadParam(#[from] params::BadParam),
+    ParamError(#[from] params::ParamError),
     #[error(
         "origin={0:?} is not one of the origins allowed (--cors-origin, and only for channels)"
     )]
     OriginNotAllowed(String),
     #[error("the Idempotency-Key {0}")]
-    BadKey(BadName),
+    BadKey(NameError),
     #[error("an Idempotency-Key goes with POST, where a request is one message")]
     KeyWithPut,
     #[error("the message is empty; put its text into the request's body")]
@@ -61,13 +61,13 @@ pub(super) enum Error {
     #[error("the name or the password is wrong")]
     WrongPassword,
     #[error(transparent)]
-    BadPersonName(#[from] BadPersonName),
+    BadAccountName(#[from] AccountNameError),
     #[error(transparent)]
-    BadPassword(#[from] BadPassword),
+    PasswordError(#[from] PasswordError),
     #[error(transparent)]
-    NoAccount(#[from] NoAccount),
+    RegisterError(#[from] RegisterError),
     #[error(transparent)]
-    TooMany(#[from] TooMany),
+    RateLimited(#[from] RateLimited),
     #[error(transparent)]
     HasherBusy(#[from] HasherBusy),
     #[error("there is nobody of the name {0:?}")]
@@ -75,7 +75,7 @@ pub(super) enum Error {
     #[error("you have no friend of the name {0:?}; ask them first, at /chat")]
     NoFriend(String),
     #[error(transparent)]
-    Refused(#[from] Refused),
+    FriendError(#[from] FriendError),
     #[error("the body broke off: {0}")]
     BodyBroke(hyper::Error),
     #[error("the body took longer than {0} s to arrive")]
@@ -98,11 +98,13 @@ impl Error {
             Error::NotFound(_)
             | Error::Nobody(_)
             | Error::NoFriend(_)
-            | Error::Refused(Refused::Nobody) => StatusCode::NOT_FOUND,
+            | Error::FriendError(FriendError::Nobody) => StatusCode::NOT_FOUND,
             Error::NotLoggedIn | Error::WrongPassword => StatusCode::UNAUTHORIZED,
             Error::Foreign(_) => StatusCode::FORBIDDEN,
-            Error::NoAccount(NoAccount::Taken(_)) | Error::Refused(_) => StatusCode::CONFLICT,
-            Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Error::RegisterError(RegisterError::Taken(_)) | Error::FriendError(_) => {
+                StatusCode::CONFLICT
+            }
+            Error::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::BodySlow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -110,7 +112,7 @@ impl Error {
             | Error::BadChannel { .. }
             | Error::TooManyChannels(_)
             | Error::OneChannel(_)
-            | Error::BadParam(_)
+            | Error::ParamError(_)
             | Error::OriginNotAllowed(_)
             | Error::BadKey(_)
             | Error::KeyWithPut
@@ -118,8 +120,8 @@ impl Error {
             | Error::NotUtf8(_)
             | Error::NoField(_)
             | Error::FieldNotUtf8
-            | Error::BadPersonName(_)
-            | Error::BadPassword(_)
+            | Error::BadAccountName(_)
+            | Error::PasswordError(_)
             | Error::BodyBroke(_) => StatusCode::BAD_REQUEST,
             // A prefetch that gets 503 is thrown away, and the page loaded when it is wanted.
             Error::Prefetch
@@ -127,7 +129,7 @@ impl Error {
             | Error::Busy
             | Error::Full
             | Error::HasherBusy(_)
-            | Error::NoAccount(NoAccount::Full)
+            | Error::RegisterError(RegisterError::Full)
             | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -138,7 +140,7 @@ impl Error {
             Error::MethodNotAllowed { allow, .. } => HeaderValue::from_str(allow)
                 .ok()
                 .map(|allow| (ALLOW, allow)),
-            Error::TooMany(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
+            Error::RateLimited(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
             Error::Busy | Error::HasherBusy(_) | Error::Store(_) | Error::Stopping => {
                 Some((RETRY_AFTER, HeaderValue::from_static("1")))
             }

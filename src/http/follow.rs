@@ -7,7 +7,7 @@ use hyper::Response;
 use super::error::Error;
 use super::params::Params;
 use super::reply::Body;
-use super::stream::Stream;
+use super::stream::StreamSpec;
 use super::{Call, negotiate};
 use crate::limits;
 use crate::log::Since;
@@ -64,9 +64,9 @@ async fn follow(
         Wire::Html => Some(page(call, &channels).await),
         _ => None,
     };
-    let stream = Stream {
+    let stream = StreamSpec {
         page,
-        ..Stream::new(&call.app.log, channels, since)
+        ..StreamSpec::new(&call.app.log, channels, since)
     };
     stream.with(wire, &params, call)?.respond(call).await
 }

@@ -8,12 +8,12 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::error::Error;
-use super::params::{self, BadParam};
+use super::params::{self, ParamError};
 use super::reply::{self, Body};
 use super::{Call, body, browser, form};
 use crate::limits;
-use crate::mailbox::{Answer, BadAck, Letter, Mailbox, Missed, Name};
-use crate::message::{Cursor, NotACursor};
+use crate::mailbox::{AckError, Answer, Letter, Mailbox, MailboxName, Missed};
+use crate::message::{Cursor, ParseCursorError};
 
 /// The page.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
@@ -28,12 +28,12 @@ pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     match fields.get("action") {
         Some("send") => send(&call, &fields).await,
         Some("receive") => {
-            let wanted = Wanted::read(&fields)?;
+            let wanted = ReceiveRequest::read(&fields)?;
             // It may wait for long, and needs no memory for that.
             drop(fields);
             receive(&call, wanted).await
         }
-        Some(other) => Err(BadParam::new("action", other, "is neither send nor receive").into()),
+        Some(other) => Err(ParamError::new("action", other, "is neither send nor receive").into()),
         None => Err(Error::NoField("action")),
     }
 }
@@ -62,8 +62,10 @@ impl Fields {
         params::parse(name, self.get(name), read)?.ok_or(Error::NoField(name))
     }
 
-    fn name(&self, field: &'static str) -> Result<Name, Error> {
-        self.needed(field, |text| Name::new(text).map_err(|why| why.to_string()))
+    fn name(&self, field: &'static str) -> Result<MailboxName, Error> {
+        self.needed(field, |text| {
+            MailboxName::new(text).map_err(|why| why.to_string())
+        })
     }
 }
 
@@ -77,18 +79,18 @@ async fn send(call: &Call<'_>, fields: &Fields) -> Result<Response<Body>, Error>
         return Err(Error::TooLarge(call.app.max_message));
     }
     call.app.mailboxes.send(&me, &to, &text).await?;
-    Ok(reply::json(StatusCode::OK, &Said::status("ok")))
+    Ok(reply::json(StatusCode::OK, &MailboxAnswer::status("ok")))
 }
 
 /// What somebody asks for.
-struct Wanted {
-    me: Name,
+struct ReceiveRequest {
+    me: MailboxName,
     wait: Option<Duration>,
-    proof: Proof,
+    proof: AckMode,
 }
 
 /// How it becomes known that a letter has come.
-enum Proof {
+enum AckMode {
     /// The connection shows it.
     Connection,
     /// The client says so with its next request (`ack`). It says here what it got before, if it
@@ -96,28 +98,28 @@ enum Proof {
     Ack(Option<Cursor>),
 }
 
-impl Wanted {
-    fn read(fields: &Fields) -> Result<Wanted, Error> {
+impl ReceiveRequest {
+    fn read(fields: &Fields) -> Result<ReceiveRequest, Error> {
         let ack = |text: &str| match text {
             "" => Ok(None),
             text => text
                 .parse()
                 .map(Some)
-                .map_err(|why: NotACursor| why.to_string()),
+                .map_err(|why: ParseCursorError| why.to_string()),
         };
-        Ok(Wanted {
+        Ok(ReceiveRequest {
             me: fields.name("me")?,
             wait: params::parse("wait", fields.get("wait"), params::wait)?,
             proof: params::parse("ack", fields.get("ack"), ack)?
-                .map_or(Proof::Connection, Proof::Ack),
+                .map_or(AckMode::Connection, AckMode::Ack),
         })
     }
 }
 
-async fn receive(call: &Call<'_>, wanted: Wanted) -> Result<Response<Body>, Error> {
+async fn receive(call: &Call<'_>, wanted: ReceiveRequest) -> Result<Response<Body>, Error> {
     let app = call.app;
     let mailbox = app.mailboxes.open(&wanted.me);
-    if let Proof::Ack(Some(id)) = &wanted.proof {
+    if let AckMode::Ack(Some(id)) = &wanted.proof {
         acknowledge(&mailbox, id).await?;
     }
     // What this client got before and has not acknowledged by now is for the next who asks.
@@ -129,10 +131,10 @@ async fn receive(call: &Call<'_>, wanted: Wanted) -> Result<Response<Body>, Erro
         () = app.drain.begun() => return Err(Error::Stopping),
         answer = mailbox.receive(wanted.wait) => answer?,
     };
-    let response = reply::json(StatusCode::OK, &Said::answer(&answer));
+    let response = reply::json(StatusCode::OK, &MailboxAnswer::answer(&answer));
     match (answer.handed, wanted.proof) {
         (None, _) => {}
-        (Some(letter), Proof::Ack(_)) if answer.letter.is_some() => {
+        (Some(letter), AckMode::Ack(_)) if answer.letter.is_some() => {
             call.link.hold(Box::new(letter));
         }
         (Some(handed), _) => call.link.hand_out(Box::new(move || handed.received())),
@@ -142,52 +144,52 @@ async fn receive(call: &Call<'_>, wanted: Wanted) -> Result<Response<Body>, Erro
 
 async fn acknowledge(mailbox: &Arc<Mailbox>, id: &Cursor) -> Result<(), Error> {
     mailbox.acknowledge(id).await.map_err(|bad| match bad {
-        BadAck::Store(error) => error.into(),
-        BadAck::NotHere => BadParam::new("ack", &id.to_string(), bad.to_string()).into(),
+        AckError::Store(error) => error.into(),
+        AckError::NotHere => ParamError::new("ack", &id.to_string(), bad.to_string()).into(),
     })
 }
 
 /// What an answer says, in the words of the page that this was made for.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Said<'a> {
+struct MailboxAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
     #[serde(flatten)]
-    letter: Option<SaidLetter<'a>>,
+    letter: Option<LetterObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missed: Option<Missed>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct SaidLetter<'a> {
+struct LetterObject<'a> {
     from_user_name: &'a str,
     msg: &'a str,
     id: String,
 }
 
-impl Said<'_> {
-    fn status(status: &'static str) -> Said<'static> {
-        Said {
+impl MailboxAnswer<'_> {
+    fn status(status: &'static str) -> MailboxAnswer<'static> {
+        MailboxAnswer {
             status: Some(status),
-            ..Said::default()
+            ..MailboxAnswer::default()
         }
     }
 
-    fn answer(answer: &Answer) -> Said<'_> {
+    fn answer(answer: &Answer) -> MailboxAnswer<'_> {
         let letter = answer.letter.as_ref();
-        Said {
+        MailboxAnswer {
             status: letter.is_none().then_some("empty"),
-            letter: letter.map(SaidLetter::new),
+            letter: letter.map(LetterObject::new),
             missed: answer.missed,
         }
     }
 }
 
-impl SaidLetter<'_> {
-    fn new(letter: &Letter) -> SaidLetter<'_> {
-        SaidLetter {
+impl LetterObject<'_> {
+    fn new(letter: &Letter) -> LetterObject<'_> {
+        LetterObject {
             from_user_name: &letter.from,
             msg: &letter.text,
             id: letter.id.to_string(),

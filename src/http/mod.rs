@@ -6,7 +6,7 @@ mod append;
 mod body;
 mod browser;
 mod chat;
-mod clock;
+mod clock_stream;
 mod cors;
 mod error;
 mod follow;
@@ -43,7 +43,7 @@ use crate::log::Log;
 use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::pages::{Page, Pages};
-use crate::session::Sessions;
+use crate::receiver_session::ReceiverSessions;
 use error::Error;
 use route::Endpoint;
 
@@ -61,7 +61,7 @@ pub struct App {
     /// Has it accounts that everybody knows the password of?
     pub demo_accounts: AtomicBool,
     /// The browsers' sessions.
-    pub sessions: Sessions,
+    pub sessions: ReceiverSessions,
     /// The pages.
     pub pages: Pages,
     /// What is counted.
@@ -201,7 +201,7 @@ async fn dispatch(
         (Endpoint::Stream, _) => follow::main_as_text(call).await,
         (Endpoint::Mailbox, Method::POST) => mailbox::act(call).await,
         (Endpoint::Mailbox, _) => mailbox::show(call).await,
-        (Endpoint::Clock, _) => clock::clock(call).await,
+        (Endpoint::Clock, _) => clock_stream::clock(call).await,
         (Endpoint::Chat(endpoint), _) => chat::answer(endpoint, call).await,
         (Endpoint::Healthz, _) => Ok(operator::healthz(&call)),
         (Endpoint::Metrics, _) => Ok(operator::metrics(&call)),

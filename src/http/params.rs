@@ -14,15 +14,15 @@ use crate::wire::Wire;
 /// A parameter that makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}={value:?} {why}")]
-pub(super) struct BadParam {
+pub(super) struct ParamError {
     name: &'static str,
     value: String,
     why: String,
 }
 
-impl BadParam {
-    pub(super) fn new(name: &'static str, value: &str, why: impl Into<String>) -> BadParam {
-        BadParam {
+impl ParamError {
+    pub(super) fn new(name: &'static str, value: &str, why: impl Into<String>) -> ParamError {
+        ParamError {
             name,
             value: value.to_owned(),
             why: why.into(),
@@ -78,16 +78,16 @@ pub(super) fn parse<T>(
     name: &'static str,
     value: Option<&str>,
     read: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, BadParam> {
+) -> Result<Option<T>, ParamError> {
     value
-        .map(|value| read(value).map_err(|why| BadParam::new(name, value, why)))
+        .map(|value| read(value).map_err(|why| ParamError::new(name, value, why)))
         .transpose()
 }
 
 /// Where to begin.
 fn since(text: &str) -> Result<Since, String> {
     text.parse()
-        .map_err(|error: crate::log::BadSince| error.to_string())
+        .map_err(|error: crate::log::ParseSinceError| error.to_string())
 }
 
 fn transport(text: &str) -> Result<Wire, String> {
@@ -114,13 +114,13 @@ fn timeout(text: &str) -> Result<Duration, String> {
 
 /// How long a request that is quiet waits.
 pub(super) fn wait(text: &str) -> Result<Duration, String> {
-    let most = limits::POLL_WAIT_MOST;
+    let most = limits::POLL_WAIT_MAX;
     let outside = || format!("is longer than {}s", most.as_secs());
     duration(text).and_then(|wait| (wait <= most).then_some(wait).ok_or_else(outside))
 }
 
 fn retry(text: &str) -> Result<u32, String> {
-    let most = limits::SSE_RETRY_MOST;
+    let most = limits::SSE_RETRY_MAX;
     let outside = || format!("is not a number of milliseconds up to {most}");
     text.parse()
         .ok()

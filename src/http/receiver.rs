@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::error::Error;
 use super::reply::{self, Body};
-use super::stream::Stream;
+use super::stream::StreamSpec;
 use super::{Call, browser};
 use crate::log::Since;
-use crate::session::Session;
+use crate::receiver_session::ReceiverSession;
 
 /// `GET`: forgets what the session has seen, and shows the button.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
@@ -32,9 +32,9 @@ pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
     let receiving = session.receive();
     let since = receiving.seen.map_or(Since::All, Since::Seq);
     let taken = move |seq| receiving.saw(seq);
-    let stream = Stream {
+    let stream = StreamSpec {
         taken: Some(Box::new(taken)),
-        ..Stream::in_page(&call.app.log, since, page)
+        ..StreamSpec::in_page(&call.app.log, since, page)
     };
     let mut response = stream.respond(&call).await?;
     response.headers_mut().extend(cookie);
@@ -42,7 +42,7 @@ pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
 }
 
 /// The browser's session, or a new one, and the header that names it.
-fn enter(call: &Call<'_>) -> (Arc<Session>, Option<(HeaderName, HeaderValue)>) {
+fn enter(call: &Call<'_>) -> (Arc<ReceiverSession>, Option<(HeaderName, HeaderValue)>) {
     let known = browser::session(&call.head.headers);
     let (id, session) = call.app.sessions.enter(known, Instant::now());
     let cookie = browser::set_session(id.as_str());

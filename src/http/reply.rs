@@ -16,7 +16,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::route::Route;
-use crate::follow::{Follow, Link};
+use crate::follow::{Follower, Link};
 use crate::message::{Cursor, Receipt};
 use crate::wire::{self, Encoder};
 
@@ -26,7 +26,7 @@ pub enum Body {
     /// All of it is there.
     Full(Full<Bytes>),
     /// It goes on.
-    Follow(Box<Follow>),
+    Follower(Box<Follower>),
     /// It goes on, but not here: the connection takes it over when the head is out.
     Elsewhere(Arc<Link>),
 }
@@ -41,7 +41,7 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
             Body::Full(body) => Pin::new(body).poll_frame(cx),
-            Body::Follow(body) => Pin::new(&mut **body).poll_frame(cx),
+            Body::Follower(body) => Pin::new(&mut **body).poll_frame(cx),
             Body::Elsewhere(link) => {
                 link.handover.begin();
                 Poll::Pending
@@ -52,7 +52,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Body::Full(body) => body.is_end_stream(),
-            Body::Follow(body) => body.is_end_stream(),
+            Body::Follower(body) => body.is_end_stream(),
             Body::Elsewhere(_) => false,
         }
     }
@@ -60,7 +60,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Body::Full(body) => body.size_hint(),
-            Body::Follow(body) => body.size_hint(),
+            Body::Follower(body) => body.size_hint(),
             Body::Elsewhere(_) => SizeHint::default(),
         }
     }
@@ -184,7 +184,7 @@ pub(super) fn stream(encoder: &Encoder, starts: &Cursor) -> Response<Body> {
 }
 
 /// Only the frame's own scripts run, and only pages that it may talk to have it in them.
-fn frame_policy(frame: &wire::Frame) -> String {
+fn frame_policy(frame: &wire::ScriptFrame) -> String {
     let nonce = frame.nonce();
     let ancestors = frame.origin().unwrap_or("'self'");
     format!(

@@ -4,7 +4,7 @@ use hyper::{Response, StatusCode};
 
 use super::error::Error;
 use super::reply::{self, Body};
-use super::stream::Stream;
+use super::stream::StreamSpec;
 use super::{Call, body, form};
 use crate::follow::Ends;
 use crate::limits;
@@ -65,9 +65,9 @@ async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body
         until: Some(until),
         ..Ends::default()
     };
-    Stream {
+    StreamSpec {
         ends,
-        ..Stream::in_page(&call.app.log, Since::All, page)
+        ..StreamSpec::in_page(&call.app.log, Since::All, page)
     }
     .respond(call)
     .await

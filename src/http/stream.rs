@@ -11,16 +11,16 @@ use super::error::Error;
 use super::params::Params;
 use super::reply::{self, Body};
 use super::{Call, browser};
-use crate::follow::{Ends, Follow, Guard, Lens, Options, Taken};
+use crate::follow::{DropGuard, Ends, Filter, Follower, OnProgress, Options};
 use crate::limits;
 use crate::log::{Log, Since};
 use crate::message::{Channel, Seq, Timestamp};
 use crate::metrics::OpenStream;
 use crate::pages::Page;
-use crate::wire::{Encoder, Frame, Sse, Wire};
+use crate::wire::{Encoder, ScriptFrame, SseOptions, Wire};
 
 /// What a handler wants streamed.
-pub(super) struct Stream {
+pub(super) struct StreamSpec {
     pub(super) log: Log,
     pub(super) channels: Vec<Channel>,
     pub(super) since: Since,
@@ -34,17 +34,17 @@ pub(super) struct Stream {
     /// The page around it.
     pub(super) page: Option<Page>,
     /// Who wants to know how far it has come.
-    pub(super) taken: Option<Taken>,
+    pub(super) taken: Option<OnProgress>,
     /// What its follower sees of the messages.
-    pub(super) lens: Option<Lens>,
+    pub(super) lens: Option<Filter>,
     /// What is to end with it.
-    pub(super) guard: Option<Guard>,
+    pub(super) guard: Option<DropGuard>,
 }
 
-impl Stream {
+impl StreamSpec {
     /// Text with its dots, without end.
-    pub(super) fn new(log: &Log, channels: Vec<Channel>, since: Since) -> Stream {
-        Stream {
+    pub(super) fn new(log: &Log, channels: Vec<Channel>, since: Since) -> StreamSpec {
+        StreamSpec {
             log: log.clone(),
             channels,
             since,
@@ -61,12 +61,12 @@ impl Stream {
     }
 
     /// `main` in a page, with its dots, without end.
-    pub(super) fn in_page(log: &Log, since: Since, page: Page) -> Stream {
+    pub(super) fn in_page(log: &Log, since: Since, page: Page) -> StreamSpec {
         let encoder = Encoder::Html { dots: false };
-        Stream {
+        StreamSpec {
             encoder,
             page: Some(page),
-            ..Stream::new(log, vec![Channel::main()], since)
+            ..StreamSpec::new(log, vec![Channel::main()], since)
         }
     }
 
@@ -76,7 +76,7 @@ impl Stream {
         wire: Wire,
         params: &Params,
         call: &Call<'_>,
-    ) -> Result<Stream, Error> {
+    ) -> Result<StreamSpec, Error> {
         let every = if wire.has_dots() {
             limits::DOTS_EVERY
         } else {
@@ -116,7 +116,7 @@ impl Stream {
             .start(&self.channels, &self.since, Timestamp::now())
             .await?;
         if let Some(known) = self.known {
-            start.heed(known);
+            start.no_later_than(known);
         }
         let cursor = self.log.cursor(start.at);
         let mut response = reply::stream(&self.encoder, &cursor);
@@ -147,7 +147,7 @@ impl Stream {
         // A long poll is one of many requests on its connection, and so is a page that ends.
         let ends = self.ends.poll || self.ends.until.is_some();
         let is_taken_over = app.handover && !ends && call.head.version == Version::HTTP_11;
-        let follow = Follow::new(&self.log, start, app.drain.clone(), open, options);
+        let follow = Follower::new(&self.log, start, app.drain.clone(), open, options);
         let follow = Box::new(follow);
         *response.body_mut() = if is_taken_over {
             let close = HeaderValue::from_static("close");
@@ -155,13 +155,13 @@ impl Stream {
             call.link.handover.give(follow);
             Body::Elsewhere(Arc::clone(call.link))
         } else {
-            Body::Follow(follow)
+            Body::Follower(follow)
         };
         Ok(response)
     }
 }
 
-fn sse(params: &Params, call: &Call<'_>) -> Sse {
+fn sse(params: &Params, call: &Call<'_>) -> SseOptions {
     let usual = params.retry.unwrap_or(limits::SSE_RETRY);
     // Whoever comes while the server stops is to come back, but not at once.
     let retry = if call.app.drain.has_begun() {
@@ -169,7 +169,7 @@ fn sse(params: &Params, call: &Call<'_>) -> Sse {
     } else {
         usual
     };
-    Sse {
+    SseOptions {
         retry,
         heartbeat_event: params.heartbeat_event,
     }
@@ -181,7 +181,7 @@ pub(super) fn retry_when_refused() -> u32 {
 }
 
 /// A frame for a page of this server, or of an origin that is allowed.
-fn frame(params: &Params, call: &Call<'_>) -> Result<Frame, Error> {
+fn frame(params: &Params, call: &Call<'_>) -> Result<ScriptFrame, Error> {
     let origin = params.origin.as_deref().map(str::to_ascii_lowercase);
     let path = call.head.uri.path();
     if let Some(origin) = &origin
@@ -190,7 +190,7 @@ fn frame(params: &Params, call: &Call<'_>) -> Result<Frame, Error> {
         return Err(Error::OriginNotAllowed(origin.clone()));
     }
     let nonce = format!("{:032x}", rand::random::<u128>());
-    Ok(Frame::new(nonce, origin))
+    Ok(ScriptFrame::new(nonce, origin))
 }
 
 /// A little less than that.

@@ -28,12 +28,12 @@ pub enum Since {
 /// The text says none of what [`Since`] may be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("is none of: a cursor (EPOCH-SEQ), a seq, all, now, -N, a duration such as 10m")]
-pub struct BadSince;
+pub struct ParseSinceError;
 
 impl FromStr for Since {
-    type Err = BadSince;
+    type Err = ParseSinceError;
 
-    fn from_str(text: &str) -> Result<Since, BadSince> {
+    fn from_str(text: &str) -> Result<Since, ParseSinceError> {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         match text {
             "all" => Ok(Since::All),
@@ -41,16 +41,16 @@ impl FromStr for Since {
             _ if digits(text) => text
                 .parse()
                 .map(|seq| Since::Seq(Seq(seq)))
-                .map_err(|_| BadSince),
+                .map_err(|_| ParseSinceError),
             _ => match text.strip_prefix('-') {
                 Some(count) if digits(count) => {
-                    count.parse().map(Since::Last).map_err(|_| BadSince)
+                    count.parse().map(Since::Last).map_err(|_| ParseSinceError)
                 }
-                Some(_) => Err(BadSince),
+                Some(_) => Err(ParseSinceError),
                 None => text.parse().map(Since::Cursor).or_else(|_| {
                     humantime::parse_duration(text)
                         .map(Since::Ago)
-                        .map_err(|_| BadSince)
+                        .map_err(|_| ParseSinceError)
                 }),
             },
         }
@@ -59,7 +59,7 @@ impl FromStr for Since {
 
 /// A place that only the store knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum StartAt {
     /// Before the oldest message that is kept.
     Earliest,
     /// Before the last so many of the messages up to a place.
@@ -79,7 +79,7 @@ pub enum Resolved {
     /// At this place, after saying that something is missing.
     At(Seq, Option<GapReason>),
     /// Where the store finds this.
-    Ask(Place, Option<GapReason>),
+    Ask(StartAt, Option<GapReason>),
 }
 
 impl Since {
@@ -87,24 +87,24 @@ impl Since {
     #[must_use]
     pub fn resolve(&self, epoch: &Epoch, last: Seq) -> Resolved {
         match *self {
-            Since::All => Resolved::Ask(Place::Earliest, None),
+            Since::All => Resolved::Ask(StartAt::Earliest, None),
             Since::Now => Resolved::At(last, None),
             // Nothing of this life of the log has been seen: all of it is due.
             Since::Cursor(ref cursor) if cursor.epoch != *epoch => {
-                Resolved::Ask(Place::Earliest, Some(GapReason::Epoch))
+                Resolved::Ask(StartAt::Earliest, Some(GapReason::Epoch))
             }
             Since::Cursor(Cursor { seq, .. }) | Since::Seq(seq) if seq > last => {
                 Resolved::At(last, Some(GapReason::Future))
             }
             Since::Cursor(Cursor { seq, .. }) | Since::Seq(seq) => Resolved::At(seq, None),
             Since::Last(count) => Resolved::Ask(
-                Place::Last {
+                StartAt::Last {
                     count,
                     through: last,
                 },
                 None,
             ),
-            Since::Ago(age) => Resolved::Ask(Place::Ago(age), None),
+            Since::Ago(age) => Resolved::Ask(StartAt::Ago(age), None),
         }
     }
 }
@@ -120,12 +120,12 @@ pub struct Start {
     pub gap: Option<Gap>,
     /// Up to here it reads the store, whatever the tail may still have: what had been let go
     /// before it came is gone for it. What is let go while it follows, it still gets.
-    pub stored: Seq,
+    pub store_until: Seq,
 }
 
 impl Start {
     /// Begins its first channel no later than there.
-    pub fn heed(&mut self, known: Seq) {
+    pub fn no_later_than(&mut self, known: Seq) {
         if let Some((_, from)) = self.selection.first_mut() {
             *from = (*from).min(known);
             self.at = self.at.min(*from);
@@ -158,7 +158,7 @@ mod tests {
             "1.5",
             "99999999999999999999",
         ] {
-            assert_eq!(bad.parse::<Since>(), Err(BadSince), "{bad:?}");
+            assert_eq!(bad.parse::<Since>(), Err(ParseSinceError), "{bad:?}");
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
             at(&epoch, 10).resolve(&epoch, Seq(9)),
             Resolved::At(Seq(9), Some(GapReason::Future))
         );
-        let missing = Resolved::Ask(Place::Earliest, Some(GapReason::Epoch));
+        let missing = Resolved::Ask(StartAt::Earliest, Some(GapReason::Epoch));
         assert_eq!(at(&other, 5).resolve(&epoch, Seq(9)), missing);
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::cursor::Place;
-use super::keys::Keys;
-use super::losses::Losses;
+use super::cursor::StartAt;
 use super::merge::merge;
+use super::recent_keys::RecentKeys;
 use super::store::{Commit, Keep, Page, Stored};
-use super::{Room, Selection};
+use super::trimmed::Trimmed;
+use super::{PageLimit, Selection};
 use crate::limits;
 use crate::message::{Channel, Draft, Epoch, Message, Receipt, Seq, Timestamp};
 
@@ -28,10 +28,10 @@ pub struct Memory {
 struct State {
     last: Seq,
     /// The newest message that was let go.
-    lost: Seq,
+    trimmed_through: Seq,
     time: Timestamp,
     bytes: usize,
-    keys: Keys,
+    keys: RecentKeys,
     messages: BTreeMap<Seq, Arc<Message>>,
     channels: HashMap<Channel, Kept>,
     /// The channels of which nothing is kept, by the last message they lost.
@@ -44,7 +44,7 @@ struct State {
 #[derive(Debug)]
 struct Kept {
     seqs: VecDeque<Seq>,
-    losses: Losses,
+    trimmed: Trimmed,
 }
 
 impl Memory {
@@ -70,8 +70,8 @@ impl Memory {
         (oldest, state.last)
     }
 
-    pub(super) fn lost(&self) -> Seq {
-        self.state.lock().lost
+    pub(super) fn trimmed_through(&self) -> Seq {
+        self.state.lock().trimmed_through
     }
 
     pub(super) fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Commit {
@@ -85,7 +85,7 @@ impl Memory {
             state.trim(&message.channel, self.keep.messages);
         }
         while state.bytes > self.budget {
-            state.lose_oldest();
+            state.evict_oldest();
         }
         Commit { receipts, messages }
     }
@@ -99,31 +99,31 @@ impl Memory {
             .first_key_value()
             .is_some_and(|(_, message)| message.time < too_old)
         {
-            state.lose_oldest();
+            state.evict_oldest();
         }
     }
 
-    pub(super) fn read(&self, selection: &Selection, after: Seq, room: Room) -> Page {
+    pub(super) fn read(&self, selection: &Selection, after: Seq, room: PageLimit) -> Page {
         let state = self.state.lock();
         let runs = selection
             .iter()
             .map(|(channel, from)| state.run(channel, after.max(*from)).peekable());
-        let Ok(page) = merge(runs.collect(), room, state.last, state.lost);
+        let Ok(page) = merge(runs.collect(), room, state.last, state.trimmed_through);
         page
     }
 
-    pub(super) fn locate(&self, channels: &[Channel], place: Place, now: Timestamp) -> Selection {
+    pub(super) fn locate(&self, channels: &[Channel], place: StartAt, now: Timestamp) -> Selection {
         let state = self.state.lock();
         let behind_first = |channel: &Channel| match state.channels.get(channel) {
-            Some(kept) => kept.losses.through,
+            Some(kept) => kept.trimmed.through,
             None => state.forgotten,
         };
         match place {
-            Place::Earliest => channels
+            StartAt::Earliest => channels
                 .iter()
                 .map(|channel| (channel.clone(), behind_first(channel)))
                 .collect(),
-            Place::Last { count, through } => {
+            StartAt::Last { count, through } => {
                 // The last `count` of each channel hold the last `count` of all.
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 let kept = channels
@@ -147,7 +147,7 @@ impl Memory {
                     .map(|channel| (channel.clone(), at.max(behind_first(channel))))
                     .collect()
             }
-            Place::Ago(age) => {
+            StartAt::Ago(age) => {
                 // Times never fall, so the seqs are in the order of the times.
                 let oldest = now.earlier(age);
                 let begin = |channel: &Channel| {
@@ -205,10 +205,10 @@ impl State {
             .entry(channel.clone())
             .or_insert_with(|| Kept {
                 seqs: VecDeque::new(),
-                losses: Losses::begin(self.last, self.forgotten),
+                trimmed: Trimmed::begin(self.last, self.forgotten),
             });
         if kept.seqs.is_empty() {
-            self.empty.remove(&kept.losses.through);
+            self.empty.remove(&kept.trimmed.through);
         }
         kept.seqs.push_back(self.last);
         let message = Arc::new(Message {
@@ -228,29 +228,29 @@ impl State {
         while let Some(kept) = self.channels.get(channel)
             && kept.seqs.len() > keep
         {
-            self.lose(kept.seqs[0]);
+            self.evict(kept.seqs[0]);
         }
     }
 
-    fn lose_oldest(&mut self) {
+    fn evict_oldest(&mut self) {
         if let Some((&seq, _)) = self.messages.first_key_value() {
-            self.lose(seq);
+            self.evict(seq);
         }
     }
 
     /// Lets go of a message that is the oldest of its channel.
-    fn lose(&mut self, seq: Seq) {
+    fn evict(&mut self, seq: Seq) {
         let Some(message) = self.messages.remove(&seq) else {
             return;
         };
         self.bytes -= message.cost();
-        self.lost = self.lost.max(seq);
+        self.trimmed_through = self.trimmed_through.max(seq);
         let Some(kept) = self.channels.get_mut(&message.channel) else {
             return;
         };
         kept.seqs.pop_front();
-        kept.losses.through = seq;
-        kept.losses.count += 1;
+        kept.trimmed.through = seq;
+        kept.trimmed.count += 1;
         if kept.seqs.is_empty() {
             self.empty.insert(seq, message.channel.clone());
         }
@@ -269,15 +269,15 @@ impl State {
         after: Seq,
     ) -> impl Iterator<Item = Result<Stored, Infallible>> {
         static NONE: VecDeque<Seq> = VecDeque::new();
-        let (seqs, losses) = match self.channels.get(channel) {
-            Some(kept) => (&kept.seqs, kept.losses),
-            None => (&NONE, Losses::of_unknown(self.forgotten)),
+        let (seqs, trimmed) = match self.channels.get(channel) {
+            Some(kept) => (&kept.seqs, kept.trimmed),
+            None => (&NONE, Trimmed::of_unknown(self.forgotten)),
         };
         let start = seqs.partition_point(|seq| *seq <= after);
         let messages = seqs
             .range(start..)
             .map(|seq| Stored::Message(Arc::clone(&self.messages[seq])));
-        let gap = losses.gap(after).map(Stored::Gap);
+        let gap = trimmed.gap(after).map(Stored::Gap);
         gap.into_iter().chain(messages).map(Ok)
     }
 }

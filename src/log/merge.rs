@@ -2,7 +2,7 @@
 
 use std::iter::Peekable;
 
-use super::{Page, Room, Stored};
+use super::{Page, PageLimit, Stored};
 use crate::message::Seq;
 
 /// A page out of a run of items a channel, each run in seq order, with as much as there is room
@@ -12,14 +12,14 @@ use crate::message::Seq;
 /// The first that a run has.
 pub(super) fn merge<E>(
     mut runs: Vec<Peekable<impl Iterator<Item = Result<Stored, E>>>>,
-    mut room: Room,
+    mut room: PageLimit,
     last: Seq,
-    lost: Seq,
+    trimmed_through: Seq,
 ) -> Result<Page, E> {
     let mut items = Vec::new();
     loop {
         // An error is found by whoever takes it.
-        let place = |item: &Result<Stored, E>| item.as_ref().map_or(Seq::START, Stored::place);
+        let place = |item: &Result<Stored, E>| item.as_ref().map_or(Seq::START, Stored::seq);
         let first = runs
             .iter_mut()
             .filter_map(|run| Some((place(run.peek()?), run)))
@@ -28,11 +28,11 @@ pub(super) fn merge<E>(
             return Ok(Page {
                 items,
                 through: last,
-                lost,
+                trimmed_through,
             });
         };
         let fits = |item: &Result<Stored, E>| match item {
-            Ok(Stored::Message(message)) => room.take(message.data.len()),
+            Ok(Stored::Message(message)) => room.try_take(message.data.len()),
             Ok(Stored::Gap(_)) | Err(_) => true,
         };
         match run.next_if(fits) {
@@ -41,7 +41,7 @@ pub(super) fn merge<E>(
                 return Ok(Page {
                     items,
                     through: place.before(),
-                    lost,
+                    trimmed_through,
                 });
             }
         }

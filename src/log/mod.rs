@@ -12,18 +12,18 @@ mod batch;
 mod cursor;
 mod entry;
 mod health;
-mod keys;
-mod losses;
+mod history;
 mod memory;
 mod merge;
+mod page_limit;
 mod reader;
-mod room;
-mod span;
+mod recent_keys;
 mod sqlite;
 mod store;
 mod tail;
 #[cfg(test)]
 mod testing;
+mod trimmed;
 mod wake;
 mod writer;
 
@@ -34,13 +34,13 @@ use std::time::Instant;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
-pub use cursor::{BadSince, Place, Selection, Since, Start};
+pub use cursor::{ParseSinceError, Selection, Since, Start, StartAt};
 pub use entry::Entry;
+pub use history::History;
 pub use memory::Memory;
+pub use page_limit::PageLimit;
 pub use reader::{Item, Reader};
-pub use room::Room;
-pub use span::Span;
-pub use sqlite::{Beside, OpenError, Sqlite};
+pub use sqlite::{OpenError, SideTables, Sqlite};
 pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
 
 use crate::limits;
@@ -194,7 +194,7 @@ impl Log {
             selection,
             at,
             gap,
-            stored: self.shared.store.lost(),
+            store_until: self.shared.store.trimmed_through(),
         })
     }
 
@@ -213,17 +213,17 @@ impl Shared {
         let Commit { receipts, messages } = memory.commit(drafts, Timestamp::now());
         tail.push(messages.iter().map(Entry::shared));
         drop(tail);
-        self.wake(&messages);
+        self.wake_followers(&messages);
         receipts
     }
 
     /// Lets those read these messages who look.
-    fn show(&self, committed: &[Arc<Message>]) {
+    fn publish_to_tail(&self, committed: &[Arc<Message>]) {
         self.tail.write().push(committed.iter().map(Entry::shared));
     }
 
     /// Has those look who wait for them.
-    fn wake(&self, committed: &[Arc<Message>]) {
+    fn wake_followers(&self, committed: &[Arc<Message>]) {
         let channels = committed.iter().map(|message| &message.channel);
         self.wake.wake(&channels.collect());
     }

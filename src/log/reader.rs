@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use super::tail::Step;
 use super::wake::Waiter;
-use super::{Entry, Page, Room, Selection, Shared, Start, StoreError, Stored};
+use super::{Entry, Page, PageLimit, Selection, Shared, Start, StoreError, Stored};
 use crate::message::{Channel, Cursor, Epoch, Gap, Seq};
 
 /// What a reader finds.
@@ -29,7 +29,7 @@ pub struct Reader {
     selection: Selection,
     at: Seq,
     /// Up to here the store is read, see [`Start`].
-    stored: Seq,
+    store_until: Seq,
     /// Was there nothing behind its place when it looked last?
     is_up_to_date: bool,
     /// What is to be said before anything else.
@@ -44,7 +44,7 @@ impl Reader {
             mut selection,
             at,
             gap,
-            stored,
+            store_until,
         } = start;
         let waiter = shared
             .wake
@@ -54,7 +54,7 @@ impl Reader {
             shared,
             selection,
             at,
-            stored,
+            store_until,
             is_up_to_date: false,
             gap,
             fetch: None,
@@ -104,7 +104,7 @@ impl Reader {
     /// Reads a channel besides, what of it is behind `from` as well as behind its own place. False
     /// if it reads `most` of them already, and not this one.
     #[must_use]
-    pub fn also(&mut self, channel: Channel, from: Seq, most: usize) -> bool {
+    pub fn add_channel(&mut self, channel: Channel, from: Seq, most: usize) -> bool {
         if self.selection.iter().any(|(known, _)| *known == channel) {
             return true;
         }
@@ -130,7 +130,7 @@ impl Reader {
     pub fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        room: Room,
+        room: PageLimit,
     ) -> Poll<Result<Vec<Item>, StoreError>> {
         let Some(gap) = self.gap.take() else {
             return self.poll_behind_gap(cx, room);
@@ -146,7 +146,7 @@ impl Reader {
     fn poll_behind_gap(
         &mut self,
         cx: &mut Context<'_>,
-        room: Room,
+        room: PageLimit,
     ) -> Poll<Result<Vec<Item>, StoreError>> {
         // Before looking, or a message that comes after the look would wake nobody.
         self.waiter.register(cx.waker());
@@ -158,12 +158,12 @@ impl Reader {
                 let page = page?;
                 self.at = page.through;
                 // A gap that stands behind the page is still to be said, and only the store says it.
-                self.stored = self.stored.max(page.lost);
+                self.store_until = self.store_until.max(page.trimmed_through);
                 if !page.items.is_empty() {
                     return Poll::Ready(Ok(page.items.into_iter().map(Item::from).collect()));
                 }
             }
-            let step = if self.at < self.stored {
+            let step = if self.at < self.store_until {
                 Step::Fetch
             } else {
                 self.shared.tail.read().step(&self.selection, self.at, room)
@@ -187,7 +187,7 @@ impl Reader {
         }
     }
 
-    fn read_store(&self, room: Room) -> Fetch {
+    fn read_store(&self, room: PageLimit) -> Fetch {
         let (shared, selection, at) = (Arc::clone(&self.shared), self.selection.clone(), self.at);
         Box::pin(async move { shared.store.read(&selection, at, room).await })
     }

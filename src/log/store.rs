@@ -5,7 +5,7 @@
 //!
 //! - [`Store::commit`] takes a whole batch or none of it, numbers it behind all that came before,
 //!   with times that never fall, and returns only when the batch is as durable as it gets. A draft
-//!   whose key its channel has seen within [`limits::KEY_WINDOW`](crate::limits::KEY_WINDOW), in
+//!   whose key its channel has seen within [`limits::IDEMPOTENCY_WINDOW`](crate::limits::IDEMPOTENCY_WINDOW), in
 //!   this batch or before, is not appended: its receipt is the first one's.
 //! - [`Store::read`] gives what is kept of some channels behind a place, in seq order, and puts a
 //!   [`Gap`] where messages behind that place are gone.
@@ -17,10 +17,10 @@
 
 use std::sync::Arc;
 
-use super::cursor::Place;
+use super::cursor::StartAt;
 use super::memory::Memory;
 use super::sqlite::Sqlite;
-use super::{Room, Selection};
+use super::{PageLimit, Selection};
 use crate::message::{Channel, Draft, Epoch, Gap, Message, Receipt, Seq, Timestamp};
 
 /// How much is kept: what lies beyond either may go.
@@ -55,7 +55,7 @@ pub struct Page {
     pub through: Seq,
     /// The newest place whose message had been let go when this was read: up to there may stand
     /// gaps of messages before `through`.
-    pub lost: Seq,
+    pub trimmed_through: Seq,
 }
 
 /// One thing on a [`Page`].
@@ -70,7 +70,7 @@ pub enum Stored {
 impl Stored {
     /// Where it stands.
     #[must_use]
-    pub fn place(&self) -> Seq {
+    pub fn seq(&self) -> Seq {
         match self {
             Stored::Message(message) => message.seq,
             Stored::Gap(gap) => gap.resumes,
@@ -123,10 +123,10 @@ impl Store {
 
     /// The newest place whose message has been let go (0 if none has).
     #[must_use]
-    pub fn lost(&self) -> Seq {
+    pub fn trimmed_through(&self) -> Seq {
         match self {
-            Store::Memory(store) => store.lost(),
-            Store::Sqlite(store) => store.lost(),
+            Store::Memory(store) => store.trimmed_through(),
+            Store::Sqlite(store) => store.trimmed_through(),
         }
     }
 
@@ -158,7 +158,7 @@ impl Store {
         &self,
         selection: &Selection,
         after: Seq,
-        room: Room,
+        room: PageLimit,
     ) -> Result<Page, StoreError> {
         match self {
             Store::Memory(store) => Ok(store.read(selection, after, room)),
@@ -173,7 +173,7 @@ impl Store {
     pub async fn locate(
         &self,
         channels: &[Channel],
-        place: Place,
+        place: StartAt,
         now: Timestamp,
     ) -> Result<Selection, StoreError> {
         match self {

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Entry, Room, Selection};
+use super::{Entry, PageLimit, Selection};
 use crate::message::{Channel, Seq};
 
 /// What a cursor is to do next.
@@ -86,7 +86,7 @@ impl Tail {
 
     /// The next step of a cursor that stands at `after`, with at most `room` to carry.
     #[must_use]
-    pub(super) fn step(&self, selection: &Selection, after: Seq, room: Room) -> Step {
+    pub(super) fn step(&self, selection: &Selection, after: Seq, room: PageLimit) -> Step {
         if after < self.floor {
             return Step::Fetch;
         }
@@ -109,7 +109,7 @@ impl Tail {
             let Some(next) = runs[first].peek() else {
                 break;
             };
-            if !left.take(next.message().data.len()) {
+            if !left.try_take(next.message().data.len()) {
                 break;
             }
             entries.push(Arc::clone(next));
@@ -184,7 +184,7 @@ mod tests {
             entry(14, "c"),
             entry(15, "a"),
         ]);
-        let room = Room::new(10, 1000);
+        let room = PageLimit::new(10, 1000);
         assert_eq!(
             seqs(tail.step(&selection(&["a", "b"]), Seq(10), room)),
             (vec![11, 12, 15], 15)
@@ -228,17 +228,17 @@ mod tests {
         let mut tail = Tail::new(Seq(0), 1 << 20);
         tail.push((1..=9).map(|seq| entry(seq, "a")));
         assert_eq!(
-            seqs(tail.step(&selection(&["a"]), Seq(0), Room::new(2, 1000))),
+            seqs(tail.step(&selection(&["a"]), Seq(0), PageLimit::new(2, 1000))),
             (vec![1, 2], 2)
         );
         let one = entry(1, "a").message().data.len();
         assert_eq!(
-            seqs(tail.step(&selection(&["a"]), Seq(0), Room::new(9, one * 3))),
+            seqs(tail.step(&selection(&["a"]), Seq(0), PageLimit::new(9, one * 3))),
             (vec![1, 2, 3], 3)
         );
         // The first always fits: a message longer than the room goes alone.
         assert_eq!(
-            seqs(tail.step(&selection(&["a"]), Seq(0), Room::new(9, 0))),
+            seqs(tail.step(&selection(&["a"]), Seq(0), PageLimit::new(9, 0))),
             (vec![1], 1)
         );
     }
@@ -248,11 +248,11 @@ mod tests {
         let mut tail = Tail::new(Seq(0), 3 * entry(1, "a").message().cost());
         tail.push((1..=5).map(|seq| entry(seq, if seq % 2 == 0 { "even" } else { "odd" })));
         assert!(matches!(
-            tail.step(&selection(&["odd"]), Seq(1), Room::new(9, 999)),
+            tail.step(&selection(&["odd"]), Seq(1), PageLimit::new(9, 999)),
             Step::Fetch
         ));
         assert_eq!(
-            seqs(tail.step(&selection(&["odd", "even"]), Seq(2), Room::new(9, 999))),
+            seqs(tail.step(&selection(&["odd", "even"]), Seq(2), PageLimit::new(9, 999))),
             (vec![3, 4, 5], 5)
         );
         assert_eq!(tail.channels.len(), 2);

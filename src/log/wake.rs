@@ -181,7 +181,7 @@ impl Walk {
         loop {
             let gives_way = is_late || self.appends.load(Relaxed) > 0;
             let most = if gives_way {
-                limits::WAKE_SLICE_LATE
+                limits::WAKE_SLICE_OVERRUN
             } else {
                 limits::WAKE_SLICE
             };
@@ -210,7 +210,7 @@ impl Lists {
                 self.due.push_back(channel.clone());
             }
             let walked = list.around - list.left;
-            list.is_late = list.left > 0 && walked < list.around / limits::LATE;
+            list.is_late = list.left > 0 && walked < list.around / limits::OVERRUN_DIVISOR;
             list.left = list.around;
         }
     }
@@ -218,7 +218,7 @@ impl Lists {
     /// Are those who are due first a crowd?
     fn has_crowd(&self) -> bool {
         let first = self.due.front().and_then(|channel| self.of.get(channel));
-        first.is_some_and(|list| list.waiters.len() >= limits::CROWD)
+        first.is_some_and(|list| list.waiters.len() >= limits::CROWD_FOLLOWERS)
     }
 
     /// The next to be woken; none if nobody is due. Says whether some of them are late.

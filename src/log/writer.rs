@@ -158,13 +158,13 @@ async fn commit(shared: &Shared, batch: impl Iterator<Item = Pending>) {
     match shared.store.commit(drafts, Timestamp::now()).await {
         Ok(commit) => {
             shared.health.set(Ok(()));
-            shared.show(&commit.messages);
+            shared.publish_to_tail(&commit.messages);
             let mut receipts = commit.receipts.into_iter();
             for (count, answer) in answers {
                 // A sender who has left does not hear it.
                 let _ = answer.send(Ok(receipts.by_ref().take(count).collect()));
             }
-            shared.wake(&commit.messages);
+            shared.wake_followers(&commit.messages);
         }
         Err(error) => {
             // Before the answers, so that a sender who asks how it is hears the same.

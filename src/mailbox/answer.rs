@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::book::Out;
+use super::deliveries::InFlight;
 use super::missed::Missed;
-use super::{Mailbox, write};
+use super::{Mailbox, ack_writer};
 use crate::message::{Cursor, Message};
 
 /// An answer to who asked for a letter.
@@ -16,7 +16,7 @@ pub struct Answer {
     /// What was let go of before anybody had it.
     pub missed: Option<Missed>,
     /// To be told what becomes of it; `None` if it says nothing that could be lost.
-    pub handed: Option<Handed>,
+    pub handed: Option<Delivery>,
 }
 
 /// A message of a mailbox.
@@ -48,49 +48,49 @@ impl Letter {
 }
 
 /// An answer on its way. Dropped, it has not come: its letter goes to the next who asks.
-pub struct Handed {
+pub struct Delivery {
     mailbox: Arc<Mailbox>,
-    what: Option<What>,
+    what: Option<Payload>,
 }
 
 #[derive(Debug)]
-enum What {
-    Letter(Out),
+enum Payload {
+    Letter(InFlight),
     Missed(Missed),
 }
 
-impl Handed {
-    pub(super) fn letter(mailbox: &Arc<Mailbox>, out: Out) -> Handed {
-        let (mailbox, what) = (Arc::clone(mailbox), Some(What::Letter(out)));
-        Handed { mailbox, what }
+impl Delivery {
+    pub(super) fn letter(mailbox: &Arc<Mailbox>, out: InFlight) -> Delivery {
+        let (mailbox, what) = (Arc::clone(mailbox), Some(Payload::Letter(out)));
+        Delivery { mailbox, what }
     }
 
-    pub(super) fn missed(mailbox: &Arc<Mailbox>, missed: Missed) -> Handed {
-        let (mailbox, what) = (Arc::clone(mailbox), Some(What::Missed(missed)));
-        Handed { mailbox, what }
+    pub(super) fn missed(mailbox: &Arc<Mailbox>, missed: Missed) -> Delivery {
+        let (mailbox, what) = (Arc::clone(mailbox), Some(Payload::Missed(missed)));
+        Delivery { mailbox, what }
     }
 
     /// It has come.
     pub fn received(mut self) {
         match self.what.take() {
-            Some(What::Letter(out)) => drop(self.mailbox.receipt(|book| book.receive(out))),
-            Some(What::Missed(_)) => write::note(&self.mailbox),
+            Some(Payload::Letter(out)) => drop(self.mailbox.receipt(|book| book.receive(out))),
+            Some(Payload::Missed(_)) => ack_writer::note(&self.mailbox),
             None => {}
         }
     }
 }
 
-impl Drop for Handed {
+impl Drop for Delivery {
     fn drop(&mut self) {
         match self.what.take() {
-            Some(What::Letter(out)) => self.mailbox.give_back(out),
-            Some(What::Missed(missed)) => self.mailbox.book.lock().miss(missed),
+            Some(Payload::Letter(out)) => self.mailbox.give_back(out),
+            Some(Payload::Missed(missed)) => self.mailbox.book.lock().miss(missed),
             None => {}
         }
     }
 }
 
-impl fmt::Debug for Handed {
+impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Handed").field(&self.what).finish()
     }

@@ -4,19 +4,19 @@
 //! what has been received (`note.rs`). What is in memory is derived from them, and only while the
 //! mailbox is in use: somebody asks, a letter is out, or a note is being written.
 //!
-//! A letter that is handed out ([`Handed`]) stays the mailbox's until its receiver has it. Whoever
+//! A letter that is handed out ([`Delivery`]) stays the mailbox's until its receiver has it. Whoever
 //! knows of the connection says so; otherwise the letter goes to the next who asks.
 
+mod ack_state;
+mod ack_writer;
 mod answer;
-mod book;
-mod look;
+mod deliveries;
+mod lookup;
+mod mailbox_name;
 mod missed;
-mod name;
-mod note;
-mod open;
+mod registry;
 #[cfg(test)]
 mod simulation;
-mod write;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -27,35 +27,35 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OnceCell};
 
-pub use answer::{Answer, Handed, Letter};
+pub use answer::{Answer, Delivery, Letter};
+pub use mailbox_name::MailboxName;
 pub use missed::Missed;
-pub use name::Name;
-pub use open::Mailboxes;
+pub use registry::Mailboxes;
 
 use crate::log::{Item, Log, Reader, Since, StoreError};
 use crate::message::{Channel, Cursor, Message};
 use crate::metrics::{Metrics, Waiting};
-use book::{Book, Out};
-use write::Unwritten;
+use ack_writer::PendingAcks;
+use deliveries::{Deliveries, InFlight};
 
 /// A mailbox in use: while this lives, it is the only one of its name.
 #[derive(Debug)]
 pub struct Mailbox {
-    all: Arc<open::All>,
+    all: Arc<registry::MailboxesShared>,
     letters: Channel,
     notes: Channel,
     loaded: OnceCell<()>,
-    book: Mutex<Book>,
+    book: Mutex<Deliveries>,
     /// Goes through the letters in order; whoever has it gets the next one.
     walker: tokio::sync::Mutex<Option<Reader>>,
     /// A letter came back, or there is room for another one to be out.
     changed: Notify,
-    unwritten: Mutex<Unwritten>,
+    unwritten: Mutex<PendingAcks>,
 }
 
 /// An acknowledgement is of no use.
 #[derive(Debug, thiserror::Error)]
-pub enum BadAck {
+pub enum AckError {
     /// The mailbox has no such letter.
     #[error("is no message of this mailbox")]
     NotHere,
@@ -65,7 +65,7 @@ pub enum BadAck {
 }
 
 /// What a look at the next letter in order has come to.
-enum Walked {
+enum Scan {
     Letter(Answer),
     /// Nothing for this one, but there may be more.
     On,
@@ -85,8 +85,8 @@ impl Mailbox {
     /// Reads what has been noted, the first time that it is asked for.
     async fn load(&self) -> Result<(), StoreError> {
         let load = async || {
-            let note = look::note(self.log(), &self.notes).await?;
-            *self.book.lock() = Book::new(note);
+            let note = lookup::note(self.log(), &self.notes).await?;
+            *self.book.lock() = Deliveries::new(note);
             Ok(())
         };
         self.loaded.get_or_try_init(load).await.copied()
@@ -96,7 +96,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// When the mailbox never had that letter, or the store cannot be read.
-    pub async fn acknowledge(self: &Arc<Mailbox>, id: &Cursor) -> Result<(), BadAck> {
+    pub async fn acknowledge(self: &Arc<Mailbox>, id: &Cursor) -> Result<(), AckError> {
         if id.epoch != *self.log().epoch() {
             return Ok(());
         }
@@ -104,14 +104,14 @@ impl Mailbox {
         if self.receipt(|book| book.acknowledge(id.seq)) {
             return Ok(());
         }
-        if look::message(self.log(), &self.letters, id.seq)
+        if lookup::message(self.log(), &self.letters, id.seq)
             .await?
             .is_none()
         {
-            let lost = look::lost(self.log(), &self.letters).await?;
+            let lost = lookup::lost(self.log(), &self.letters).await?;
             // What is gone was perhaps one of them.
             let perhaps = lost.is_some_and(|lost| id.seq <= lost.through);
-            return perhaps.then_some(()).ok_or(BadAck::NotHere);
+            return perhaps.then_some(()).ok_or(AckError::NotHere);
         }
         // It may have been handed out meanwhile.
         self.receipt(|book| book.acknowledge(id.seq) || book.acknowledge_unseen(id.seq));
@@ -140,13 +140,13 @@ impl Mailbox {
             }
             let walked = tokio::select! {
                 biased;
-                () = changed => Walked::On,
+                () = changed => Scan::On,
                 walked = self.walk(patience.as_mut()) => walked?,
             };
             match walked {
-                Walked::Letter(answer) => return Ok(answer),
-                Walked::On => {}
-                Walked::Quiet => return Ok(self.quiet()),
+                Scan::Letter(answer) => return Ok(answer),
+                Scan::On => {}
+                Scan::Quiet => return Ok(self.quiet()),
             }
         }
     }
@@ -158,8 +158,8 @@ impl Mailbox {
                 return Ok(None);
             };
             // From here on it goes back by itself if this is dropped.
-            let handed = Handed::letter(self, out);
-            let entry = look::message(self.log(), &self.letters, out.seq).await?;
+            let handed = Delivery::letter(self, out);
+            let entry = lookup::message(self.log(), &self.letters, out.seq).await?;
             if let Some(entry) = entry {
                 return Ok(Some(self.answer(entry.message(), out, handed)));
             }
@@ -171,58 +171,58 @@ impl Mailbox {
     async fn walk(
         self: &Arc<Mailbox>,
         mut patience: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<Walked, StoreError> {
+    ) -> Result<Scan, StoreError> {
         let mut walker = tokio::select! {
             biased;
             walker = self.walker.lock() => walker,
-            () = patience.as_mut() => return Ok(Walked::Quiet),
+            () = patience.as_mut() => return Ok(Scan::Quiet),
         };
         if self.book.lock().is_full() {
             // Others are to wait for what changes, too, not for this one.
             drop(walker);
             patience.await;
-            return Ok(Walked::Quiet);
+            return Ok(Scan::Quiet);
         }
         let reader = match &mut *walker {
             Some(reader) => reader,
             none => none.insert(self.begin().await?),
         };
-        let read = poll_fn(|cx| match reader.poll_read(cx, look::ROOM) {
+        let read = poll_fn(|cx| match reader.poll_read(cx, lookup::ROOM) {
             Poll::Ready(items) => Poll::Ready(items.map(Some)),
             // It is there, if not yet here.
             Poll::Pending if reader.is_fetching() => Poll::Pending,
             Poll::Pending => patience.as_mut().poll(cx).map(|()| Ok(None)),
         });
         let Some(items) = read.await? else {
-            return Ok(Walked::Quiet);
+            return Ok(Scan::Quiet);
         };
         // Nothing waits from here on: what the reader has passed is in the book.
         match items.into_iter().next() {
             Some(Item::Message(entry)) => {
                 let Some(out) = self.book.lock().walk(entry.message().seq) else {
-                    return Ok(Walked::On);
+                    return Ok(Scan::On);
                 };
-                let handed = Handed::letter(self, out);
-                Ok(Walked::Letter(self.answer(entry.message(), out, handed)))
+                let handed = Delivery::letter(self, out);
+                Ok(Scan::Letter(self.answer(entry.message(), out, handed)))
             }
             // How many are missed is counted from the mailbox's beginning.
             Some(Item::Gap(_)) | None => {
                 *walker = None;
-                Ok(Walked::On)
+                Ok(Scan::On)
             }
         }
     }
 
     /// A reader that stands behind what has been looked at, and behind what is gone.
     async fn begin(&self) -> Result<Reader, StoreError> {
-        if let Some(lost) = look::lost(self.log(), &self.letters).await? {
+        if let Some(lost) = lookup::lost(self.log(), &self.letters).await? {
             self.book.lock().lose(lost);
         }
         let seen = self.book.lock().seen();
-        look::reader(self.log(), &self.letters, Since::Seq(seen)).await
+        lookup::reader(self.log(), &self.letters, Since::Seq(seen)).await
     }
 
-    fn answer(&self, message: &Message, out: Out, handed: Handed) -> Answer {
+    fn answer(&self, message: &Message, out: InFlight, handed: Delivery) -> Answer {
         Answer {
             letter: Some(Letter::read(message, self.log().cursor(message.seq))),
             missed: out.missed,
@@ -235,11 +235,11 @@ impl Mailbox {
         Answer {
             letter: None,
             missed,
-            handed: missed.map(|missed| Handed::missed(self, missed)),
+            handed: missed.map(|missed| Delivery::missed(self, missed)),
         }
     }
 
-    fn give_back(&self, out: Out) {
+    fn give_back(&self, out: InFlight) {
         if self.book.lock().give_back(out) {
             self.metrics().letters.returned();
             self.changed.notify_one();
@@ -247,18 +247,18 @@ impl Mailbox {
     }
 
     /// Books that a letter was received, if that is news.
-    fn receipt(self: &Arc<Mailbox>, book: impl FnOnce(&mut Book) -> bool) -> bool {
+    fn receipt(self: &Arc<Mailbox>, book: impl FnOnce(&mut Deliveries) -> bool) -> bool {
         let news = self.book(book);
         if news {
             self.metrics().letters.received();
-            write::note(self);
+            ack_writer::note(self);
         }
         news
     }
 
     /// Does something to the book that may make room for more letters to be out. Who has found
     /// none waits in no line: all of them look again.
-    fn book<T>(&self, act: impl FnOnce(&mut Book) -> T) -> T {
+    fn book<T>(&self, act: impl FnOnce(&mut Deliveries) -> T) -> T {
         let mut book = self.book.lock();
         let was_full = book.is_full();
         let done = act(&mut book);

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{Mailboxes, Name};
+use super::{MailboxName, Mailboxes};
 use crate::limits;
 use crate::log::{Keep, Log, Memory, Store};
 
@@ -30,7 +30,7 @@ type Received = Mutex<BTreeMap<Box<str>, u32>>;
 
 /// Asks until all letters have been received. An answer may be received, or acknowledged, or lost;
 /// who waits may lose patience.
-async fn ask(mailboxes: Mailboxes, me: Name, mut random: StdRng, received: Arc<Received>) {
+async fn ask(mailboxes: Mailboxes, me: MailboxName, mut random: StdRng, received: Arc<Received>) {
     while received.lock().len() < LETTERS {
         let mailbox = mailboxes.open(&me);
         let patience = Duration::from_micros(random.random_range(0..3000));
@@ -58,7 +58,7 @@ async fn ask(mailboxes: Mailboxes, me: Name, mut random: StdRng, received: Arc<R
 async fn of_many_letters_each_is_received_once_whatever_becomes_of_those_who_ask() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
-    let (mailboxes, me) = (mailboxes(), Name::new("bob").unwrap());
+    let (mailboxes, me) = (mailboxes(), MailboxName::new("bob").unwrap());
     let received = Arc::new(Received::default());
     let asking = (0..ASKING).map(|n| {
         let random = StdRng::seed_from_u64(seed.wrapping_add(n));

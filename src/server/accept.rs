@@ -10,37 +10,37 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
-use super::conn::{self, Visitor, Welcome};
+use super::conn::{self, Accepted, Admission};
 use super::lanes::Lanes;
-use crate::config::Patience;
+use crate::config::Timeouts;
 use crate::http::App;
 use crate::limits;
 
 /// Who is let in, and where to.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Acceptor {
     pub(super) app: Arc<App>,
     pub(super) lanes: Lanes,
-    pub(super) patience: Patience,
+    pub(super) timeouts: Timeouts,
     room: Arc<Semaphore>,
     /// For those who are told that there is none.
     porch: Arc<Semaphore>,
 }
 
-impl Door {
+impl Acceptor {
     /// Behind which there is room for so many.
     pub(super) fn new(
         app: Arc<App>,
         lanes: Lanes,
-        patience: Patience,
+        timeouts: Timeouts,
         max_connections: usize,
-    ) -> Door {
-        Door {
+    ) -> Acceptor {
+        Acceptor {
             app,
             lanes,
-            patience,
+            timeouts,
             room: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
-            porch: Arc::new(Semaphore::new(limits::REFUSALS)),
+            porch: Arc::new(Semaphore::new(limits::REFUSALS_MAX)),
         }
     }
 
@@ -74,21 +74,21 @@ impl Door {
     /// otherwise closes it.
     fn admit(&self, socket: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
         let place = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
-        let (place, welcome): (OwnedSemaphorePermit, Welcome) =
+        let (place, welcome): (OwnedSemaphorePermit, Admission) =
             if let Some(place) = place(&self.room) {
-                (place, Welcome::Serve)
+                (place, Admission::Serve)
             } else {
                 self.app.metrics.refused();
                 let Some(place) = place(&self.porch) else {
                     return;
                 };
-                (place, Welcome::Refuse)
+                (place, Admission::Refuse)
             };
-        let visitor = Visitor {
+        let visitor = Accepted {
             socket,
             peer,
             app: Arc::clone(&self.app),
-            patience: self.patience,
+            timeouts: self.timeouts,
             welcome,
             place,
         };

@@ -16,36 +16,36 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::guard::Guard;
+use super::monitored_io::MonitoredIo;
 use super::socket;
-use super::stream::Stream;
-use crate::config::Patience;
-use crate::follow::{Follow, Link};
+use super::stream_conn::StreamConn;
+use crate::config::Timeouts;
+use crate::follow::{Follower, Link};
 use crate::http::{self, App};
 use crate::limits;
 use crate::metrics::OpenConnection;
 
 /// How a connection is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Welcome {
+pub(super) enum Admission {
     Serve,
     /// There is no room: its one request is answered so.
     Refuse,
 }
 
 /// Somebody at the door.
-pub(super) struct Visitor {
+pub(super) struct Accepted {
     pub(super) socket: std::net::TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) app: Arc<App>,
-    pub(super) patience: Patience,
-    pub(super) welcome: Welcome,
+    pub(super) timeouts: Timeouts,
+    pub(super) welcome: Admission,
     pub(super) place: OwnedSemaphorePermit,
 }
 
 /// Serves a connection until it is over. What lives here lives as long as each stream does, so it
 /// is little.
-pub(super) async fn serve(visitor: Box<Visitor>) {
+pub(super) async fn serve(visitor: Box<Accepted>) {
     let Some((mut stream, _stay)) = Box::pin(requests(visitor)).await else {
         return;
     };
@@ -55,30 +55,30 @@ pub(super) async fn serve(visitor: Box<Visitor>) {
 }
 
 /// What is given back when a connection is over.
-type Stay = (OwnedSemaphorePermit, OpenConnection);
+type ConnPermit = (OwnedSemaphorePermit, OpenConnection);
 
 /// Answers requests until the connection is over, or is a stream's.
-async fn requests(visitor: Box<Visitor>) -> Option<(Stream, Stay)> {
-    let Visitor {
+async fn requests(visitor: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
+    let Accepted {
         socket,
         peer,
         app,
-        patience,
+        timeouts,
         welcome,
         place,
     } = *visitor;
     let stay = (place, OpenConnection::new(Arc::clone(&app.metrics)));
     let socket = TcpStream::from_std(socket)
-        .and_then(|socket| socket::tune(&socket, patience.stall).map(|()| socket));
+        .and_then(|socket| socket::tune(&socket, timeouts.stall).map(|()| socket));
     let socket = socket
         .inspect_err(|error| log::debug!("{peer}: {error}"))
         .ok()?;
     let link = Arc::new(Link::new(peer.ip()));
     let drain = app.drain.clone();
-    let io = TokioIo::new(Guard::new(
+    let io = TokioIo::new(MonitoredIo::new(
         socket,
         Arc::clone(&link),
-        patience.stall,
+        timeouts.stall,
         socket::watch,
     ));
     let service = service_fn({
@@ -89,15 +89,15 @@ async fn requests(visitor: Box<Visitor>) -> Option<(Stream, Stay)> {
             // Boxed, so that the connection can be moved, and taken apart in the end.
             Box::pin(async move {
                 Ok::<_, Infallible>(match welcome {
-                    Welcome::Serve => http::respond(app, link, request).await,
-                    Welcome::Refuse => http::refuse(app, link, request).await,
+                    Admission::Serve => http::respond(app, link, request).await,
+                    Admission::Refuse => http::refuse(app, link, request).await,
                 })
             })
         }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience.head)
+        .header_read_timeout(timeouts.head)
         .max_buf_size(limits::HTTP_BUFFER)
         .serve_connection(io, service);
     let mut draining = pin!(drain.begun());
@@ -110,21 +110,21 @@ async fn requests(visitor: Box<Visitor>) -> Option<(Stream, Stay)> {
         }
         let served = connection.poll_without_shutdown(cx);
         match link.handover.take() {
-            Some(follow) => Poll::Ready(Served::Stream(follow)),
+            Some(follow) => Poll::Ready(Served::StreamConn(follow)),
             None => served.map(Served::Over),
         }
     })
     .await;
     let socket = connection.into_parts().io.into_inner().into_inner();
     let stream = match served {
-        Served::Stream(follow) => Some(Stream::new(socket, follow, patience.stall)),
+        Served::StreamConn(follow) => Some(StreamConn::new(socket, follow, timeouts.stall)),
         Served::Over(Ok(())) => {
-            close(socket, &link, patience.stall).await;
+            close(socket, &link, timeouts.stall).await;
             None
         }
         // A client that is only silent may have got what it was sent.
         Served::Over(Err(error)) if error.is_timeout() && link.awaits() => {
-            close(socket, &link, patience.stall).await;
+            close(socket, &link, timeouts.stall).await;
             None
         }
         // That clients leave and lines break is the ordinary end of a stream.
@@ -142,7 +142,7 @@ async fn requests(visitor: Box<Visitor>) -> Option<(Stream, Stay)> {
 enum Served {
     Over(hyper::Result<()>),
     /// A stream has the connection for itself.
-    Stream(Box<Follow>),
+    StreamConn(Box<Follower>),
 }
 
 /// Closes a socket so that its client gets all that was written, and waits until that has come, if

@@ -2,12 +2,12 @@
 
 mod accept;
 mod conn;
-mod files;
-mod guard;
 mod lanes;
+mod monitored_io;
+mod rlimits;
 mod signal;
 mod socket;
-mod stream;
+mod stream_conn;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 pub use signal::stop;
 
-use accept::Door;
+use accept::Acceptor;
 use lanes::Lanes;
 
 use crate::chat::{Chat, Database};
@@ -29,17 +29,17 @@ use crate::config::{Config, StoreKind};
 use crate::drain::Drain;
 use crate::http::{App, Cors};
 use crate::limits;
-use crate::log::{Beside, Log, Memory, OpenError, Sqlite, Store, StoreError};
+use crate::log::{Log, Memory, OpenError, SideTables, Sqlite, Store, StoreError};
 use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::pages::Pages;
-use crate::session::Sessions;
+use crate::receiver_session::ReceiverSessions;
 
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    door: Door,
+    door: Acceptor,
 }
 
 /// Why the server cannot be started.
@@ -67,10 +67,10 @@ impl Server {
     pub fn bind(config: Config) -> Result<Server, CannotStart> {
         let addr = config.listen;
         let listener = socket::listen(addr).map_err(|error| CannotStart::Listen(addr, error))?;
-        files::survive_size_limit();
+        rlimits::survive_size_limit();
         let (store, beside) = open_store(&config)?;
-        let max_files = files::raise_limit();
-        let max_connections = files::connections(config.max_connections, max_files);
+        let max_files = rlimits::raise_limit();
+        let max_connections = rlimits::connections(config.max_connections, max_files);
         let metrics = Arc::new(Metrics::default());
         let log = Log::open(store, Arc::clone(&metrics))?;
         let app = App {
@@ -79,7 +79,7 @@ impl Server {
             log,
             demo_accounts: config.demo_accounts.into(),
             clock: Clock::new()?,
-            sessions: Sessions::new(limits::SESSION_IDLE),
+            sessions: ReceiverSessions::new(limits::RECEIVER_SESSION_IDLE),
             pages: Pages::new(config.pages),
             metrics,
             drain: Drain::new(config.drain),
@@ -87,7 +87,7 @@ impl Server {
             cors: Cors::new(config.cors_origins),
             heartbeat: config.heartbeat,
             max_message: config.max_message,
-            body_timeout: config.patience.body,
+            body_timeout: config.timeouts.body,
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
             handover: config.handover,
             max_files,
@@ -95,7 +95,7 @@ impl Server {
         let (app, lanes) = (Arc::new(app), Lanes::start()?);
         Ok(Server {
             listener,
-            door: Door::new(app, lanes, config.patience, max_connections),
+            door: Acceptor::new(app, lanes, config.timeouts, max_connections),
         })
     }
 
@@ -153,12 +153,12 @@ impl Server {
 }
 
 /// The log's store, and a place beside it.
-fn open_store(config: &Config) -> Result<(Store, Beside), CannotStart> {
+fn open_store(config: &Config) -> Result<(Store, SideTables), CannotStart> {
     match &config.store {
         StoreKind::Memory => {
             log::info!("the log is in memory: it is gone with the process");
             let memory = Memory::new(config.keep, limits::MEMORY_LOG_BYTES);
-            Ok((Store::Memory(memory), Beside::in_memory()?))
+            Ok((Store::Memory(memory), SideTables::in_memory()?))
         }
         StoreKind::Sqlite(path) => {
             let sqlite = Sqlite::open(path, config.keep, limits::STORED_LOG_BYTES)?;

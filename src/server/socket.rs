@@ -46,8 +46,7 @@ pub(super) fn tune(socket: &TcpStream, patience: Duration) -> io::Result<()> {
 /// Notices soon when the client is gone without a word.
 pub(super) fn watch(socket: &TcpStream) {
     #[cfg(target_os = "linux")]
-    if let Err(error) = SockRef::from(socket).set_tcp_user_timeout(Some(limits::PRESENCE_PATIENCE))
-    {
+    if let Err(error) = SockRef::from(socket).set_tcp_user_timeout(Some(limits::PRESENCE_TIMEOUT)) {
         log::debug!("a client that is gone is noticed later: {error}");
     }
     #[cfg(not(target_os = "linux"))]

@@ -8,7 +8,7 @@ use crate::message::{Cursor, Epoch, Gap, Message};
 
 /// A message as JSON has it.
 #[derive(Serialize)]
-pub(super) struct Object<'a> {
+pub(super) struct MessageObject<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     cursor: String,
@@ -18,14 +18,14 @@ pub(super) struct Object<'a> {
     data: &'a str,
 }
 
-impl<'a> Object<'a> {
+impl<'a> MessageObject<'a> {
     /// `kind` is `message` where objects of other kinds stand beside it.
     pub(super) fn new(
         message: &'a Message,
         epoch: &Epoch,
         kind: Option<&'static str>,
-    ) -> Object<'a> {
-        Object {
+    ) -> MessageObject<'a> {
+        MessageObject {
             kind,
             cursor: format!("{epoch}-{}", message.seq),
             channel: message.channel.as_str(),
@@ -38,7 +38,7 @@ impl<'a> Object<'a> {
 
 /// What a stream says of itself.
 #[derive(Serialize)]
-pub(super) struct Said {
+pub(super) struct ControlEvent {
     /// Left out where something else says it, as the event's name does in SSE.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
@@ -47,31 +47,31 @@ pub(super) struct Said {
     reason: Option<&'static str>,
 }
 
-impl Said {
+impl ControlEvent {
     /// Where something else says what it is.
-    pub(super) fn untyped(self) -> Said {
-        Said { kind: None, ..self }
+    pub(super) fn untyped(self) -> ControlEvent {
+        ControlEvent { kind: None, ..self }
     }
 
-    pub(super) fn new(kind: &'static str, cursor: &Cursor) -> Said {
-        Said {
+    pub(super) fn new(kind: &'static str, cursor: &Cursor) -> ControlEvent {
+        ControlEvent {
             kind: Some(kind),
             cursor: cursor.to_string(),
             reason: None,
         }
     }
 
-    pub(super) fn end(cursor: &Cursor, reason: EndReason) -> Said {
-        Said {
+    pub(super) fn end(cursor: &Cursor, reason: EndReason) -> ControlEvent {
+        ControlEvent {
             reason: Some(reason.as_str()),
-            ..Said::new("end", cursor)
+            ..ControlEvent::new("end", cursor)
         }
     }
 }
 
 /// A gap as JSON has it; `missed` is null where it is not known.
 #[derive(Serialize)]
-pub(super) struct SaidGap {
+pub(super) struct GapEvent {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     reason: &'static str,
@@ -79,15 +79,15 @@ pub(super) struct SaidGap {
     cursor: String,
 }
 
-impl SaidGap {
+impl GapEvent {
     /// Where something else says what it is.
-    pub(super) fn untyped(self) -> SaidGap {
-        SaidGap { kind: None, ..self }
+    pub(super) fn untyped(self) -> GapEvent {
+        GapEvent { kind: None, ..self }
     }
 
-    pub(super) fn new(gap: &Gap, resumes: &Cursor) -> SaidGap {
+    pub(super) fn new(gap: &Gap, resumes: &Cursor) -> GapEvent {
         let reason = gap.reason.as_str();
-        SaidGap {
+        GapEvent {
             kind: Some("gap"),
             reason,
             missed: gap.missed,
@@ -102,19 +102,19 @@ pub(super) fn line(value: &impl Serialize) -> String {
 }
 
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
-    line(&Object::new(message, epoch, None)).into()
+    line(&MessageObject::new(message, epoch, None)).into()
 }
 
 /// The answer of a long poll, while it is put together:
 /// `{"messages":[…],"gap":null or {…},"cursor":…}`.
 #[derive(Debug, Default)]
-pub struct Poll {
+pub struct LongPoll {
     messages: u64,
     /// A poll says one gap: of several the first reason, the sum, and the last place.
     gap: Option<(Gap, Cursor)>,
 }
 
-impl Poll {
+impl LongPoll {
     pub(super) fn lead(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(if self.messages == 0 { OPENING } else { b"," });
         self.messages += 1;
@@ -137,7 +137,7 @@ impl Poll {
             out.extend_from_slice(OPENING);
         }
         let gap = self.gap.take();
-        let gap = gap.map(|(gap, resumes)| SaidGap::new(&gap, &resumes).untyped());
+        let gap = gap.map(|(gap, resumes)| GapEvent::new(&gap, &resumes).untyped());
         let rest = format!("],\"gap\":{},\"cursor\":\"{cursor}\"}}\n", line(&gap));
         out.extend_from_slice(rest.as_bytes());
     }

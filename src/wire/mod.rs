@@ -21,7 +21,7 @@ use crate::message::{Cursor, Epoch, Gap, Message};
 
 pub use chunk::Chunk;
 pub use escape::html as escape_html;
-pub use script::Frame;
+pub use script::ScriptFrame;
 
 /// The encoding of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,17 +157,17 @@ pub enum Encoder {
     },
     /// What makes this frame's scripts its own. Boxed, as the long poll's is: there are streams
     /// without number, and few of them are these.
-    Script(Box<Frame>),
+    Script(Box<ScriptFrame>),
     /// What the follower chose.
-    Sse(Sse),
+    Sse(SseOptions),
     /// Every line is whole.
     Ndjson,
     /// What has been put into the one object so far.
-    Json(Box<Poll>),
+    Json(Box<LongPoll>),
 }
 
-pub use json::Poll;
-pub use sse::Sse;
+pub use json::LongPoll;
+pub use sse::SseOptions;
 
 impl Encoder {
     /// The encoding.
@@ -187,9 +187,9 @@ impl Encoder {
     pub fn open(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
             Encoder::Text { .. } | Encoder::Html { .. } | Encoder::Json(_) => {}
-            Encoder::Script(frame) => frame.call(&json::Said::new("open", cursor), out),
+            Encoder::Script(frame) => frame.call(&json::ControlEvent::new("open", cursor), out),
             Encoder::Sse(choice) => choice.open(cursor, out),
-            Encoder::Ndjson => ndjson::line(&json::Said::new("open", cursor), out),
+            Encoder::Ndjson => ndjson::line(&json::ControlEvent::new("open", cursor), out),
         }
     }
 
@@ -239,9 +239,11 @@ impl Encoder {
                 *dots = true;
                 out.push(b'.');
             }
-            Encoder::Script(frame) => frame.call(&json::Said::new("heartbeat", cursor), out),
+            Encoder::Script(frame) => {
+                frame.call(&json::ControlEvent::new("heartbeat", cursor), out)
+            }
             Encoder::Sse(choice) => choice.idle(cursor, out),
-            Encoder::Ndjson => ndjson::line(&json::Said::new("heartbeat", cursor), out),
+            Encoder::Ndjson => ndjson::line(&json::ControlEvent::new("heartbeat", cursor), out),
             // White space before the object, which no reader of JSON minds.
             Encoder::Json(_) => out.push(b'\n'),
         }
@@ -262,9 +264,9 @@ impl Encoder {
                 self.lead(out);
                 html::gap(gap, &resumes, out);
             }
-            Encoder::Script(frame) => frame.call(&json::SaidGap::new(gap, &resumes), out),
+            Encoder::Script(frame) => frame.call(&json::GapEvent::new(gap, &resumes), out),
             Encoder::Sse(_) => sse::gap(gap, &resumes, out),
-            Encoder::Ndjson => ndjson::line(&json::SaidGap::new(gap, &resumes), out),
+            Encoder::Ndjson => ndjson::line(&json::GapEvent::new(gap, &resumes), out),
             Encoder::Json(poll) => poll.gap(gap, &resumes),
         }
     }
@@ -280,9 +282,9 @@ impl Encoder {
                 self.lead(out);
                 html::end(cursor, out);
             }
-            Encoder::Script(frame) => frame.call(&json::Said::end(cursor, reason), out),
+            Encoder::Script(frame) => frame.call(&json::ControlEvent::end(cursor, reason), out),
             Encoder::Sse(_) => sse::end(cursor, reason, out),
-            Encoder::Ndjson => ndjson::line(&json::Said::end(cursor, reason), out),
+            Encoder::Ndjson => ndjson::line(&json::ControlEvent::end(cursor, reason), out),
             Encoder::Json(poll) => poll.end(cursor, out),
         }
     }

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::json::{self, Object};
+use super::json::{self, MessageObject};
 use crate::message::{Epoch, Message};
 
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
-    let mut text = json::line(&Object::new(message, epoch, Some("message")));
+    let mut text = json::line(&MessageObject::new(message, epoch, Some("message")));
     text.push('\n');
     text.into()
 }

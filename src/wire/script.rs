@@ -7,22 +7,22 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::escape;
-use super::json::{self, Object};
+use super::json::{self, MessageObject};
 use crate::message::{Epoch, Message};
 
 /// What makes one frame's scripts its own.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub struct ScriptFrame {
     nonce: String,
     /// The page's origin, if it is not the server's own.
     origin: Option<String>,
 }
 
-impl Frame {
+impl ScriptFrame {
     /// A frame with a nonce that no other has, for a page of the server or of a foreign origin.
     #[must_use]
-    pub fn new(nonce: String, origin: Option<String>) -> Frame {
-        Frame { nonce, origin }
+    pub fn new(nonce: String, origin: Option<String>) -> ScriptFrame {
+        ScriptFrame { nonce, origin }
     }
 
     /// The nonce, for the policy of the response.
@@ -40,7 +40,7 @@ impl Frame {
     /// The beginning of the document: what all further scripts call.
     #[must_use]
     pub fn prelude(&self) -> String {
-        let Frame { nonce, origin } = self;
+        let ScriptFrame { nonce, origin } = self;
         let origin = match origin {
             Some(origin) => escape::script(&json::line(origin)),
             None => "location.origin".to_owned(),
@@ -66,7 +66,7 @@ impl Frame {
 }
 
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
-    argument(&Object::new(message, epoch, Some("message"))).into()
+    argument(&MessageObject::new(message, epoch, Some("message"))).into()
 }
 
 /// The argument of a call, and the end of its script.

@@ -7,19 +7,19 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::EndReason;
-use super::json::{self, Said, SaidGap};
+use super::json::{self, ControlEvent, GapEvent};
 use crate::message::{Cursor, Epoch, EventName, Gap, Message};
 
 /// What a follower chose.
 #[derive(Clone, Copy, Debug)]
-pub struct Sse {
+pub struct SseOptions {
     /// After how many milliseconds a browser comes back when the line breaks.
     pub retry: u32,
     /// Heartbeats as events, which scripts hear of, instead of comments.
     pub heartbeat_event: bool,
 }
 
-impl Sse {
+impl SseOptions {
     /// A block without data fires no event, but sets the last event's id.
     pub(super) fn open(self, cursor: &Cursor, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("retry: {}\nid: {cursor}\n\n", self.retry).as_bytes());
@@ -27,7 +27,11 @@ impl Sse {
 
     pub(super) fn idle(self, cursor: &Cursor, out: &mut Vec<u8>) {
         if self.heartbeat_event {
-            event("heartbeat", &Said::new("heartbeat", cursor).untyped(), out);
+            event(
+                "heartbeat",
+                &ControlEvent::new("heartbeat", cursor).untyped(),
+                out,
+            );
         } else {
             out.extend_from_slice(b":\n\n");
         }
@@ -75,12 +79,12 @@ fn lines(mut text: &str) -> impl Iterator<Item = &str> {
 
 pub(super) fn gap(gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("id: {resumes}\n").as_bytes());
-    event("gap", &SaidGap::new(gap, resumes).untyped(), out);
+    event("gap", &GapEvent::new(gap, resumes).untyped(), out);
 }
 
 pub(super) fn end(cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
-    event("end", &Said::end(cursor, reason).untyped(), out);
+    event("end", &ControlEvent::end(cursor, reason).untyped(), out);
 }
 
 fn event(name: &str, said: &impl Serialize, out: &mut Vec<u8>) {

@@ -117,18 +117,21 @@ async fn a_page_of_long_messages_has_fewer_and_none_is_lost() {
     let me = Account::register(server.addr, "me").await;
     let other = Account::register(server.addr, "other").await;
     me.befriend(&other).await;
-    let long = "x".repeat(limits::SAID_BYTES - 2);
+    let long = "x".repeat(limits::CHAT_TEXT_BYTES - 2);
     let all: Vec<String> = (0..MESSAGES).map(|n| format!("{n:02}{long}")).collect();
     for text in &all {
         other.say("me", text).await;
     }
     let (mut texts, mut pages, mut before) = (Vec::new(), 0, String::new());
     loop {
-        let path = format!("/chat/with/other?limit={}{before}", limits::SAID_MOST);
+        let path = format!(
+            "/chat/with/other?limit={}{before}",
+            limits::HISTORY_MESSAGES_MAX
+        );
         let page = me.get(&path).await;
         let said = page["messages"].as_array().unwrap().iter();
         let mut said: Vec<String> = said.map(|m| m["text"].as_str().unwrap().into()).collect();
-        assert!(said.iter().map(String::len).sum::<usize>() <= limits::SPAN_BYTES);
+        assert!(said.iter().map(String::len).sum::<usize>() <= limits::HISTORY_BYTES);
         said.append(&mut texts);
         (texts, pages) = (said, pages + 1);
         let Some(cursor) = page["before"].as_str() else {

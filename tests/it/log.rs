@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forever_frame::limits;
-use forever_frame::log::{Item, Keep, Log, Memory, Reader, Room, Since, Sqlite, Store, Stored};
+use forever_frame::log::{
+    Item, Keep, Log, Memory, PageLimit, Reader, Since, Sqlite, Store, Stored,
+};
 use forever_frame::message::{Channel, Draft, Seq, Timestamp};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -36,7 +38,7 @@ async fn reader(log: &Log, channels: &[Channel], since: Since) -> Reader {
 }
 
 async fn next(reader: &mut Reader) -> u64 {
-    let items = poll_fn(|cx| reader.poll_read(cx, Room::new(1, 0)))
+    let items = poll_fn(|cx| reader.poll_read(cx, PageLimit::new(1, 0)))
         .await
         .unwrap();
     let [Item::Message(entry)] = &items[..] else {
@@ -83,7 +85,7 @@ async fn a_channel_is_read_backwards() {
             if !span.more {
                 break span.missed();
             }
-            through = span.items[0].place().before();
+            through = span.items[0].seq().before();
         };
         assert_eq!(numbers, (15..40).collect::<Vec<_>>());
         assert_eq!(missed, Some(15));
@@ -135,7 +137,9 @@ async fn a_wake_up_is_not_lost_while_others_come_and_go() {
                 for n in 0..600 {
                     let mut reader = reader(&log, &channel, Since::Now).await;
                     let polled = poll_fn(|cx| {
-                        std::task::Poll::Ready(reader.poll_read(cx, Room::new(1, 0)).is_ready())
+                        std::task::Poll::Ready(
+                            reader.poll_read(cx, PageLimit::new(1, 0)).is_ready(),
+                        )
                     });
                     polled.await;
                     if n % 3 == 0 {
@@ -170,7 +174,8 @@ async fn reads_its_own_messages(log: &Log) {
         let message = log.append(Draft::new(Channel::main(), "x")).await.unwrap();
         let mut reader = reader(log, &[Channel::main()], Since::Last(1)).await;
         let polled =
-            poll_fn(|cx| std::task::Poll::Ready(reader.poll_read(cx, Room::new(9, 999)))).await;
+            poll_fn(|cx| std::task::Poll::Ready(reader.poll_read(cx, PageLimit::new(9, 999))))
+                .await;
         let std::task::Poll::Ready(Ok(items)) = polled else {
             panic!("nothing is there: {polled:?}")
         };
@@ -196,7 +201,7 @@ async fn falls_behind_and_catches_up(log: &Log) {
         readers.push(tokio::spawn(async move {
             let (mut seen, mut ends) = (Vec::new(), 0);
             while ends < count {
-                let room = Room::new(random.random_range(1..30), 1 << 20);
+                let room = PageLimit::new(random.random_range(1..30), 1 << 20);
                 for item in poll_fn(|cx| reader.poll_read(cx, room)).await.unwrap() {
                     let Item::Message(entry) = item else {
                         panic!("{item:?}")
@@ -275,7 +280,7 @@ async fn a_gap_behind_a_page_is_said_though_the_tail_begins_before_it() {
     }
     let mut said = Vec::new();
     while reader.at().0 < 320 {
-        for item in poll_fn(|cx| reader.poll_read(cx, Room::new(1, 0)))
+        for item in poll_fn(|cx| reader.poll_read(cx, PageLimit::new(1, 0)))
             .await
             .unwrap()
         {
@@ -313,7 +318,7 @@ async fn the_memory_log_stays_within_its_bytes() {
     let fits = (limits::TAIL_BYTES / (text.len() + limits::MESSAGE_OVERHEAD)) as u64;
     assert_eq!(kept, fits);
     let mut early = reader(&log, &[Channel::new("c0").unwrap()], Since::Seq(Seq::START)).await;
-    let items = poll_fn(|cx| early.poll_read(cx, Room::new(1, 0)))
+    let items = poll_fn(|cx| early.poll_read(cx, PageLimit::new(1, 0)))
         .await
         .unwrap();
     assert!(

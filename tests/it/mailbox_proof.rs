@@ -91,7 +91,7 @@ async fn a_client_that_reads_and_closes_has_it() {
 #[tokio::test]
 async fn a_client_that_falls_silent_on_its_connection_has_it_when_it_closes_in_the_end() {
     let server = TestServer::with(|config| {
-        config.patience.head = std::time::Duration::from_millis(200);
+        config.timeouts.head = std::time::Duration::from_millis(200);
     });
     letter(server.addr, "bob", "hello").await;
     let (answer, mut line) = Line::open(server.addr).await.ask(RECEIVE).await;
@@ -241,7 +241,7 @@ async fn only_letters_of_the_mailbox_can_be_acknowledged() {
 #[tokio::test]
 async fn when_many_letters_are_out_the_next_waits_for_one_to_be_received() {
     let server = TestServer::start();
-    let most = forever_frame::limits::MAILBOX_OUT;
+    let most = forever_frame::limits::MAILBOX_IN_FLIGHT_MAX;
     for n in 0..most + 2 {
         letter(server.addr, "bob", &n.to_string()).await;
     }

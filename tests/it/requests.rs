@@ -339,7 +339,7 @@ async fn without_demos_the_channels_stay() {
 
 #[tokio::test]
 async fn a_socket_that_says_nothing_is_closed() {
-    let server = TestServer::with(|config| config.patience.head = Duration::from_millis(200));
+    let server = TestServer::with(|config| config.timeouts.head = Duration::from_millis(200));
     for said in [
         "",
         "GET /",
@@ -363,7 +363,7 @@ async fn a_socket_that_says_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let server = TestServer::with(|config| config.patience.body = Duration::from_millis(200));
+    let server = TestServer::with(|config| config.timeouts.body = Duration::from_millis(200));
     let mut socket = TcpStream::connect(server.addr).await.unwrap();
     socket
         .write_all(b"POST /c/a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use forever_frame::limits;
-use forever_frame::log::{Commit, Keep, Memory, Place, Room, Selection, Sqlite, Store, Stored};
-use forever_frame::message::{Channel, Draft, Key, Message, Receipt, Seq, Timestamp};
+use forever_frame::log::{
+    Commit, Keep, Memory, PageLimit, Selection, Sqlite, StartAt, Store, Stored,
+};
+use forever_frame::message::{Channel, Draft, IdempotencyKey, Message, Receipt, Seq, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
@@ -13,7 +15,7 @@ use tempfile::TempDir;
 /// What a store here may keep in all, in bytes.
 const BUDGET: usize = 1 << 20;
 
-const PLENTY: Room = Room::new(usize::MAX, usize::MAX);
+const PLENTY: PageLimit = PageLimit::new(usize::MAX, usize::MAX);
 
 /// Every store, empty, keeping so many messages a channel for so many milliseconds; and the
 /// directory that one of them needs for as long as it lives.
@@ -112,13 +114,19 @@ async fn a_page_has_what_there_is_room_for_and_says_how_far_it_goes() {
             .await
             .unwrap();
         let both = all_of(&["b", "a"]);
-        let page = store.read(&both, Seq(0), Room::new(2, 100)).await.unwrap();
+        let page = store
+            .read(&both, Seq(0), PageLimit::new(2, 100))
+            .await
+            .unwrap();
         assert_eq!(shape(&page.items), [1, 2]);
         assert!((2..=3).contains(&page.through.0), "{:?}", page.through);
         let page = store.read(&both, page.through, PLENTY).await.unwrap();
         assert_eq!((shape(&page.items), page.through), (vec![4, 5], Seq(5)));
         // The first fits whatever its size.
-        let page = store.read(&both, Seq(0), Room::new(9, 0)).await.unwrap();
+        let page = store
+            .read(&both, Seq(0), PageLimit::new(9, 0))
+            .await
+            .unwrap();
         assert_eq!(shape(&page.items), [1]);
     }
 }
@@ -139,7 +147,7 @@ async fn what_is_too_many_or_too_old_goes_and_leaves_a_gap() {
             .await
             .unwrap();
         assert_eq!(shape(&page.items), [-1, 2, 3, 4]);
-        assert_eq!(store.lost(), Seq(1));
+        assert_eq!(store.trimmed_through(), Seq(1));
         // Each channel by itself: from behind the gap nothing is missing.
         let page = store
             .read(&all_of(&["a", "b"]), Seq(1), PLENTY)
@@ -196,11 +204,11 @@ async fn places_are_found() {
             shape(&store.read(&selection, at, PLENTY).await.unwrap().items)
         };
         assert_eq!(
-            seen(Place::Earliest).await,
+            seen(StartAt::Earliest).await,
             [2, 3, 4, 5, 6],
             "what is gone is not asked for"
         );
-        let last = |count, through| Place::Last {
+        let last = |count, through| StartAt::Last {
             count,
             through: Seq(through),
         };
@@ -213,10 +221,13 @@ async fn places_are_found() {
             "up to there are two"
         );
         assert_eq!(seen(last(99, 6)).await, [2, 3, 4, 5, 6]);
-        assert_eq!(seen(Place::Ago(Duration::from_millis(20))).await, [4, 5, 6]);
-        assert_eq!(seen(Place::Ago(Duration::from_millis(0))).await, [6]);
         assert_eq!(
-            seen(Place::Ago(Duration::from_secs(9))).await,
+            seen(StartAt::Ago(Duration::from_millis(20))).await,
+            [4, 5, 6]
+        );
+        assert_eq!(seen(StartAt::Ago(Duration::from_millis(0))).await, [6]);
+        assert_eq!(
+            seen(StartAt::Ago(Duration::from_secs(9))).await,
             [2, 3, 4, 5, 6]
         );
     }
@@ -224,12 +235,12 @@ async fn places_are_found() {
 
 #[tokio::test]
 async fn a_key_is_answered_as_it_was_the_first_time() {
-    let window = u64::try_from(limits::KEY_WINDOW.as_millis()).unwrap();
+    let window = u64::try_from(limits::IDEMPOTENCY_WINDOW.as_millis()).unwrap();
     let (_directory, stores) = stores(1, 10 * window);
     for store in stores {
         let commit = async |names: &[(&str, Option<&str>)], now| {
             let draft = |(name, key): &(&str, Option<&str>)| Draft {
-                key: key.map(|key| Key::new(key).unwrap()),
+                key: key.map(|key| IdempotencyKey::new(key).unwrap()),
                 ..Draft::new(channel(name), "x")
             };
             let drafts = names.iter().map(draft).collect();
@@ -278,7 +289,7 @@ async fn all_together_are_kept_within_a_number_of_bytes() {
             store.commit(vec![draft], Timestamp(1)).await.unwrap();
         }
         assert_eq!(store.bounds(), (Seq(fits + 1), Seq(2 * fits)));
-        assert_eq!(store.lost(), Seq(fits));
+        assert_eq!(store.trimmed_through(), Seq(fits));
         let page = store.read(&all_of(&["c0"]), Seq(0), PLENTY).await.unwrap();
         assert_eq!(shape(&page.items), [-1]);
     }
@@ -384,7 +395,11 @@ async fn check_walk(
     let (mut at, mut read, mut gone) = (Seq(after), Vec::new(), Vec::new());
     while at.0 < history.len() as u64 {
         let page = store
-            .read(&selection, at, Room::new(random.random_range(1..4), 100))
+            .read(
+                &selection,
+                at,
+                PageLimit::new(random.random_range(1..4), 100),
+            )
             .await
             .unwrap();
         assert!(page.through > at, "seed {seed}: a page makes progress");

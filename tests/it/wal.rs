@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use forever_frame::limits;
-use forever_frame::log::{Keep, Room, Sqlite, Store};
+use forever_frame::log::{Keep, PageLimit, Sqlite, Store};
 use forever_frame::message::{Channel, Draft, Seq, Timestamp};
 use rusqlite::Connection;
 
@@ -67,7 +67,7 @@ async fn it_is_emptied_though_there_is_always_somebody_reading() {
         tokio::spawn(async move {
             let all = [(Channel::main(), Seq::START)].into();
             while !over.load(Relaxed) {
-                let room = Room::new(usize::MAX, usize::MAX);
+                let room = PageLimit::new(usize::MAX, usize::MAX);
                 store.read(&all, Seq::START, room).await.unwrap();
             }
         })

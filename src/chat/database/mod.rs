@@ -1,24 +1,24 @@
 //! The tables of the chat, beside the log. All its SQL is here.
 
-mod accounts;
-mod friends;
-mod requests;
+mod account_table;
+mod friend_requests;
+mod friend_table;
 mod schema;
-mod sessions;
+mod session_table;
 #[cfg(test)]
 pub(super) mod testing;
 
-use crate::log::{Beside, StoreError};
+use crate::log::{SideTables, StoreError};
 
-pub use accounts::{Account, AccountId, NoAccount};
-pub use friends::{Friend, Standing};
-pub use requests::{Change, Refused};
-pub use sessions::{LogIn, Session, SessionId};
+pub use account_table::{Account, AccountId, RegisterError};
+pub use friend_requests::{Change, FriendError};
+pub use friend_table::{Friend, Standing};
+pub use session_table::{LogIn, Session, SessionId};
 
 /// What is known of people. Clones are the same database.
 #[derive(Clone, Debug)]
 pub struct Database {
-    beside: Beside,
+    beside: SideTables,
 }
 
 impl Database {
@@ -26,7 +26,7 @@ impl Database {
     ///
     /// # Errors
     /// When they cannot be read and written, or are of a newer version.
-    pub fn open(beside: Beside) -> Result<Database, StoreError> {
+    pub fn open(beside: SideTables) -> Result<Database, StoreError> {
         beside.migrate("accounts", &schema::STEPS)?;
         Ok(Database { beside })
     }

@@ -1,16 +1,16 @@
 //! What the unit tests of the chat share.
 
 use super::{Account, Database};
-use crate::chat::{Hash, Name};
-use crate::log::Beside;
+use crate::chat::{AccountName, Hash};
+use crate::log::SideTables;
 use crate::message::Timestamp;
 
 pub(in crate::chat) fn database() -> Database {
-    Database::open(Beside::in_memory().unwrap()).unwrap()
+    Database::open(SideTables::in_memory().unwrap()).unwrap()
 }
 
-pub(in crate::chat) fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
+pub(in crate::chat) fn name(text: &str) -> AccountName {
+    AccountName::new(text).unwrap()
 }
 
 /// Not of a password, but one can be told from another.

@@ -7,7 +7,7 @@ use super::super::error::Error;
 use super::super::reply::{self, Body};
 use super::super::{Call, body, form, params};
 use super::{done, is_browser, session, view};
-use crate::chat::{Account, Acquaintance, Name, Overview, Session, Wish};
+use crate::chat::{Account, AccountName, Contact, FriendAction, Overview, Session};
 use crate::limits;
 
 /// `/chat`: the friends, and no conversation yet.
@@ -45,7 +45,7 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn of(one: &'a Acquaintance) -> Entry<'a> {
+    fn of(one: &'a Contact) -> Entry<'a> {
         Entry {
             name: one.friend.account.name.as_str(),
             standing: one.friend.standing.as_str(),
@@ -101,11 +101,11 @@ async fn grant(
     call: &Call<'_>,
     me: &Account,
     name: &str,
-    wish: Wish,
+    wish: FriendAction,
 ) -> Result<(Account, Option<&'static str>), Error> {
     let chat = &call.app.chat;
     let nobody = || Error::Nobody(name.to_owned());
-    let name = Name::new(name)?;
+    let name = AccountName::new(name)?;
     let (other, _) = chat.database.find(&name).await?.ok_or_else(nobody)?;
     chat.wish(me, &other, wish).await??;
     let friend = chat.database.standing(me.id, other.id).await?;
@@ -113,12 +113,12 @@ async fn grant(
     Ok((other, standing))
 }
 
-fn read_wish(text: &str) -> Result<Wish, String> {
+fn read_wish(text: &str) -> Result<FriendAction, String> {
     match text {
-        "ask" => Ok(Wish::Ask),
-        "accept" => Ok(Wish::Accept),
-        "decline" => Ok(Wish::Decline),
-        "remove" => Ok(Wish::Remove),
+        "ask" => Ok(FriendAction::Ask),
+        "accept" => Ok(FriendAction::Accept),
+        "decline" => Ok(FriendAction::Decline),
+        "remove" => Ok(FriendAction::Remove),
         _ => Err("is none of ask, accept, decline, remove".to_owned()),
     }
 }

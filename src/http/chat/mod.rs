@@ -1,10 +1,10 @@
 //! `/chat`: accounts, friends, conversations. Browsers get pages, everybody else JSON.
 
-mod follow;
+mod auth;
 mod friends;
-mod gate;
-mod talk;
+mod streams;
 mod view;
+mod with;
 
 use hyper::{Method, Response};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::error::Error;
 use super::negotiate::{self, Form};
 use super::reply::{self, Body};
 use super::{Call, browser};
-use crate::chat::{Account, Friend, Name, Session, Standing, Token};
+use crate::chat::{Account, AccountName, Friend, Session, Standing, Token};
 use crate::message::Timestamp;
 
 /// The name of the cookie that says who one is.
@@ -46,21 +46,21 @@ pub(super) async fn answer(endpoint: Endpoint, call: Call<'_>) -> Result<Respons
     }
     match endpoint {
         Endpoint::Home => friends::home(call).await,
-        Endpoint::Login if changes => gate::log_in(call).await,
-        Endpoint::Login => gate::show(call, gate::LOGIN).await,
-        Endpoint::Register if changes => gate::register(call).await,
-        Endpoint::Register => gate::show(call, gate::REGISTER).await,
-        Endpoint::Logout => gate::log_out(call).await,
-        Endpoint::Password if changes => gate::change_password(call).await,
-        Endpoint::Password => gate::show_password(call).await,
+        Endpoint::Login if changes => auth::log_in(call).await,
+        Endpoint::Login => auth::show(call, auth::LOGIN).await,
+        Endpoint::Register if changes => auth::register(call).await,
+        Endpoint::Register => auth::show(call, auth::REGISTER).await,
+        Endpoint::Logout => auth::log_out(call).await,
+        Endpoint::Password if changes => auth::change_password(call).await,
+        Endpoint::Password => auth::show_password(call).await,
         Endpoint::Friends if changes => friends::wish(call).await,
         Endpoint::Friends => friends::list(call).await,
-        Endpoint::With if changes => talk::say(call).await,
-        Endpoint::With => talk::show(call).await,
-        Endpoint::Read => talk::read(call).await,
-        Endpoint::Stream => follow::stream(call).await,
-        Endpoint::Frame => follow::frame(call).await,
-        Endpoint::Presence => follow::presence(call).await,
+        Endpoint::With if changes => with::say(call).await,
+        Endpoint::With => with::show(call).await,
+        Endpoint::Read => with::read(call).await,
+        Endpoint::Stream => streams::stream(call).await,
+        Endpoint::Frame => streams::frame(call).await,
+        Endpoint::Presence => streams::presence(call).await,
     }
 }
 
@@ -79,7 +79,7 @@ async fn known_session(call: &Call<'_>) -> Result<Option<Session>, Error> {
 /// The friend that the path names.
 async fn friend(call: &Call<'_>, me: &Account) -> Result<Friend, Error> {
     let nobody = || Error::NoFriend(call.rest.clone());
-    let name = Name::new(&call.rest)?;
+    let name = AccountName::new(&call.rest)?;
     let database = &call.app.chat.database;
     let (other, _) = database.find(&name).await?.ok_or_else(nobody)?;
     let friend = database.standing(me.id, other.id).await?;

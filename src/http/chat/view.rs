@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::Call;
-use crate::chat::{self, Account, Acquaintance, Overview, Said, Standing};
+use crate::chat::{self, Account, ChatText, Contact, Overview, Standing};
 use crate::limits;
-use crate::log::{Room, Span, Stored};
+use crate::log::{History, PageLimit, Stored};
 use crate::message::Seq;
 use crate::wire::escape_html;
 
@@ -42,12 +42,12 @@ pub(super) async fn page(
     me: &Account,
     overview: &Overview,
     problem: &str,
-    open: Option<(&Account, &Span)>,
+    open: Option<(&Account, &History)>,
 ) -> String {
     let with = open.map_or("", |(friend, _)| friend.name.as_str());
     let list = async |template, standing| {
         let template = call.app.pages.template(template).await;
-        let those = |one: &&Acquaintance| one.friend.standing == standing;
+        let those = |one: &&Contact| one.friend.standing == standing;
         let rows = overview.friends.iter().filter(those);
         rows.map(|one| template.fill(&row(one, with).each()))
             .collect::<String>()
@@ -85,7 +85,7 @@ struct Row {
     current: &'static str,
 }
 
-fn row(one: &Acquaintance, with: &str) -> Row {
+fn row(one: &Contact, with: &str) -> Row {
     let account = &one.friend.account;
     let is_open = account.name.as_str() == with;
     Row {
@@ -95,7 +95,7 @@ fn row(one: &Acquaintance, with: &str) -> Row {
         unread: match one.unread {
             _ if is_open => String::new(),
             0 => String::new(),
-            limits::UNREAD.. => format!("{}+", limits::UNREAD - 1),
+            limits::UNREAD_COUNTED_MAX.. => format!("{}+", limits::UNREAD_COUNTED_MAX - 1),
             some => some.to_string(),
         },
         current: if is_open {
@@ -127,12 +127,12 @@ async fn conversation(
     call: &Call<'_>,
     overview: &Overview,
     friend: &Account,
-    span: &Span,
+    span: &History,
 ) -> String {
     let log = &call.app.chat.log;
     let online = call.app.chat.presence.is_online(friend.id);
     // The frame begins where what is earlier ends.
-    let first = span.items.first().map(|item| item.place().before());
+    let first = span.items.first().map(|item| item.seq().before());
     let first = log.cursor(first.unwrap_or(overview.since.seq));
     let earlier = earlier(call, friend, span).await;
     let values = [
@@ -150,9 +150,9 @@ async fn conversation(
 }
 
 /// A link to what was said before that, if there is more.
-async fn earlier(call: &Call<'_>, friend: &Account, span: &Span) -> String {
+async fn earlier(call: &Call<'_>, friend: &Account, span: &History) -> String {
     match span.items.first().filter(|_| span.more) {
-        Some(item) => turn(call, "chat-earlier.html", friend, item.place()).await,
+        Some(item) => turn(call, "chat-earlier.html", friend, item.seq()).await,
         None => String::new(),
     }
 }
@@ -171,7 +171,7 @@ pub(super) async fn older(
     me: &Account,
     friend: &Account,
     before: Seq,
-    span: &Span,
+    span: &History,
 ) -> String {
     let template = call.app.pages.template("chat-message.html").await;
     let log = &call.app.chat.log;
@@ -179,7 +179,7 @@ pub(super) async fn older(
         let Stored::Message(message) = item else {
             return None;
         };
-        let Said { from, text, .. } = Said::read(message)?;
+        let ChatText { from, text, .. } = ChatText::read(message)?;
         let who = if from == me.name.as_str() {
             "me"
         } else {
@@ -227,14 +227,14 @@ async fn later(call: &Call<'_>, me: &Account, friend: &Account, before: Seq) -> 
     let chat = &call.app.chat;
     let (_, last) = chat.log.bounds();
     let channel = chat::conversation_channel([me.id, friend.id]);
-    let mut page = Room::new(limits::SAID, limits::SPAN_BYTES);
+    let mut page = PageLimit::new(limits::HISTORY_MESSAGES_DEFAULT, limits::HISTORY_BYTES);
     let mut next = None;
     let fit = |item: Stored| {
-        if next.is_none() && !page.take(item.bytes()) {
-            next = Some(item.place());
+        if next.is_none() && !page.try_take(item.bytes()) {
+            next = Some(item.seq());
         }
     };
-    let (from, most) = (before.before(), limits::SAID + 1);
+    let (from, most) = (before.before(), limits::HISTORY_MESSAGES_DEFAULT + 1);
     let read = chat.log.visit(&channel, from, last, most, fit).await;
     match next.filter(|_| read.is_ok()) {
         Some(next) => turn(call, "chat-later.html", friend, next).await,

@@ -3,20 +3,20 @@
 //! One connection writes, a transaction a commit, each on the disk before it is answered; a few
 //! read, beside it and beside each other (<https://sqlite.org/wal.html>).
 
-mod append;
-mod beside;
 mod error;
-mod file;
-mod files;
-mod keys;
-mod ledger;
+mod file_identity;
+mod insert;
+mod key_table;
+mod log_row;
 mod open;
 mod read;
 mod readers;
 mod retain;
 mod schema;
+mod side_tables;
+mod vacuum;
 mod value;
-mod writer;
+mod write_connection;
 
 use std::fs::File;
 use std::path::Path;
@@ -25,21 +25,21 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 
-use super::cursor::Place;
-use super::{Commit, Keep, Page, Room, Selection, StoreError};
+use super::cursor::StartAt;
+use super::{Commit, Keep, Page, PageLimit, Selection, StoreError};
 use crate::message::{Channel, Draft, Epoch, Seq, Timestamp};
-pub use beside::Beside;
-use files::Files;
-use ledger::Ledger;
+use file_identity::FileIdentity;
+use log_row::LogRow;
 pub use open::OpenError;
 use readers::Readers;
-use writer::Writer;
+pub use side_tables::SideTables;
+use write_connection::Writer;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Sqlite {
     epoch: Epoch,
-    files: Arc<Files>,
+    files: Arc<FileIdentity>,
     shared: Arc<Shared>,
     readers: Arc<Readers>,
     /// The log's writer has it to itself. Whoever else has a connection holds this, too, and lets go
@@ -65,22 +65,22 @@ struct Shared {
 struct Bounds {
     oldest: Seq,
     last: Seq,
-    lost: Seq,
+    trimmed_through: Seq,
 }
 
 impl Bounds {
-    fn of(connection: &Connection, ledger: &Ledger) -> rusqlite::Result<Bounds> {
+    fn of(connection: &Connection, ledger: &LogRow) -> rusqlite::Result<Bounds> {
         Ok(Bounds {
-            oldest: ledger::oldest(connection)?.map_or(Seq::START, |(seq, _)| seq),
+            oldest: log_row::oldest(connection)?.map_or(Seq::START, |(seq, _)| seq),
             last: ledger.last,
-            lost: ledger.lost,
+            trimmed_through: ledger.trimmed_through,
         })
     }
 }
 
 impl Shared {
     /// A reader may be told of a commit before the writer has heard that it is done.
-    fn is_committed(&self, through: Seq) {
+    fn note_committed(&self, through: Seq) {
         let mut bounds = self.bounds.lock();
         bounds.last = bounds.last.max(through);
     }
@@ -102,7 +102,7 @@ impl Sqlite {
             writing: Mutex::default(),
             _lock: opened.lock,
         });
-        let files = Arc::new(Files::at(&opened.path));
+        let files = Arc::new(FileIdentity::at(&opened.path));
         let writer = Arc::new(Mutex::new(Writer::new(
             opened.connection,
             Arc::clone(&files),
@@ -124,8 +124,8 @@ impl Sqlite {
     ///
     /// # Errors
     /// When the file cannot be opened once more.
-    pub fn beside(&self) -> Result<Beside, StoreError> {
-        Beside::of(
+    pub fn beside(&self) -> Result<SideTables, StoreError> {
+        SideTables::of(
             Arc::clone(&self.files),
             Arc::clone(&self.shared),
             Arc::clone(&self.writer),
@@ -141,8 +141,8 @@ impl Sqlite {
         (bounds.oldest, bounds.last)
     }
 
-    pub(super) fn lost(&self) -> Seq {
-        self.shared.bounds.lock().lost
+    pub(super) fn trimmed_through(&self) -> Seq {
+        self.shared.bounds.lock().trimmed_through
     }
 
     pub(super) fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Commit, StoreError> {
@@ -153,21 +153,21 @@ impl Sqlite {
         &self,
         selection: &Selection,
         after: Seq,
-        room: Room,
+        room: PageLimit,
     ) -> Result<Page, StoreError> {
         let selection = selection.clone();
         let page = self
             .readers
             .read(move |connection| read::page(connection, &selection, after, room))
             .await?;
-        self.shared.is_committed(page.through);
+        self.shared.note_committed(page.through);
         Ok(page)
     }
 
     pub(super) async fn locate(
         &self,
         channels: &[Channel],
-        place: Place,
+        place: StartAt,
         now: Timestamp,
     ) -> Result<Selection, StoreError> {
         let channels = channels.to_vec();
@@ -176,7 +176,7 @@ impl Sqlite {
             .read(move |connection| read::locate(connection, &channels, place, now))
             .await?;
         let newest = selection.iter().map(|(_, from)| *from).max();
-        self.shared.is_committed(newest.unwrap_or_default());
+        self.shared.note_committed(newest.unwrap_or_default());
         // Made anew on this thread: a stream keeps it, and what it keeps of a thread that was there
         // only to read would keep that thread's memory.
         Ok(selection.iter().cloned().collect())
@@ -221,7 +221,7 @@ mod tests {
                 barrier.wait();
                 drop(sqlite);
             });
-            assert!(!open::beside(&path, "-wal").exists(), "round {round}");
+            assert!(!open::with_suffix(&path, "-wal").exists(), "round {round}");
         }
     }
 }

@@ -9,7 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{is_busy, sentence};
-use super::ledger::Ledger;
+use super::log_row::LogRow;
 use super::{Bounds, schema};
 use crate::limits;
 use crate::message::{Epoch, Seq};
@@ -34,7 +34,7 @@ enum Why {
     #[error("there is no directory {0:?}; create it, or choose another place with --store")]
     NoDirectory(PathBuf),
     #[error("{0}: SQLite has files beside the log's, so its directory must be writable")]
-    Beside(io::Error),
+    SideTables(io::Error),
     #[error("it is not a file; give one, such as --store sqlite:forever-frame.db")]
     NotAFile,
     #[error(
@@ -82,7 +82,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
         // Whose it is comes before a file is put beside it; but who has it comes before all, since
         // SQLite's own locks are lost when a process opens and closes the file a second time.
         let held = match lock(&path, false) {
-            Err(Why::Beside(error)) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(Why::SideTables(error)) if error.kind() == io::ErrorKind::NotFound => None,
             held => Some(held?),
         };
         inspect(&path)?;
@@ -106,7 +106,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
 }
 
 /// A path behind a path, such as that of the write-ahead log.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
@@ -167,7 +167,7 @@ fn inspect(path: &Path) -> Result<(), Why> {
     }
     known(number(60))?;
     // A file that was closed well is whole in itself, and can be looked into.
-    let in_use = ["-wal", "-journal"].map(|ending| beside(path, ending).exists());
+    let in_use = ["-wal", "-journal"].map(|ending| with_suffix(path, ending).exists());
     if in_use == [false, false] {
         whole(&header, file.metadata()?.len())?;
         let name = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
@@ -224,8 +224,8 @@ fn lock(path: &Path, create: bool) -> Result<File, Why> {
         .write(true)
         .create(create)
         .truncate(false)
-        .open(beside(path, "-lock"))
-        .map_err(Why::Beside)?;
+        .open(with_suffix(path, "-lock"))
+        .map_err(Why::SideTables)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -234,17 +234,17 @@ fn lock(path: &Path, create: bool) -> Result<File, Why> {
             let _ = file.read_to_string(&mut process);
             return Err(Why::Taken(process));
         }
-        Err(TryLockError::Error(error)) => return Err(Why::Beside(error)),
+        Err(TryLockError::Error(error)) => return Err(Why::SideTables(error)),
     }
-    file.set_len(0).map_err(Why::Beside)?;
-    write!(file, " (process {})", std::process::id()).map_err(Why::Beside)?;
+    file.set_len(0).map_err(Why::SideTables)?;
+    write!(file, " (process {})", std::process::id()).map_err(Why::SideTables)?;
     Ok(file)
 }
 
 fn connect(path: &Path) -> Result<(Connection, (Epoch, Bounds)), Why> {
     let flags = FLAGS | OpenFlags::SQLITE_OPEN_CREATE;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(limits::LOCK_PATIENCE)?;
+    connection.busy_timeout(limits::LOCK_TIMEOUT)?;
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let version = known(number("user_version")?)?;
     if number("application_id")? != schema::APPLICATION_ID {
@@ -268,7 +268,7 @@ fn connect(path: &Path) -> Result<(Connection, (Epoch, Bounds)), Why> {
 
 /// What is said to each connection that writes.
 pub(super) fn tune(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(limits::LOCK_PATIENCE)?;
+    connection.busy_timeout(limits::LOCK_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(32);
     // A commit is on the disk when it returns.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -283,7 +283,7 @@ fn examine(connection: &Connection) -> Result<(Epoch, Bounds), Why> {
         let epoch: Epoch = connection.query_row("SELECT epoch FROM log", [], |row| row.get(0))?;
         let newest: Option<Seq> =
             connection.query_row("SELECT max(seq) FROM messages", [], |row| row.get(0))?;
-        let bounds = Bounds::of(connection, &Ledger::load(connection)?)?;
+        let bounds = Bounds::of(connection, &LogRow::load(connection)?)?;
         Ok((epoch, bounds, newest))
     };
     match looked() {

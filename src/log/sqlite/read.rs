@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::ledger::{self, Ledger};
+use super::log_row::{self, LogRow};
 use super::value::{Count, params};
-use crate::log::cursor::Place;
-use crate::log::losses::Losses;
+use crate::log::cursor::StartAt;
 use crate::log::merge::merge;
-use crate::log::{Page, Room, Selection, Stored};
+use crate::log::trimmed::Trimmed;
+use crate::log::{Page, PageLimit, Selection, Stored};
 use crate::message::{Channel, EventName, Message, Seq, Timestamp};
 
 /// See [`Store::read`](crate::log::Store::read).
@@ -17,13 +17,13 @@ pub(super) fn page(
     connection: &mut Connection,
     selection: &Selection,
     after: Seq,
-    room: Room,
+    room: PageLimit,
 ) -> rusqlite::Result<Page> {
     const SQL: &str = "SELECT seq, time, event, data FROM messages \
                        WHERE channel = ? AND seq > ? ORDER BY seq";
     // One state of the log for all that is read.
     let snapshot = connection.transaction()?;
-    let ledger = Ledger::load(&snapshot)?;
+    let ledger = LogRow::load(&snapshot)?;
     let mut parts = Vec::with_capacity(selection.len());
     for (channel, from) in selection {
         let row = ChannelRow::load(&snapshot, channel, &ledger)?;
@@ -39,10 +39,10 @@ pub(super) fn page(
             .transpose()?;
         // Stepped as they are asked for: what there is no room for is not read.
         let messages = messages.into_iter().flatten();
-        let gap = row.losses.gap(*after).map(|gap| Ok(Stored::Gap(gap)));
+        let gap = row.trimmed.gap(*after).map(|gap| Ok(Stored::Gap(gap)));
         runs.push(gap.into_iter().chain(messages).peekable());
     }
-    merge(runs, room, ledger.last, ledger.lost)
+    merge(runs, room, ledger.last, ledger.trimmed_through)
 }
 
 fn message(row: &Row<'_>, channel: &Channel) -> rusqlite::Result<Stored> {
@@ -59,23 +59,23 @@ fn message(row: &Row<'_>, channel: &Channel) -> rusqlite::Result<Stored> {
 pub(super) fn locate(
     connection: &mut Connection,
     channels: &[Channel],
-    place: Place,
+    place: StartAt,
     now: Timestamp,
 ) -> rusqlite::Result<Selection> {
     let snapshot = connection.transaction()?;
-    let ledger = Ledger::load(&snapshot)?;
+    let ledger = LogRow::load(&snapshot)?;
     let rows = channels
         .iter()
         .map(|channel| ChannelRow::load(&snapshot, channel, &ledger));
     let rows: Vec<ChannelRow> = rows.collect::<Result<_, _>>()?;
     let at = match place {
-        Place::Earliest => Seq::START,
-        Place::Last { count, through } => before_last(&snapshot, &rows, count, through)?,
-        Place::Ago(age) => before_moment(&snapshot, now.earlier(age), ledger.last)?,
+        StartAt::Earliest => Seq::START,
+        StartAt::Last { count, through } => before_last(&snapshot, &rows, count, through)?,
+        StartAt::Ago(age) => before_moment(&snapshot, now.earlier(age), ledger.last)?,
     };
     // What is gone is not asked for.
     let begin =
-        |(channel, row): (&Channel, &ChannelRow)| (channel.clone(), at.max(row.losses.through));
+        |(channel, row): (&Channel, &ChannelRow)| (channel.clone(), at.max(row.trimmed.through));
     Ok(channels.iter().zip(&rows).map(begin).collect())
 }
 
@@ -118,7 +118,7 @@ fn before_last(
 /// The place before the first message that is not older than a moment.
 fn before_moment(snapshot: &Connection, oldest: Timestamp, last: Seq) -> rusqlite::Result<Seq> {
     const SQL: &str = "SELECT seq, time FROM messages WHERE seq > ? ORDER BY seq LIMIT 1";
-    let Some((first, _)) = ledger::oldest(snapshot)? else {
+    let Some((first, _)) = log_row::oldest(snapshot)? else {
         return Ok(last);
     };
     let mut statement = snapshot.prepare_cached(SQL)?;
@@ -143,14 +143,14 @@ struct ChannelRow {
     /// `None` for one that has no row.
     id: Option<i64>,
     kept: u64,
-    losses: Losses,
+    trimmed: Trimmed,
 }
 
 impl ChannelRow {
     fn load(
         snapshot: &Connection,
         channel: &Channel,
-        ledger: &Ledger,
+        ledger: &LogRow,
     ) -> rusqlite::Result<ChannelRow> {
         const SQL: &str = "SELECT id, kept, first, lost_through, lost FROM channels WHERE name = ?";
         let mut statement = snapshot.prepare_cached(SQL)?;
@@ -159,7 +159,7 @@ impl ChannelRow {
             Ok(ChannelRow {
                 id: row.get(0)?,
                 kept,
-                losses: Losses {
+                trimmed: Trimmed {
                     first: row.get(2)?,
                     through: row.get(3)?,
                     count,
@@ -169,7 +169,7 @@ impl ChannelRow {
         Ok(row.optional()?.unwrap_or(ChannelRow {
             id: None,
             kept: 0,
-            losses: Losses::of_unknown(ledger.forgotten),
+            trimmed: Trimmed::of_unknown(ledger.forgotten),
         }))
     }
 }

@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::files::Files;
-use super::writer::Writer;
+use super::file_identity::FileIdentity;
+use super::write_connection::Writer;
 use super::{Shared, open};
 use crate::limits;
 use crate::log::StoreError;
@@ -15,7 +15,7 @@ use crate::log::StoreError;
 /// A few connections, taken in turn; opened when they are first needed.
 #[derive(Debug)]
 pub(super) struct Readers {
-    files: Arc<Files>,
+    files: Arc<FileIdentity>,
     shared: Arc<Shared>,
     idle: Mutex<Vec<Connection>>,
     /// Whoever has come first reads first.
@@ -26,7 +26,7 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(
-        files: Arc<Files>,
+        files: Arc<FileIdentity>,
         shared: Arc<Shared>,
         writer: Arc<Mutex<Writer>>,
     ) -> Readers {
@@ -67,7 +67,7 @@ impl Readers {
         }
         self.files.check()?;
         let connection = Connection::open_with_flags(self.files.path(), open::FLAGS)?;
-        connection.busy_timeout(limits::LOCK_PATIENCE)?;
+        connection.busy_timeout(limits::LOCK_TIMEOUT)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::ledger::{self, Ledger};
+use super::log_row::{self, LogRow};
 use super::value::{Count, params};
-use super::{file, keys};
+use super::{key_table, vacuum};
 use crate::limits;
 use crate::log::Keep;
 use crate::message::{self, Seq, Timestamp};
@@ -50,7 +50,7 @@ impl Victim {
 /// Lets go of a channel's oldest, if it keeps too many.
 pub(super) fn beyond_count(
     connection: &Connection,
-    ledger: &mut Ledger,
+    ledger: &mut LogRow,
     (channel, kept): (i64, u64),
     keep: Keep,
     allowance: &mut Allowance,
@@ -70,7 +70,7 @@ pub(super) fn beyond_count(
 /// Lets go of the oldest of all, while all together count more than the budget.
 pub(super) fn beyond_budget(
     connection: &Connection,
-    ledger: &mut Ledger,
+    ledger: &mut LogRow,
     budget: u64,
 ) -> rusqlite::Result<()> {
     while ledger.bytes > budget {
@@ -107,7 +107,7 @@ pub(super) enum Step {
     /// A channel keeps too many.
     Count { channel: i64, kept: u64 },
     /// Keys are too old.
-    Keys,
+    RecentKeys,
     /// The file has more free pages than it needs.
     Shrink,
 }
@@ -127,23 +127,23 @@ impl Retention {
         now: Timestamp,
     ) -> rusqlite::Result<Option<Step>> {
         let too_old = now.earlier(self.keep.age);
-        if ledger::oldest(connection)?.is_some_and(|(_, time)| time < too_old) {
+        if log_row::oldest(connection)?.is_some_and(|(_, time)| time < too_old) {
             return Ok(Some(Step::Age));
         }
-        if keys::is_due(connection, now)? {
-            return Ok(Some(Step::Keys));
+        if key_table::is_due(connection, now)? {
+            return Ok(Some(Step::RecentKeys));
         }
         if let Some(from) = self.looked_at {
             return self.look(connection, from).map(Some);
         }
-        Ok(file::is_wasteful(connection)?.then_some(Step::Shrink))
+        Ok(vacuum::is_wasteful(connection)?.then_some(Step::Shrink))
     }
 
     /// Does a step, in a transaction.
     pub(super) fn step(
         &self,
         connection: &Connection,
-        ledger: &mut Ledger,
+        ledger: &mut LogRow,
         step: Step,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
@@ -164,8 +164,8 @@ impl Retention {
                     &mut allowance,
                 )
             }
-            Step::Keys => keys::forget(connection, ledger, now),
-            Step::Shrink => file::shrink(connection),
+            Step::RecentKeys => key_table::forget(connection, ledger, now),
+            Step::Shrink => vacuum::shrink(connection),
         }
     }
 
@@ -209,7 +209,7 @@ fn oldest(
 /// Lets go of messages, each the oldest of its channel when its turn comes.
 fn let_go(
     connection: &Connection,
-    ledger: &mut Ledger,
+    ledger: &mut LogRow,
     victims: &[Victim],
 ) -> rusqlite::Result<()> {
     const LOSE: &str = "UPDATE channels SET kept = kept - ?, lost = lost + ?1, lost_through = ? \
@@ -219,7 +219,7 @@ fn let_go(
     for victim in victims {
         delete.execute(params![victim.seq])?;
         ledger.bytes = ledger.bytes.saturating_sub(victim.cost);
-        ledger.lost = ledger.lost.max(victim.seq);
+        ledger.trimmed_through = ledger.trimmed_through.max(victim.seq);
         let (count, through) = lost.entry(victim.channel).or_default();
         *count += 1;
         *through = victim.seq;
@@ -237,7 +237,7 @@ fn let_go(
 }
 
 /// Forgets the channel that has been empty for the longest time.
-fn forget_channel(connection: &Connection, ledger: &mut Ledger) -> rusqlite::Result<()> {
+fn forget_channel(connection: &Connection, ledger: &mut LogRow) -> rusqlite::Result<()> {
     const SQL: &str = "DELETE FROM channels WHERE id = \
                        (SELECT id FROM channels WHERE kept = 0 ORDER BY lost_through LIMIT 1) \
                        RETURNING lost_through";

@@ -3,7 +3,7 @@
 pub(super) use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::message::{Channel, Epoch, Key, Seq, Timestamp};
+use crate::message::{Channel, Epoch, IdempotencyKey, Seq, Timestamp};
 
 /// A number that `SQLite` has a sign for, and we have not.
 fn number(number: u64) -> rusqlite::Result<ToSqlOutput<'static>> {
@@ -48,7 +48,7 @@ macro_rules! is_a_text {
 }
 
 is_a_number!(Seq, Timestamp, Count);
-is_a_text!(Channel, Epoch, Key);
+is_a_text!(Channel, Epoch, IdempotencyKey);
 
 impl FromSql for Epoch {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
