@@ -1,7 +1,7 @@
-//! The end of the server, spread over time.
+//! The drain: the end of the server, spread over time.
 //!
-//! When the server stops, every stream ends in-band at a moment of its own within the window,
-//! so that the clients do not all come back at once to whoever takes over.
+//! When the server stops, every stream ends in-band at a moment of its own within the drain's
+//! window, so that the clients do not all reconnect at once to the server that takes over.
 
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -12,31 +12,33 @@ use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A handle on the drain. Clones are the same drain.
+/// A handle on the drain. Clones are handles on the same drain.
 #[derive(Clone, Debug)]
-pub struct Drain(Arc<Shared>);
+pub struct Drain(Arc<DrainShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct DrainShared {
     window: Duration,
     began: OnceLock<Instant>,
     notify: Notify,
-    /// The tasks of streams, which are many: a place here is less than a future that waits.
+    /// The wakers of streams. There are many, and a waker here takes less memory than a future that
+    /// waits for `notify`.
     streams: Mutex<Slab<Waker>>,
 }
 
-/// A stream that is woken when the drain begins, until this is dropped.
+/// A stream's registration with the drain: its task is woken when the drain begins, until this is
+/// dropped.
 #[derive(Debug)]
-pub struct Enlisted {
+pub struct DrainRegistration {
     drain: Drain,
-    place: usize,
+    key: usize,
 }
 
 impl Drain {
     /// A drain that has not begun, and will take `window`.
     #[must_use]
     pub fn new(window: Duration) -> Drain {
-        Drain(Arc::new(Shared {
+        Drain(Arc::new(DrainShared {
             window,
             began: OnceLock::new(),
             notify: Notify::new(),
@@ -44,7 +46,8 @@ impl Drain {
         }))
     }
 
-    /// Begins it. Every connection waits for this ([`Drain::begun`]) and then looks at its stream.
+    /// Begins the drain. Every connection waits for this ([`Drain::begun`]) and then polls its
+    /// stream.
     pub fn begin(&self, now: Instant) {
         // A second beginning changes nothing.
         let _ = self.0.began.set(now);
@@ -54,22 +57,23 @@ impl Drain {
         }
     }
 
-    /// Wakes a task when it begins. To be called before it is asked whether it has begun.
+    /// Wakes a task when the drain begins. A task registers before it asks whether the drain has
+    /// begun, or it could miss the beginning.
     #[must_use]
-    pub fn enlist(&self, waker: &Waker) -> Enlisted {
-        Enlisted {
+    pub fn register(&self, waker: &Waker) -> DrainRegistration {
+        DrainRegistration {
             drain: self.clone(),
-            place: self.0.streams.lock().insert(waker.clone()),
+            key: self.0.streams.lock().insert(waker.clone()),
         }
     }
 
-    /// Has it begun?
+    /// Whether the drain has begun.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.0.began.get().is_some()
     }
 
-    /// Waits until it has begun.
+    /// Waits until the drain has begun.
     pub async fn begun(&self) {
         let notified = self.0.notify.notified();
         tokio::pin!(notified);
@@ -79,18 +83,18 @@ impl Drain {
         }
     }
 
-    /// When a stream is to end, if it has begun. `share` is between 0 and 1, the stream's part
-    /// of the window.
+    /// When a stream has to end, if the drain has begun. `share`, between 0 and 1, is the part of
+    /// the window after which it ends.
     #[must_use]
-    pub fn end(&self, share: f32) -> Option<Instant> {
+    pub fn deadline(&self, share: f32) -> Option<Instant> {
         let began = self.0.began.get()?;
         Some(*began + self.0.window.mul_f32(share.clamp(0.0, 1.0)))
     }
 }
 
-impl Drop for Enlisted {
+impl Drop for DrainRegistration {
     fn drop(&mut self) {
-        self.drain.0.streams.lock().try_remove(self.place);
+        self.drain.0.streams.lock().try_remove(self.key);
     }
 }
 
@@ -98,15 +102,16 @@ impl Drop for Enlisted {
 mod tests {
     use super::*;
 
+    /// Streams end at their share of the window, counted from the first beginning.
     #[tokio::test(start_paused = true)]
-    async fn ends_are_spread_over_the_window() {
+    async fn drain_spreads_deadlines_over_the_window() {
         let drain = Drain::new(Duration::from_secs(4));
-        assert_eq!(drain.end(0.5), None);
+        assert_eq!(drain.deadline(0.5), None);
         let began = Instant::now();
         drain.begin(began);
         drain.begin(began + Duration::from_secs(9));
         drain.begun().await;
-        assert_eq!(drain.end(0.0), Some(began));
-        assert_eq!(drain.end(0.5), Some(began + Duration::from_secs(2)));
+        assert_eq!(drain.deadline(0.0), Some(began));
+        assert_eq!(drain.deadline(0.5), Some(began + Duration::from_secs(2)));
     }
 }

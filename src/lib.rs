@@ -32,6 +32,7 @@
 //! | [`mailbox`] | letters to a name, each for one receiver |
 //! | [`clock`] | the server's time, as messages |
 //! | [`drain`] | the end of the server, spread over time |
+//! | [`connection`] | what one connection knows: its phase, its deliveries, its handover |
 //! | [`follow`] | log + cursor + wire + time → the bytes of a stream |
 //! | [`chat`] | accounts, friends, presence, and what they say to each other |
 //! | [`receiver_session`] | where each browser's receiver stands |
@@ -52,6 +53,7 @@
 pub mod chat;
 pub mod clock;
 pub mod config;
+pub mod connection;
 pub mod drain;
 pub mod follow;
 pub mod http;

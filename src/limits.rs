@@ -156,9 +156,17 @@ pub const SSE_RETRY: u32 = 1000;
 /// The longest `?retry=`, a day.
 pub const SSE_RETRY_MAX: u32 = 24 * 60 * 60 * 1000;
 
-/// The seconds after which an `EventSource` that there was no room for is told to come back:
-/// spread, or all of them come at once.
-pub const SSE_RETRY_REFUSED: std::ops::RangeInclusive<u32> = 5..=30;
+/// The seconds after which an `EventSource` that was refused is told to come back: spread, or all of
+/// them come back at once.
+pub const SSE_RETRY_REFUSED: std::ops::RangeInclusive<u64> = 5..=30;
+
+/// The seconds after which any other client that was refused because the server is at its limit of
+/// connections is told to come back (`Retry-After`).
+pub const RETRY_AFTER_FULL: std::ops::RangeInclusive<u64> = 2..=8;
+
+/// The seconds after the end of the drain at which clients are told to come back: the time in which
+/// another server takes over, spread so that they do not all come at once.
+pub const RETRY_AFTER_STOP: std::ops::RangeInclusive<u64> = 2..=8;
 
 /// After how many bytes a script frame ends, to be loaded anew: each script takes itself out of
 /// the document, but what a browser keeps of a page that loads grows all the same.
@@ -195,16 +203,24 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a client may take for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client may leave its bytes unread before its connection is closed, and how long
-/// the kernel may wait for an acknowledgement (`TCP_USER_TIMEOUT`).
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take no byte of what is written to it before it is given up. A client that
+/// reads slowly is not given up: a single byte within this time is enough. (A kernel whose buffer is
+/// full reports room again only when a sixteenth of it is free, so a client with a buffer of 4 MiB
+/// that reads less than 4 KiB a second counts as one that does not read.)
+pub const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// After how much silence the kernel asks whether the other side is still there, how long it
-/// waits between its questions, and how many it asks.
+/// How long the kernel waits for an acknowledgement of what was sent, or of its question whether the
+/// other side is still there (`TCP_USER_TIMEOUT`). On Linux it takes the place of
+/// [`KEEPALIVE_PROBES`], so it is as long as these take: one lost packet ends no connection.
+pub const ACK_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The silence after which the kernel asks whether the other side is still there.
 pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-/// See [`KEEPALIVE_IDLE`].
+
+/// The time between two of the kernel's questions whether the other side is still there.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// See [`KEEPALIVE_IDLE`].
+
+/// How often the kernel asks whether the other side is still there before it gives up.
 pub const KEEPALIVE_PROBES: u32 = 3;
 
 /// The kernel's send buffer of a connection (it doubles the number for its own book-keeping).
@@ -235,6 +251,9 @@ pub const DRAIN: Duration = Duration::from_secs(5);
 
 /// What connections get on top of `--drain` to finish writing before they are cut.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+
+/// What a connection that came while the server was stopping gets to finish its answer.
+pub const LATE_GRACE: Duration = Duration::from_millis(100);
 
 // --- mailboxes ------------------------------------------------------------------------------
 
@@ -284,9 +303,16 @@ pub const PRESENCE_BYTES: usize = 16 * MIB;
 /// whoever is gone without a word is offline after the time of an ordinary heartbeat.
 pub const CHAT_HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// For how long the client of such a stream may leave unacknowledged what it was sent
-/// (`TCP_USER_TIMEOUT`).
+/// How long the kernel waits for an acknowledgement on a stream of the chat, in the place of
+/// [`ACK_TIMEOUT`]: a client that vanished without closing is offline soon.
 pub const PRESENCE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The silence after which the kernel asks whether the client of such a stream is still there. With
+/// [`CHAT_HEARTBEAT`] there is no such silence while the client answers.
+pub const PRESENCE_KEEPALIVE_IDLE: Duration = Duration::from_secs(7);
+
+/// The time between two of these questions.
+pub const PRESENCE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
 
 // --- pages ----------------------------------------------------------------------------------
 
@@ -421,4 +447,15 @@ const _: () = {
         "whoever is gone is offline by then"
     );
     assert!(PRELUDE_BYTES <= FRAME_BYTES);
+    assert!(
+        ACK_TIMEOUT.as_secs()
+            >= KEEPALIVE_IDLE.as_secs() + KEEPALIVE_PROBES as u64 * KEEPALIVE_INTERVAL.as_secs(),
+        "one lost packet ends no connection"
+    );
+    assert!(
+        PRESENCE_TIMEOUT.as_secs()
+            >= PRESENCE_KEEPALIVE_IDLE.as_secs()
+                + KEEPALIVE_PROBES as u64 * PRESENCE_KEEPALIVE_INTERVAL.as_secs(),
+        "nor one of the chat"
+    );
 };

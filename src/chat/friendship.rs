@@ -113,11 +113,9 @@ impl Chat {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Arc;
     use std::time::Duration;
 
-    use bytes::Bytes;
     use serde_json::Value;
 
     use super::super::account_event::Friends;
@@ -125,8 +123,9 @@ mod tests {
     use super::super::testing::{chat, leave, news_of};
     use super::super::{ChatFilter, Session, SessionId};
     use super::*;
+    use crate::connection::PhaseCell;
     use crate::drain::Drain;
-    use crate::follow::{Ends, Follower, Link, Options};
+    use crate::follow::{ChunkStream, Options};
     use crate::limits;
     use crate::log::Since;
     use crate::message::Timestamp;
@@ -157,7 +156,7 @@ mod tests {
     }
 
     /// All that concerns somebody, from a place on.
-    async fn follow(chat: &Chat, me: &Account, since: &Since) -> Follower {
+    async fn follow(chat: &Chat, me: &Account, since: &Since) -> ChunkStream {
         let channels = chat.channels(me).await.unwrap();
         let start = chat.log.start(&channels, since, Timestamp(0)).await;
         let session = Session {
@@ -165,21 +164,12 @@ mod tests {
             account: me.clone(),
         };
         let lens = ChatFilter::all(session, false);
-        let options = Options {
-            encoder: Encoder::Ndjson,
-            heartbeat: None,
-            ends: Ends::default(),
-            timeout: None,
-            prelude: Bytes::new(),
-            epilogue: Bytes::new(),
-            link: Arc::new(Link::new(IpAddr::V4(Ipv4Addr::LOCALHOST))),
-            taken: None,
-            lens: Some(Box::new(move |message| lens.look(message))),
-            guard: None,
-        };
+        let mut options = Options::new(Encoder::Ndjson, None);
+        options.extras().filter = Some(Box::new(move |message| lens.look(message)));
         let open = OpenStream::new(Arc::default(), Wire::Ndjson);
         let drain = Drain::new(Duration::ZERO);
-        Follower::new(&chat.log, start.unwrap(), drain, open, options)
+        let phase = Arc::new(PhaseCell::default());
+        ChunkStream::new(&chat.log, start.unwrap(), drain, open, &phase, options)
     }
 
     #[tokio::test]

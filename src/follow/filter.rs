@@ -1,4 +1,4 @@
-//! What a follower sees of a message, where that is not the same for all.
+//! What one follower sees of the messages, where that is not the same for all.
 
 use std::sync::Arc;
 
@@ -8,28 +8,29 @@ use crate::log::{Entry, Item};
 use crate::message::{Channel, Message};
 use crate::wire::EndReason;
 
-/// Looks at each message before its follower does.
+/// Decides about each message before its follower sees it.
 pub type Filter = Box<dyn FnMut(&Message) -> FilterAction + Send>;
 
-/// What its follower sees.
+/// What happens to a message on its way to one follower.
 #[derive(Debug)]
 pub enum FilterAction {
-    /// The message.
+    /// The follower sees the message.
     Keep,
-    /// This in the place of its data.
+    /// The follower sees the message with this text in the place of its own.
     Replace(String),
-    /// Nothing.
+    /// The follower does not see the message.
     Skip,
-    /// Nothing; and from here on, what comes in this channel, too.
+    /// The follower does not see the message, and follows one more channel from there on.
     Subscribe(Channel),
-    /// Nothing, and nothing more: the stream ends.
+    /// The follower does not see the message, and the stream ends.
     End,
 }
 
 impl Follower {
-    /// What its follower sees of these items.
-    pub(super) fn see(&mut self, items: Vec<Item>) -> Vec<Item> {
-        let Some(lens) = self.extras.as_mut().and_then(|extras| extras.lens.as_mut()) else {
+    /// The items that the follower sees of those that were read.
+    pub(super) fn filter(&mut self, items: Vec<Item>) -> Vec<Item> {
+        let extras = self.options.known_extras();
+        let Some(filter) = extras.and_then(|extras| extras.filter.as_mut()) else {
             return items;
         };
         let mut seen = Vec::with_capacity(items.len());
@@ -39,7 +40,7 @@ impl Follower {
                 continue;
             };
             let message = entry.message();
-            match lens(message) {
+            match filter(message) {
                 FilterAction::Keep => seen.push(item),
                 FilterAction::Replace(data) => {
                     let mut message = message.clone();
@@ -48,18 +49,19 @@ impl Follower {
                 }
                 FilterAction::Skip => {}
                 FilterAction::Subscribe(channel) => {
-                    // What has been read behind this lacks that channel.
-                    self.reader.rewind(message.seq);
-                    let most = limits::GROWING_STREAM_CHANNELS_MAX;
-                    if !self.reader.add_channel(channel, message.seq, most) {
-                        // It is to come back, and will see this again, with the channels of then.
-                        self.reader.rewind(message.seq.before());
+                    // What has been read after this message lacks that channel.
+                    self.position.rewind(message.seq);
+                    let max = limits::GROWING_STREAM_CHANNELS_MAX;
+                    if !self.position.add_channel(channel, message.seq, max) {
+                        // The follower comes back, reads this message again, and then has the
+                        // channels of that moment.
+                        self.position.rewind(message.seq.before());
                         self.over = Some(EndReason::Rotate);
                     }
                     break;
                 }
                 FilterAction::End => {
-                    self.reader.rewind(message.seq);
+                    self.position.rewind(message.seq);
                     self.over = Some(EndReason::Revoked);
                     break;
                 }

@@ -1,63 +1,85 @@
-//! What a stream is made from.
+//! What a stream is asked to be. There is one set of options: a handler fills it in, and the
+//! follower keeps it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Filter, Link};
+use super::{Ends, Filter};
 use crate::message::Seq;
 use crate::wire::Encoder;
 
-/// When a stream ends by itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ends {
-    /// After so many messages.
-    pub limit: Option<u64>,
-    /// With the first frame that has anything new: a long poll.
-    pub poll: bool,
-    /// After so many bytes.
-    pub bytes: Option<usize>,
-    /// When it has come up to this place; then without a mark, since a page goes on behind it.
-    pub until: Option<Seq>,
-}
-
-/// Is told how far a stream has come: all up to there has been taken by the connection.
+/// Called with the seq up to which everything has been taken by the connection, again and again.
 pub type OnProgress = Box<dyn FnMut(Seq) + Send>;
 
-/// What is to end with the stream: dropped when it is over.
+/// A value that is dropped when the stream is over.
 pub type DropGuard = Box<dyn Send>;
 
-/// What a [`Follower`](super::Follower) is made from.
+/// The options of a stream.
+#[derive(Debug)]
 pub struct Options {
-    /// How it is encoded.
+    /// How messages and marks are encoded.
     pub encoder: Encoder,
-    /// How often it says that all is well; `None` for one that has no words for it.
+    /// The interval of heartbeats while nothing is new; `None` for a transport without heartbeats.
     pub heartbeat: Option<Duration>,
-    /// When it ends by itself.
+    /// When the stream ends by itself.
     pub ends: Ends,
-    /// The same, after so long.
-    pub timeout: Option<Duration>,
-    /// What comes before the first message.
+    /// Boxed, because most streams have none, and idle streams are what there is most of.
+    extras: Option<Box<Extras>>,
+}
+
+/// The options that only some streams have.
+#[derive(Default)]
+pub struct Extras {
+    /// The bytes before everything else.
     pub prelude: Bytes,
-    /// What comes behind the last.
+    /// The bytes after everything else.
     pub epilogue: Bytes,
-    /// The connection it is on.
-    pub link: Arc<Link>,
-    /// Who wants to know how far it has come.
-    pub taken: Option<OnProgress>,
-    /// What its follower sees of the messages; `None` for all.
-    pub lens: Option<Filter>,
-    /// What is to end with it.
+    /// Decides about each message before the follower sees it.
+    pub filter: Option<Filter>,
+    /// Is told how far the follower has come.
+    pub on_progress: Option<OnProgress>,
+    /// Ends with the stream.
     pub guard: Option<DropGuard>,
 }
 
-impl fmt::Debug for Options {
+impl Options {
+    /// A stream without end that shows heartbeats every `heartbeat`, if at all.
+    #[must_use]
+    pub fn new(encoder: Encoder, heartbeat: Option<Duration>) -> Options {
+        Options {
+            encoder,
+            heartbeat,
+            ends: Ends::default(),
+            extras: None,
+        }
+    }
+
+    /// The options that only some streams have, to be filled in.
+    pub fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// Those options, if this stream has any.
+    pub(super) fn known_extras(&mut self) -> Option<&mut Extras> {
+        self.extras.as_deref_mut()
+    }
+
+    /// Whether the stream has none of the options that only some have.
+    pub(super) fn is_plain(&self) -> bool {
+        self.extras.is_none()
+    }
+}
+
+impl fmt::Debug for Extras {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("encoder", &self.encoder)
-            .field("ends", &self.ends)
-            .finish_non_exhaustive()
+        f.debug_struct("Extras")
+            .field("prelude", &self.prelude.len())
+            .field("epilogue", &self.epilogue.len())
+            .field("filter", &self.filter.is_some())
+            .field("on_progress", &self.on_progress.is_some())
+            .field("guard", &self.guard.is_some())
+            .finish()
     }
 }

@@ -1,22 +1,22 @@
-//! When a stream speaks without having anything new. Pure: the time goes in, what is due comes
-//! out with the moment to look again.
+//! When a stream speaks without having anything new, and when its time is over. Pure: the time goes
+//! in, what is due comes out with the moment to look again.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is due.
+/// What is due at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// It has been silent for as long as it may be.
+    /// A heartbeat: nothing has been written for the whole interval.
     Heartbeat,
-    /// Its time is over.
+    /// The end of the stream.
     End,
-    /// Nothing, before this moment.
+    /// Nothing before this moment.
     At(Instant),
 }
 
-/// A stream's clockwork.
+/// The heartbeat and the deadline of a stream.
 #[derive(Debug)]
 pub(super) struct Timers {
     heartbeat: Option<Duration>,
@@ -24,14 +24,18 @@ pub(super) struct Timers {
     end: Option<Instant>,
 }
 
+/// A stream that waits for nothing but messages looks at the time once in this interval, which
+/// costs nothing.
+pub(super) const NEVER: Duration = Duration::from_hours(1);
+
 impl Timers {
-    /// A stream that begins now and ends after `timeout`, if ever.
+    /// The timers of a stream that begins now and ends after `timeout`, if ever.
     pub(super) fn new(
         now: Instant,
         heartbeat: Option<Duration>,
         timeout: Option<Duration>,
     ) -> Timers {
-        // A timeout beyond what the clock can say is none.
+        // A timeout that the clock cannot express is none.
         let end = timeout.and_then(|timeout| now.checked_add(timeout));
         Timers {
             heartbeat,
@@ -40,32 +44,35 @@ impl Timers {
         }
     }
 
-    /// It wrote something.
+    /// Something was written, so the next heartbeat is a whole interval away.
     pub(super) fn wrote(&mut self, now: Instant) {
         self.wrote = now;
     }
 
-    /// When it wrote last.
-    pub(super) fn last(&self) -> Instant {
+    /// When something was written last, or when the stream began.
+    pub(super) fn last_write(&self) -> Instant {
         self.wrote
     }
 
-    /// It is to end at that moment, if not before.
+    /// The stream is to end at `moment`, if not earlier.
     pub(super) fn end_by(&mut self, moment: Instant) {
         self.end = Some(self.end.map_or(moment, |end| end.min(moment)));
     }
 
-    /// What is due.
+    /// What is due now.
     pub(super) fn due(&self, now: Instant) -> Due {
-        let heartbeat = self.heartbeat.map(|heartbeat| self.wrote + heartbeat);
-        match (self.end, heartbeat) {
+        match (self.end, self.heartbeat_at()) {
             (Some(end), _) if end <= now => Due::End,
             (_, Some(heartbeat)) if heartbeat <= now => Due::Heartbeat,
-            (Some(end), Some(heartbeat)) => Due::At(end.min(heartbeat)),
-            (Some(moment), None) | (None, Some(moment)) => Due::At(moment),
-            // Nothing, ever: to look again in an hour costs nothing.
-            (None, None) => Due::At(now + Duration::from_hours(1)),
+            (end, heartbeat) => {
+                let next = end.into_iter().chain(heartbeat).min();
+                Due::At(next.unwrap_or(now + NEVER))
+            }
         }
+    }
+
+    fn heartbeat_at(&self) -> Option<Instant> {
+        self.heartbeat.map(|heartbeat| self.wrote + heartbeat)
     }
 }
 
@@ -73,21 +80,22 @@ impl Timers {
 mod tests {
     use super::*;
 
+    /// Silence asks for a heartbeat, and the end comes before it.
     #[test]
-    fn silence_asks_for_a_heartbeat_and_the_end_comes_before_it() {
+    fn timers_heartbeat_then_end() {
         let second = Duration::from_secs(1);
         let now = Instant::now();
-        let mut pace = Timers::new(now, Some(second), Some(3 * second));
-        assert_eq!(pace.due(now), Due::At(now + second));
-        assert_eq!(pace.due(now + second), Due::Heartbeat);
-        pace.wrote(now + second);
-        assert_eq!(pace.due(now + second), Due::At(now + 2 * second));
-        pace.wrote(now + 5 * second / 2);
-        assert_eq!(pace.due(now + 5 * second / 2), Due::At(now + 3 * second));
-        assert_eq!(pace.due(now + 3 * second), Due::End);
-        pace.end_by(now + 9 * second);
-        assert_eq!(pace.due(now + 3 * second), Due::End);
-        pace.end_by(now + 2 * second);
-        assert_eq!(pace.due(now + 2 * second), Due::End);
+        let mut timers = Timers::new(now, Some(second), Some(3 * second));
+        assert_eq!(timers.due(now), Due::At(now + second));
+        assert_eq!(timers.due(now + second), Due::Heartbeat);
+        timers.wrote(now + second);
+        assert_eq!(timers.due(now + second), Due::At(now + 2 * second));
+        timers.wrote(now + 5 * second / 2);
+        assert_eq!(timers.due(now + 5 * second / 2), Due::At(now + 3 * second));
+        assert_eq!(timers.due(now + 3 * second), Due::End);
+        timers.end_by(now + 9 * second);
+        assert_eq!(timers.due(now + 3 * second), Due::End);
+        timers.end_by(now + 2 * second);
+        assert_eq!(timers.due(now + 2 * second), Due::End);
     }
 }

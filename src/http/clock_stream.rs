@@ -1,4 +1,4 @@
-//! `/clock`: a page for browsers, the time itself for all others.
+//! `GET /clock`: a page for browsers, and a stream of the server's time for all other clients.
 
 use hyper::Response;
 
@@ -20,12 +20,12 @@ pub(super) async fn clock(call: Call<'_>) -> Result<Response<Body>, Error> {
         return page::show(call, "clock.html").await;
     }
     let clock = &call.app.clock;
-    // The tick of this second, if there is one, then what comes. Old ticks are of no use to
-    // anybody, so no cursor is looked at.
-    let stream = StreamSpec::new(clock.log(), vec![Clock::channel()], Since::Last(1));
-    let mut stream = stream.with(wire, &params, &call)?;
+    // The stream begins with the tick of this second, if there is one. Old ticks are of no use, so
+    // no cursor is looked at.
+    let spec = StreamSpec::new(clock.log(), vec![Clock::channel()], Since::Last(1));
+    let mut spec = spec.on(wire, &params, &call)?;
     if !call.is_head() {
-        stream.guard = Some(Box::new(clock.watch()));
+        spec.extras().guard = Some(Box::new(clock.watch()));
     }
-    stream.respond(&call).await
+    spec.respond(&call).await
 }

@@ -1,18 +1,15 @@
 //! The one table of errors: what was wrong, the status, and the sentence.
 
-use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER};
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 
-use super::negotiate::Form;
-use super::reply::{self, Body};
-use super::{App, params, stream};
+use super::params;
 use crate::chat::{
     AccountNameError, FriendError, HasherBusy, PasswordError, RateLimited, RegisterError,
 };
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::NameError;
-use crate::wire::{Wire, escape_html};
 
 /// Why a request is not answered as it wished.
 #[derive(Debug, thiserror::Error)]
@@ -141,58 +138,15 @@ impl Error {
                 .ok()
                 .map(|allow| (ALLOW, allow)),
             Error::RateLimited(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
-            Error::Busy | Error::HasherBusy(_) | Error::Store(_) | Error::Stopping => {
+            Error::Busy | Error::HasherBusy(_) | Error::Store(_) => {
                 Some((RETRY_AFTER, HeaderValue::from_static("1")))
             }
-            // Spread, or all who were refused come back together.
-            Error::Full => Some((
-                RETRY_AFTER,
-                HeaderValue::from(rand::random_range(2..=8_u16)),
-            )),
             _ => None,
         }
     }
 
-    /// Is the connection of no further use?
-    fn closes(&self) -> bool {
+    /// Whether the connection is of no further use.
+    pub(super) fn closes_connection(&self) -> bool {
         matches!(self, Error::Full | Error::BodySlow(_) | Error::BodyBroke(_))
     }
-}
-
-/// For an `EventSource`, which any status but 200 would end for good: an answer that is over at
-/// once, and says when to come back.
-fn come_back(error: &Error) -> Response<Body> {
-    let retry = stream::retry_when_refused();
-    let text = format!(": {error}\nretry: {retry}\n\n");
-    let mut response = reply::full(StatusCode::OK, Wire::Sse.content_type(), text);
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
-/// An error as a response, in the form that its reader wants.
-pub(super) async fn reply(error: &Error, form: Form, app: &App) -> Response<Body> {
-    let status = error.status();
-    if form == Form::Sse && status == StatusCode::SERVICE_UNAVAILABLE {
-        return come_back(error);
-    }
-    let sentence = error.to_string();
-    let mut response = match form {
-        Form::Html if matches!(error, Error::NotLoggedIn) => reply::see_other("/chat/login"),
-        Form::Json | Form::Sse => reply::json(status, &serde_json::json!({ "error": sentence })),
-        Form::Text => reply::text(status, format!("{sentence}\n")),
-        Form::Html => {
-            let (status_line, message) = (status.to_string(), escape_html(&sentence));
-            let values = [("status", &*status_line), ("message", &*message)];
-            reply::html(status, app.page("error.html", "", &values).await.before)
-        }
-    };
-    response.headers_mut().extend(error.header());
-    if error.closes() {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }

@@ -1,4 +1,4 @@
-//! `GET /c/A,B,…` and `GET /stream`: the log from a place on, for as long as the client stays.
+//! `GET /c/A,B,…` and `GET /stream`: the log from a position on, for as long as the client stays.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::message::Channel;
 use crate::pages::Page;
 use crate::wire::Wire;
 
-/// `/stream`: what one types in front of a class.
+/// `GET /stream`: `main` as text, an address that is short to type in front of a class.
 pub(super) async fn main_as_text(call: Call<'_>) -> Result<Response<Body>, Error> {
     let params = Params::read(call.query())?;
     follow(&call, vec![Channel::main()], Wire::Text, params).await
@@ -33,7 +33,10 @@ pub(super) async fn channels(call: Call<'_>) -> Result<Response<Body>, Error> {
     .await
 }
 
-/// The channels of `A,B,…`, each once.
+/// The channels that the list `A,B,…` names, each once.
+///
+/// # Errors
+/// When there are too many, or one is not a channel name.
 fn names(list: &str) -> Result<Vec<Channel>, Error> {
     let count = list.split(',').count();
     if count > limits::CHANNELS_IN_STREAM {
@@ -64,17 +67,15 @@ async fn follow(
         Wire::Html => Some(page(call, &channels).await),
         _ => None,
     };
-    let stream = StreamSpec {
-        page,
-        ..StreamSpec::new(&call.app.log, channels, since)
-    };
-    stream.with(wire, &params, call)?.respond(call).await
+    let mut spec = StreamSpec::new(&call.app.log, channels, since);
+    spec.page = page;
+    spec.on(wire, &params, call)?.respond(call).await
 }
 
-/// The page around a stream of these channels.
+/// The HTML page around a stream of these channels.
 async fn page(call: &Call<'_>, channels: &[Channel]) -> Page {
     let names: Vec<&str> = channels.iter().map(Channel::as_str).collect();
-    // Channel names have no characters that mean something in HTML.
+    // Channel names have no characters that have a meaning in HTML.
     let names = names.join(", ");
     let kind = if channels.len() == 1 { "one" } else { "many" };
     call.page("stream.html", &[("channels", &names), ("kind", kind)])

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::error::Error;
 use super::params::{self, ParamError};
 use super::reply::{self, Body};
-use super::{Call, body, browser, form};
+use super::{Call, body, browser, client, form};
 use crate::limits;
 use crate::mailbox::{AckError, Answer, Letter, Mailbox, MailboxName, Missed};
 use crate::message::{Cursor, ParseCursorError};
@@ -123,7 +123,9 @@ async fn receive(call: &Call<'_>, wanted: ReceiveRequest) -> Result<Response<Bod
         acknowledge(&mailbox, id).await?;
     }
     // What this client got before and has not acknowledged by now is for the next who asks.
-    call.link.release();
+    let client = client::of_mailbox(&call.head.headers, wanted.me.as_str());
+    call.connection.on_receive(client);
+    call.connection.release_lease();
     // No letter is handed out while nobody could note that it was received.
     app.log.health()?;
     let answer = tokio::select! {
@@ -135,9 +137,12 @@ async fn receive(call: &Call<'_>, wanted: ReceiveRequest) -> Result<Response<Bod
     match (answer.handed, wanted.proof) {
         (None, _) => {}
         (Some(letter), AckMode::Ack(_)) if answer.letter.is_some() => {
-            call.link.hold(Box::new(letter));
+            call.connection.hold_lease(Box::new(letter));
         }
-        (Some(handed), _) => call.link.hand_out(Box::new(move || handed.received())),
+        (Some(handed), _) => {
+            let on_delivered = Box::new(move || handed.received());
+            call.connection.add_delivery(client, on_delivered);
+        }
     }
     Ok(response)
 }

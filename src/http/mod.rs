@@ -6,6 +6,7 @@ mod append;
 mod body;
 mod browser;
 mod chat;
+mod client;
 mod clock_stream;
 mod cors;
 mod error;
@@ -17,6 +18,7 @@ mod operator;
 mod page;
 mod params;
 mod receiver;
+mod refusal;
 mod reply;
 mod route;
 mod sender;
@@ -37,14 +39,16 @@ pub use reply::Body;
 
 use crate::chat::Chat;
 use crate::clock::Clock;
+use crate::connection::Connection;
 use crate::drain::Drain;
-use crate::follow::Link;
+use crate::follow::ChunkStream;
 use crate::log::Log;
 use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
 use crate::pages::{Page, Pages};
 use crate::receiver_session::ReceiverSessions;
 use error::Error;
+use refusal::Refusal;
 use route::Endpoint;
 
 /// What all requests share.
@@ -103,7 +107,7 @@ impl App {
 /// A request on its way to its handler.
 struct Call<'a> {
     app: &'a Arc<App>,
-    link: &'a Arc<Link>,
+    connection: &'a Arc<Connection<ChunkStream>>,
     head: Parts,
     body: Incoming,
     endpoint: Endpoint,
@@ -135,37 +139,46 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Answers a request. Whatever is wrong with it becomes an answer, too.
-pub async fn respond(app: Arc<App>, link: Arc<Link>, request: Request<Incoming>) -> Response<Body> {
+pub async fn respond(
+    app: Arc<App>,
+    connection: Arc<Connection<ChunkStream>>,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let has_body = !request.body().is_end_stream();
     let (head, body) = request.into_parts();
-    let (form, grant) = (negotiate::error_form(&head), app.cors.grant(&head));
-    let mut response = match dispatch(&app, &link, head, body).await {
+    connection.on_request(client::forwarded_sender(&head.headers));
+    let (refusal, grant) = (Refusal::of(&head), app.cors.grant(&head));
+    let mut response = match dispatch(&app, &connection, head, body).await {
         Ok(response) => response,
         Err(error) => {
             if has_body {
-                link.leave_unread();
+                connection.leave_body_unread();
             }
             log::debug!("refused: {error}");
-            error::reply(&error, form, &app).await
+            refusal.reply(&error, &app).await
         }
     };
     grant.say(response.headers_mut());
     response
 }
 
-/// Answers a request on a connection that there is no room for.
-pub async fn refuse(app: Arc<App>, link: Arc<Link>, request: Request<Incoming>) -> Response<Body> {
-    link.leave_unread();
+/// Answers a request on a connection beyond the limit of connections.
+pub async fn refuse(
+    app: Arc<App>,
+    connection: Arc<Connection<ChunkStream>>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    connection.leave_body_unread();
     let (head, _) = request.into_parts();
-    let (form, grant) = (negotiate::error_form(&head), app.cors.grant(&head));
-    let mut response = error::reply(&Error::Full, form, &app).await;
+    let grant = app.cors.grant(&head);
+    let mut response = Refusal::of(&head).reply(&Error::Full, &app).await;
     grant.say(response.headers_mut());
     response
 }
 
 async fn dispatch(
     app: &Arc<App>,
-    link: &Arc<Link>,
+    connection: &Arc<Connection<ChunkStream>>,
     head: Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Error> {
@@ -175,13 +188,16 @@ async fn dispatch(
     }
     route.check(&head.method)?;
     let endpoint = route.endpoint;
+    if app.drain.has_begun() && !endpoint.is_for_operators() {
+        return Err(Error::Stopping);
+    }
     if endpoint.acts() && browser::is_prefetch(&head.headers) {
         return Err(Error::Prefetch);
     }
     let method = head.method.clone();
     let call = Call {
         app,
-        link,
+        connection,
         head,
         body,
         endpoint,

@@ -1,4 +1,4 @@
-//! `/receiver`: the long request, from where the browser's session stands.
+//! `/receiver`: the long request, which begins where the browser's session stands.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::{Call, browser};
 use crate::log::Since;
 use crate::receiver_session::ReceiverSession;
 
-/// `GET`: forgets what the session has seen, and shows the button.
+/// `GET`: clears the session's position, and shows the page with the button.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let page = call.page("receiver.html", &[]).await;
     let mut response = reply::html(StatusCode::OK, page.before);
@@ -25,23 +25,20 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     Ok(response)
 }
 
-/// `POST`: all that the session has not seen, then what comes, without end.
+/// `POST`: the messages that the session has not seen, then the new ones, without end.
 pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
     let page = call.page("receiving.html", &[]).await;
     let (session, cookie) = enter(&call);
     let receiving = session.receive();
     let since = receiving.seen.map_or(Since::All, Since::Seq);
-    let taken = move |seq| receiving.saw(seq);
-    let stream = StreamSpec {
-        taken: Some(Box::new(taken)),
-        ..StreamSpec::in_page(&call.app.log, since, page)
-    };
-    let mut response = stream.respond(&call).await?;
+    let mut spec = StreamSpec::in_page(&call.app.log, since, page);
+    spec.extras().on_progress = Some(Box::new(move |seq| receiving.saw(seq)));
+    let mut response = spec.respond(&call).await?;
     response.headers_mut().extend(cookie);
     Ok(response)
 }
 
-/// The browser's session, or a new one, and the header that names it.
+/// The browser's session, or a new one, with the cookie that names it.
 fn enter(call: &Call<'_>) -> (Arc<ReceiverSession>, Option<(HeaderName, HeaderValue)>) {
     let known = browser::session(&call.head.headers);
     let (id, session) = call.app.sessions.enter(known, Instant::now());

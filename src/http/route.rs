@@ -37,6 +37,11 @@ impl Endpoint {
             Channels | Clock | Receiver | Sender | Stream | Chat(Frame | OwnStream | Presence)
         )
     }
+
+    /// Whether the endpoint is for those who run the server, and answers while it stops, too.
+    pub(super) fn is_for_operators(self) -> bool {
+        matches!(self, Endpoint::Healthz | Endpoint::Metrics)
+    }
 }
 
 /// A line of the table.

@@ -1,4 +1,4 @@
-//! `/sender`: each load of the page appends the date, and shows the log.
+//! `/sender`: each load of the page appends the date to `main`, and shows the log.
 
 use hyper::{Response, StatusCode};
 
@@ -6,13 +6,13 @@ use super::error::Error;
 use super::reply::{self, Body};
 use super::stream::StreamSpec;
 use super::{Call, body, form};
-use crate::follow::Ends;
 use crate::limits;
 use crate::log::Since;
 use crate::message::{Channel, Cursor, Draft, Seq};
 use crate::wire::escape_html;
 
-/// `GET`: appends the date and shows the log; or shows what was just sent, and appends nothing.
+/// `GET`: appends the date and shows the log. After a `POST` it shows the log with what was sent, and
+/// appends nothing.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let app = call.app;
     if call.is_head() {
@@ -41,7 +41,7 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     page(&call, receipt.seq, &format!("Appended “{line}”.")).await
 }
 
-/// `POST`: appends a message, and leads to a page that can be reloaded without appending it again.
+/// `POST`: appends a message, and redirects to a page that can be reloaded without appending it again.
 pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let most = call.app.max_message;
     let fields = body::fields(&mut call, most * limits::FORM_FACTOR + "msg=".len()).await?;
@@ -56,19 +56,12 @@ pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     Ok(reply::see_other(&location))
 }
 
-/// The page with the log up to a place. It is streamed: the log may be large.
+/// The page with the log up to the seq `until`. It is streamed, because the log may be large.
 async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body>, Error> {
     let page = call
         .page("sender.html", &[("notice", &escape_html(notice))])
         .await;
-    let ends = Ends {
-        until: Some(until),
-        ..Ends::default()
-    };
-    StreamSpec {
-        ends,
-        ..StreamSpec::in_page(&call.app.log, Since::All, page)
-    }
-    .respond(call)
-    .await
+    let mut spec = StreamSpec::in_page(&call.app.log, Since::All, page);
+    spec.options.ends.until = Some(until);
+    spec.respond(call).await
 }

@@ -1,107 +1,97 @@
-//! A response that goes on: the one place where handlers' streams are put together.
+//! A response that goes on: the one place where the streams of handlers are put together, head and
+//! body.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{CONNECTION, HeaderValue};
-use hyper::{Response, Version};
+use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode, Version};
 
 use super::error::Error;
 use super::params::Params;
 use super::reply::{self, Body};
 use super::{Call, browser};
-use crate::follow::{DropGuard, Ends, Filter, Follower, OnProgress, Options};
+use crate::follow::{ChunkStream, Extras, Options};
 use crate::limits;
 use crate::log::{Log, Since};
-use crate::message::{Channel, Seq, Timestamp};
+use crate::message::{Channel, Cursor, Seq, Timestamp};
 use crate::metrics::OpenStream;
 use crate::pages::Page;
 use crate::wire::{Encoder, ScriptFrame, SseOptions, Wire};
 
-/// What a handler wants streamed.
+/// The stream that a handler wants: what of the log it follows, and its options.
 pub(super) struct StreamSpec {
     pub(super) log: Log,
     pub(super) channels: Vec<Channel>,
     pub(super) since: Since,
-    pub(super) encoder: Encoder,
-    pub(super) heartbeat: Option<Duration>,
-    pub(super) ends: Ends,
-    /// After how long it ends by itself.
-    pub(super) timeout: Option<Duration>,
-    /// From here on at the latest it follows the first of its channels, wherever it begins.
-    pub(super) known: Option<Seq>,
-    /// The page around it.
+    /// The first of the channels is followed from this seq at the latest, wherever the stream begins.
+    pub(super) no_later_than: Option<Seq>,
+    /// The page around the messages.
     pub(super) page: Option<Page>,
-    /// Who wants to know how far it has come.
-    pub(super) taken: Option<OnProgress>,
-    /// What its follower sees of the messages.
-    pub(super) lens: Option<Filter>,
-    /// What is to end with it.
-    pub(super) guard: Option<DropGuard>,
+    pub(super) options: Options,
 }
 
 impl StreamSpec {
-    /// Text with its dots, without end.
+    /// An endless stream of text with its dots.
     pub(super) fn new(log: &Log, channels: Vec<Channel>, since: Since) -> StreamSpec {
         StreamSpec {
             log: log.clone(),
             channels,
             since,
-            encoder: Encoder::Text { dots: false },
-            heartbeat: Some(limits::DOTS_EVERY),
-            ends: Ends::default(),
-            timeout: None,
-            known: None,
+            no_later_than: None,
             page: None,
-            taken: None,
-            lens: None,
-            guard: None,
+            options: Options::new(Encoder::Text { dots: false }, Some(limits::DOTS_EVERY)),
         }
     }
 
-    /// `main` in a page, with its dots, without end.
+    /// An endless stream of `main` in a page, with its dots.
     pub(super) fn in_page(log: &Log, since: Since, page: Page) -> StreamSpec {
-        let encoder = Encoder::Html { dots: false };
-        StreamSpec {
-            encoder,
-            page: Some(page),
-            ..StreamSpec::new(log, vec![Channel::main()], since)
-        }
+        let mut spec = StreamSpec::new(log, vec![Channel::main()], since);
+        spec.options.encoder = Encoder::Html { dots: false };
+        spec.page = Some(page);
+        spec
     }
 
-    /// On a wire, as its follower wishes.
-    pub(super) fn with(
+    /// The options that only some streams have, to be filled in.
+    pub(super) fn extras(&mut self) -> &mut Extras {
+        self.options.extras()
+    }
+
+    /// The stream on a transport, as its follower asks for it.
+    pub(super) fn on(
         mut self,
         wire: Wire,
         params: &Params,
         call: &Call<'_>,
     ) -> Result<StreamSpec, Error> {
-        let every = if wire.has_dots() {
+        let usual = if wire.has_dots() {
             limits::DOTS_EVERY
         } else {
             call.app.heartbeat
         };
-        self.heartbeat = Some(params.heartbeat.unwrap_or(every));
-        self.timeout = params.timeout;
-        self.ends = Ends {
-            limit: params.limit,
-            ..Ends::default()
-        };
-        self.encoder = match wire {
+        let options = &mut self.options;
+        options.heartbeat = Some(params.heartbeat.unwrap_or(usual));
+        options.ends.timeout = params.timeout;
+        options.ends.limit = params.limit;
+        options.encoder = match wire {
             Wire::Text => Encoder::Text { dots: false },
             Wire::Html => Encoder::Html { dots: false },
             Wire::Script => {
-                self.ends.bytes = Some(limits::SCRIPT_FRAME_BYTES);
-                Encoder::Script(Box::new(frame(params, call)?))
+                options.ends.bytes = Some(limits::SCRIPT_FRAME_BYTES);
+                Encoder::Script(Box::new(script_frame(params, call)?))
             }
-            Wire::Sse => Encoder::Sse(sse(params, call)),
+            Wire::Sse => Encoder::Sse(SseOptions {
+                retry: params.retry.unwrap_or(limits::SSE_RETRY),
+                heartbeat_event: params.heartbeat_event,
+            }),
             Wire::Ndjson => Encoder::Ndjson,
             Wire::Json => {
-                self.heartbeat = None;
-                self.ends.poll = true;
+                options.heartbeat = None;
+                options.ends.is_long_poll = true;
                 let wait = jittered(params.wait.unwrap_or(limits::POLL_WAIT));
-                self.timeout = Some(params.timeout.map_or(wait, |timeout| timeout.min(wait)));
+                let timeout = params.timeout.map_or(wait, |timeout| timeout.min(wait));
+                options.ends.timeout = Some(timeout);
                 Encoder::Json(Box::default())
             }
         };
@@ -110,78 +100,97 @@ impl StreamSpec {
 
     /// The response; for HEAD its head alone, which follows nothing.
     pub(super) async fn respond(self, call: &Call<'_>) -> Result<Response<Body>, Error> {
-        let app = call.app;
-        let mut start = self
-            .log
-            .start(&self.channels, &self.since, Timestamp::now())
-            .await?;
-        if let Some(known) = self.known {
-            start.no_later_than(known);
+        let StreamSpec {
+            log,
+            channels,
+            since,
+            no_later_than,
+            page,
+            mut options,
+        } = self;
+        let mut start = log.start(&channels, &since, Timestamp::now()).await?;
+        if let Some(seq) = no_later_than {
+            start.no_later_than(seq);
         }
-        let cursor = self.log.cursor(start.at);
-        let mut response = reply::stream(&self.encoder, &cursor);
+        let mut response = head(&options.encoder, &log.cursor(start.at));
         if call.is_head() {
             return Ok(response);
         }
-        let headers = &call.head.headers;
-        let (prelude, epilogue) = match (self.page, &self.encoder) {
-            (Some(page), _) => (browser::pad(page.before, headers), page.after.into()),
-            (None, Encoder::Script(frame)) => {
-                (browser::pad(frame.prelude(), headers), Bytes::new())
-            }
-            (None, _) => (String::new(), Bytes::new()),
-        };
-        let open = OpenStream::new(Arc::clone(&app.metrics), self.encoder.wire());
-        let options = Options {
-            encoder: self.encoder,
-            heartbeat: self.heartbeat,
-            ends: self.ends,
-            timeout: self.timeout,
-            prelude: prelude.into(),
-            epilogue,
-            link: Arc::clone(call.link),
-            taken: self.taken,
-            lens: self.lens,
-            guard: self.guard,
-        };
+        surround(&mut options, page, call);
         // A long poll is one of many requests on its connection, and so is a page that ends.
-        let ends = self.ends.poll || self.ends.until.is_some();
-        let is_taken_over = app.handover && !ends && call.head.version == Version::HTTP_11;
-        let follow = Follower::new(&self.log, start, app.drain.clone(), open, options);
-        let follow = Box::new(follow);
-        *response.body_mut() = if is_taken_over {
+        let is_handed_over =
+            call.app.handover && !options.ends.are_near() && call.head.version == Version::HTTP_11;
+        let open = OpenStream::new(Arc::clone(&call.app.metrics), options.encoder.wire());
+        let (drain, phase) = (call.app.drain.clone(), call.connection.phase());
+        let stream = ChunkStream::new(&log, start, drain, open, phase, options);
+        let stream = Box::new(stream);
+        *response.body_mut() = if is_handed_over {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
-            call.link.handover.give(follow);
-            Body::Elsewhere(Arc::clone(call.link))
+            call.connection.handover().give(stream);
+            Body::HandedOver(Arc::clone(call.connection))
         } else {
-            Body::Follower(follow)
+            Body::Stream(stream)
         };
         Ok(response)
     }
 }
 
-fn sse(params: &Params, call: &Call<'_>) -> SseOptions {
-    let usual = params.retry.unwrap_or(limits::SSE_RETRY);
-    // Whoever comes while the server stops is to come back, but not at once.
-    let retry = if call.app.drain.has_begun() {
-        retry_when_refused()
-    } else {
-        usual
-    };
-    SseOptions {
-        retry,
-        heartbeat_event: params.heartbeat_event,
+/// The head of a stream, with an empty body: no cache may keep it, and no intermediary may change it
+/// or hold it back.
+fn head(encoder: &Encoder, starts: &Cursor) -> Response<Body> {
+    let content_type = encoder.wire().content_type();
+    let mut response = reply::full(StatusCode::OK, content_type, Bytes::new());
+    let headers = response.headers_mut();
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
+    // nginx does not buffer such a response, and other proxies have taken the header over.
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    // RFC 10036, section 2: intermediaries pass on each part when it comes.
+    headers.insert(
+        HeaderName::from_static("incremental"),
+        HeaderValue::from_static("?1"),
+    );
+    let starts = HeaderValue::from_str(&starts.to_string()).ok();
+    headers.extend(starts.map(|starts| (HeaderName::from_static("stream-cursor"), starts)));
+    if let Encoder::Script(frame) = encoder
+        && let Ok(policy) = HeaderValue::from_str(&script_frame_policy(frame))
+    {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// Only the frame's own scripts run, and only pages that the frame may talk to can embed it.
+fn script_frame_policy(frame: &ScriptFrame) -> String {
+    let nonce = frame.nonce();
+    let ancestors = frame.origin().unwrap_or("'self'");
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors {ancestors}"
+    )
+}
+
+/// Puts what comes before and after all messages into the options: a page, or the script frame's
+/// document.
+fn surround(options: &mut Options, page: Option<Page>, call: &Call<'_>) {
+    let headers = &call.head.headers;
+    if let Some(page) = page {
+        let extras = options.extras();
+        extras.prelude = browser::pad(page.before, headers).into();
+        extras.epilogue = page.after.into();
+    } else if let Encoder::Script(frame) = &options.encoder {
+        let prelude = browser::pad(frame.prelude(), headers);
+        options.extras().prelude = prelude.into();
     }
 }
 
-/// After how many milliseconds an `EventSource` that is not served is to come back.
-pub(super) fn retry_when_refused() -> u32 {
-    rand::random_range(limits::SSE_RETRY_REFUSED) * 1000 + rand::random_range(0..1000)
-}
-
-/// A frame for a page of this server, or of an origin that is allowed.
-fn frame(params: &Params, call: &Call<'_>) -> Result<ScriptFrame, Error> {
+/// The script frame of a page of this server, or of an origin that is allowed.
+fn script_frame(params: &Params, call: &Call<'_>) -> Result<ScriptFrame, Error> {
     let origin = params.origin.as_deref().map(str::to_ascii_lowercase);
     let path = call.head.uri.path();
     if let Some(origin) = &origin
@@ -193,7 +202,8 @@ fn frame(params: &Params, call: &Call<'_>) -> Result<ScriptFrame, Error> {
     Ok(ScriptFrame::new(nonce, origin))
 }
 
-/// A little less than that.
+/// A time a little shorter than `wait`, so that clients that began together do not come back
+/// together.
 fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(1.0 - limits::POLL_JITTER * rand::random::<f64>())
 }

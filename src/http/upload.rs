@@ -38,7 +38,7 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> 
         .map_or_else(Error::status, |()| StatusCode::CREATED);
     let mut response = reply::json(status, &answer);
     if result.is_err() {
-        call.link.leave_unread();
+        call.connection.leave_body_unread();
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));

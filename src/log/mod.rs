@@ -16,8 +16,10 @@ mod history;
 mod memory;
 mod merge;
 mod page_limit;
+mod position;
 mod reader;
 mod recent_keys;
+mod source;
 mod sqlite;
 mod store;
 mod tail;
@@ -39,7 +41,9 @@ pub use entry::Entry;
 pub use history::History;
 pub use memory::Memory;
 pub use page_limit::PageLimit;
+pub use position::{Position, ReadOutcome};
 pub use reader::{Item, Reader};
+pub use source::Source;
 pub use sqlite::{OpenError, SideTables, Sqlite};
 pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
 
@@ -55,14 +59,14 @@ use writer::{Pending, Queue};
 /// A handle on the log. Clones are the same log.
 #[derive(Clone, Debug)]
 pub struct Log {
-    shared: Arc<Shared>,
+    shared: Arc<LogShared>,
     /// Kept out of `shared`: the writer holds that, and ends when the last of these is gone.
     queue: Arc<Queue>,
 }
 
 /// What the handles, the readers and the writer share.
 #[derive(Debug)]
-struct Shared {
+struct LogShared {
     epoch: Epoch,
     store: Store,
     tail: RwLock<Tail>,
@@ -80,7 +84,7 @@ impl Log {
     pub fn open(store: Store, metrics: Arc<Metrics>) -> io::Result<Log> {
         let (_, last) = store.bounds();
         let tail = RwLock::new(Tail::new(last, limits::TAIL_BYTES));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(LogShared {
             epoch: store.epoch().clone(),
             store,
             tail,
@@ -198,14 +202,21 @@ impl Log {
         })
     }
 
-    /// A cursor that reads from there.
+    /// A reader that begins at `start`.
     #[must_use]
     pub fn reader(&self, start: Start) -> Reader {
         Reader::new(Arc::clone(&self.shared), start)
     }
+
+    /// Where the messages of a position come from. The position's channel names are shared with
+    /// those of all other readers.
+    #[must_use]
+    pub fn source(&self, position: &mut Position) -> Source {
+        Source::new(Arc::clone(&self.shared), position)
+    }
 }
 
-impl Shared {
+impl LogShared {
     /// Commits, and lets everybody read it.
     fn append(&self, memory: &Memory, drafts: Vec<Draft>) -> Vec<Receipt> {
         // Held meanwhile, so that what is committed next comes behind this.

@@ -11,7 +11,7 @@ use crate::message::{Channel, Seq};
 
 /// What a cursor is to do next.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum TailStep {
     /// Here are messages; afterwards the cursor stands at `through`.
     Ready {
         entries: Vec<Arc<Entry>>,
@@ -86,12 +86,12 @@ impl Tail {
 
     /// The next step of a cursor that stands at `after`, with at most `room` to carry.
     #[must_use]
-    pub(super) fn step(&self, selection: &Selection, after: Seq, room: PageLimit) -> Step {
+    pub(super) fn step(&self, selection: &Selection, after: Seq, room: PageLimit) -> TailStep {
         if after < self.floor {
-            return Step::Fetch;
+            return TailStep::Fetch;
         }
         if after >= self.last {
-            return Step::Wait { through: after };
+            return TailStep::Wait { through: after };
         }
         // A run of entries a channel, each in seq order, to be merged.
         let run = |(channel, from): &(Channel, Seq)| {
@@ -119,7 +119,7 @@ impl Tail {
             }
         }
         match entries.last() {
-            None => Step::Wait { through: self.last },
+            None => TailStep::Wait { through: self.last },
             Some(last) => {
                 let is_all = runs.is_empty();
                 let through = if is_all {
@@ -127,7 +127,7 @@ impl Tail {
                 } else {
                     last.message().seq
                 };
-                Step::Ready {
+                TailStep::Ready {
                     entries,
                     through,
                     is_all,
@@ -163,9 +163,9 @@ mod tests {
     use super::*;
     use crate::log::testing::{entry, selection};
 
-    fn seqs(step: Step) -> (Vec<u64>, u64) {
+    fn seqs(step: TailStep) -> (Vec<u64>, u64) {
         match step {
-            Step::Ready {
+            TailStep::Ready {
                 entries, through, ..
             } => (
                 entries.iter().map(|e| e.message().seq.0).collect(),
@@ -199,15 +199,15 @@ mod tests {
         );
         assert!(matches!(
             tail.step(&selection(&["d"]), Seq(10), room),
-            Step::Wait { through: Seq(15) }
+            TailStep::Wait { through: Seq(15) }
         ));
         assert!(matches!(
             tail.step(&selection(&["a"]), Seq(15), room),
-            Step::Wait { through: Seq(15) }
+            TailStep::Wait { through: Seq(15) }
         ));
         assert!(matches!(
             tail.step(&selection(&["a"]), Seq(9), room),
-            Step::Fetch
+            TailStep::Fetch
         ));
     }
 
@@ -249,7 +249,7 @@ mod tests {
         tail.push((1..=5).map(|seq| entry(seq, if seq % 2 == 0 { "even" } else { "odd" })));
         assert!(matches!(
             tail.step(&selection(&["odd"]), Seq(1), PageLimit::new(9, 999)),
-            Step::Fetch
+            TailStep::Fetch
         ));
         assert_eq!(
             seqs(tail.step(&selection(&["odd", "even"]), Seq(2), PageLimit::new(9, 999))),

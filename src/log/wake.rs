@@ -271,6 +271,11 @@ impl Waiter {
         }
     }
 
+    /// The number of channels that are waited for.
+    pub(super) fn channels(&self) -> usize {
+        self.places.len()
+    }
+
     /// Who is to be woken. To be called before looking at the log.
     pub(super) fn register(&mut self, waker: &Waker) {
         if self.waker.as_ref().is_some_and(|own| own.will_wake(waker)) {

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Shared, StoreError, batch};
+use super::{LogShared, StoreError, batch};
 use crate::limits;
 use crate::message::{Draft, Receipt, Timestamp};
 
@@ -68,7 +68,7 @@ pub(super) fn stopped() -> StoreError {
 /// A store that blocks is written to on a thread that does nothing else, with all that belongs to
 /// an append on it: with 64 publishers over HTTP a fifth more is appended than if each commit went
 /// to such a thread and back.
-pub(super) fn start(shared: &Arc<Shared>) -> io::Result<Queue> {
+pub(super) fn start(shared: &Arc<LogShared>) -> io::Result<Queue> {
     let (appends, waiting) = mpsc::channel(limits::APPEND_QUEUE);
     let running = run(Arc::clone(shared), waiting);
     let thread = if shared.store.at_once().is_none() {
@@ -87,7 +87,7 @@ pub(super) fn start(shared: &Arc<Shared>) -> io::Result<Queue> {
 
 /// Commits what waits, a batch at a time, until nobody can append any more. What comes while a
 /// batch is committed is the next batch.
-async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Pending>) {
+async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<Pending>) {
     let mut waiting = VecDeque::new();
     let mut retain = tokio::time::interval(limits::RETAIN_EVERY);
     retain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -119,7 +119,7 @@ async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Pending>) {
 }
 
 /// A step of what is to be done beside the appends; true if there may be more.
-async fn keep_house(shared: &Shared) -> Result<bool, StoreError> {
+async fn keep_house(shared: &LogShared) -> Result<bool, StoreError> {
     let kept = match shared.health.get() {
         Ok(()) => shared.store.retain(Timestamp::now()).await,
         Err(_) => Ok(false),
@@ -148,7 +148,7 @@ async fn gather(queue: &mut mpsc::Receiver<Pending>, waiting: &mut VecDeque<Pend
     true
 }
 
-async fn commit(shared: &Shared, batch: impl Iterator<Item = Pending>) {
+async fn commit(shared: &LogShared, batch: impl Iterator<Item = Pending>) {
     let mut drafts = Vec::new();
     let mut answers = Vec::new();
     for pending in batch {

@@ -16,19 +16,21 @@ use crate::config::Timeouts;
 use crate::http::App;
 use crate::limits;
 
-/// Who is let in, and where to.
+/// Accepts connections, as many as the server takes, and gives each to a lane.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) app: Arc<App>,
     pub(super) lanes: Lanes,
-    pub(super) timeouts: Timeouts,
-    room: Arc<Semaphore>,
-    /// For those who are told that there is none.
-    porch: Arc<Semaphore>,
+    timeouts: Timeouts,
+    /// A permit for each connection that is served.
+    served: Arc<Semaphore>,
+    /// A permit for each connection whose one request is answered with 503, because the server is at
+    /// its limit.
+    refused: Arc<Semaphore>,
 }
 
 impl Acceptor {
-    /// Behind which there is room for so many.
+    /// An acceptor that serves at most `max_connections` at once.
     pub(super) fn new(
         app: Arc<App>,
         lanes: Lanes,
@@ -39,19 +41,19 @@ impl Acceptor {
             app,
             lanes,
             timeouts,
-            room: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
-            porch: Arc::new(Semaphore::new(limits::REFUSALS_MAX)),
+            served: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
+            refused: Arc::new(Semaphore::new(limits::REFUSALS_MAX)),
         }
     }
 
-    /// Accepts and serves until `stop`; what is still being served then is handed back.
-    pub(super) async fn open_until(
+    /// Accepts and serves until `stop`. Returns the connections that are still served then.
+    pub(super) async fn accept_until(
         &self,
         stop: impl Future<Output = ()>,
         listener: &TcpListener,
     ) -> JoinSet<()> {
         let mut connections = JoinSet::new();
-        let mut failures = Failures::default();
+        let mut failures = AcceptFailures::default();
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -59,7 +61,7 @@ impl Acceptor {
                 () = &mut stop => return connections,
                 Some(ended) = connections.join_next() => log_panic(ended),
                 accepted = listener.accept() => {
-                    // It is its lane's from here on.
+                    // From here on the socket belongs to its lane.
                     let accepted = accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer)));
                     match accepted {
                         Ok((socket, peer)) => self.admit(socket, peer, &mut connections),
@@ -70,30 +72,30 @@ impl Acceptor {
         }
     }
 
-    /// Serves a connection if there is room, says that there is none if there is time for that, and
-    /// otherwise closes it.
+    /// Serves a connection if the server is not at its limit. Beyond that it answers some with 503,
+    /// and closes the others.
     fn admit(&self, socket: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
-        let place = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
-        let (place, welcome): (OwnedSemaphorePermit, Admission) =
-            if let Some(place) = place(&self.room) {
-                (place, Admission::Serve)
+        let permit = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
+        let (permit, admission): (OwnedSemaphorePermit, Admission) =
+            if let Some(permit) = permit(&self.served) {
+                (permit, Admission::Serve)
             } else {
                 self.app.metrics.refused();
-                let Some(place) = place(&self.porch) else {
+                let Some(permit) = permit(&self.refused) else {
                     return;
                 };
-                (place, Admission::Refuse)
+                (permit, Admission::Refuse)
             };
-        let visitor = Accepted {
+        let accepted = Accepted {
             socket,
             peer,
             app: Arc::clone(&self.app),
             timeouts: self.timeouts,
-            welcome,
-            place,
+            admission,
+            permit,
         };
-        // Boxed, so that what only its beginning needs is not a part of the task.
-        connections.spawn_on(conn::serve(Box::new(visitor)), &self.lanes.least_busy());
+        // Boxed, so that what only the beginning of a connection needs is not a part of its task.
+        connections.spawn_on(conn::serve(Box::new(accepted)), &self.lanes.least_busy());
     }
 }
 
@@ -105,15 +107,15 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// What to do when `accept` fails.
+/// Handles failures of `accept`.
 #[derive(Debug, Default)]
-struct Failures {
-    said: Option<Instant>,
+struct AcceptFailures {
+    logged: Option<Instant>,
 }
 
-impl Failures {
-    /// The connection was gone before it was accepted: go on. Anything else (no files, no memory)
-    /// passes with time: wait a little, and say so once a second.
+impl AcceptFailures {
+    /// A connection that was gone before it was accepted costs nothing. Any other failure (no files,
+    /// no memory) passes with time: this waits a little, and logs it once a second.
     async fn wait(&mut self, error: &io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
         if matches!(
@@ -124,11 +126,11 @@ impl Failures {
         }
         let now = Instant::now();
         if self
-            .said
-            .is_none_or(|said| now - said >= Duration::from_secs(1))
+            .logged
+            .is_none_or(|logged| now - logged >= Duration::from_secs(1))
         {
             log::warn!("cannot accept connections for now: {error}");
-            self.said = Some(now);
+            self.logged = Some(now);
         }
         tokio::time::sleep(limits::ACCEPT_PAUSE).await;
     }

@@ -17,36 +17,40 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::monitored_io::MonitoredIo;
-use super::socket;
+use super::socket::{self, ClientSocket};
+use super::stall::Stall;
 use super::stream_conn::StreamConn;
 use crate::config::Timeouts;
-use crate::follow::{Follower, Link};
+use crate::connection::{Connection, Phase};
+use crate::drain::Drain;
+use crate::follow::ChunkStream;
 use crate::http::{self, App};
 use crate::limits;
 use crate::metrics::OpenConnection;
 
-/// How a connection is met.
+/// How the requests of a connection are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
+    /// Each as it asks.
     Serve,
-    /// There is no room: its one request is answered so.
+    /// The server is at its limit: the one request is answered with that.
     Refuse,
 }
 
-/// Somebody at the door.
+/// An accepted connection that is not served yet.
 pub(super) struct Accepted {
     pub(super) socket: std::net::TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) app: Arc<App>,
     pub(super) timeouts: Timeouts,
-    pub(super) welcome: Admission,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) admission: Admission,
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
-/// Serves a connection until it is over. What lives here lives as long as each stream does, so it
-/// is little.
-pub(super) async fn serve(visitor: Box<Accepted>) {
-    let Some((mut stream, _stay)) = Box::pin(requests(visitor)).await else {
+/// Serves a connection until it is over. What this future holds lives as long as each stream does,
+/// so it is little.
+pub(super) async fn serve(accepted: Box<Accepted>) {
+    let Some((mut stream, _permit)) = Box::pin(requests(accepted)).await else {
         return;
     };
     if let Err(error) = stream.run().await {
@@ -57,126 +61,133 @@ pub(super) async fn serve(visitor: Box<Accepted>) {
 /// What is given back when a connection is over.
 type ConnPermit = (OwnedSemaphorePermit, OpenConnection);
 
-/// Answers requests until the connection is over, or is a stream's.
-async fn requests(visitor: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
+/// Answers requests until the connection is over, or is handed over to a stream.
+async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
     let Accepted {
         socket,
         peer,
         app,
         timeouts,
-        welcome,
-        place,
-    } = *visitor;
-    let stay = (place, OpenConnection::new(Arc::clone(&app.metrics)));
+        admission,
+        permit,
+    } = *accepted;
+    let permit = (permit, OpenConnection::new(Arc::clone(&app.metrics)));
     let socket = TcpStream::from_std(socket)
-        .and_then(|socket| socket::tune(&socket, timeouts.stall).map(|()| socket));
-    let socket = socket
+        .and_then(|socket| socket::tune(&socket).map(|()| socket))
         .inspect_err(|error| log::debug!("{peer}: {error}"))
         .ok()?;
-    let link = Arc::new(Link::new(peer.ip()));
+    let connection = Arc::new(Connection::new(peer.ip()));
     let drain = app.drain.clone();
-    let io = TokioIo::new(MonitoredIo::new(
-        socket,
-        Arc::clone(&link),
-        timeouts.stall,
-        socket::watch,
-    ));
+    let stall = Stall::new(timeouts.stall);
+    let io = TokioIo::new(MonitoredIo::new(socket, Arc::clone(&connection), stall));
     let service = service_fn({
-        let link = Arc::clone(&link);
+        let connection = Arc::clone(&connection);
         move |request| {
-            let (app, link) = (Arc::clone(&app), Arc::clone(&link));
-            link.go_on();
+            let (app, connection) = (Arc::clone(&app), Arc::clone(&connection));
             // Boxed, so that the connection can be moved, and taken apart in the end.
             Box::pin(async move {
-                Ok::<_, Infallible>(match welcome {
-                    Admission::Serve => http::respond(app, link, request).await,
-                    Admission::Refuse => http::refuse(app, link, request).await,
+                Ok::<_, Infallible>(match admission {
+                    Admission::Serve => http::respond(app, connection, request).await,
+                    Admission::Refuse => http::refuse(app, connection, request).await,
                 })
             })
         }
     });
-    let mut connection = http1::Builder::new()
+    let mut http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.head)
         .max_buf_size(limits::HTTP_BUFFER)
         .serve_connection(io, service);
     let mut draining = pin!(drain.begun());
-    let mut drains = false;
+    let mut is_draining = false;
     let served = poll_fn(|cx| {
-        if !drains && draining.as_mut().poll(cx).is_ready() {
-            // Its stream ends by itself; after that there is nothing more on this connection.
-            Pin::new(&mut connection).graceful_shutdown();
-            drains = true;
+        if !is_draining && draining.as_mut().poll(cx).is_ready() {
+            // A stream ends by itself; after that nothing more is answered on this connection.
+            Pin::new(&mut http).graceful_shutdown();
+            is_draining = true;
         }
-        let served = connection.poll_without_shutdown(cx);
-        match link.handover.take() {
-            Some(follow) => Poll::Ready(Served::StreamConn(follow)),
+        let served = http.poll_without_shutdown(cx);
+        match connection.handover().take() {
+            Some(stream) => Poll::Ready(Served::HandedOver(stream)),
             None => served.map(Served::Over),
         }
     })
     .await;
-    let socket = connection.into_parts().io.into_inner().into_inner();
-    let stream = match served {
-        Served::StreamConn(follow) => Some(StreamConn::new(socket, follow, timeouts.stall)),
-        Served::Over(Ok(())) => {
-            close(socket, &link, timeouts.stall).await;
+    let (socket, stall) = http.into_parts().io.into_inner().into_inner();
+    match served {
+        Served::HandedOver(stream) => Some((StreamConn::new(socket, stall, stream), permit)),
+        Served::Over(result) => {
+            let all_arrived = match result {
+                Ok(()) => close(socket, &connection, &drain, timeouts.stall).await,
+                // A client that is only silent may have got what it was sent.
+                Err(error) if error.is_timeout() && connection.has_unconfirmed() => {
+                    close(socket, &connection, &drain, timeouts.stall).await
+                }
+                // That clients leave and connections break is the ordinary end of a stream.
+                Err(error) => {
+                    log::debug!("{peer}: {error}");
+                    socket::abandon(&socket);
+                    false
+                }
+            };
+            connection.on_end(all_arrived);
             None
         }
-        // A client that is only silent may have got what it was sent.
-        Served::Over(Err(error)) if error.is_timeout() && link.awaits() => {
-            close(socket, &link, timeouts.stall).await;
-            None
-        }
-        // That clients leave and lines break is the ordinary end of a stream.
-        Served::Over(Err(error)) => {
-            log::debug!("{peer}: {error}");
-            socket::abandon(&socket);
-            None
-        }
-    };
-    link.forget();
-    stream.map(|stream| (stream, stay))
+    }
 }
 
 /// What has become of the requests on a connection.
 enum Served {
+    /// There are no more.
     Over(hyper::Result<()>),
     /// A stream has the connection for itself.
-    StreamConn(Box<Follower>),
+    HandedOver(Box<ChunkStream>),
 }
 
-/// Closes a socket so that its client gets all that was written, and waits until that has come, if
-/// anybody wants to know. What the client still sends is read and thrown away for a while: to close
-/// before would reset the connection, and take the answer with it.
-async fn close(mut socket: TcpStream, link: &Link, stall: Duration) {
-    if link.is_broken() || socket.shutdown().await.is_err() {
-        return;
+/// Closes a socket so that its client gets all that was written, and waits until that has arrived if
+/// something was delivered that is not confirmed. Returns whether all is known to have arrived.
+///
+/// What the client still sends is read and thrown away for a while: to close before that would reset
+/// the connection, and the answer would be lost with it.
+async fn close<S>(
+    mut socket: TcpStream,
+    connection: &Connection<S>,
+    drain: &Drain,
+    stall: Duration,
+) -> bool {
+    if !connection.phase().get().can_deliver() || socket.shutdown().await.is_err() {
+        return false;
     }
-    let patience = match (link.awaits(), link.has_unread()) {
-        (true, _) => stall + limits::LINGER,
-        (false, true) => limits::LINGER,
-        (false, false) => return,
-    };
-    let came = match tokio::time::timeout(patience, over(&mut socket, link)).await {
-        Ok(ended) => ended.is_ok(),
-        // Otherwise the kernel would have given up by now (`TCP_USER_TIMEOUT`).
-        Err(_) => cfg!(target_os = "linux"),
-    };
-    if came {
-        link.settle();
+    if connection.has_unconfirmed() {
+        socket.set_ack_timeout(Some(stall));
+        let all = all_arrived(&mut socket, connection);
+        return match tokio::time::timeout(stall + limits::LINGER, all).await {
+            Ok(ended) => ended.is_ok(),
+            // Linux would have given up by now if anything were unacknowledged (`TCP_USER_TIMEOUT`).
+            Err(_) => cfg!(target_os = "linux"),
+        };
     }
+    if connection.has_unread_body() {
+        // This is only polite to the client, so it holds up no stop of the server.
+        let drained = drain.begun();
+        let read = all_arrived(&mut socket, connection);
+        tokio::select! {
+            _ = tokio::time::timeout(limits::LINGER, read) => {}
+            () = drained => {}
+        }
+    }
+    false
 }
 
-/// Waits for the client's end of the connection, or the news that it is broken.
-async fn over(socket: &mut TcpStream, link: &Link) -> io::Result<()> {
+/// Waits until the client has closed the connection, too, or until it is known to be broken.
+async fn all_arrived<S>(socket: &mut TcpStream, connection: &Connection<S>) -> io::Result<()> {
     let mut sink = [0; 4096];
-    let had_ended = link.has_ended();
-    while !had_ended && socket.read(&mut sink).await? > 0 {
-        // It was a request, sent before the client knew: it had the answer to the one before.
-        link.settle();
+    let closed_first = connection.phase().get() == Phase::HalfClosed;
+    while !closed_first && socket.read(&mut sink).await? > 0 {
+        connection.on_late_read();
     }
-    if had_ended && link.awaits() {
-        // The client closed first: before the answer was there, or because it had it.
+    if closed_first && connection.has_unconfirmed() {
+        // The client closed before the answer was there, or because it had the answer.
         socket::closed(socket).await?;
     }
     Ok(())
@@ -185,63 +196,76 @@ async fn over(socket: &mut TcpStream, link: &Link) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Client;
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::net::TcpListener;
     use tokio::sync::oneshot;
+
+    type Requests = Connection<()>;
 
     const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const STALL: Duration = Duration::from_secs(30);
 
     /// The server's and the client's end of a connection.
-    async fn connection() -> (TcpStream, TcpStream) {
+    async fn connected() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         (listener.accept().await.unwrap().0, client.unwrap())
     }
 
-    /// Writes an answer whose client is to have it; it is told what becomes of that.
-    async fn answer(server: &mut TcpStream, link: &Link) -> oneshot::Receiver<()> {
-        let (came, comes) = oneshot::channel();
-        link.hand_out(Box::new(move || came.send(()).unwrap()));
+    /// Writes an answer that delivers something. The receiver hears of the confirmation.
+    async fn answer(server: &mut TcpStream, connection: &Requests) -> oneshot::Receiver<()> {
+        let (confirm, confirmed) = oneshot::channel();
+        let on_delivered = Box::new(move || confirm.send(()).unwrap());
+        connection.add_delivery(Client::Direct, on_delivered);
         server.write_all(b"answer").await.unwrap();
-        comes
+        confirmed
     }
 
-    /// Closes as the end of [`serve`] does; true if the answer has come.
-    async fn closed(server: TcpStream, link: Link, comes: oneshot::Receiver<()>) -> bool {
-        close(server, &link, STALL).await;
-        drop(link);
-        comes.await.is_ok()
+    /// Closes as [`requests`] does in the end; true if the delivery is confirmed.
+    async fn closed(
+        server: TcpStream,
+        connection: Requests,
+        confirmed: oneshot::Receiver<()>,
+    ) -> bool {
+        let drain = Drain::new(Duration::ZERO);
+        let all_arrived = close(server, &connection, &drain, STALL).await;
+        connection.on_end(all_arrived);
+        confirmed.await.is_ok()
     }
 
+    /// A client that reads the answer and then closes has it.
     #[tokio::test]
-    async fn a_client_that_closes_behind_the_answer_has_it() {
-        let ((mut server, mut client), link) = (connection().await, Link::new(LOCALHOST));
-        let comes = answer(&mut server, &link).await;
+    async fn close_after_answer_confirms() {
+        let ((mut server, mut client), connection) = (connected().await, Requests::new(LOCALHOST));
+        let confirmed = answer(&mut server, &connection).await;
         client.read_exact(&mut [0; 6]).await.unwrap();
         drop(client);
         assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 0);
-        link.end();
-        assert!(closed(server, link, comes).await);
+        connection.on_eof();
+        assert!(closed(server, connection, confirmed).await);
     }
 
+    /// A client that closed before the answer was written does not have it.
     #[tokio::test]
-    async fn a_client_that_closed_before_the_answer_does_not_have_it() {
-        let ((mut server, client), link) = (connection().await, Link::new(LOCALHOST));
+    async fn close_before_answer_returns() {
+        let ((mut server, client), connection) = (connected().await, Requests::new(LOCALHOST));
         drop(client);
         // The answer is on its way when the server sees the end.
         server.readable().await.unwrap();
-        let comes = answer(&mut server, &link).await;
-        link.end();
-        assert!(!closed(server, link, comes).await);
+        let confirmed = answer(&mut server, &connection).await;
+        connection.on_eof();
+        assert!(!closed(server, connection, confirmed).await);
     }
 
+    /// A client that is closed by the server has the answer, unless it closes with it unread.
     #[tokio::test]
-    async fn a_client_that_is_closed_has_it_unless_it_dies_with_it_unread() {
+    async fn server_close_confirms_what_is_read() {
         for (reads, has_it) in [(6, true), (3, false)] {
-            let ((mut server, mut client), link) = (connection().await, Link::new(LOCALHOST));
-            let comes = answer(&mut server, &link).await;
-            let closing = tokio::spawn(closed(server, link, comes));
+            let ((mut server, mut client), connection) =
+                (connected().await, Requests::new(LOCALHOST));
+            let confirmed = answer(&mut server, &connection).await;
+            let closing = tokio::spawn(closed(server, connection, confirmed));
             client.read_exact(&mut vec![0; reads]).await.unwrap();
             // The rest, or that the server has closed.
             client.readable().await.unwrap();
@@ -250,12 +274,35 @@ mod tests {
         }
     }
 
+    /// A client that never closes is waited for as long as the kernel waits for acknowledgements.
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_never_closes_is_waited_for_as_long_as_the_kernel_waits() {
-        let ((mut server, _client), link) = (connection().await, Link::new(LOCALHOST));
-        let comes = answer(&mut server, &link).await;
+    async fn client_that_never_closes_is_waited_for() {
+        let ((mut server, _client), connection) = (connected().await, Requests::new(LOCALHOST));
+        let confirmed = answer(&mut server, &connection).await;
         let began = tokio::time::Instant::now();
-        assert_eq!(closed(server, link, comes).await, cfg!(target_os = "linux"));
+        let is_confirmed = closed(server, connection, confirmed).await;
+        assert_eq!(is_confirmed, cfg!(target_os = "linux"));
         assert!(began.elapsed() >= STALL);
+    }
+
+    /// A client whose body is left unread is waited for, but not when the server stops.
+    #[tokio::test(start_paused = true)]
+    async fn unread_body_does_not_hold_up_a_stop() {
+        for stops in [false, true] {
+            let ((server, _client), connection) = (connected().await, Requests::new(LOCALHOST));
+            connection.leave_body_unread();
+            let drain = Drain::new(Duration::ZERO);
+            let began = tokio::time::Instant::now();
+            if stops {
+                drain.begin(began);
+            }
+            assert!(!close(server, &connection, &drain, STALL).await);
+            let expected = if stops {
+                Duration::ZERO
+            } else {
+                limits::LINGER
+            };
+            assert_eq!(began.elapsed().as_secs(), expected.as_secs(), "{stops}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod monitored_io;
 mod rlimits;
 mod signal;
 mod socket;
+mod stall;
 mod stream_conn;
 
 use std::io;
@@ -16,6 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use signal::stop;
@@ -35,46 +37,46 @@ use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::receiver_session::ReceiverSessions;
 
-/// A server that listens.
+/// A server that is bound to its address and has its log open, but does not accept yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    door: Acceptor,
+    acceptor: Acceptor,
 }
 
 /// Why the server cannot be started.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotStart {
-    /// It cannot listen.
+pub enum StartError {
+    /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
-    /// It cannot have its log.
+    /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
-    /// It cannot have its chat.
+    /// The tables of the chat cannot be opened.
     #[error("cannot open the chat: {0}")]
     Chat(#[from] StoreError),
-    /// It cannot have its threads.
+    /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
 }
 
 impl Server {
-    /// Listens, and opens the log.
+    /// Binds the address, and opens the log.
     ///
     /// # Errors
     /// When the address cannot be listened on, or the log cannot be opened.
-    pub fn bind(config: Config) -> Result<Server, CannotStart> {
+    pub fn bind(config: Config) -> Result<Server, StartError> {
         let addr = config.listen;
-        let listener = socket::listen(addr).map_err(|error| CannotStart::Listen(addr, error))?;
+        let listener = socket::listen(addr).map_err(|error| StartError::Listen(addr, error))?;
         rlimits::survive_size_limit();
-        let (store, beside) = open_store(&config)?;
+        let (store, side_tables) = open_store(&config)?;
         let max_files = rlimits::raise_limit();
         let max_connections = rlimits::connections(config.max_connections, max_files);
         let metrics = Arc::new(Metrics::default());
         let log = Log::open(store, Arc::clone(&metrics))?;
         let app = App {
-            chat: Chat::new(log.clone(), Database::open(beside)?)?,
+            chat: Chat::new(log.clone(), Database::open(side_tables)?)?,
             mailboxes: Mailboxes::new(log.clone(), Arc::clone(&metrics)),
             log,
             demo_accounts: config.demo_accounts.into(),
@@ -95,30 +97,33 @@ impl Server {
         let (app, lanes) = (Arc::new(app), Lanes::start()?);
         Ok(Server {
             listener,
-            door: Acceptor::new(app, lanes, config.timeouts, max_connections),
+            acceptor: Acceptor::new(app, lanes, config.timeouts, max_connections),
         })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not report it.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// What is counted.
+    /// The counters of the server.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.door.app.metrics)
+        Arc::clone(&self.acceptor.app.metrics)
     }
 
-    /// Serves until `stop`, then ends all streams in-band over `--drain` and returns when the
-    /// last connection is closed.
+    /// Serves until `stop`, then ends all streams in-band over `--drain`, and returns when the last
+    /// of the connections that were open at `stop` is closed.
+    ///
+    /// Until then the listener stays open: a client whose stream has ended comes back at once, and is
+    /// told when to come back instead of being refused by the kernel. A native `EventSource` takes
+    /// such a refusal for final.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Server { listener, door } = self;
-        let app = &door.app;
-        let drain = app.drain.clone();
+        let Server { listener, acceptor } = self;
+        let app = &acceptor.app;
         if app.demo_accounts.load(Relaxed) {
             if let Err(error) = app.chat.demo_accounts().await {
                 app.demo_accounts.store(false, Relaxed);
@@ -127,33 +132,48 @@ impl Server {
         } else if let Err(error) = app.chat.no_demo_accounts().await {
             log::error!("there may be demo accounts of an earlier start: {error}");
         }
-        let mut connections = door.open_until(stop, &listener).await;
-        // Whoever takes over may listen now.
-        drop(listener);
+        let connections = acceptor.accept_until(stop, &listener).await;
         log::info!("stopping; {} streams are open", app.metrics.open_streams());
         let began = Instant::now();
-        drain.begin(began);
-        // In the end the window is over for everybody.
-        let last = drain.end(1.0).unwrap_or(began) + limits::DRAIN_GRACE;
-        let all_closed = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout_at(last, all_closed).await.is_err() {
-            log::warn!("{} connections were cut", connections.len());
-            connections.shutdown().await;
-        }
+        app.drain.begin(began);
+        let deadline = app.drain.deadline(1.0).unwrap_or(began) + limits::DRAIN_GRACE;
+        let drained = async {
+            let cut = end_by(deadline, connections).await;
+            if cut > 0 {
+                log::warn!("{cut} connections were cut");
+            }
+        };
+        let late = acceptor.accept_until(drained, &listener).await;
+        drop(listener);
+        // Connections that came meanwhile hold up nothing, but an answer that is under way is written.
+        end_by(Instant::now() + limits::LATE_GRACE, late).await;
         if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.unused())
             .await
             .is_err()
         {
             log::warn!(
-                "the log did not take all that was received from mailboxes: it will come again"
+                "the log did not take all acknowledgements of letters: those letters will be \
+                 delivered again"
             );
         }
-        door.lanes.end().await;
+        acceptor.lanes.end().await;
     }
 }
 
-/// The log's store, and a place beside it.
-fn open_store(config: &Config) -> Result<(Store, SideTables), CannotStart> {
+/// Waits until all connections are closed, and cuts those that are still open at the deadline.
+/// Returns how many were cut.
+async fn end_by(deadline: Instant, mut connections: JoinSet<()>) -> usize {
+    let all_closed = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout_at(deadline, all_closed).await.is_ok() {
+        return 0;
+    }
+    let cut = connections.len();
+    connections.shutdown().await;
+    cut
+}
+
+/// Opens the store of the log, and the tables of other parts of the program next to it.
+fn open_store(config: &Config) -> Result<(Store, SideTables), StartError> {
     match &config.store {
         StoreKind::Memory => {
             log::info!("the log is in memory: it is gone with the process");
@@ -163,8 +183,8 @@ fn open_store(config: &Config) -> Result<(Store, SideTables), CannotStart> {
         StoreKind::Sqlite(path) => {
             let sqlite = Sqlite::open(path, config.keep, limits::STORED_LOG_BYTES)?;
             log::info!("the log is in {}", path.display());
-            let beside = sqlite.beside()?;
-            Ok((Store::Sqlite(sqlite), beside))
+            let side_tables = sqlite.beside()?;
+            Ok((Store::Sqlite(sqlite), side_tables))
         }
     }
 }

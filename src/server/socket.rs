@@ -1,4 +1,5 @@
-//! What a socket is set to. What only some systems have stays behind `cfg`.
+//! What a socket is set to, and what its kernel tells. What only some systems have stays behind
+//! `cfg`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,43 +26,83 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Sets what every connection needs: lines leave at once, a client that does not read costs
-/// little, and one that is gone without a word is noticed.
-pub(super) fn tune(socket: &TcpStream, patience: Duration) -> io::Result<()> {
+/// little, and a client that vanishes without closing is noticed.
+pub(super) fn tune(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
-    let socket = SockRef::from(socket);
-    socket.set_send_buffer_size(limits::SEND_BUFFER)?;
-    let keepalive = TcpKeepalive::new().with_time(limits::KEEPALIVE_IDLE);
+    SockRef::from(socket).set_send_buffer_size(limits::SEND_BUFFER)?;
+    set_keepalive(socket, limits::KEEPALIVE_IDLE, limits::KEEPALIVE_INTERVAL)?;
+    set_user_timeout(socket, Some(limits::ACK_TIMEOUT))
+}
+
+fn set_keepalive(socket: &TcpStream, idle: Duration, interval: Duration) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new().with_time(idle);
     #[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
     let keepalive = keepalive
-        .with_interval(limits::KEEPALIVE_INTERVAL)
+        .with_interval(interval)
         .with_retries(limits::KEEPALIVE_PROBES);
-    socket.set_tcp_keepalive(&keepalive)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(patience))?;
-    #[cfg(not(target_os = "linux"))]
-    let _ = patience;
+    #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
+    let _ = interval;
+    SockRef::from(socket).set_tcp_keepalive(&keepalive)
+}
+
+/// Sets how long the kernel waits for acknowledgements; `None` for as long as it does by itself.
+#[cfg(target_os = "linux")]
+fn set_user_timeout(socket: &TcpStream, timeout: Option<Duration>) -> io::Result<()> {
+    SockRef::from(socket).set_tcp_user_timeout(Some(timeout.unwrap_or(Duration::ZERO)))
+}
+
+/// This system has no such setting.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
+fn set_user_timeout(_: &TcpStream, _: Option<Duration>) -> io::Result<()> {
     Ok(())
 }
 
-/// Notices soon when the client is gone without a word.
-pub(super) fn watch(socket: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = SockRef::from(socket).set_tcp_user_timeout(Some(limits::PRESENCE_TIMEOUT)) {
-        log::debug!("a client that is gone is noticed later: {error}");
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
+/// What the server asks of a client's socket besides reading and writing.
+pub(super) trait ClientSocket {
+    /// Writes what fits at this moment, whatever the socket's readiness says: a socket is reported
+    /// ready only when a third of its buffer is free.
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Sets how long the kernel waits for acknowledgements; `None` for as long as it does by itself.
+    fn set_ack_timeout(&self, timeout: Option<Duration>);
+
+    /// Lets the kernel notice soon that the client has vanished without closing.
+    fn expect_liveness(&self);
 }
 
-/// Lets a connection go with all that is unsent, for a client that will not read it: closed in
-/// the ordinary way, the kernel would keep that for minutes.
+impl ClientSocket for TcpStream {
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        SockRef::from(self).send(bytes)
+    }
+
+    fn set_ack_timeout(&self, timeout: Option<Duration>) {
+        if let Err(error) = set_user_timeout(self, timeout) {
+            log::debug!("cannot set how long to wait for acknowledgements: {error}");
+        }
+    }
+
+    fn expect_liveness(&self) {
+        self.set_ack_timeout(Some(limits::PRESENCE_TIMEOUT));
+        let (idle, interval) = (
+            limits::PRESENCE_KEEPALIVE_IDLE,
+            limits::PRESENCE_KEEPALIVE_INTERVAL,
+        );
+        if let Err(error) = set_keepalive(self, idle, interval) {
+            log::debug!("a client that vanishes will be noticed later: {error}");
+        }
+    }
+}
+
+/// Makes the close of a socket discard what is unsent, for a client that will not read it: closed
+/// in the ordinary way, the kernel would keep that for minutes.
 pub(super) fn abandon(socket: &TcpStream) {
     // If it fails the kernel keeps it a little longer.
     let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
 
 /// Waits until a socket that both sides have closed is closed for the kernel, too: then the other
-/// side has taken all that was sent to it. The kernel tells that only to those who ask.
+/// side has taken all that was sent to it. The kernel reports that only when asked.
 #[cfg(unix)]
 pub(super) async fn closed(socket: &TcpStream) -> io::Result<()> {
     let mut pause = Duration::from_millis(1);
@@ -72,7 +113,7 @@ pub(super) async fn closed(socket: &TcpStream) -> io::Result<()> {
     socket.take_error()?.map_or(Ok(()), Err)
 }
 
-/// The kernel does not tell.
+/// Returns at once: this system does not report whether the kernel has closed the socket.
 #[cfg(not(unix))]
 #[expect(clippy::unused_async, reason = "elsewhere it waits")]
 pub(super) async fn closed(_: &TcpStream) -> io::Result<()> {

@@ -1,63 +1,57 @@
-//! A stream on a socket of its own: what it says is written as it comes, until it ends or its
-//! client has left.
+//! A connection that is a stream's own: chunks are written as they come, until the stream ends or
+//! its client has left.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
 
 use super::socket;
-use crate::drain::Enlisted;
-use crate::follow::Follower;
+use super::stall::Stall;
+use crate::drain::DrainRegistration;
+use crate::follow::ChunkStream;
 use crate::limits;
 use crate::wire::Chunk;
 
-/// A stream whose head has been written.
+/// A stream on its socket, after the head of its response has been written.
 #[derive(Debug)]
 pub(super) struct StreamConn {
     socket: TcpStream,
-    follow: Box<Follower>,
-    enlisted: Option<Enlisted>,
-    /// What the socket has not taken yet.
+    stream: Box<ChunkStream>,
+    registration: Option<DrainRegistration>,
+    /// The bytes that the socket has not taken yet.
     unsent: Bytes,
     is_over: bool,
-    /// Has there been a moment without anything to write?
+    /// Whether there has been a moment without anything to write.
     has_waited: bool,
-    /// Runs while the socket takes nothing.
-    deadline: Option<Pin<Box<Sleep>>>,
-    patience: Duration,
-    /// How much the client has sent that nobody asked for.
-    heard: usize,
+    stall: Stall,
+    /// The number of bytes that the client has sent although nothing is read from it any more.
+    ignored: usize,
 }
 
 impl StreamConn {
-    pub(super) fn new(
-        socket: TcpStream,
-        mut follow: Box<Follower>,
-        patience: Duration,
-    ) -> StreamConn {
-        follow.take_over();
+    /// A socket that `stream` has for itself.
+    pub(super) fn new(socket: TcpStream, stall: Stall, mut stream: Box<ChunkStream>) -> StreamConn {
+        stream.take_over();
         StreamConn {
             socket,
-            follow,
-            enlisted: None,
+            stream,
+            registration: None,
             unsent: Bytes::new(),
             is_over: false,
             has_waited: false,
-            deadline: None,
-            patience,
-            heard: 0,
+            stall,
+            ignored: 0,
         }
     }
 
-    /// Runs it to its end, and closes the socket then; an error when its client has left, or has
-    /// stopped reading for too long.
+    /// Runs the stream to its end, and then closes the socket.
+    ///
+    /// # Errors
+    /// When the client has left, or has stopped reading for too long.
     pub(super) async fn run(&mut self) -> io::Result<()> {
         let ended = poll_fn(|cx| self.poll(cx)).await;
         if ended.is_err() {
@@ -67,13 +61,13 @@ impl StreamConn {
         self.socket.shutdown().await
     }
 
-    /// Ready at its end.
+    /// Ready when the stream is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The stream looks itself when it has to end; it must only be asked.
-        if self.enlisted.is_none() {
-            self.enlisted = Some(self.follow.drain().enlist(cx.waker()));
+        // The stream looks by itself at when it has to end; it only has to be polled.
+        if self.registration.is_none() {
+            self.registration = Some(self.stream.drain().register(cx.waker()));
         }
-        // Who has left meanwhile is given nothing more: it would count as seen.
+        // A client that has left meanwhile is written nothing more: it would count as seen.
         if self.has_waited
             && let Poll::Ready(left) = self.poll_client(cx)
         {
@@ -88,10 +82,10 @@ impl StreamConn {
             if is_quiet {
                 return self.wait(cx);
             }
-            match self.follow.poll_chunk(cx) {
+            match self.stream.poll_chunk(cx) {
                 Poll::Ready(Some(chunk)) => {
                     self.unsent = chunk.into_framed();
-                    is_quiet = self.follow.is_quiet();
+                    is_quiet = self.stream.is_quiet();
                 }
                 Poll::Ready(None) => {
                     self.unsent = Bytes::from_static(Chunk::LAST);
@@ -100,13 +94,13 @@ impl StreamConn {
                 Poll::Pending => return self.wait(cx),
             }
         }
-        // Others are to have their turn.
+        // Other tasks of this thread have their turn.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// All that there was has been written. A client that has said that it will send no more still
-    /// got that.
+    /// Everything that there was has been written. A client that had closed its sending side before
+    /// has got that, and is looked for only now.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if std::mem::replace(&mut self.has_waited, true) {
             return Poll::Pending;
@@ -120,51 +114,43 @@ impl StreamConn {
             match self.socket.try_write(&self.unsent) {
                 Ok(written) => {
                     self.unsent.advance(written);
-                    self.deadline = None;
+                    self.stall.on_progress(&self.socket);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.socket.poll_write_ready(cx)?.is_pending() {
-                        return self.poll_stalled(cx).map(Err);
+                        match ready!(self.stall.poll(cx, &self.socket, &self.unsent)) {
+                            Ok(written) => self.unsent.advance(written),
+                            Err(error) => {
+                                self.stream.on_stalled();
+                                return Poll::Ready(Err(error));
+                            }
+                        }
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        // Not kept: it may be one of many that hold a message in memory.
+        // Not kept, because it may be one of many handles that keep a message in memory.
         self.unsent = Bytes::new();
         Poll::Ready(Ok(()))
     }
 
-    /// The end of patience.
-    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let patience = self.patience;
-        let deadline = self
-            .deadline
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        ready!(deadline.as_mut().poll(cx));
-        self.follow.stalled();
-        Poll::Ready(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the client has stopped reading",
-        ))
-    }
-
-    /// Notices that the client has left. What it sends is for nobody: the response has said that it
-    /// is the connection's last.
+    /// Notices that the client has left. What it sends is ignored: the response has said that it is
+    /// the last on this connection.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut sink = [0; 256];
-        while self.heard < limits::HTTP_BUFFER {
+        while self.ignored < limits::HTTP_BUFFER {
             ready!(self.socket.poll_read_ready(cx))?;
             match self.socket.try_read(&mut sink) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                Ok(read) => self.heard += read,
+                Ok(read) => self.ignored += read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        // Whoever sends so much is noticed to be gone when it is written to.
+        // A client that sends this much is noticed to be gone when it is written to.
         Poll::Pending
     }
 }
@@ -172,19 +158,21 @@ impl StreamConn {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::connection::PhaseCell;
     use crate::drain::Drain;
-    use crate::follow::{Ends, Link, Options};
+    use crate::follow::Options;
     use crate::log::{Keep, Log, Memory, Since, Store};
     use crate::message::{Channel, Draft, Timestamp};
     use crate::metrics::{Metrics, OpenStream};
     use crate::wire::{Encoder, Wire};
 
-    const PATIENCE: Duration = Duration::from_millis(300);
+    const STALL: Duration = Duration::from_millis(300);
 
     struct Running {
         log: Log,
@@ -205,29 +193,18 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap())
             .await
             .unwrap();
-        let (socket, peer) = listener.accept().await.unwrap();
-        socket::tune(&socket, PATIENCE).unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        socket::tune(&socket).unwrap();
         let metrics = Arc::new(Metrics::default());
-        let link = Arc::new(Link::new(peer.ip()));
-        let options = Options {
-            encoder: Encoder::Ndjson,
-            heartbeat: None,
-            ends: Ends::default(),
-            timeout: None,
-            prelude: Bytes::new(),
-            epilogue: Bytes::new(),
-            link,
-            taken: None,
-            lens: None,
-            guard: None,
-        };
         let open = OpenStream::new(Arc::clone(&metrics), Wire::Ndjson);
         let start = log
             .start(&[Channel::main()], &Since::All, Timestamp(0))
             .await
             .unwrap();
-        let follow = Follower::new(&log, start, drain.clone(), open, options);
-        let mut stream = StreamConn::new(socket, Box::new(follow), PATIENCE);
+        let phase = Arc::new(PhaseCell::default());
+        let options = Options::new(Encoder::Ndjson, None);
+        let stream = ChunkStream::new(&log, start, drain.clone(), open, &phase, options);
+        let mut stream = StreamConn::new(socket, Stall::new(STALL), Box::new(stream));
         let stream = tokio::spawn(async move { stream.run().await });
         Running {
             log,
@@ -237,8 +214,9 @@ mod tests {
         }
     }
 
+    /// A stream writes what comes, and ends in-band with the last chunk when the drain begins.
     #[tokio::test]
-    async fn it_writes_what_comes_and_ends_with_the_last_chunk() {
+    async fn stream_ends_with_the_last_chunk() {
         let drain = Drain::new(Duration::ZERO);
         let mut running = start(&drain).await;
         let draft = Draft::new(Channel::main(), "hello");
@@ -257,8 +235,9 @@ mod tests {
         assert_eq!(running.metrics.open_streams(), 0);
     }
 
+    /// A client that leaves is noticed, also after it has sent something.
     #[tokio::test]
-    async fn a_client_that_leaves_is_noticed_also_after_it_said_something() {
+    async fn leaving_client_is_noticed() {
         let drain = Drain::new(Duration::ZERO);
         let mut running = start(&drain).await;
         running.client.write_all(&[b'x'; 1000]).await.unwrap();
@@ -267,8 +246,9 @@ mod tests {
         assert_eq!(running.metrics.open_streams(), 0);
     }
 
+    /// A client that does not read is given up, and the kernel keeps nothing for it.
     #[tokio::test]
-    async fn a_client_that_does_not_read_is_given_up() {
+    async fn stalled_client_is_reset() {
         let drain = Drain::new(Duration::ZERO);
         let mut running = start(&drain).await;
         let text = "x".repeat(limits::MESSAGE_BYTES);
@@ -278,7 +258,6 @@ mod tests {
         }
         let error = running.stream.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        // The kernel keeps nothing for it.
         let read = running.client.read_to_end(&mut Vec::new()).await;
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
         assert_eq!(running.metrics.open_streams(), 0);

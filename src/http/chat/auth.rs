@@ -88,7 +88,7 @@ async fn verify(
     password: &str,
 ) -> Result<(Account, Hash), Error> {
     let chat = &call.app.chat;
-    let from = browser::client(&call.head.headers, call.link.peer());
+    let from = browser::client(&call.head.headers, call.connection.peer());
     let attempt = chat.attempts.log_in(name, from, Instant::now())?;
     let found = chat.database.find(name).await?;
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
@@ -113,7 +113,7 @@ pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error
 async fn create(call: &Call<'_>, name: &str, password: &str) -> Result<LogIn, Error> {
     let chat = &call.app.chat;
     let (name, password) = (AccountName::new(name)?, NewPassword::new(password)?);
-    let from = browser::client(&call.head.headers, call.link.peer());
+    let from = browser::client(&call.head.headers, call.connection.peer());
     chat.attempts.register(from, Instant::now())?;
     if chat.database.find(&name).await?.is_some() {
         return Err(Error::RegisterError(crate::chat::RegisterError::Taken(

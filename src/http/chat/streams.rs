@@ -33,20 +33,18 @@ pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
     let channels = chat.channels(&session.account).await?;
     let since = params.begins(&call.head)?.unwrap_or(Since::All);
     let lens = ChatFilter::all(session.clone(), wire.has_dots());
-    let stream = StreamSpec {
-        page: page(&call, wire, "your chat").await,
-        known: Some(known),
-        lens: Some(Box::new(move |message| lens.look(message))),
-        guard: online(&call, &session),
-        ..StreamSpec::new(&chat.log, channels, since)
-    };
-    let mut stream = stream.with(wire, &params, &call)?;
+    let mut spec = StreamSpec::new(&chat.log, channels, since);
+    spec.page = page(&call, wire, "your chat").await;
+    spec.no_later_than = Some(known);
+    spec.extras().filter = Some(Box::new(move |message| lens.look(message)));
+    spec.extras().guard = online(&call, &session);
+    let mut spec = spec.on(wire, &params, &call)?;
     if params.heartbeat.is_none() {
         // A line that has broken without a word is to be noticed soon.
         let soon = |heartbeat: Duration| heartbeat.min(limits::CHAT_HEARTBEAT);
-        stream.heartbeat = stream.heartbeat.map(soon);
+        spec.options.heartbeat = spec.options.heartbeat.map(soon);
     }
-    stream.respond(&call).await
+    spec.respond(&call).await
 }
 
 /// `/chat/presence`: who of one's friends comes and goes.
@@ -59,13 +57,11 @@ pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
     let channels = vec![Presence::channel(session.account.id)];
     let since = params.begins(&call.head)?.unwrap_or(Since::Now);
     let lens = ChatFilter::all(session, wire.has_dots());
-    let stream = StreamSpec {
-        page: page(&call, wire, "who comes and goes").await,
-        known: Some(known),
-        lens: Some(Box::new(move |message| lens.look(message))),
-        ..StreamSpec::new(log, channels, since)
-    };
-    stream.with(wire, &params, &call)?.respond(&call).await
+    let mut spec = StreamSpec::new(log, channels, since);
+    spec.page = page(&call, wire, "who comes and goes").await;
+    spec.no_later_than = Some(known);
+    spec.extras().filter = Some(Box::new(move |message| lens.look(message)));
+    spec.on(wire, &params, &call)?.respond(&call).await
 }
 
 /// `/chat/frame/NAME`: a conversation for browsers without JavaScript. What it shows has been read.
@@ -97,16 +93,15 @@ pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
         }
         sight
     };
-    let stream = StreamSpec {
-        encoder: Encoder::Html { dots: false },
-        page: Some(call.page("chat-frame.html", &[]).await),
-        known: Some(known),
-        lens: Some(Box::new(look)),
-        taken: Some(Box::new(move |_| reading.note())),
-        guard: online(&call, &session),
-        ..StreamSpec::new(&chat.log, channels, since)
-    };
-    stream.respond(&call).await
+    let mut spec = StreamSpec::new(&chat.log, channels, since);
+    spec.options.encoder = Encoder::Html { dots: false };
+    spec.page = Some(call.page("chat-frame.html", &[]).await);
+    spec.no_later_than = Some(known);
+    let extras = spec.extras();
+    extras.filter = Some(Box::new(look));
+    extras.on_progress = Some(Box::new(move |_| reading.note()));
+    extras.guard = online(&call, &session);
+    spec.respond(&call).await
 }
 
 /// Who follows. A page says whose stream it wants (`?of=NAME`): if somebody else has logged in
@@ -140,7 +135,7 @@ fn online(call: &Call<'_>, session: &Session) -> Option<crate::follow::DropGuard
     if call.is_head() {
         return None;
     }
-    call.link.watch();
+    call.connection.request_liveness();
     Some(Box::new(call.app.chat.presence.arrive(&session.account)))
 }
 

@@ -1,0 +1,482 @@
+//! What one connection knows: its phase, the deliveries on it that are not confirmed, and the
+//! stream that it is to take over from hyper.
+//!
+//! The socket's wrapper, the requests and the end of the connection report events here; handlers
+//! add deliveries. Nothing else decides whether a delivery has arrived. A delivery ends in one of
+//! two ways: it is *confirmed*, or it is *returned* to where it came from, such as its mailbox.
+//!
+//! # Events
+//!
+//! Each row is an event, each column the phase in which it comes. "→" is the next phase.
+//!
+//! | event | `Open` | `HalfClosed` | `Stalled`, `Broken` |
+//! |---|---|---|---|
+//! | [`on_read`](Connection::on_read): bytes came from the client | the next request may prove what was delivered before it | the same effect | nothing |
+//! | [`on_eof`](Connection::on_eof): the client has closed its sending side | → `HalfClosed` | nothing | nothing |
+//! | [`on_stalled`](Connection::on_stalled): the client did not read for too long | → `Stalled`, all are returned | → `Stalled`, all are returned | nothing |
+//! | [`on_broken`](Connection::on_broken): a read or write failed | → `Broken`, all are returned | → `Broken`, all are returned | nothing |
+//! | [`add_delivery`](Connection::add_delivery): an answer delivers something | it is unconfirmed | it is unconfirmed | it is returned |
+//! | [`on_request`](Connection::on_request): the head of a request | see below | see below | nothing is left |
+//! | [`on_end`](Connection::on_end)`(true)`: the kernel reports that all has arrived | all are confirmed | all are confirmed | nothing is left |
+//! | [`on_end`](Connection::on_end)`(false)`: that is not known | all are returned | all are returned | nothing is left |
+//!
+//! # What a request proves
+//!
+//! A request proves what was delivered before it only if some of its bytes came after the answer
+//! was made: a client may send requests before it has the answers to earlier ones.
+//!
+//! | delivered to | request of | effect |
+//! |---|---|---|
+//! | a direct client | anybody | confirmed: the connection is the client's own |
+//! | a client behind a proxy | another client | returned: the proxy shares its connections among its clients |
+//! | a client behind a proxy | the same client, for the same mailbox | confirmed ([`on_receive`](Connection::on_receive)) |
+//! | a client behind a proxy | the same client, for another mailbox | returned |
+//! | a client behind a proxy | the same client, not for a mailbox | unconfirmed still |
+//!
+//! A client is behind a proxy if its request says so (`X-Forwarded-For` and the like). Even then the
+//! proxy may have taken an answer that never reached its client. A client that has to be certain
+//! acknowledges what it got, which needs no connection at all: what it holds meanwhile is a
+//! [`Lease`] of the connection.
+
+mod handover;
+mod phase;
+mod unconfirmed;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+
+pub use handover::Handover;
+pub use phase::{Phase, PhaseCell};
+pub use unconfirmed::OnDelivered;
+
+use unconfirmed::UnconfirmedDeliveries;
+
+/// A value that a connection holds for a request, dropped when the connection ends or another
+/// request gives it up.
+pub type Lease = Box<dyn Send>;
+
+/// The client of a delivery, as far as requests tell one client of a connection from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// The connection is the client's own.
+    Direct,
+    /// A proxy forwards requests of several clients on the connection.
+    Forwarded {
+        /// Stands for what the proxy says of the client: a hash of those headers.
+        sender: u64,
+        /// Stands for the mailbox that the client asked for: a hash of its name.
+        mailbox: u64,
+    },
+}
+
+/// The state of one connection, which may hand it over to a stream `S`. See the module for the
+/// events and their effects.
+pub struct Connection<S> {
+    peer: IpAddr,
+    phase: Arc<PhaseCell>,
+    deliveries: Mutex<UnconfirmedDeliveries>,
+    /// Whether the client has sent anything since the last delivery was added.
+    has_spoken: AtomicBool,
+    /// Whether the head of the current request came after all deliveries.
+    request_proves: AtomicBool,
+    lease: Mutex<Option<Lease>>,
+    liveness_requested: AtomicBool,
+    unread_body: AtomicBool,
+    handover: Handover<S>,
+}
+
+impl<S> Connection<S> {
+    /// An open connection to the address `peer`, which may be a proxy's.
+    #[must_use]
+    pub fn new(peer: IpAddr) -> Connection<S> {
+        Connection {
+            peer,
+            phase: Arc::default(),
+            deliveries: Mutex::default(),
+            has_spoken: AtomicBool::default(),
+            request_proves: AtomicBool::default(),
+            lease: Mutex::default(),
+            liveness_requested: AtomicBool::default(),
+            unread_body: AtomicBool::default(),
+            handover: Handover::default(),
+        }
+    }
+
+    /// The address at the other end, which may be a proxy's.
+    #[must_use]
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// The phase, for whoever outlives the requests, such as a stream.
+    #[must_use]
+    pub fn phase(&self) -> &Arc<PhaseCell> {
+        &self.phase
+    }
+
+    /// The stream that is to have the connection for itself.
+    #[must_use]
+    pub fn handover(&self) -> &Handover<S> {
+        &self.handover
+    }
+
+    /// Bytes came from the client.
+    pub fn on_read(&self) {
+        self.has_spoken.store(true, Relaxed);
+    }
+
+    /// The client has closed its sending side.
+    pub fn on_eof(&self) {
+        self.phase.advance(Phase::HalfClosed);
+    }
+
+    /// The client has left its bytes unread for too long, and is given up.
+    pub fn on_stalled(&self) {
+        self.phase.advance(Phase::Stalled);
+        self.on_end(false);
+    }
+
+    /// A read or a write failed: what was sent last may not have arrived.
+    pub fn on_broken(&self) {
+        self.phase.advance(Phase::Broken);
+        self.on_end(false);
+    }
+
+    /// The answer to the current request delivers something to `client`.
+    pub fn add_delivery(&self, client: Client, on_delivered: OnDelivered) {
+        // A request that is here already was sent before this answer, and proves nothing.
+        self.has_spoken.store(false, Relaxed);
+        let mut deliveries = self.deliveries.lock();
+        if self.phase.get().can_deliver() {
+            deliveries.add(client, on_delivered);
+        }
+        // Otherwise it is dropped here, which returns it.
+    }
+
+    /// The head of a request was read. `sender` stands for the client that a proxy names; it is
+    /// `None` where the request names none.
+    pub fn on_request(&self, sender: Option<u64>) {
+        let proves = self.has_spoken.load(Relaxed);
+        self.request_proves.store(proves, Relaxed);
+        if !proves {
+            return;
+        }
+        self.confirm(|client| *client == Client::Direct);
+        let is_other = |client: &Client| match client {
+            Client::Direct => false,
+            Client::Forwarded { sender: known, .. } => Some(*known) != sender,
+        };
+        drop(self.take(is_other));
+    }
+
+    /// The current request, whose head was reported by [`Connection::on_request`], asks for letters
+    /// as `client`.
+    pub fn on_receive(&self, client: Client) {
+        if self.request_proves.load(Relaxed) {
+            self.confirm(|known| *known == client);
+            drop(self.take(|known| *known != client));
+        }
+    }
+
+    /// Bytes came after this side had sent its last. They are of a request that the client sent
+    /// before it knew, so it has the answer to its request before that.
+    pub fn on_late_read(&self) {
+        self.confirm(|client| *client == Client::Direct);
+    }
+
+    /// The connection is over. `all_arrived` is whether the other side is known to have taken all
+    /// that was sent to it.
+    pub fn on_end(&self, all_arrived: bool) {
+        self.release_lease();
+        if all_arrived {
+            self.confirm(|_| true);
+        } else {
+            drop(self.take(|_| true));
+        }
+    }
+
+    /// Whether something was delivered that is not known to have arrived.
+    #[must_use]
+    pub fn has_unconfirmed(&self) -> bool {
+        !self.deliveries.lock().is_empty()
+    }
+
+    /// Holds a value until the connection ends or the lease is released, in the place of the one
+    /// held before.
+    pub fn hold_lease(&self, lease: Lease) {
+        drop(self.lease.lock().replace(lease));
+    }
+
+    /// Drops the value that is held, if there is one.
+    pub fn release_lease(&self) {
+        drop(self.lease.lock().take());
+    }
+
+    /// Asks that a client that vanishes without closing is noticed within
+    /// [`PRESENCE_TIMEOUT`](crate::limits::PRESENCE_TIMEOUT).
+    pub fn request_liveness(&self) {
+        self.liveness_requested.store(true, Relaxed);
+    }
+
+    /// Returns true once after each [`Connection::request_liveness`].
+    #[must_use]
+    pub fn take_liveness_request(&self) -> bool {
+        self.liveness_requested.load(Relaxed) && self.liveness_requested.swap(false, Relaxed)
+    }
+
+    /// A request was answered before its body had been read.
+    pub fn leave_body_unread(&self) {
+        self.unread_body.store(true, Relaxed);
+    }
+
+    /// Whether the client may still be sending a body that nobody will read.
+    #[must_use]
+    pub fn has_unread_body(&self) -> bool {
+        self.unread_body.load(Relaxed)
+    }
+
+    fn confirm(&self, belongs: impl Fn(&Client) -> bool) {
+        for on_delivered in self.take(belongs) {
+            on_delivered();
+        }
+    }
+
+    /// Takes deliveries out; they are called or dropped outside the lock.
+    fn take(&self, belongs: impl Fn(&Client) -> bool) -> Vec<OnDelivered> {
+        self.deliveries.lock().take(belongs)
+    }
+}
+
+impl<S> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("phase", &self.phase.get())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    type Event = fn(&Connection<()>);
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const ALICE: Client = Client::Forwarded {
+        sender: 1,
+        mailbox: 7,
+    };
+
+    /// What has become of a delivery.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Fate {
+        Unconfirmed,
+        Confirmed,
+        Returned,
+    }
+    use Fate::{Confirmed, Returned, Unconfirmed};
+
+    /// A delivery whose fate can be looked up.
+    fn deliver(connection: &Connection<()>, client: Client) -> impl Fn() -> Fate + use<> {
+        let confirmed = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&confirmed);
+        connection.add_delivery(client, Box::new(move || confirmed.store(true, Relaxed)));
+        move || match (seen.load(Relaxed), Arc::strong_count(&seen)) {
+            (true, _) => Confirmed,
+            (false, 1) => Returned,
+            (false, _) => Unconfirmed,
+        }
+    }
+
+    fn to_phase(connection: &Connection<()>, phase: Phase) {
+        match phase {
+            Phase::Open => {}
+            Phase::HalfClosed => connection.on_eof(),
+            Phase::Stalled => connection.on_stalled(),
+            Phase::Broken => connection.on_broken(),
+        }
+    }
+
+    /// The first table of the module: in each phase, each event leads to the next phase and decides
+    /// the fate of a delivery made before it.
+    #[test]
+    fn connection_events_by_phase() {
+        use Phase::{Broken, HalfClosed, Open, Stalled};
+        let on_read: Event = |c| {
+            c.on_read();
+            c.on_request(None);
+        };
+        let rows: [(&str, Event, [(Phase, Fate); 2]); 7] = [
+            (
+                "no event",
+                |_| (),
+                [(Open, Unconfirmed), (HalfClosed, Unconfirmed)],
+            ),
+            (
+                "on_read, on_request",
+                on_read,
+                [(Open, Confirmed), (HalfClosed, Confirmed)],
+            ),
+            ("on_eof", Connection::on_eof, [(HalfClosed, Unconfirmed); 2]),
+            (
+                "on_stalled",
+                Connection::on_stalled,
+                [(Stalled, Returned); 2],
+            ),
+            ("on_broken", Connection::on_broken, [(Broken, Returned); 2]),
+            (
+                "on_end(true)",
+                |c| c.on_end(true),
+                [(Open, Confirmed), (HalfClosed, Confirmed)],
+            ),
+            (
+                "on_end(false)",
+                |c| c.on_end(false),
+                [(Open, Returned), (HalfClosed, Returned)],
+            ),
+        ];
+        for (name, event, expected) in rows {
+            for (phase, expected) in [Open, HalfClosed].into_iter().zip(expected) {
+                let connection = Connection::new(LOCALHOST);
+                to_phase(&connection, phase);
+                let fate = deliver(&connection, Client::Direct);
+                event(&connection);
+                assert_eq!(
+                    (connection.phase.get(), fate()),
+                    expected,
+                    "{name} in {phase:?}"
+                );
+            }
+            for phase in [Stalled, Broken] {
+                let connection = Connection::new(LOCALHOST);
+                to_phase(&connection, phase);
+                let fate = deliver(&connection, Client::Direct);
+                assert_eq!(fate(), Returned, "nothing is delivered in {phase:?}");
+                event(&connection);
+                assert_eq!(connection.phase.get(), phase, "{name} in {phase:?}");
+                assert!(!connection.has_unconfirmed());
+            }
+        }
+    }
+
+    /// The second table of the module: what a request proves, by whom it is sent.
+    #[test]
+    fn request_confirms_only_its_own_client() {
+        let other_mailbox = Client::Forwarded {
+            sender: 1,
+            mailbox: 8,
+        };
+        let rows: [(&str, Client, Event, Fate); 7] = [
+            (
+                "direct, then direct",
+                Client::Direct,
+                |c| c.on_request(None),
+                Confirmed,
+            ),
+            (
+                "direct, then forwarded",
+                Client::Direct,
+                |c| c.on_request(Some(2)),
+                Confirmed,
+            ),
+            (
+                "forwarded, then another client",
+                ALICE,
+                |c| c.on_request(Some(2)),
+                Returned,
+            ),
+            (
+                "forwarded, then a direct request",
+                ALICE,
+                |c| c.on_request(None),
+                Returned,
+            ),
+            (
+                "forwarded, then the same client",
+                ALICE,
+                |c| c.on_request(Some(1)),
+                Unconfirmed,
+            ),
+            (
+                "forwarded, then the same client for the same mailbox",
+                ALICE,
+                |c| {
+                    c.on_request(Some(1));
+                    c.on_receive(ALICE);
+                },
+                Confirmed,
+            ),
+            (
+                "forwarded, then the same client for another mailbox",
+                other_mailbox,
+                |c| {
+                    c.on_request(Some(1));
+                    c.on_receive(ALICE);
+                },
+                Returned,
+            ),
+        ];
+        for (name, client, request, expected) in rows {
+            let connection = Connection::new(LOCALHOST);
+            let fate = deliver(&connection, client);
+            request(&connection);
+            assert_eq!(fate(), Unconfirmed, "{name}: it was sent before the answer");
+            connection.on_read();
+            request(&connection);
+            assert_eq!(fate(), expected, "{name}");
+        }
+    }
+
+    /// A body that arrives after the answer does not make its request, sent before, a proof.
+    #[test]
+    fn late_body_proves_nothing() {
+        let connection = Connection::new(LOCALHOST);
+        let fate = deliver(&connection, ALICE);
+        connection.on_request(Some(1));
+        connection.on_read();
+        connection.on_receive(ALICE);
+        assert_eq!(fate(), Unconfirmed);
+    }
+
+    /// Bytes after this side's end confirm what was delivered to a direct client only.
+    #[test]
+    fn late_read_confirms_a_direct_client() {
+        let connection = Connection::new(LOCALHOST);
+        let (direct, forwarded) = (
+            deliver(&connection, Client::Direct),
+            deliver(&connection, ALICE),
+        );
+        connection.on_late_read();
+        assert_eq!((direct(), forwarded()), (Confirmed, Unconfirmed));
+    }
+
+    /// A lease lasts until the connection ends, or another one takes its place.
+    #[test]
+    fn lease_ends_with_its_connection() {
+        let connection = Connection::<()>::new(LOCALHOST);
+        let (first, second) = (Arc::new(()), Arc::new(()));
+        connection.hold_lease(Box::new(Arc::clone(&first)));
+        connection.hold_lease(Box::new(Arc::clone(&second)));
+        let held = || (Arc::strong_count(&first), Arc::strong_count(&second));
+        assert_eq!(held(), (1, 2));
+        connection.on_broken();
+        assert_eq!(held(), (1, 1));
+    }
+
+    /// Liveness is asked for again and again, and each time taken once.
+    #[test]
+    fn liveness_request_is_taken_once() {
+        let connection = Connection::<()>::new(LOCALHOST);
+        assert!(!connection.take_liveness_request());
+        connection.request_liveness();
+        assert!(connection.take_liveness_request());
+        assert!(!connection.take_liveness_request());
+    }
+}

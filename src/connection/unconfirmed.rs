@@ -1,0 +1,37 @@
+//! Deliveries of a connection that are not known to have arrived.
+
+use super::Client;
+
+/// Called when a delivery is known to have arrived at its client; dropped when it is known that it
+/// did not, or when nothing more will be known.
+pub type OnDelivered = Box<dyn FnOnce() + Send>;
+
+/// Something that an answer on this connection delivers, such as a letter of a mailbox.
+struct UnconfirmedDelivery {
+    client: Client,
+    on_delivered: OnDelivered,
+}
+
+/// The deliveries of a connection that are not confirmed. There is more than one only where a client
+/// sends requests before it has the answers to earlier ones, and those fit into a buffer.
+#[derive(Default)]
+pub(super) struct UnconfirmedDeliveries(Vec<UnconfirmedDelivery>);
+
+impl UnconfirmedDeliveries {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn add(&mut self, client: Client, on_delivered: OnDelivered) {
+        self.0.push(UnconfirmedDelivery {
+            client,
+            on_delivered,
+        });
+    }
+
+    /// Takes out the deliveries whose clients `belongs` names, in their order.
+    pub(super) fn take(&mut self, belongs: impl Fn(&Client) -> bool) -> Vec<OnDelivered> {
+        let taken = self.0.extract_if(.., |delivery| belongs(&delivery.client));
+        taken.map(|delivery| delivery.on_delivered).collect()
+    }
+}

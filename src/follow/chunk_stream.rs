@@ -1,0 +1,160 @@
+//! A stream of chunks: a follower with the log, the timer and the drain that it is asked by.
+
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+
+use tokio::time::{Instant, Sleep};
+
+use super::{Follower, Options, Output, Step};
+use crate::connection::PhaseCell;
+use crate::drain::Drain;
+use crate::log::{Log, Position, ReadOutcome, Source, Start};
+use crate::metrics::{Closed, OpenStream};
+use crate::wire::{Chunk, EndReason};
+
+/// A stream, to be polled for its chunks by the connection that writes them, or by hyper.
+#[derive(Debug)]
+pub struct ChunkStream {
+    follower: Follower,
+    source: Source,
+    drain: Drain,
+    /// The part of the drain's window after which this stream ends.
+    share: f32,
+    timer: Pin<Box<Sleep>>,
+    open: OpenStream,
+    /// The phase of the connection that hyper runs, which tells why a stream is dropped. Weak, since
+    /// the connection may hold the stream in turn.
+    phase: Weak<PhaseCell>,
+}
+
+impl ChunkStream {
+    /// A stream of the log from `start` on, on a connection with this phase.
+    #[must_use]
+    pub fn new(
+        log: &Log,
+        start: Start,
+        drain: Drain,
+        open: OpenStream,
+        phase: &Arc<PhaseCell>,
+        options: Options,
+    ) -> ChunkStream {
+        let now = Instant::now();
+        let mut position = Position::new(start);
+        let source = log.source(&mut position);
+        ChunkStream {
+            follower: Follower::new(now, position, log.epoch().clone(), options),
+            source,
+            drain,
+            share: rand::random(),
+            timer: Box::pin(tokio::time::sleep_until(now)),
+            open,
+            phase: Arc::downgrade(phase),
+        }
+    }
+
+    /// The drain, which says when the server stops.
+    #[must_use]
+    pub fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    /// Whether the last chunk has been returned.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.follower.has_ended()
+    }
+
+    /// The connection is the stream's own from here on, and nothing else knows how it ends.
+    pub fn take_over(&mut self) {
+        self.phase = Weak::new();
+    }
+
+    /// The client has stopped reading, and is given up.
+    pub fn on_stalled(&mut self) {
+        self.open.closed = Closed::Stalled;
+    }
+
+    /// Whether nothing is left to be said after the chunk that was returned last. Then the task need
+    /// not poll again in this turn: it is woken when there is more.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        // A message moves the next heartbeat without touching the timer, which then fires early. It
+        // must not fire late: the end of the stream may have come nearer since it was set.
+        self.follower.is_quiet(self.timer.deadline())
+    }
+
+    /// The next chunk, or `None` after the last. To poll again says that the connection has taken
+    /// the chunk before.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        if self.follower.has_ended() {
+            return Poll::Ready(None);
+        }
+        self.follower.report_progress();
+        if let Some(deadline) = self.drain.deadline(self.share) {
+            self.follower.stop_by(deadline);
+        }
+        let mut now = Instant::now();
+        loop {
+            let source = &mut self.source;
+            let read = |position: &Position, limit| {
+                let outcome = source.poll(cx, position, limit);
+                if let ReadOutcome::Failed(error) = &outcome {
+                    log::error!("a stream ends: {error}");
+                }
+                outcome
+            };
+            match self.follower.next(now, read) {
+                Step::Write(output) => return Poll::Ready(Some(self.count(output))),
+                Step::Finish(output, reason) => {
+                    self.open.closed = closed_by(reason);
+                    return Poll::Ready(Some(self.count(output)));
+                }
+                Step::Fetch => self
+                    .source
+                    .fetch(self.follower.position(), self.follower.page_limit()),
+                Step::Wait(moment) => {
+                    // The timer is set anew only when it has fired too early, or must fire earlier.
+                    if self.timer.is_elapsed() || moment < self.timer.deadline() {
+                        self.timer.as_mut().reset(moment);
+                    }
+                    ready!(self.timer.as_mut().poll(cx));
+                    now = Instant::now();
+                }
+            }
+        }
+    }
+
+    fn count(&self, output: Output) -> Chunk {
+        let metrics = self.open.metrics();
+        metrics.delivered(output.messages, output.chunk.size());
+        for _ in 0..output.gaps {
+            metrics.gap();
+        }
+        if output.is_heartbeat {
+            metrics.heartbeat();
+        }
+        output.chunk
+    }
+}
+
+/// How metrics call the end of a stream.
+fn closed_by(reason: EndReason) -> Closed {
+    match reason {
+        EndReason::Limit | EndReason::Timeout | EndReason::Rotate | EndReason::Revoked => {
+            Closed::Complete
+        }
+        EndReason::Stop => Closed::Drain,
+        EndReason::Store => Closed::Store,
+    }
+}
+
+impl Drop for ChunkStream {
+    fn drop(&mut self) {
+        if !self.follower.has_ended()
+            && let Some(phase) = self.phase.upgrade()
+        {
+            self.open.closed = phase.closed();
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! A follower: what a stream says next. Pure: no socket, no timer, no clock, no waker.
+//!
+//! The time and what the log has after the follower's position go in; a step comes out. Whoever
+//! runs the follower, be it a task a stream ([`ChunkStream`](super::ChunkStream)) or one task for
+//! many, writes the bytes, reads the store, and comes back when the step says so.
+//!
+//! ```text
+//!              ┌───────────── Write: these bytes, then ask again ◀───────────┐
+//!              ▼                                                             │
+//!  next(now, read) ── Fetch: read a page of the store, then ask again ───────┤
+//!              │                                                             │
+//!              ├── Wait(moment): ask again then, or when a message comes ────┘
+//!              └── Finish: these bytes are the last
+//! ```
+
+use tokio::time::Instant;
+
+use super::Options;
+use super::timers::{Due, NEVER, Timers};
+use crate::limits;
+use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome};
+use crate::message::{Cursor, Epoch, Seq};
+use crate::wire::{Chunk, EndReason};
+
+/// A cursor over the log, and how its messages are said: the state of one stream.
+#[derive(Debug)]
+pub struct Follower {
+    pub(super) options: Options,
+    pub(super) position: Position,
+    epoch: Epoch,
+    timers: Timers,
+    state: FollowerState,
+    /// Why the stream is over, if something other than its options ended it.
+    pub(super) over: Option<EndReason>,
+    /// Whether the server is stopping, so that the end of its time is the end of the server.
+    is_stopping: bool,
+    /// Whether the last read found everything that there was.
+    is_up_to_date: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FollowerState {
+    /// Nothing has been written. The stream begins at this seq.
+    Fresh(Seq),
+    Streaming,
+    Ended,
+}
+
+/// What is to be done for a follower.
+#[derive(Debug)]
+pub enum Step {
+    /// Write these bytes, and ask again when they have been taken.
+    Write(Output),
+    /// Write these bytes, and close the stream: they end with its end mark.
+    Finish(Output, EndReason),
+    /// Read a page from the store after the follower's position, and ask again.
+    Fetch,
+    /// Ask again at this moment, or when a message comes.
+    Wait(Instant),
+}
+
+/// The bytes of one write, and what is in them.
+#[derive(Debug)]
+pub struct Output {
+    /// The bytes, in the framing of HTTP/1.1.
+    pub chunk: Chunk,
+    /// The number of messages in them.
+    pub messages: u64,
+    /// The number of gaps in them.
+    pub gaps: u64,
+    /// Whether they are a heartbeat.
+    pub is_heartbeat: bool,
+}
+
+impl Follower {
+    /// A follower that begins now at `position`, in a log of this epoch.
+    #[must_use]
+    pub fn new(now: Instant, position: Position, epoch: Epoch, options: Options) -> Follower {
+        Follower {
+            timers: Timers::new(now, options.heartbeat, options.ends.timeout),
+            state: FollowerState::Fresh(position.at()),
+            options,
+            position,
+            epoch,
+            over: None,
+            is_stopping: false,
+            is_up_to_date: false,
+        }
+    }
+
+    /// Where the follower stands: all before has been written, as far as its channels are concerned.
+    #[must_use]
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Whether the last bytes have been written.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.state == FollowerState::Ended
+    }
+
+    /// The server is stopping: the stream ends at `deadline`, if not earlier.
+    pub fn stop_by(&mut self, deadline: Instant) {
+        self.is_stopping = true;
+        self.timers.end_by(deadline);
+    }
+
+    /// Everything that was written has been taken by the connection.
+    pub fn report_progress(&mut self) {
+        let at = self.position.at();
+        let extras = self.options.known_extras();
+        if let Some(on_progress) = extras.and_then(|extras| extras.on_progress.as_mut()) {
+            on_progress(at);
+        }
+    }
+
+    /// Whether nothing is left to be said after the last write, so that it is early enough to ask
+    /// again at `timer`, or when a message comes.
+    #[must_use]
+    pub fn is_quiet(&self, timer: Instant) -> bool {
+        let now = self.timers.last_write();
+        now < timer
+            && self.state == FollowerState::Streaming
+            && self.is_up_to_date
+            && self.options.is_plain()
+            && self.reason_to_end().is_none()
+            && matches!(self.timers.due(now), Due::At(moment) if timer <= moment)
+    }
+
+    /// What is to be done now. `read` tells what the log has after a position; it is called as often
+    /// as it takes to find something that the follower sees.
+    #[must_use]
+    pub fn next(
+        &mut self,
+        now: Instant,
+        mut read: impl FnMut(&Position, PageLimit) -> ReadOutcome,
+    ) -> Step {
+        loop {
+            if let Some(reason) = self.end_before_reading(now) {
+                return self.finish(now, reason);
+            }
+            match read(&self.position, self.page_limit()) {
+                ReadOutcome::Items {
+                    items,
+                    through,
+                    is_all,
+                    trimmed_through,
+                } => {
+                    self.position.advance(through, trimmed_through);
+                    self.is_up_to_date = is_all;
+                    let mut seen = self.gap_at_start();
+                    seen.extend(self.filter(items));
+                    if !seen.is_empty() {
+                        return self.write_items(now, &seen);
+                    }
+                }
+                ReadOutcome::Older => return Step::Fetch,
+                ReadOutcome::Fetching => return self.wait(now, true),
+                ReadOutcome::UpToDate { through } => {
+                    self.position.advance(through, Seq::START);
+                    return self.wait(now, false);
+                }
+                ReadOutcome::Failed(_) => {
+                    self.over = Some(EndReason::Store);
+                    return self.wait(now, false);
+                }
+            }
+        }
+    }
+
+    /// The gap that is known from the beginning, if it is still to be written.
+    fn gap_at_start(&mut self) -> Vec<Item> {
+        self.position
+            .take_gap()
+            .map(Item::Gap)
+            .into_iter()
+            .collect()
+    }
+
+    /// Nothing new can be read now: a gap that was known before, the end, a heartbeat, or nothing.
+    fn wait(&mut self, now: Instant, is_fetching: bool) -> Step {
+        let gap = self.gap_at_start();
+        if !gap.is_empty() {
+            return self.write_items(now, &gap);
+        }
+        if let Some(reason) = self.reason_to_end() {
+            return self.finish(now, reason);
+        }
+        let is_fresh = matches!(self.state, FollowerState::Fresh(_));
+        // What is in the store is written first, even if it takes a moment to read.
+        if is_fresh && !is_fetching {
+            return self.write_opening(now);
+        }
+        match self.timers.due(now) {
+            Due::End if is_fetching => Step::Wait(now + NEVER),
+            Due::End => {
+                let reason = self.reason_of_time();
+                self.finish(now, reason)
+            }
+            Due::Heartbeat if is_fresh => self.write_opening(now),
+            Due::Heartbeat => self.write_heartbeat(now),
+            Due::At(moment) => Step::Wait(moment),
+        }
+    }
+
+    /// Why the stream ends before anything more is read, if it does. Its first read comes before the
+    /// end of its time, so that what is there at once is written at once.
+    fn end_before_reading(&self, now: Instant) -> Option<EndReason> {
+        let is_over = self.state == FollowerState::Streaming && self.timers.due(now) == Due::End;
+        self.reason_to_end()
+            .or_else(|| is_over.then(|| self.reason_of_time()))
+    }
+
+    /// Why the stream is complete, if it is.
+    fn reason_to_end(&self) -> Option<EndReason> {
+        self.over
+            .or_else(|| self.options.ends.reached(self.position.at()))
+    }
+
+    fn reason_of_time(&self) -> EndReason {
+        if self.is_stopping {
+            EndReason::Stop
+        } else {
+            EndReason::Timeout
+        }
+    }
+
+    /// How much one read may return: what fits one write, and no more than the stream still takes.
+    pub(super) fn page_limit(&self) -> PageLimit {
+        let left = self.options.ends.limit;
+        let left = left.and_then(|limit| usize::try_from(limit).ok());
+        PageLimit::new(
+            limits::FRAME_MESSAGES.min(left.unwrap_or(usize::MAX)),
+            limits::FRAME_BYTES,
+        )
+    }
+
+    fn cursor(&self) -> Cursor {
+        Cursor {
+            epoch: self.epoch.clone(),
+            seq: self.position.at(),
+        }
+    }
+
+    /// The bytes before everything else, if nothing has been written yet.
+    fn opening(&mut self) -> Vec<u8> {
+        let FollowerState::Fresh(start) = self.state else {
+            return Vec::new();
+        };
+        let extras = self.options.known_extras();
+        let prelude = extras.map(|extras| std::mem::take(&mut extras.prelude));
+        let mut out = prelude.map_or_else(Vec::new, Vec::from);
+        let start = Cursor {
+            epoch: self.epoch.clone(),
+            seq: start,
+        };
+        self.options.encoder.open(&start, &mut out);
+        out
+    }
+
+    /// The first bytes while nothing is there to be written.
+    fn write_opening(&mut self, now: Instant) -> Step {
+        let mut out = self.opening();
+        let cursor = self.cursor();
+        self.options.encoder.opened(&cursor, true, &mut out);
+        Step::Write(self.output(now, Chunk::new(&out), 0))
+    }
+
+    fn write_heartbeat(&mut self, now: Instant) -> Step {
+        let mut out = Vec::new();
+        let cursor = self.cursor();
+        self.options.encoder.idle(&cursor, &mut out);
+        let output = self.output(now, Chunk::new(&out), 0);
+        Step::Write(Output {
+            is_heartbeat: true,
+            ..output
+        })
+    }
+
+    /// Writes these items. Those that do not fit one write are read again.
+    fn write_items(&mut self, now: Instant, items: &[Item]) -> Step {
+        let mut out = self.opening();
+        if let [Item::Message(entry)] = items
+            && out.is_empty()
+            && self.options.encoder.is_plain()
+        {
+            // One message and nothing around it: the chunk that all followers share.
+            return Step::Write(self.output(now, self.encoded(entry).clone(), 1));
+        }
+        let (mut messages, mut gaps) = (0, 0);
+        for item in items {
+            match item {
+                Item::Message(entry) => {
+                    let bytes = self.encoded(entry).data();
+                    if messages > 0 && out.len() + bytes.len() > limits::FRAME_BYTES {
+                        self.position.rewind(entry.message().seq.before());
+                        self.is_up_to_date = false;
+                        break;
+                    }
+                    self.options.encoder.lead(&mut out);
+                    out.extend_from_slice(&bytes);
+                    messages += 1;
+                }
+                Item::Gap(gap) => {
+                    self.options.encoder.gap(gap, &self.epoch, &mut out);
+                    gaps += 1;
+                }
+            }
+        }
+        if self.options.ends.is_long_poll {
+            self.end(EndReason::Limit, &mut out);
+            let output = self.output(now, Chunk::new(&out), messages);
+            return Step::Finish(Output { gaps, ..output }, EndReason::Limit);
+        }
+        if matches!(self.state, FollowerState::Fresh(_)) {
+            let cursor = self.cursor();
+            self.options.encoder.opened(&cursor, false, &mut out);
+        }
+        let output = self.output(now, Chunk::new(&out), messages);
+        Step::Write(Output { gaps, ..output })
+    }
+
+    fn encoded<'a>(&self, entry: &'a Entry) -> &'a Chunk {
+        entry.encoded(self.options.encoder.wire(), &self.epoch)
+    }
+
+    fn finish(&mut self, now: Instant, reason: EndReason) -> Step {
+        let mut out = self.opening();
+        self.end(reason, &mut out);
+        Step::Finish(self.output(now, Chunk::new(&out), 0), reason)
+    }
+
+    /// Puts the last bytes.
+    fn end(&mut self, reason: EndReason, out: &mut Vec<u8>) {
+        let at = self.position.at();
+        if !self.options.ends.is_page_complete(at) {
+            let cursor = self.cursor();
+            self.options.encoder.end(&cursor, reason, out);
+        }
+        if let Some(extras) = self.options.known_extras() {
+            out.extend_from_slice(&extras.epilogue);
+        }
+        self.state = FollowerState::Ended;
+    }
+
+    /// Counts what is written.
+    fn output(&mut self, now: Instant, chunk: Chunk, messages: u64) -> Output {
+        if matches!(self.state, FollowerState::Fresh(_)) {
+            self.state = FollowerState::Streaming;
+        }
+        self.options.ends.count(messages, chunk.size());
+        self.timers.wrote(now);
+        Output {
+            chunk,
+            messages,
+            gaps: 0,
+            is_heartbeat: false,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Telling the clients of a connection apart, where a proxy forwards the requests of several.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, USER_AGENT};
+
+use crate::connection::Client;
+
+/// The headers with which proxies name the client that they forward a request for, or themselves.
+const FORWARDING: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
+/// A number that stands for the client that a proxy names; `None` if no proxy names one. It is used
+/// for nothing but to tell clients apart, so what a client makes up harms only itself.
+pub(super) fn forwarded_sender(headers: &HeaderMap) -> Option<u64> {
+    FORWARDING
+        .iter()
+        .any(|name| headers.contains_key(*name))
+        .then(|| {
+            let mut hasher = DefaultHasher::new();
+            let marks = FORWARDING.iter().copied();
+            for name in marks.chain([USER_AGENT.as_str(), AUTHORIZATION.as_str()]) {
+                for value in headers.get_all(name) {
+                    (name, value.as_bytes()).hash(&mut hasher);
+                }
+            }
+            hasher.finish()
+        })
+}
+
+/// The client of a request that asks for the letters of `mailbox`.
+pub(super) fn of_mailbox(headers: &HeaderMap, mailbox: &str) -> Client {
+    forwarded_sender(headers).map_or(Client::Direct, |sender| {
+        let mut hasher = DefaultHasher::new();
+        mailbox.hash(&mut hasher);
+        Client::Forwarded {
+            sender,
+            mailbox: hasher.finish(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let header = |(name, value): &(&'static str, &'static str)| {
+            (name.parse().unwrap(), HeaderValue::from_static(value))
+        };
+        pairs.iter().map(header).collect()
+    }
+
+    /// Only requests that a proxy marks are told apart, by what the proxy and the client say.
+    #[test]
+    fn clients_behind_a_proxy_are_told_apart() {
+        let agent = ("user-agent", "curl");
+        assert_eq!(forwarded_sender(&headers(&[agent])), None);
+        assert_eq!(of_mailbox(&headers(&[agent]), "bob"), Client::Direct);
+        let one = headers(&[agent, ("x-forwarded-for", "192.0.2.1")]);
+        let two = headers(&[agent, ("x-forwarded-for", "192.0.2.2")]);
+        let other = headers(&[("user-agent", "wget"), ("x-forwarded-for", "192.0.2.1")]);
+        assert_eq!(forwarded_sender(&one), forwarded_sender(&one.clone()));
+        assert_ne!(forwarded_sender(&one), forwarded_sender(&two));
+        assert_ne!(forwarded_sender(&one), forwarded_sender(&other));
+        assert_ne!(of_mailbox(&one, "bob"), of_mailbox(&one, "carol"));
+    }
+}

@@ -1,0 +1,102 @@
+//! An error as a response, in the form that its reader understands.
+
+use std::time::Duration;
+
+use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode};
+use tokio::time::Instant;
+
+use super::App;
+use super::error::Error;
+use super::negotiate::{self, Form};
+use super::reply::{self, Body};
+use crate::drain::Drain;
+use crate::limits;
+use crate::wire::{Wire, escape_html};
+
+/// How a request would be refused, as far as the request decides it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    form: Form,
+    /// Whether the request is a `GET`: an `EventSource` sends no other.
+    is_get: bool,
+}
+
+impl Refusal {
+    pub(super) fn of(head: &Parts) -> Refusal {
+        Refusal {
+            form: negotiate::error_form(head),
+            is_get: head.method == Method::GET,
+        }
+    }
+
+    /// The response that says what was wrong.
+    pub(super) async fn reply(self, error: &Error, app: &App) -> Response<Body> {
+        let status = error.status();
+        let wait = retry_after(error, &app.drain);
+        if self.form == Form::Sse && self.is_get && status == StatusCode::SERVICE_UNAVAILABLE {
+            return sse_retry(error, wait);
+        }
+        let sentence = error.to_string();
+        let mut response = match self.form {
+            Form::Html if matches!(error, Error::NotLoggedIn) => reply::see_other("/chat/login"),
+            Form::Json | Form::Sse => {
+                reply::json(status, &serde_json::json!({ "error": sentence }))
+            }
+            Form::Text => reply::text(status, format!("{sentence}\n")),
+            Form::Html => {
+                let (status_line, message) = (status.to_string(), escape_html(&sentence));
+                let values = [("status", &*status_line), ("message", &*message)];
+                reply::html(status, app.page("error.html", "", &values).await.before)
+            }
+        };
+        let headers = response.headers_mut();
+        headers.extend(error.header());
+        if let Some(wait) = wait {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        if error.closes_connection() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// When a client that was refused for want of room, or because the server stops, is to come back:
+/// spread, or all of them come back together.
+fn retry_after(error: &Error, drain: &Drain) -> Option<Duration> {
+    match error {
+        Error::Full => Some(random_seconds(limits::RETRY_AFTER_FULL)),
+        Error::Stopping => Some(after_the_drain(drain)),
+        _ => None,
+    }
+}
+
+/// What is left of the drain, and a random few seconds in which another server may take over.
+pub(super) fn after_the_drain(drain: &Drain) -> Duration {
+    let left = drain
+        .deadline(1.0)
+        .map_or(Duration::ZERO, |end| end.duration_since(Instant::now()));
+    left + random_seconds(limits::RETRY_AFTER_STOP)
+}
+
+fn random_seconds(range: std::ops::RangeInclusive<u64>) -> Duration {
+    Duration::from_millis(rand::random_range(
+        range.start() * 1000..=range.end() * 1000,
+    ))
+}
+
+/// An answer for an `EventSource`, which any status but 200 would end for good: it is over at once,
+/// and says when to come back.
+fn sse_retry(error: &Error, wait: Option<Duration>) -> Response<Body> {
+    let wait = wait
+        .filter(|_| matches!(error, Error::Stopping))
+        .unwrap_or_else(|| random_seconds(limits::SSE_RETRY_REFUSED));
+    let text = format!(": {error}\nretry: {}\n\n", wait.as_millis());
+    let mut response = reply::full(StatusCode::OK, Wire::Sse.content_type(), text);
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

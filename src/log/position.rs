@@ -1,0 +1,119 @@
+//! A reader's position in the log. Pure: what was read goes in.
+
+use super::{Item, Selection, Start, StoreError};
+use crate::message::{Channel, Gap, Seq};
+
+/// Where a reader stands, and what it follows: the only thing that a reader owns of the log. All
+/// messages of its channels up to [`Position::at`] have been read.
+#[derive(Clone, Debug)]
+pub struct Position {
+    selection: Selection,
+    at: Seq,
+    /// Up to this seq the store is read and not the tail: messages that were trimmed before are
+    /// reported as a gap, even if the tail still has them.
+    store_until: Seq,
+    /// A gap that is known before anything has been read.
+    gap: Option<Gap>,
+}
+
+/// What the log has after a position.
+#[derive(Debug)]
+pub enum ReadOutcome {
+    /// Messages and gaps, in seq order. There may be none of this position's channels.
+    Items {
+        /// As many as the limit allowed.
+        items: Vec<Item>,
+        /// Everything selected up to this seq is in `items`.
+        through: Seq,
+        /// Whether nothing is known after `through`.
+        is_all: bool,
+        /// The newest message that had been trimmed when this was read from the store.
+        trimmed_through: Seq,
+    },
+    /// The next messages are older than the tail: they have to be fetched from the store.
+    Older,
+    /// They are being fetched.
+    Fetching,
+    /// Nothing of these channels is new up to `through`.
+    UpToDate {
+        /// The newest seq of the log.
+        through: Seq,
+    },
+    /// The store could not be read.
+    Failed(StoreError),
+}
+
+impl Position {
+    /// The position of a reader that begins at `start`.
+    #[must_use]
+    pub fn new(start: Start) -> Position {
+        let Start {
+            selection,
+            at,
+            gap,
+            store_until,
+        } = start;
+        Position {
+            selection,
+            at,
+            store_until,
+            gap,
+        }
+    }
+
+    /// The seq up to which all of the channels have been read.
+    #[must_use]
+    pub fn at(&self) -> Seq {
+        self.at
+    }
+
+    /// The channels, each with the seq up to which the reader does not ask for it.
+    #[must_use]
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    pub(super) fn selection_mut(&mut self) -> &mut Selection {
+        &mut self.selection
+    }
+
+    /// Whether the next messages have to come from the store, whatever the tail has.
+    pub(super) fn is_before_store_until(&self) -> bool {
+        self.at < self.store_until
+    }
+
+    /// Takes the gap that is to be reported before anything else.
+    #[must_use]
+    pub fn take_gap(&mut self) -> Option<Gap> {
+        self.gap.take()
+    }
+
+    /// Goes on to `through`. `trimmed_through` is the newest message that had been trimmed when that
+    /// was read: a gap that ends after `through` is still to be reported, and only the store knows
+    /// it.
+    pub fn advance(&mut self, through: Seq, trimmed_through: Seq) {
+        self.at = through;
+        self.store_until = self.store_until.max(trimmed_through);
+    }
+
+    /// Goes back to `to`, if that is earlier: what comes after it is read once more.
+    pub fn rewind(&mut self, to: Seq) {
+        self.at = self.at.min(to);
+    }
+
+    /// Adds a channel, whose messages after both `from` and [`Position::at`] are read. Returns false
+    /// if `max` channels are followed already and this is not one of them.
+    #[must_use]
+    pub fn add_channel(&mut self, channel: Channel, from: Seq, max: usize) -> bool {
+        if self.selection.iter().any(|(known, _)| *known == channel) {
+            return true;
+        }
+        if self.selection.len() >= max {
+            return false;
+        }
+        let mut selection = std::mem::take(&mut self.selection).into_vec();
+        selection.push((channel, from));
+        self.selection = selection.into();
+        true
+    }
+}

@@ -1,0 +1,77 @@
+//! The deadline of a client that does not read.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use super::socket::ClientSocket;
+use crate::limits;
+
+/// Gives up a client whose socket has taken no byte for a while. A single byte counts as progress:
+/// a client that reads slowly is a client that reads.
+///
+/// While the socket takes nothing, only this deadline counts, and not the kernel's
+/// (`TCP_USER_TIMEOUT`): that one also runs against a client that is there and acknowledges, but
+/// whose buffer is full.
+#[derive(Debug)]
+pub(super) struct Stall {
+    timeout: Duration,
+    /// How long the kernel waits for acknowledgements while the socket takes what is written.
+    ack_timeout: Duration,
+    /// Runs while the socket takes nothing.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stall {
+    /// The client is given up after `timeout` without progress.
+    pub(super) fn new(timeout: Duration) -> Stall {
+        Stall {
+            timeout,
+            ack_timeout: limits::ACK_TIMEOUT,
+            deadline: None,
+        }
+    }
+
+    /// The client's disappearance is to be noticed soon.
+    pub(super) fn expect_liveness(&mut self, socket: &impl ClientSocket) {
+        self.ack_timeout = limits::PRESENCE_TIMEOUT;
+        socket.expect_liveness();
+    }
+
+    /// The socket has taken something.
+    pub(super) fn on_progress(&mut self, socket: &impl ClientSocket) {
+        if self.deadline.take().is_some() {
+            socket.set_ack_timeout(Some(self.ack_timeout));
+        }
+    }
+
+    /// The socket took none of these bytes. Ready with the number of bytes that it has taken after
+    /// all, or with the error of a client that is given up.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &impl ClientSocket,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let timeout = self.timeout;
+        let deadline = self.deadline.get_or_insert_with(|| {
+            socket.set_ack_timeout(None);
+            Box::pin(tokio::time::sleep(timeout))
+        });
+        ready!(deadline.as_mut().poll(cx));
+        match socket.write_now(bytes) {
+            Ok(written @ 1..) => {
+                self.on_progress(socket);
+                Poll::Ready(Ok(written))
+            }
+            _ => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client has stopped reading",
+            ))),
+        }
+    }
+}
