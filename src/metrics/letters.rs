@@ -1,11 +1,11 @@
-//! What is counted of mailboxes.
+//! The metrics of mailboxes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use super::{Exposition, Metrics};
 
-/// Counts of letters, and of those who wait for them.
+/// Counts of letters, and of the requests that wait for them.
 #[derive(Debug, Default)]
 pub struct Letters {
     waiting: AtomicI64,
@@ -14,45 +14,42 @@ pub struct Letters {
 }
 
 impl Letters {
-    /// A letter was received.
+    /// Counts a letter that its receiver has acknowledged.
     pub fn received(&self) {
         self.received.fetch_add(1, Relaxed);
     }
 
-    /// A letter was handed out, and has not come.
+    /// Counts a delivery that did not arrive, so that its letter returned to the mailbox.
     pub fn returned(&self) {
         self.returned.fetch_add(1, Relaxed);
     }
 
-    /// How many requests wait.
+    /// Returns the number of requests that wait for a letter now.
     #[must_use]
     pub fn waiting(&self) -> i64 {
         self.waiting.load(Relaxed)
     }
 
-    /// How many letters were received, and how many came back.
+    /// Returns how many letters were acknowledged, and how often a letter returned.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
         (self.received.load(Relaxed), self.returned.load(Relaxed))
     }
 
+    /// Writes these metrics as `/metrics` shows them.
     pub(super) fn render(&self, out: &mut Exposition) {
         const WAITING: &str = "mailbox_waiting";
-        out.head(
-            WAITING,
-            "gauge",
-            "Requests that wait for a mailbox's message.",
-        );
+        out.head(WAITING, "gauge", "Requests that wait for a letter.");
         out.sample(WAITING, "", &self.waiting());
         let counters = [
             (
                 "mailbox_received_total",
-                "Messages of mailboxes that were received.",
+                "Letters that their receiver acknowledged, or whose connection proved receipt.",
                 &self.received,
             ),
             (
                 "mailbox_returned_total",
-                "Messages of mailboxes that were handed out and came back.",
+                "Deliveries of letters that failed, so that the letter returned to its mailbox.",
                 &self.returned,
             ),
         ];
@@ -63,12 +60,12 @@ impl Letters {
     }
 }
 
-/// A request that waits for a letter: counted while this lives.
+/// Counts one request as waiting for a letter, until this is dropped.
 #[derive(Debug)]
 pub struct Waiting(Arc<Metrics>);
 
 impl Waiting {
-    /// Counts a request as waiting.
+    /// Counts a request as waiting from now on.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Waiting {
         metrics.letters.waiting.fetch_add(1, Relaxed);
