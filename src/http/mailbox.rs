@@ -1,4 +1,4 @@
-//! `/mailbox`: the page, and `POST` of `action=send` and `action=receive`, as a form or in the
+//! `/mailbox`: its page, and `POST` with `action=send` or `action=receive`, as a form or in the
 //! query.
 
 use std::sync::Arc;
@@ -15,33 +15,34 @@ use crate::limits;
 use crate::mailbox::{AckError, Answer, Letter, Mailbox, MailboxName, Missed};
 use crate::message::{Cursor, ParseCursorError};
 
-/// The page.
+/// Answers a GET with the mailbox page.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let origin = browser::origin(&call.head.headers);
     let page = call.page("mailbox.html", &[("origin", &origin)]).await;
     Ok(reply::html(StatusCode::OK, page.before))
 }
 
-/// Does what `action` says.
+/// Answers a POST: sends or receives a letter, as the field `action` says.
 pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let fields = Fields::read(&mut call).await?;
     match fields.get("action") {
         Some("send") => send(&call, &fields).await,
         Some("receive") => {
-            let wanted = ReceiveRequest::read(&fields)?;
-            // It may wait for long, and needs no memory for that.
+            let request = ReceiveRequest::read(&fields)?;
+            // The request may wait for long, and needs no memory for the form meanwhile.
             drop(fields);
-            receive(&call, wanted).await
+            receive(&call, request).await
         }
         Some(other) => Err(ParamError::new("action", other, "is neither send nor receive").into()),
         None => Err(Error::NoField("action")),
     }
 }
 
-/// What the form and the query say. Where both say it, the form counts.
+/// The fields of the query and of the form. If both have a field, the form's counts.
 struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// Reads the query and the body of a request.
     async fn read(call: &mut Call<'_>) -> Result<Fields, Error> {
         let most = call.app.max_message * limits::FORM_FACTOR + limits::MAILBOX_FORM;
         let mut fields = form::fields(call.query())?;
@@ -49,12 +50,13 @@ impl Fields {
         Ok(Fields(fields))
     }
 
+    /// Returns the value of a field; `None` if the request does not have the field.
     fn get(&self, name: &str) -> Option<&str> {
         form::last(&self.0, name)
     }
 
-    /// A field that must be there.
-    fn needed<T>(
+    /// Reads a field that the request must have.
+    fn required<T>(
         &self,
         name: &'static str,
         read: impl Fn(&str) -> Result<T, String>,
@@ -62,16 +64,18 @@ impl Fields {
         params::parse(name, self.get(name), read)?.ok_or(Error::NoField(name))
     }
 
+    /// Reads a required field that is a mailbox's name.
     fn name(&self, field: &'static str) -> Result<MailboxName, Error> {
-        self.needed(field, |text| {
+        self.required(field, |text| {
             MailboxName::new(text).map_err(|why| why.to_string())
         })
     }
 }
 
+/// Sends the letter that the form has.
 async fn send(call: &Call<'_>, fields: &Fields) -> Result<Response<Body>, Error> {
     let (me, to) = (fields.name("me")?, fields.name("toUserName")?);
-    let text = fields.needed("msg", |text| match text {
+    let text = fields.required("msg", |text| match text {
         "" => Err("is empty".to_owned()),
         text => Ok(text.to_owned()),
     })?;
@@ -82,23 +86,25 @@ async fn send(call: &Call<'_>, fields: &Fields) -> Result<Response<Body>, Error>
     Ok(reply::json(StatusCode::OK, &MailboxAnswer::status("ok")))
 }
 
-/// What somebody asks for.
+/// A receiver's request for a letter.
 struct ReceiveRequest {
     me: MailboxName,
+    /// How long to wait for a letter; `None` waits without a limit.
     wait: Option<Duration>,
-    proof: AckMode,
+    ack_mode: AckMode,
 }
 
-/// How it becomes known that a letter has come.
+/// How the server learns that a letter has arrived.
 enum AckMode {
-    /// The connection shows it.
-    Connection,
-    /// The client says so with its next request (`ack`). It says here what it got before, if it
-    /// got anything.
-    Ack(Option<Cursor>),
+    /// The request has no field `ack`: the connection proves receipt.
+    Implicit,
+    /// The request has a field `ack`: the receiver acknowledges each letter by its id, in a later
+    /// request. Here is the id that this request acknowledges, if it has one.
+    Explicit(Option<Cursor>),
 }
 
 impl ReceiveRequest {
+    /// Reads the request's fields `me`, `wait` and `ack`.
     fn read(fields: &Fields) -> Result<ReceiveRequest, Error> {
         let ack = |text: &str| match text {
             "" => Ok(None),
@@ -110,51 +116,56 @@ impl ReceiveRequest {
         Ok(ReceiveRequest {
             me: fields.name("me")?,
             wait: params::parse("wait", fields.get("wait"), params::wait)?,
-            proof: params::parse("ack", fields.get("ack"), ack)?
-                .map_or(AckMode::Connection, AckMode::Ack),
+            ack_mode: params::parse("ack", fields.get("ack"), ack)?
+                .map_or(AckMode::Implicit, AckMode::Explicit),
         })
     }
 }
 
-async fn receive(call: &Call<'_>, wanted: ReceiveRequest) -> Result<Response<Body>, Error> {
+/// Waits for a letter, and gives its delivery to the connection that the answer goes to.
+async fn receive(call: &Call<'_>, request: ReceiveRequest) -> Result<Response<Body>, Error> {
     let app = call.app;
-    let mailbox = app.mailboxes.open(&wanted.me);
-    if let AckMode::Ack(Some(id)) = &wanted.proof {
+    let mailbox = app.mailboxes.open(&request.me);
+    if let AckMode::Explicit(Some(id)) = &request.ack_mode {
         acknowledge(&mailbox, id).await?;
     }
-    // What this client got before and has not acknowledged by now is for the next who asks.
-    let client = client::of_mailbox(&call.head.headers, wanted.me.as_str());
+    // This request may prove that the client has what this connection delivered before.
+    let client = client::of_mailbox(&call.head.headers, request.me.as_str());
     call.connection.on_receive(client);
+    // A letter that this connection got before and that is not acknowledged by now returns to its
+    // mailbox.
     call.connection.release_lease();
-    // No letter is handed out while nobody could note that it was received.
+    // No letter is delivered while its acknowledgement could not be written to the log.
     app.log.health()?;
     let answer = tokio::select! {
         biased;
         () = app.drain.begun() => return Err(Error::Stopping),
-        answer = mailbox.receive(wanted.wait) => answer?,
+        answer = mailbox.receive(request.wait) => answer?,
     };
     let response = reply::json(StatusCode::OK, &MailboxAnswer::answer(&answer));
-    match (answer.handed, wanted.proof) {
+    // A number of missed letters has no id: in either mode the connection proves that it arrived.
+    match (answer.delivery, request.ack_mode) {
         (None, _) => {}
-        (Some(letter), AckMode::Ack(_)) if answer.letter.is_some() => {
-            call.connection.hold_lease(Box::new(letter));
+        (Some(delivery), AckMode::Explicit(_)) if answer.letter.is_some() => {
+            call.connection.hold_lease(Box::new(delivery));
         }
-        (Some(handed), _) => {
-            let on_delivered = Box::new(move || handed.received());
+        (Some(delivery), _) => {
+            let on_delivered = Box::new(move || delivery.acknowledge());
             call.connection.add_delivery(client, on_delivered);
         }
     }
     Ok(response)
 }
 
+/// Acknowledges the letter that the request's field `ack` names.
 async fn acknowledge(mailbox: &Arc<Mailbox>, id: &Cursor) -> Result<(), Error> {
-    mailbox.acknowledge(id).await.map_err(|bad| match bad {
+    mailbox.acknowledge(id).await.map_err(|error| match error {
         AckError::Store(error) => error.into(),
-        AckError::NotHere => ParamError::new("ack", &id.to_string(), bad.to_string()).into(),
+        AckError::NoSuchLetter => ParamError::new("ack", &id.to_string(), error.to_string()).into(),
     })
 }
 
-/// What an answer says, in the words of the page that this was made for.
+/// The JSON object of an answer. Its fields have the names that the mailbox's first page expected.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct MailboxAnswer<'a> {
@@ -166,6 +177,7 @@ struct MailboxAnswer<'a> {
     missed: Option<Missed>,
 }
 
+/// The fields of a letter in the JSON object of an answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct LetterObject<'a> {

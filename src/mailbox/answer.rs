@@ -1,43 +1,44 @@
-//! What somebody who asked is given, and what becomes of it.
+//! The answer that a receiver gets, and the delivery that it carries.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::deliveries::InFlight;
-use super::missed::Missed;
+use super::expired::Missed;
 use super::{Mailbox, ack_writer};
 use crate::message::{Cursor, Message};
 
-/// An answer to who asked for a letter.
+/// The answer to a receiver that asked for a letter.
 #[derive(Debug)]
 pub struct Answer {
-    /// The letter, unless there was none in the time given.
+    /// The letter; `None` if there was none in the time given.
     pub letter: Option<Letter>,
-    /// What was let go of before anybody had it.
+    /// The number of letters that expired before a receiver acknowledged them, if any did.
     pub missed: Option<Missed>,
-    /// To be told what becomes of it; `None` if it says nothing that could be lost.
-    pub handed: Option<Delivery>,
+    /// The delivery that this answer carries, to be acknowledged when the answer has arrived;
+    /// `None` if the answer has neither a letter nor a number of missed letters.
+    pub delivery: Option<Delivery>,
 }
 
-/// A message of a mailbox.
+/// A letter: a message of a mailbox.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// Who sent it.
+    /// The mailbox name that the sender gave as its own.
     pub from: Box<str>,
-    /// What it says.
+    /// The text of the letter.
     pub text: Box<str>,
-    /// Its name, which no other letter of any mailbox ever has.
+    /// The letter's id, which no other letter of any mailbox ever has.
     pub id: Cursor,
 }
 
 impl Letter {
-    /// A letter as it stands in the log: the sender's name, which is a line, then the text.
-    pub(super) fn data(from: &str, text: &str) -> String {
+    /// Returns a letter's text in the log: the sender's name on a line, then the text.
+    pub(super) fn encode(from: &str, text: &str) -> String {
         format!("{from}\n{text}")
     }
 
-    /// Reads what [`Letter::data`] made.
-    pub(super) fn read(message: &Message, id: Cursor) -> Letter {
+    /// Reads a letter from a message whose text [`Letter::encode`] made.
+    pub(super) fn decode(message: &Message, id: Cursor) -> Letter {
         let (from, text) = message.data.split_once('\n').unwrap_or(("", &message.data));
         Letter {
             from: from.into(),
@@ -47,34 +48,52 @@ impl Letter {
     }
 }
 
-/// An answer on its way. Dropped, it has not come: its letter goes to the next who asks.
+/// An answer's content on its way to a receiver.
+///
+/// A delivery ends in one of two ways. [`Delivery::acknowledge`] says that the answer has arrived.
+/// Dropping the delivery says that it has not, or that nothing is known: the letter returns to the
+/// mailbox, and goes to the next receiver that asks.
 pub struct Delivery {
     mailbox: Arc<Mailbox>,
-    what: Option<Payload>,
+    /// Taken by the first of `acknowledge` and `drop`.
+    payload: Option<Payload>,
 }
 
+/// What a delivery carries.
 #[derive(Debug)]
 enum Payload {
+    /// A letter, with the number of missed letters if there is one.
     Letter(InFlight),
+    /// Only a number of missed letters.
     Missed(Missed),
 }
 
 impl Delivery {
-    pub(super) fn letter(mailbox: &Arc<Mailbox>, out: InFlight) -> Delivery {
-        let (mailbox, what) = (Arc::clone(mailbox), Some(Payload::Letter(out)));
-        Delivery { mailbox, what }
+    /// A delivery of a letter that has just been put in flight.
+    pub(super) fn letter(mailbox: &Arc<Mailbox>, in_flight: InFlight) -> Delivery {
+        Delivery::new(mailbox, Payload::Letter(in_flight))
     }
 
+    /// A delivery of no letter, but of the number of missed letters.
     pub(super) fn missed(mailbox: &Arc<Mailbox>, missed: Missed) -> Delivery {
-        let (mailbox, what) = (Arc::clone(mailbox), Some(Payload::Missed(missed)));
-        Delivery { mailbox, what }
+        Delivery::new(mailbox, Payload::Missed(missed))
     }
 
-    /// It has come.
-    pub fn received(mut self) {
-        match self.what.take() {
-            Some(Payload::Letter(out)) => drop(self.mailbox.receipt(|book| book.receive(out))),
-            Some(Payload::Missed(_)) => ack_writer::note(&self.mailbox),
+    fn new(mailbox: &Arc<Mailbox>, payload: Payload) -> Delivery {
+        Delivery {
+            mailbox: Arc::clone(mailbox),
+            payload: Some(payload),
+        }
+    }
+
+    /// Acknowledges the delivery: its answer has arrived.
+    pub fn acknowledge(mut self) {
+        match self.payload.take() {
+            Some(Payload::Letter(in_flight)) => {
+                self.mailbox
+                    .acknowledge_with(|deliveries| deliveries.acknowledge_delivery(in_flight));
+            }
+            Some(Payload::Missed(_)) => ack_writer::record(&self.mailbox),
             None => {}
         }
     }
@@ -82,9 +101,9 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        match self.what.take() {
-            Some(Payload::Letter(out)) => self.mailbox.give_back(out),
-            Some(Payload::Missed(missed)) => self.mailbox.book.lock().miss(missed),
+        match self.payload.take() {
+            Some(Payload::Letter(in_flight)) => self.mailbox.return_to_queue(in_flight),
+            Some(Payload::Missed(missed)) => self.mailbox.deliveries.lock().add_missed(missed),
             None => {}
         }
     }
@@ -92,6 +111,6 @@ impl Drop for Delivery {
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handed").field(&self.what).finish()
+        f.debug_tuple("Delivery").field(&self.payload).finish()
     }
 }

@@ -1,205 +1,213 @@
-//! Which letters of a mailbox have been received, which are out, and which came back. No IO.
+//! The state of a mailbox's deliveries: which letters are acked, in flight, returned or missed.
+//! It does no IO. The states and the arrows between them are drawn in the [module's page](super).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ack_state::AckState;
-use super::missed::Missed;
+use super::expired::{Expired, Missed};
 use crate::limits;
 use crate::message::Seq;
 
-/// The letters of a mailbox that is in use.
+/// The delivery state of a mailbox that is in use: `ack_floor ≤ acked ∪ unacked ≤ scanned_through`.
 ///
-/// Up to `through` all is done. From there to `seen` the letters are known one by one: those in
-/// `pending` have been handed to somebody, or came back; the others are in `done`. What lies
-/// behind `seen` has not been looked at, but some of it may be `done` all the same: a client says
-/// what it got before the server was killed.
+/// All letters up to `ack_floor` are finished. After it and up to `scanned_through` each letter is
+/// tracked, in `unacked` or in `acked`. Letters after `scanned_through` have not been scanned.
+/// Some of those may be in `acked` all the same, because a client may acknowledge what it received
+/// before the server was killed.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
-    through: Seq,
-    seen: Seq,
-    /// How many letters stand up to `seen`, counted from the mailbox's first.
-    counted: u64,
-    pending: BTreeMap<Seq, Pending>,
-    done: BTreeSet<Seq>,
-    /// What the next answer has to say.
+    ack_floor: Seq,
+    scanned_through: Seq,
+    /// The number of letters up to `scanned_through`, counted from the mailbox's first.
+    scanned_count: u64,
+    /// The letters that are in flight or returned.
+    unacked: BTreeMap<Seq, Unacked>,
+    /// The letters after `ack_floor` that are finished.
+    acked: BTreeSet<Seq>,
+    /// The number of missed letters that the next answer has to tell.
     missed: Option<Missed>,
-    tickets: u64,
+    /// The tag of the latest delivery of this mailbox.
+    last_tag: u64,
 }
 
-/// Says which hand-out of a letter is meant: it may be handed out again and again.
+/// Identifies one delivery of a letter. A letter may be delivered many times, and only the latest
+/// of its deliveries still counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DeliveryTag(u64);
 
-/// A letter that is not done.
+/// The state of a letter that has been delivered and is not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pending {
-    /// Somebody has it, and was told so much beside it.
+enum Unacked {
+    /// The letter is on its way to a receiver, with this number of missed letters.
     InFlight(DeliveryTag, Option<Missed>),
-    /// It is to go to the next who asks.
-    Back,
+    /// The letter is to be redelivered to the next receiver that asks.
+    Returned,
 }
 
-/// A letter that is handed out.
+/// A letter in flight: one delivery of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InFlight {
     pub(super) seq: Seq,
-    pub(super) ticket: DeliveryTag,
-    /// What its receiver is to be told with it.
+    pub(super) tag: DeliveryTag,
+    /// The number of missed letters that the receiver is told with this letter.
     pub(super) missed: Option<Missed>,
 }
 
-/// The oldest letters of a mailbox, which the log has let go of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Expired {
-    /// The last of them.
-    pub(super) through: Seq,
-    /// How many they are, where that is known.
-    pub(super) count: Option<u64>,
-}
-
 impl Deliveries {
-    /// A mailbox of which so much has been noted.
-    pub(super) fn new(note: AckState) -> Deliveries {
+    /// The deliveries of a mailbox with this ack state: none is in flight.
+    pub(super) fn new(state: AckState) -> Deliveries {
         Deliveries {
-            through: note.through,
-            seen: note.through,
-            counted: note.count,
-            done: note.done.into_iter().collect(),
+            ack_floor: state.ack_floor,
+            scanned_through: state.ack_floor,
+            scanned_count: state.floor_count,
+            acked: state.acked.into_iter().collect(),
             ..Deliveries::default()
         }
     }
 
-    /// What is to be noted.
-    pub(super) fn note(&self) -> AckState {
-        let open = self.pending.len() + self.done.range(..=self.seen).count();
+    /// Returns the ack state, to be kept in the log.
+    pub(super) fn ack_state(&self) -> AckState {
         AckState {
-            through: self.through,
-            count: self.counted.saturating_sub(open as u64),
-            done: self.done.iter().copied().collect(),
+            ack_floor: self.ack_floor,
+            floor_count: self.scanned_count.saturating_sub(self.after_floor() as u64),
+            acked: self.acked.iter().copied().collect(),
         }
     }
 
-    /// The letters up to here have been looked at.
-    pub(super) fn seen(&self) -> Seq {
-        self.seen
+    /// Returns the position up to which letters have been scanned.
+    pub(super) fn scanned_through(&self) -> Seq {
+        self.scanned_through
     }
 
-    /// Are as many letters between the first that is not done and the last that was handed out as
-    /// there may be? Then one of them is pending.
+    /// Returns the number of letters after `ack_floor`, up to `scanned_through`.
+    fn after_floor(&self) -> usize {
+        self.unacked.len() + self.acked.range(..=self.scanned_through).count()
+    }
+
+    /// Whether [`limits::MAILBOX_IN_FLIGHT_MAX`] letters stand after `ack_floor`, up to
+    /// `scanned_through`. Then at least one of them is unacked, and no other letter is scanned
+    /// until the floor advances.
     pub(super) fn is_full(&self) -> bool {
-        self.pending.len() + self.done.range(..=self.seen).count() >= limits::MAILBOX_IN_FLIGHT_MAX
+        self.after_floor() >= limits::MAILBOX_IN_FLIGHT_MAX
     }
 
-    /// The log has let go of letters. Those that nobody has looked at are missed, but for those
-    /// that were done.
-    pub(super) fn lose(&mut self, lost: Expired) {
-        if lost.through <= self.seen {
+    /// Skips letters that expired before they were scanned. They count as missed, but for those
+    /// that had been acknowledged.
+    pub(super) fn skip_expired(&mut self, expired: Expired) {
+        if expired.through <= self.scanned_through {
             return;
         }
-        let done = self.done.range(self.seen.next()..=lost.through).count() as u64;
-        let missed = lost
+        let unscanned = self.scanned_through.next()..=expired.through;
+        let acked = self.acked.range(unscanned).count() as u64;
+        let missed = expired
             .count
-            .map(|count| count.saturating_sub(self.counted + done));
+            .map(|count| count.saturating_sub(self.scanned_count + acked));
         if missed != Some(0) {
-            self.miss(Missed(missed));
+            self.add_missed(Missed(missed));
         }
-        self.seen = lost.through;
-        self.counted = lost.count.unwrap_or(self.counted + done);
-        self.settle();
+        self.scanned_through = expired.through;
+        self.scanned_count = expired.count.unwrap_or(self.scanned_count + acked);
+        self.advance_ack_floor();
     }
 
-    /// The next letter in order is here; hands it out, unless it is done.
-    pub(super) fn walk(&mut self, seq: Seq) -> Option<InFlight> {
-        self.seen = seq;
-        self.counted += 1;
-        if self.done.contains(&seq) {
-            self.settle();
+    /// Scans the next letter in the log's order and delivers it; `None` if it was acknowledged
+    /// before it was scanned.
+    pub(super) fn scan(&mut self, seq: Seq) -> Option<InFlight> {
+        self.scanned_through = seq;
+        self.scanned_count += 1;
+        if self.acked.contains(&seq) {
+            self.advance_ack_floor();
             return None;
         }
-        Some(self.hand_out(seq))
+        Some(self.deliver(seq))
     }
 
-    /// Hands out the first of those that came back.
-    pub(super) fn take_back(&mut self) -> Option<InFlight> {
-        let back = |(seq, pending): (&Seq, &Pending)| (*pending == Pending::Back).then_some(*seq);
-        let seq = self.pending.iter().find_map(back)?;
-        Some(self.hand_out(seq))
+    /// Delivers the oldest returned letter once more; `None` if no letter is returned.
+    pub(super) fn redeliver(&mut self) -> Option<InFlight> {
+        let returned =
+            |(seq, state): (&Seq, &Unacked)| (*state == Unacked::Returned).then_some(*seq);
+        let seq = self.unacked.iter().find_map(returned)?;
+        Some(self.deliver(seq))
     }
 
-    fn hand_out(&mut self, seq: Seq) -> InFlight {
-        self.tickets += 1;
-        let (ticket, missed) = (DeliveryTag(self.tickets), self.missed.take());
-        self.pending.insert(seq, Pending::InFlight(ticket, missed));
-        InFlight {
-            seq,
-            ticket,
-            missed,
-        }
+    fn deliver(&mut self, seq: Seq) -> InFlight {
+        self.last_tag += 1;
+        let (tag, missed) = (DeliveryTag(self.last_tag), self.missed.take());
+        self.unacked.insert(seq, Unacked::InFlight(tag, missed));
+        InFlight { seq, tag, missed }
     }
 
-    /// What is to be said by an answer without a letter.
+    /// Takes the number of missed letters, for an answer without a letter.
     pub(super) fn take_missed(&mut self) -> Option<Missed> {
         self.missed.take()
     }
 
-    /// So many letters are missed, and nobody has been told.
-    pub(super) fn miss(&mut self, missed: Missed) {
-        self.missed = Some(self.missed.map_or(missed, |others| others.and(missed)));
+    /// Adds missed letters to those that the next answer tells.
+    pub(super) fn add_missed(&mut self, missed: Missed) {
+        self.missed = Some(self.missed.map_or(missed, |others| others.plus(missed)));
     }
 
-    /// The letter of this ticket has not come; true if it is still out on it.
-    pub(super) fn give_back(&mut self, out: InFlight) -> bool {
-        if !self.is_out(out) {
+    /// Marks the letter of a delivery that did not arrive as returned; the number of missed letters
+    /// that it carried returns, too. False, and without effect, if the delivery is no longer in
+    /// flight.
+    pub(super) fn return_to_queue(&mut self, in_flight: InFlight) -> bool {
+        if !self.is_in_flight(in_flight) {
             return false;
         }
-        self.pending.insert(out.seq, Pending::Back);
-        if let Some(missed) = out.missed {
-            self.miss(missed);
+        self.unacked.insert(in_flight.seq, Unacked::Returned);
+        if let Some(missed) = in_flight.missed {
+            self.add_missed(missed);
         }
         true
     }
 
-    /// The letter of this ticket has been received; true if it was still out on it.
-    pub(super) fn receive(&mut self, out: InFlight) -> bool {
-        self.is_out(out) && self.acknowledge(out.seq)
+    /// Acknowledges the letter of a delivery that has arrived. False, and without effect, if the
+    /// delivery is no longer in flight.
+    pub(super) fn acknowledge_delivery(&mut self, in_flight: InFlight) -> bool {
+        self.is_in_flight(in_flight) && self.acknowledge(in_flight.seq)
     }
 
-    /// The letter of this ticket is gone from the log before anybody received it.
-    pub(super) fn find_gone(&mut self, out: InFlight) {
-        if self.give_back(out) {
-            self.acknowledge(out.seq);
-            self.miss(Missed(Some(1)));
+    /// Marks the letter of a delivery as expired, if the delivery is still in flight: the letter is
+    /// finished, and counts as missed.
+    pub(super) fn mark_expired(&mut self, in_flight: InFlight) {
+        if self.return_to_queue(in_flight) {
+            self.acknowledge(in_flight.seq);
+            self.add_missed(Missed(Some(1)));
         }
     }
 
-    fn is_out(&self, out: InFlight) -> bool {
-        let InFlight { seq, ticket, .. } = out;
-        matches!(self.pending.get(&seq), Some(Pending::InFlight(now, _)) if *now == ticket)
+    /// Whether this delivery is its letter's latest, and neither acknowledged nor returned.
+    fn is_in_flight(&self, in_flight: InFlight) -> bool {
+        let InFlight { seq, tag, .. } = in_flight;
+        matches!(self.unacked.get(&seq), Some(Unacked::InFlight(latest, _)) if *latest == tag)
     }
 
-    /// Somebody says to have received a letter, whoever had it last; true if that is news of a
-    /// letter that had been handed out.
+    /// Acknowledges a delivered letter by its position, whichever receiver had it last, and even if
+    /// it has returned. False, and without effect, if the letter is not unacked.
     pub(super) fn acknowledge(&mut self, seq: Seq) -> bool {
-        let known = self.pending.remove(&seq).is_some();
-        if known {
-            self.done.insert(seq);
-            self.settle();
+        let was_unacked = self.unacked.remove(&seq).is_some();
+        if was_unacked {
+            self.acked.insert(seq);
+            self.advance_ack_floor();
         }
-        known
+        was_unacked
     }
 
-    /// Somebody says to have received a letter that has not been looked at since the mailbox is in
-    /// use; true if that is noted. It is not when too many are: then the letter comes once more.
-    pub(super) fn acknowledge_unseen(&mut self, seq: Seq) -> bool {
-        let room = self.done.range(self.seen.next()..).count() < limits::MAILBOX_IN_FLIGHT_MAX;
-        seq > self.seen && room && self.done.insert(seq)
+    /// Acknowledges a letter that has not been scanned since the mailbox is in use. False, and
+    /// without effect, if the letter has been scanned, was acknowledged before, or if too many such
+    /// acknowledgements are kept already: then the letter will be delivered once more.
+    pub(super) fn acknowledge_unscanned(&mut self, seq: Seq) -> bool {
+        let unscanned = self.acked.range(self.scanned_through.next()..).count();
+        let has_room = unscanned < limits::MAILBOX_IN_FLIGHT_MAX;
+        seq > self.scanned_through && has_room && self.acked.insert(seq)
     }
 
-    /// Moves on over all that is done.
-    fn settle(&mut self) {
-        let first = self.pending.keys().next();
-        self.through = first.map_or(self.seen, |first| first.before());
-        self.done = self.done.split_off(&self.through.next());
+    /// Moves `ack_floor` up to the first unacked letter, or to `scanned_through` if there is none,
+    /// and forgets the acked letters that are below it then.
+    fn advance_ack_floor(&mut self) {
+        let first = self.unacked.keys().next();
+        self.ack_floor = first.map_or(self.scanned_through, |first| first.before());
+        self.acked = self.acked.split_off(&self.ack_floor.next());
     }
 }
 
@@ -207,132 +215,146 @@ impl Deliveries {
 mod tests {
     use super::*;
 
-    fn note(through: u64, count: u64, done: &[u64]) -> AckState {
+    fn state(ack_floor: u64, floor_count: u64, acked: &[u64]) -> AckState {
         AckState {
-            through: Seq(through),
-            count,
-            done: done.iter().copied().map(Seq).collect(),
+            ack_floor: Seq(ack_floor),
+            floor_count,
+            acked: acked.iter().copied().map(Seq).collect(),
         }
     }
 
-    /// A mailbox in use whose letters with these numbers have been handed out.
-    fn out(seqs: &[u64]) -> (Deliveries, Vec<InFlight>) {
-        let mut book = Deliveries::default();
-        let outs = seqs.iter().map(|seq| book.walk(Seq(*seq)).unwrap());
-        let outs = outs.collect();
-        (book, outs)
+    /// The deliveries of a mailbox whose letters at these positions are in flight.
+    fn in_flight(seqs: &[u64]) -> (Deliveries, Vec<InFlight>) {
+        let mut deliveries = Deliveries::default();
+        let scanned = seqs.iter().map(|seq| deliveries.scan(Seq(*seq)).unwrap());
+        let scanned = scanned.collect();
+        (deliveries, scanned)
     }
 
+    /// Letters that are acknowledged out of order are tracked until the floor passes them.
     #[test]
-    fn what_is_received_out_of_order_is_noted_one_by_one() {
-        let (mut book, outs) = out(&[2, 5, 7]);
-        assert!(book.receive(outs[1]));
-        assert_eq!(book.note(), note(1, 0, &[5]));
-        assert!(book.receive(outs[2]));
-        assert_eq!(book.note(), note(1, 0, &[5, 7]));
-        assert!(book.receive(outs[0]));
-        assert_eq!(book.note(), note(7, 3, &[]));
-        assert!(!book.receive(outs[0]), "once is enough");
+    fn acks_out_of_order() {
+        let (mut deliveries, letters) = in_flight(&[2, 5, 7]);
+        assert!(deliveries.acknowledge_delivery(letters[1]));
+        assert_eq!(deliveries.ack_state(), state(1, 0, &[5]));
+        assert!(deliveries.acknowledge_delivery(letters[2]));
+        assert_eq!(deliveries.ack_state(), state(1, 0, &[5, 7]));
+        assert!(deliveries.acknowledge_delivery(letters[0]));
+        assert_eq!(deliveries.ack_state(), state(7, 3, &[]));
+        let twice = deliveries.acknowledge_delivery(letters[0]);
+        assert!(!twice, "a delivery is acknowledged once");
     }
 
+    /// A returned letter is redelivered, and from then on only its latest delivery counts.
     #[test]
-    fn a_letter_that_came_back_goes_to_the_next_and_only_its_last_ticket_counts() {
-        let (mut book, outs) = out(&[2, 5]);
-        assert!(book.give_back(outs[0]));
-        assert!(!book.give_back(outs[0]), "it came back already");
-        let again = book.take_back().unwrap();
+    fn redelivery_supersedes_earlier_delivery() {
+        let (mut deliveries, letters) = in_flight(&[2, 5]);
+        assert!(deliveries.return_to_queue(letters[0]));
+        let twice = deliveries.return_to_queue(letters[0]);
+        assert!(!twice, "the letter has returned already");
+        let again = deliveries.redeliver().unwrap();
         assert_eq!(again.seq, Seq(2));
-        assert!(!book.receive(outs[0]) && !book.give_back(outs[0]));
-        assert_eq!(book.take_back(), None);
-        assert!(book.receive(again));
-        assert_eq!(book.note(), note(4, 1, &[]));
+        assert!(!deliveries.acknowledge_delivery(letters[0]));
+        assert!(!deliveries.return_to_queue(letters[0]));
+        assert_eq!(deliveries.redeliver(), None);
+        assert!(deliveries.acknowledge_delivery(again));
+        assert_eq!(deliveries.ack_state(), state(4, 1, &[]));
     }
 
+    /// An acknowledgement by position counts for a letter in flight and for a returned letter.
     #[test]
-    fn an_acknowledgement_counts_whoever_has_the_letter() {
-        let (mut book, outs) = out(&[2, 5]);
-        book.give_back(outs[0]);
-        assert!(book.acknowledge(Seq(2)));
-        assert_eq!(book.take_back(), None);
-        assert!(book.acknowledge(Seq(5)));
-        assert!(!book.acknowledge(Seq(5)) && !book.acknowledge_unseen(Seq(5)));
-        assert!(!book.give_back(outs[1]));
-        assert_eq!(book.note(), note(5, 2, &[]));
+    fn ack_by_position_in_any_state() {
+        let (mut deliveries, letters) = in_flight(&[2, 5]);
+        deliveries.return_to_queue(letters[0]);
+        assert!(deliveries.acknowledge(Seq(2)));
+        assert_eq!(deliveries.redeliver(), None);
+        assert!(deliveries.acknowledge(Seq(5)));
+        assert!(!deliveries.acknowledge(Seq(5)) && !deliveries.acknowledge_unscanned(Seq(5)));
+        assert!(!deliveries.return_to_queue(letters[1]));
+        assert_eq!(deliveries.ack_state(), state(5, 2, &[]));
     }
 
+    /// Letters that the ack state has as acked, and letters acked before the scan, are not
+    /// delivered.
     #[test]
-    fn what_was_noted_is_not_handed_out_again() {
-        let mut book = Deliveries::new(note(4, 2, &[6, 9]));
-        assert!(book.acknowledge_unseen(Seq(7)) && !book.acknowledge_unseen(Seq(7)));
-        let five = book.walk(Seq(5)).unwrap();
-        assert_eq!(book.walk(Seq(6)), None);
-        assert_eq!(book.walk(Seq(7)), None);
-        assert_eq!(book.note(), note(4, 2, &[6, 7, 9]));
-        assert!(book.receive(five));
-        assert_eq!(book.note(), note(7, 5, &[9]));
+    fn acked_letters_are_not_delivered_again() {
+        let mut deliveries = Deliveries::new(state(4, 2, &[6, 9]));
+        assert!(deliveries.acknowledge_unscanned(Seq(7)));
+        assert!(!deliveries.acknowledge_unscanned(Seq(7)));
+        let five = deliveries.scan(Seq(5)).unwrap();
+        assert_eq!(deliveries.scan(Seq(6)), None);
+        assert_eq!(deliveries.scan(Seq(7)), None);
+        assert_eq!(deliveries.ack_state(), state(4, 2, &[6, 7, 9]));
+        assert!(deliveries.acknowledge_delivery(five));
+        assert_eq!(deliveries.ack_state(), state(7, 5, &[9]));
     }
 
+    /// Expired letters count as missed unless they were acked; the number is told until an answer
+    /// with it arrives.
     #[test]
-    fn what_the_log_let_go_of_is_missed_unless_it_was_received() {
-        let mut book = Deliveries::new(note(4, 2, &[6]));
-        let lost = |through, count| Expired {
+    fn expired_letters_are_missed_unless_acked() {
+        let mut deliveries = Deliveries::new(state(4, 2, &[6]));
+        let expired = |through, count| Expired {
             through: Seq(through),
             count,
         };
-        // Two up to 4, number 6, and two others.
-        book.lose(lost(8, Some(5)));
-        assert_eq!(book.note(), note(8, 5, &[]));
-        book.lose(lost(8, Some(5)));
-        let first = book.walk(Seq(9)).unwrap();
+        // Five letters have expired: two up to position 4, the one at 6, and two others.
+        deliveries.skip_expired(expired(8, Some(5)));
+        assert_eq!(deliveries.ack_state(), state(8, 5, &[]));
+        deliveries.skip_expired(expired(8, Some(5)));
+        let first = deliveries.scan(Seq(9)).unwrap();
         assert_eq!(first.missed, Some(Missed(Some(2))));
-        // It is said again if it was not heard.
-        book.give_back(first);
-        book.lose(lost(12, Some(8)));
-        let again = book.take_back().unwrap();
+        // The delivery that told the number did not arrive, so the next one tells it.
+        deliveries.return_to_queue(first);
+        deliveries.skip_expired(expired(12, Some(8)));
+        let again = deliveries.redeliver().unwrap();
         assert_eq!(again.missed, Some(Missed(Some(4))));
-        book.find_gone(again);
-        assert_eq!(book.take_missed(), Some(Missed(Some(5))));
-        assert_eq!(book.take_missed(), None);
-        book.lose(lost(20, None));
-        assert_eq!(book.take_missed(), Some(Missed(None)));
+        deliveries.mark_expired(again);
+        assert_eq!(deliveries.take_missed(), Some(Missed(Some(5))));
+        assert_eq!(deliveries.take_missed(), None);
+        deliveries.skip_expired(expired(20, None));
+        assert_eq!(deliveries.take_missed(), Some(Missed(None)));
     }
 
+    /// No letter is missed when all that expired had been acked.
     #[test]
-    fn all_that_was_received_and_then_let_go_is_not_missed() {
-        let mut book = Deliveries::new(note(0, 3, &[]));
-        book.lose(Expired {
+    fn expired_after_ack_is_not_missed() {
+        let mut deliveries = Deliveries::new(state(0, 3, &[]));
+        deliveries.skip_expired(Expired {
             through: Seq(8),
             count: Some(3),
         });
-        assert_eq!(book.take_missed(), None);
-        assert_eq!(book.note(), note(8, 3, &[]));
+        assert_eq!(deliveries.take_missed(), None);
+        assert_eq!(deliveries.ack_state(), state(8, 3, &[]));
     }
 
+    /// A letter that is never acked stops the scan in the end, until it is acked.
     #[test]
-    fn one_letter_that_nobody_receives_holds_up_the_others_in_the_end() {
-        let (mut book, outs) = out(&[1]);
+    fn oldest_unacked_letter_stops_scan() {
+        let (mut deliveries, letters) = in_flight(&[1]);
         for seq in 2..=limits::MAILBOX_IN_FLIGHT_MAX as u64 {
-            assert!(!book.is_full());
-            let next = book.walk(Seq(seq)).unwrap();
-            assert!(book.receive(next));
+            assert!(!deliveries.is_full());
+            let next = deliveries.scan(Seq(seq)).unwrap();
+            assert!(deliveries.acknowledge_delivery(next));
         }
-        assert!(book.is_full());
-        assert!(book.receive(outs[0]));
-        assert!(!book.is_full());
-        assert_eq!(book.done.len(), 0);
+        assert!(deliveries.is_full());
+        assert!(deliveries.acknowledge_delivery(letters[0]));
+        assert!(!deliveries.is_full());
+        assert_eq!(deliveries.acked.len(), 0);
     }
 
+    /// Acknowledgements of letters that were not scanned are bounded, and do not stop the scan.
     #[test]
-    fn acknowledgements_of_what_was_not_looked_at_are_bounded_and_hold_up_nothing() {
-        let mut book = Deliveries::default();
+    fn unscanned_acks_are_bounded() {
+        let mut deliveries = Deliveries::default();
         let most = limits::MAILBOX_IN_FLIGHT_MAX as u64;
-        let noted = (2..).take_while(|seq| book.acknowledge_unseen(Seq(*seq)));
-        assert_eq!(noted.count() as u64, most);
-        assert!(!book.is_full());
-        let first = book.walk(Seq(1)).unwrap();
-        assert!((2..most + 2).all(|seq| book.walk(Seq(seq)).is_none()));
-        assert!(book.is_full());
-        assert!(book.receive(first));
-        assert!(!book.is_full());
+        let acked = (2..).take_while(|seq| deliveries.acknowledge_unscanned(Seq(*seq)));
+        assert_eq!(acked.count() as u64, most);
+        assert!(!deliveries.is_full());
+        let first = deliveries.scan(Seq(1)).unwrap();
+        assert!((2..most + 2).all(|seq| deliveries.scan(Seq(seq)).is_none()));
+        assert!(deliveries.is_full());
+        assert!(deliveries.acknowledge_delivery(first));
+        assert!(!deliveries.is_full());
     }
 }

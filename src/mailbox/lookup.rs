@@ -1,19 +1,19 @@
-//! What of a channel is in the log now, without waiting for more.
+//! Point reads of a channel: what the log holds now, without waiting for more.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
 use super::ack_state::AckState;
-use super::deliveries::Expired;
+use super::expired::Expired;
 use crate::limits;
 use crate::log::{Entry, Item, Log, PageLimit, Reader, Since, StoreError};
 use crate::message::{Channel, Seq, Timestamp};
 
-/// Letters are read one at a time: each goes to somebody else.
-pub(super) const ROOM: PageLimit = PageLimit::new(1, limits::FRAME_BYTES);
+/// Letters are read one at a time, since each goes to another receiver.
+pub(super) const ONE_LETTER: PageLimit = PageLimit::new(1, limits::FRAME_BYTES);
 
-/// A reader of one channel.
+/// Returns a reader of one channel that begins at `since`.
 pub(super) async fn reader(
     log: &Log,
     channel: &Channel,
@@ -24,10 +24,10 @@ pub(super) async fn reader(
     Ok(log.reader(start))
 }
 
-/// What is there; nothing if the reader would have to wait.
-async fn at_once(reader: &mut Reader) -> Result<Vec<Item>, StoreError> {
-    poll_fn(|cx| match reader.poll_read(cx, ROOM) {
-        // It is there, if not yet here.
+/// Reads the next item, or nothing if the reader would have to wait for an append.
+async fn read_now(reader: &mut Reader) -> Result<Vec<Item>, StoreError> {
+    poll_fn(|cx| match reader.poll_read(cx, ONE_LETTER) {
+        // The store is being read: the item exists already, but has not been loaded yet.
         Poll::Pending if reader.is_fetching() => Poll::Pending,
         Poll::Pending => Poll::Ready(Ok(Vec::new())),
         Poll::Ready(items) => Poll::Ready(items),
@@ -35,19 +35,20 @@ async fn at_once(reader: &mut Reader) -> Result<Vec<Item>, StoreError> {
     .await
 }
 
-/// The message that stands there, if it is one of this channel and is still kept.
+/// Returns the message at position `seq`; `None` if it is not one of this channel, or has expired.
 pub(super) async fn message(
     log: &Log,
     channel: &Channel,
     seq: Seq,
 ) -> Result<Option<Arc<Entry>>, StoreError> {
     let mut reader = reader(log, channel, Since::Seq(seq.before())).await?;
-    let items = at_once(&mut reader).await?.into_iter();
+    let items = read_now(&mut reader).await?.into_iter();
     Ok(items
         .filter_map(entry)
         .find(|entry| entry.message().seq == seq))
 }
 
+/// Returns the message of an item; `None` if the item is a gap.
 fn entry(item: Item) -> Option<Arc<Entry>> {
     match item {
         Item::Message(entry) => Some(entry),
@@ -55,8 +56,8 @@ fn entry(item: Item) -> Option<Arc<Entry>> {
     }
 }
 
-/// The messages that the channel had and has no more, if there are any.
-pub(super) async fn lost(log: &Log, channel: &Channel) -> Result<Option<Expired>, StoreError> {
+/// Returns the channel's messages that retention has deleted; `None` if there are none.
+pub(super) async fn expired(log: &Log, channel: &Channel) -> Result<Option<Expired>, StoreError> {
     let mut reader = reader(log, channel, Since::Seq(Seq::START)).await?;
     let gap = |item| match item {
         Item::Gap(gap) => Some(Expired {
@@ -65,36 +66,37 @@ pub(super) async fn lost(log: &Log, channel: &Channel) -> Result<Option<Expired>
         }),
         Item::Message(_) => None,
     };
-    Ok(at_once(&mut reader).await?.into_iter().find_map(gap))
+    Ok(read_now(&mut reader).await?.into_iter().find_map(gap))
 }
 
-/// What was noted of a mailbox last.
+/// Returns a mailbox's newest ack state.
 ///
-/// A note is younger than all letters it speaks of, and the log lets go of the oldest first: when
-/// the last note is gone, so are they. Then only their number is still known, since there is a note
-/// for each letter received: how many notes there were.
-pub(super) async fn note(log: &Log, notes: &Channel) -> Result<AckState, StoreError> {
-    let mut reader = reader(log, notes, Since::Last(1)).await?;
-    let mut last = None;
+/// An ack record is younger than all letters it speaks of, and retention deletes the oldest
+/// messages first: when the newest record has expired, so have those letters. Then only the number
+/// of acknowledged letters is still known: there is one record for each of them, and the log knows
+/// how many records it had. That number stands in the returned state, whose ack floor is 0.
+pub(super) async fn ack_state(log: &Log, ack_records: &Channel) -> Result<AckState, StoreError> {
+    let mut reader = reader(log, ack_records, Since::Last(1)).await?;
+    let mut newest = None;
     loop {
-        let items = at_once(&mut reader).await?;
+        let items = read_now(&mut reader).await?;
         if items.is_empty() {
             break;
         }
-        last = items.into_iter().filter_map(entry).last().or(last);
+        newest = items.into_iter().filter_map(entry).last().or(newest);
     }
-    let Some(last) = last else {
-        let count = lost(log, notes).await?.and_then(|lost| lost.count);
+    let Some(newest) = newest else {
+        let expired = expired(log, ack_records).await?;
         return Ok(AckState {
-            count: count.unwrap_or(0),
+            floor_count: expired.and_then(|expired| expired.count).unwrap_or(0),
             ..AckState::default()
         });
     };
-    let message = last.message();
-    AckState::read(&message.data).map_err(|error| {
+    let message = newest.message();
+    AckState::decode(&message.data).map_err(|error| {
         let (seq, data) = (message.seq, &message.data);
         StoreError(format!(
-            "the mailbox's note {data:?} (seq {seq}) cannot be read: {error}"
+            "the mailbox's ack state {data:?} (seq {seq}) cannot be read: {error}"
         ))
     })
 }

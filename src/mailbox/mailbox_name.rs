@@ -1,4 +1,4 @@
-//! A mailbox's name, and where in the log its letters are.
+//! A mailbox's name, and the channels of the log that belong to it.
 
 use std::fmt::Write;
 
@@ -7,15 +7,16 @@ use blake2::{Blake2b128, Digest};
 use crate::limits;
 use crate::message::{Channel, NameError};
 
-/// Whose mailbox it is: any text without control characters, taken as it is written.
+/// A mailbox's name: any text without control characters, at most
+/// [`limits::MAILBOX_NAME_CHARS`] characters long. Names are compared exactly as they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailboxName(Box<str>);
 
 impl MailboxName {
-    /// A name given by somebody outside.
+    /// Checks a name that a client gave.
     ///
     /// # Errors
-    /// When the text is no name.
+    /// When the text is empty, too long, or has a control character.
     pub fn new(text: &str) -> Result<MailboxName, NameError> {
         if text.is_empty() {
             return Err(NameError::Empty);
@@ -30,23 +31,25 @@ impl MailboxName {
         Ok(MailboxName(text.into()))
     }
 
-    /// The name.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The channel of its letters. Names are any text and channels are not, so it has the name's
-    /// hash; 128 bits, so that nobody finds two names that share one by chance.
+    /// Returns the channel of the mailbox's letters. A name may be any text and a channel may not,
+    /// so the channel has the name's hash; 128 bits, so that no two names share one by chance.
     pub(super) fn letters(&self) -> Channel {
         Channel::of_server(&format!("mailbox.{}", self.hash()))
     }
 
-    /// The channel of its notes ([`AckState`](super::ack_state::AckState)).
-    pub(super) fn notes(&self) -> Channel {
+    /// Returns the channel of the mailbox's ack records, whose text is its
+    /// [`AckState`](super::ack_state::AckState).
+    pub(super) fn ack_records(&self) -> Channel {
         Channel::of_server(&format!("mailbox.{}.read", self.hash()))
     }
 
+    /// Returns the name's hash as 32 hexadecimal digits.
     fn hash(&self) -> String {
         let mut hex = String::with_capacity(32);
         for byte in Blake2b128::digest(self.0.as_bytes()) {
@@ -61,13 +64,14 @@ impl MailboxName {
 mod tests {
     use super::*;
 
+    /// A name may be any text on one line that is not too long.
     #[test]
-    fn names_are_any_text_that_is_a_line() {
+    fn mailbox_names_checked() {
         for good in ["Ada", "<b>x</b>", "你好 👋", " ", "a/b?c"] {
             let name = MailboxName::new(good).unwrap();
             assert_eq!(name.as_str(), good);
-            assert!(name.notes().as_str().len() <= limits::NAME_BYTES);
-            assert_ne!(name.letters(), name.notes());
+            assert!(name.ack_records().as_str().len() <= limits::NAME_BYTES);
+            assert_ne!(name.letters(), name.ack_records());
         }
         assert_eq!(MailboxName::new(""), Err(NameError::Empty));
         assert!(matches!(
@@ -82,8 +86,9 @@ mod tests {
         ));
     }
 
+    /// A name always has the same channel, and the case of its letters counts.
     #[test]
-    fn a_name_is_always_the_same_channel() {
+    fn channel_of_name_is_stable() {
         let letters = |name| MailboxName::new(name).unwrap().letters();
         assert_eq!(
             letters("Ada").as_str(),

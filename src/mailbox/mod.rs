@@ -1,19 +1,119 @@
-//! Mailboxes: letters to a name, each for one of those who ask under it.
+//! Mailboxes: letters to a name, each delivered to one of the receivers that ask under that name.
 //!
-//! All that lasts is in the log: the letters in a channel of the name, and in another one notes of
-//! what has been received (`note.rs`). What is in memory is derived from them, and only while the
-//! mailbox is in use: somebody asks, a letter is out, or a note is being written.
+//! A *letter* is a message of a mailbox, a *receiver* is a client that asks for letters, and a
+//! *delivery* is a letter on its way to one receiver. The states have the names that AMQP and NATS
+//! `JetStream` give them.
 //!
-//! A letter that is handed out ([`Delivery`]) stays the mailbox's until its receiver has it. Whoever
-//! knows of the connection says so; otherwise the letter goes to the next who asks.
+//! # The life of a letter
+//!
+//! ```text
+//!   send
+//!    │
+//!    ▼           scan                         acknowledge
+//!  queued ────────────────▶ in flight ───────────────────────▶ acked
+//!   │  │                     │     ▲                            ▲ ▲
+//!   │  │              return │     │ redeliver                  │ │
+//!   │  │                     ▼     │                            │ │
+//!   │  │                    returned ──── acknowledge by id ────┘ │
+//!   │  │                       │                                  │
+//!   │  └───────────────────────┼───────── acknowledge by id ──────┘
+//!   │ retention                │ retention
+//!   ▼                          │
+//! expired ◀────────────────────┘
+//! ```
+//!
+//! | arrow | what triggers it |
+//! |---|---|
+//! | send | A sender's letter is committed to the log. |
+//! | scan | A receiver asks, no returned letter waits, and this one is the next in the log. |
+//! | acknowledge | A receiver acknowledges its letter, or its connection proves receipt (below). |
+//! | return | The [`Delivery`] is dropped before it is acknowledged (below). |
+//! | redeliver | A receiver asks. Returned letters go before queued ones, the oldest first. |
+//! | retention | The log deletes a letter that is not acknowledged (`--keep`, `--keep-for`). |
+//!
+//! The mailbox notices at a scan or a redelivery that letters have expired. They count as *missed*,
+//! and the next answer tells how many there are ([`Missed`]); if that answer does not arrive, a
+//! later one tells it. A letter that retention deletes while it is in flight stays in flight, since
+//! its receiver may have it: it expires only if it returns. An acked letter that is deleted is not
+//! missed.
+//!
+//! ## What acknowledges a letter
+//!
+//! The receiver chooses with the field `ack` of its request:
+//!
+//! - **With `ack`: by id.** A later request, on any connection, names the letter: `ack=<Id>`. That
+//!   counts in every state, also for a letter that is returned, or that is queued because the
+//!   server was restarted since. Nothing else acknowledges the letter.
+//! - **Without `ack`: the connection proves receipt.** Either the client sends another request on
+//!   the connection after the answer was made (a request that had come before proves nothing); or
+//!   the connection ends in order: the answer was written whole, and the client closes without a
+//!   reset, or is silent for so long that the kernel would have given the connection up. The
+//!   connection keeps the delivery until then; the tables of [`connection`](crate::connection) say
+//!   what proves it. A proxy that names its clients returns a letter when the next request on the
+//!   connection is another client's; but the proxy itself may have taken an answer that its client
+//!   never got. Behind a proxy a client that has to be certain uses `ack`.
+//!
+//! ## What returns a letter
+//!
+//! - The request ends before its answer is made: the client leaves, or the server stops.
+//! - The connection breaks, or its client stops reading, before receipt is proven.
+//! - With `ack`: the connection asks for another letter, or ends in any way, before the letter is
+//!   acknowledged.
+//!
+//! A server that is killed forgets which letters were in flight or returned, and perhaps the last
+//! acknowledgements: those letters are queued again. So a receiver with `ack` gets each letter at
+//! least once. A receiver without it gets each exactly once, as long as connections end in order
+//! and the server does, too.
+//!
+//! # The ack floor
+//!
+//! ```text
+//!      finished       tracked one by one: acked,     queued
+//!  (acked, expired)    in flight, or returned
+//! ───────────────────┬───────────────────────┬───────────────────▶ position in the log
+//!                ack_floor            scanned_through
+//! ```
+//!
+//! The invariant is `ack_floor ≤ acked ∪ in flight ≤ scanned`. Up to `ack_floor` every letter is
+//! finished. Each letter after it that has been scanned is tracked: as acked, or as in flight or
+//! returned. When the first of the letters in flight or returned is finished, the floor advances
+//! to just before the next of them, or to `scanned_through` if there is none, and the acked letters
+//! that it passes are forgotten. A mailbox's memory is bounded ([`MAILBOX_IN_FLIGHT_MAX`]): when
+//! that many letters are tracked, scanning pauses until the floor advances; returned letters
+//! are still redelivered. The one exception to the invariant are letters that a client received
+//! before a restart and acknowledges before they are scanned: they are acked after
+//! `scanned_through`, and bounded by the same number.
+//!
+//! # Persistence
+//!
+//! A mailbox persists in the log alone, in two channels of its name: the letters, and the ack
+//! records, of which the newest has the ack floor and the acked letters after it. The state in
+//! memory is derived from these, and is kept only while the mailbox is in use: while a receiver
+//! asks, a letter is in flight, or an ack record is being written.
+//!
+//! # Files
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `mod.rs` | [`Mailbox`]: brings the log, the deliveries and the receivers together |
+//! | `registry.rs` | [`Mailboxes`]: which mailboxes are in use; sending |
+//! | `mailbox_name.rs` | [`MailboxName`], and the channels of a name |
+//! | `answer.rs` | [`Answer`], [`Letter`]; [`Delivery`], which acknowledges or returns a letter |
+//! | `deliveries.rs` | the states and arrows drawn above, without IO |
+//! | `expired.rs` | letters that retention deleted, and [`Missed`] |
+//! | `ack_state.rs` | the ack floor and the acked letters as text, for the log |
+//! | `ack_writer.rs` | the task that appends ack records |
+//! | `lookup.rs` | point reads of the log |
+//!
+//! [`MAILBOX_IN_FLIGHT_MAX`]: crate::limits::MAILBOX_IN_FLIGHT_MAX
 
 mod ack_state;
 mod ack_writer;
 mod answer;
 mod deliveries;
+mod expired;
 mod lookup;
 mod mailbox_name;
-mod missed;
 mod registry;
 #[cfg(test)]
 mod simulation;
@@ -28,71 +128,76 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, OnceCell};
 
 pub use answer::{Answer, Delivery, Letter};
+pub use expired::Missed;
 pub use mailbox_name::MailboxName;
-pub use missed::Missed;
 pub use registry::Mailboxes;
 
 use crate::log::{Item, Log, Reader, Since, StoreError};
 use crate::message::{Channel, Cursor, Message};
 use crate::metrics::{Metrics, Waiting};
-use ack_writer::PendingAcks;
+use ack_writer::UnwrittenAcks;
 use deliveries::{Deliveries, InFlight};
 
-/// A mailbox in use: while this lives, it is the only one of its name.
+/// A mailbox in use. While this lives, it is the only one of its name.
 #[derive(Debug)]
 pub struct Mailbox {
-    all: Arc<registry::MailboxesShared>,
+    registry: Arc<registry::MailboxesShared>,
+    /// The channel of the letters.
     letters: Channel,
-    notes: Channel,
+    /// The channel of the ack records.
+    ack_records: Channel,
+    /// Set when `deliveries` has been loaded from the newest ack record.
     loaded: OnceCell<()>,
-    book: Mutex<Deliveries>,
-    /// Goes through the letters in order; whoever has it gets the next one.
-    walker: tokio::sync::Mutex<Option<Reader>>,
-    /// A letter came back, or there is room for another one to be out.
+    deliveries: Mutex<Deliveries>,
+    /// Reads the letters in the log's order. The receiver that holds the lock gets the next letter.
+    scanner: tokio::sync::Mutex<Option<Reader>>,
+    /// Notified when a letter is returned, or when scanning may go on.
     changed: Notify,
-    unwritten: Mutex<PendingAcks>,
+    unwritten: Mutex<UnwrittenAcks>,
 }
 
-/// An acknowledgement is of no use.
+/// Why an acknowledgement by id is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AckError {
-    /// The mailbox has no such letter.
-    #[error("is no message of this mailbox")]
-    NotHere,
-    /// Nobody knows.
+    /// The mailbox never had a letter with this id.
+    #[error("is not a message of this mailbox")]
+    NoSuchLetter,
+    /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What a look at the next letter in order has come to.
+/// The result of one attempt to scan the next letter.
 enum Scan {
+    /// The next letter, in flight.
     Letter(Answer),
-    /// Nothing for this one, but there may be more.
-    On,
-    /// There was nothing for as long as was to be waited.
-    Quiet,
+    /// There is no letter for this receiver yet, but another attempt may find one.
+    Retry,
+    /// The receiver's time to wait is over.
+    TimedOut,
 }
 
 impl Mailbox {
     fn log(&self) -> &Log {
-        &self.all.log
+        &self.registry.log
     }
 
     fn metrics(&self) -> &Arc<Metrics> {
-        &self.all.metrics
+        &self.registry.metrics
     }
 
-    /// Reads what has been noted, the first time that it is asked for.
+    /// Loads the ack state from the log, unless that has been done.
     async fn load(&self) -> Result<(), StoreError> {
         let load = async || {
-            let note = lookup::note(self.log(), &self.notes).await?;
-            *self.book.lock() = Deliveries::new(note);
+            let state = lookup::ack_state(self.log(), &self.ack_records).await?;
+            *self.deliveries.lock() = Deliveries::new(state);
             Ok(())
         };
         self.loaded.get_or_try_init(load).await.copied()
     }
 
-    /// A client says to have received a letter. One of another life of the log says nothing.
+    /// Acknowledges a letter by its id, which a client says to have received. An id of another
+    /// epoch is ignored.
     ///
     /// # Errors
     /// When the mailbox never had that letter, or the store cannot be read.
@@ -101,26 +206,30 @@ impl Mailbox {
             return Ok(());
         }
         self.load().await?;
-        if self.receipt(|book| book.acknowledge(id.seq)) {
+        if self.acknowledge_with(|deliveries| deliveries.acknowledge(id.seq)) {
             return Ok(());
         }
         if lookup::message(self.log(), &self.letters, id.seq)
             .await?
             .is_none()
         {
-            let lost = lookup::lost(self.log(), &self.letters).await?;
-            // What is gone was perhaps one of them.
-            let perhaps = lost.is_some_and(|lost| id.seq <= lost.through);
-            return perhaps.then_some(()).ok_or(AckError::NotHere);
+            let expired = lookup::expired(self.log(), &self.letters).await?;
+            // The letter may be one of those that expired; which positions they had is not known.
+            let perhaps = expired.is_some_and(|expired| id.seq <= expired.through);
+            return perhaps.then_some(()).ok_or(AckError::NoSuchLetter);
         }
-        // It may have been handed out meanwhile.
-        self.receipt(|book| book.acknowledge(id.seq) || book.acknowledge_unseen(id.seq));
+        // The letter may have been delivered while the log was read.
+        self.acknowledge_with(|deliveries| {
+            deliveries.acknowledge(id.seq) || deliveries.acknowledge_unscanned(id.seq)
+        });
         Ok(())
     }
 
-    /// The next letter for who asks; without `wait` it is waited for as long as this is polled.
+    /// Returns the next letter, after waiting for it for at most `wait`, or without a limit if that
+    /// is `None`.
     ///
-    /// Nothing is lost when this is dropped: a letter that it has taken goes back.
+    /// No letter is lost if the returned future is dropped: a letter that it has taken returns to
+    /// the mailbox.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -130,148 +239,164 @@ impl Mailbox {
     ) -> Result<Answer, StoreError> {
         let _waiting = Waiting::new(Arc::clone(self.metrics()));
         self.load().await?;
-        let mut patience = pin!(patience(wait));
+        let mut timeout = pin!(timeout(wait));
         loop {
-            // Before looking, or a letter that comes back after the look may wake nobody.
+            // Enabled before looking: otherwise a letter that returns after the look might wake no
+            // receiver.
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            if let Some(answer) = self.come_back().await? {
+            if let Some(answer) = self.redeliver().await? {
                 return Ok(answer);
             }
-            let walked = tokio::select! {
+            let scan = tokio::select! {
                 biased;
-                () = changed => Scan::On,
-                walked = self.walk(patience.as_mut()) => walked?,
+                () = changed => Scan::Retry,
+                scan = self.scan(timeout.as_mut()) => scan?,
             };
-            match walked {
+            match scan {
                 Scan::Letter(answer) => return Ok(answer),
-                Scan::On => {}
-                Scan::Quiet => return Ok(self.quiet()),
+                Scan::Retry => {}
+                Scan::TimedOut => return Ok(self.empty_answer()),
             }
         }
     }
 
-    /// The first of the letters that came back.
-    async fn come_back(self: &Arc<Mailbox>) -> Result<Option<Answer>, StoreError> {
+    /// Redelivers the oldest returned letter; `None` if no letter is returned.
+    async fn redeliver(self: &Arc<Mailbox>) -> Result<Option<Answer>, StoreError> {
         loop {
-            let Some(out) = self.book.lock().take_back() else {
+            let Some(in_flight) = self.deliveries.lock().redeliver() else {
                 return Ok(None);
             };
-            // From here on it goes back by itself if this is dropped.
-            let handed = Delivery::letter(self, out);
-            let entry = lookup::message(self.log(), &self.letters, out.seq).await?;
+            // From here on the letter returns by itself if this future is dropped.
+            let delivery = Delivery::letter(self, in_flight);
+            let entry = lookup::message(self.log(), &self.letters, in_flight.seq).await?;
             if let Some(entry) = entry {
-                return Ok(Some(self.answer(entry.message(), out, handed)));
+                return Ok(Some(self.answer(entry.message(), in_flight, delivery)));
             }
-            self.book(|book| book.find_gone(out));
+            self.update(|deliveries| deliveries.mark_expired(in_flight));
         }
     }
 
-    /// The next letter that nobody has had.
-    async fn walk(
+    /// Scans the next letter in the log's order, and waits for it until `timeout`.
+    async fn scan(
         self: &Arc<Mailbox>,
-        mut patience: Pin<&mut impl Future<Output = ()>>,
+        mut timeout: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Scan, StoreError> {
-        let mut walker = tokio::select! {
+        let mut scanner = tokio::select! {
             biased;
-            walker = self.walker.lock() => walker,
-            () = patience.as_mut() => return Ok(Scan::Quiet),
+            scanner = self.scanner.lock() => scanner,
+            () = timeout.as_mut() => return Ok(Scan::TimedOut),
         };
-        if self.book.lock().is_full() {
-            // Others are to wait for what changes, too, not for this one.
-            drop(walker);
-            patience.await;
-            return Ok(Scan::Quiet);
+        if self.deliveries.lock().is_full() {
+            // The other receivers have to wait for `changed`, too, not for this receiver's lock.
+            drop(scanner);
+            timeout.await;
+            return Ok(Scan::TimedOut);
         }
-        let reader = match &mut *walker {
+        let reader = match &mut *scanner {
             Some(reader) => reader,
-            none => none.insert(self.begin().await?),
+            none => none.insert(self.start_scan().await?),
         };
-        let read = poll_fn(|cx| match reader.poll_read(cx, lookup::ROOM) {
+        let read = poll_fn(|cx| match reader.poll_read(cx, lookup::ONE_LETTER) {
             Poll::Ready(items) => Poll::Ready(items.map(Some)),
-            // It is there, if not yet here.
+            // The store is being read: the letter exists already, but has not been loaded yet.
             Poll::Pending if reader.is_fetching() => Poll::Pending,
-            Poll::Pending => patience.as_mut().poll(cx).map(|()| Ok(None)),
+            Poll::Pending => timeout.as_mut().poll(cx).map(|()| Ok(None)),
         });
         let Some(items) = read.await? else {
-            return Ok(Scan::Quiet);
+            return Ok(Scan::TimedOut);
         };
-        // Nothing waits from here on: what the reader has passed is in the book.
+        // Nothing is awaited from here on, so that no letter is skipped if this future is dropped:
+        // each letter that the reader has passed is known to `deliveries`.
         match items.into_iter().next() {
             Some(Item::Message(entry)) => {
-                let Some(out) = self.book.lock().walk(entry.message().seq) else {
-                    return Ok(Scan::On);
+                let Some(in_flight) = self.deliveries.lock().scan(entry.message().seq) else {
+                    return Ok(Scan::Retry);
                 };
-                let handed = Delivery::letter(self, out);
-                Ok(Scan::Letter(self.answer(entry.message(), out, handed)))
+                let delivery = Delivery::letter(self, in_flight);
+                Ok(Scan::Letter(self.answer(
+                    entry.message(),
+                    in_flight,
+                    delivery,
+                )))
             }
-            // How many are missed is counted from the mailbox's beginning.
+            // Letters have expired. The scan starts anew, since how many are missed is counted from
+            // the mailbox's beginning.
             Some(Item::Gap(_)) | None => {
-                *walker = None;
-                Ok(Scan::On)
+                *scanner = None;
+                Ok(Scan::Retry)
             }
         }
     }
 
-    /// A reader that stands behind what has been looked at, and behind what is gone.
-    async fn begin(&self) -> Result<Reader, StoreError> {
-        if let Some(lost) = lookup::lost(self.log(), &self.letters).await? {
-            self.book.lock().lose(lost);
+    /// Returns a reader that begins after the letters that have been scanned, and after those that
+    /// have expired.
+    async fn start_scan(&self) -> Result<Reader, StoreError> {
+        if let Some(expired) = lookup::expired(self.log(), &self.letters).await? {
+            self.deliveries.lock().skip_expired(expired);
         }
-        let seen = self.book.lock().seen();
-        lookup::reader(self.log(), &self.letters, Since::Seq(seen)).await
+        let scanned_through = self.deliveries.lock().scanned_through();
+        lookup::reader(self.log(), &self.letters, Since::Seq(scanned_through)).await
     }
 
-    fn answer(&self, message: &Message, out: InFlight, handed: Delivery) -> Answer {
+    /// Returns the answer with a letter that is in flight.
+    fn answer(&self, message: &Message, in_flight: InFlight, delivery: Delivery) -> Answer {
         Answer {
-            letter: Some(Letter::read(message, self.log().cursor(message.seq))),
-            missed: out.missed,
-            handed: Some(handed),
+            letter: Some(Letter::decode(message, self.log().cursor(message.seq))),
+            missed: in_flight.missed,
+            delivery: Some(delivery),
         }
     }
 
-    fn quiet(self: &Arc<Mailbox>) -> Answer {
-        let missed = self.book.lock().take_missed();
+    /// Returns the answer without a letter, which may still tell of missed letters.
+    fn empty_answer(self: &Arc<Mailbox>) -> Answer {
+        let missed = self.deliveries.lock().take_missed();
         Answer {
             letter: None,
             missed,
-            handed: missed.map(|missed| Delivery::missed(self, missed)),
+            delivery: missed.map(|missed| Delivery::missed(self, missed)),
         }
     }
 
-    fn give_back(&self, out: InFlight) {
-        if self.book.lock().give_back(out) {
+    /// Puts the letter of a delivery that did not arrive back, and wakes the next receiver.
+    fn return_to_queue(&self, in_flight: InFlight) {
+        if self.deliveries.lock().return_to_queue(in_flight) {
             self.metrics().letters.returned();
             self.changed.notify_one();
         }
     }
 
-    /// Books that a letter was received, if that is news.
-    fn receipt(self: &Arc<Mailbox>, book: impl FnOnce(&mut Deliveries) -> bool) -> bool {
-        let news = self.book(book);
-        if news {
+    /// Runs an acknowledgement. If it returns true, because a letter became acked, that is counted
+    /// and will be written to the log.
+    fn acknowledge_with(
+        self: &Arc<Mailbox>,
+        acknowledge: impl FnOnce(&mut Deliveries) -> bool,
+    ) -> bool {
+        let acked = self.update(acknowledge);
+        if acked {
             self.metrics().letters.received();
-            ack_writer::note(self);
+            ack_writer::record(self);
         }
-        news
+        acked
     }
 
-    /// Does something to the book that may make room for more letters to be out. Who has found
-    /// none waits in no line: all of them look again.
-    fn book<T>(&self, act: impl FnOnce(&mut Deliveries) -> T) -> T {
-        let mut book = self.book.lock();
-        let was_full = book.is_full();
-        let done = act(&mut book);
-        let room = was_full && !book.is_full();
-        drop(book);
-        if room {
+    /// Runs a change of the deliveries that may let the scan go on. Then all waiting receivers are
+    /// woken: those that found the mailbox full are in no queue, so each has to look again.
+    fn update<T>(&self, change: impl FnOnce(&mut Deliveries) -> T) -> T {
+        let mut deliveries = self.deliveries.lock();
+        let was_full = deliveries.is_full();
+        let result = change(&mut deliveries);
+        let has_room = was_full && !deliveries.is_full();
+        drop(deliveries);
+        if has_room {
             self.changed.notify_waiters();
         }
-        done
+        result
     }
 }
 
-async fn patience(wait: Option<Duration>) {
+/// Ends after `wait`, or never.
+async fn timeout(wait: Option<Duration>) {
     match wait {
         Some(wait) => tokio::time::sleep(wait).await,
         None => std::future::pending().await,

@@ -11,17 +11,19 @@ use crate::log::{Log, StoreError};
 use crate::message::{Channel, Draft};
 use crate::metrics::Metrics;
 
-/// All mailboxes. Clones are the same.
+/// A handle on all mailboxes of a log. Clones share the same mailboxes.
 #[derive(Clone, Debug)]
 pub struct Mailboxes(Arc<MailboxesShared>);
 
+/// The state that all handles and all mailboxes in use share.
 #[derive(Debug)]
 pub(super) struct MailboxesShared {
     pub(super) log: Log,
     pub(super) metrics: Arc<Metrics>,
-    /// Those in use, by the channel of their letters. Each belongs to a request or an answer, and
-    /// so to a connection, or has a note being written.
+    /// The mailboxes in use, by the channel of their letters. Each is kept in use by a request or a
+    /// delivery, and so by a connection, or by the task that writes its ack records.
     open: Mutex<HashMap<Channel, Weak<Mailbox>>>,
+    /// Notified when a mailbox goes out of use.
     closed: Notify,
 }
 
@@ -37,7 +39,7 @@ impl Mailboxes {
         }))
     }
 
-    /// The mailbox of that name, in use until this is dropped.
+    /// Returns the mailbox of this name. It is in use until the last reference to it is dropped.
     #[must_use]
     pub fn open(&self, name: &MailboxName) -> Arc<Mailbox> {
         let letters = name.letters();
@@ -46,12 +48,12 @@ impl Mailboxes {
             return mailbox;
         }
         let mailbox = Arc::new(Mailbox {
-            all: Arc::clone(&self.0),
+            registry: Arc::clone(&self.0),
             letters: letters.clone(),
-            notes: name.notes(),
+            ack_records: name.ack_records(),
             loaded: tokio::sync::OnceCell::new(),
-            book: Mutex::default(),
-            walker: tokio::sync::Mutex::default(),
+            deliveries: Mutex::default(),
+            scanner: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             unwritten: Mutex::default(),
         });
@@ -59,23 +61,23 @@ impl Mailboxes {
         mailbox
     }
 
-    /// Sends a letter. When this returns it is as durable as the store promises.
+    /// Sends a letter. When this returns, the letter is as durable as the store promises.
     ///
     /// # Errors
-    /// When the store could not take it; then it is not sent.
+    /// When the store could not take the letter; then it is not sent.
     pub async fn send(
         &self,
         from: &MailboxName,
         to: &MailboxName,
         text: &str,
     ) -> Result<(), StoreError> {
-        let data = Letter::data(from.as_str(), text);
+        let data = Letter::encode(from.as_str(), text);
         self.0.log.append(Draft::new(to.letters(), data)).await?;
         Ok(())
     }
 
-    /// Waits until none is in use: all that was received has been noted.
-    pub async fn unused(&self) {
+    /// Waits until no mailbox is in use: then all acknowledgements are in the log.
+    pub async fn wait_idle(&self) {
         loop {
             let closed = self.0.closed.notified();
             if self.0.open.lock().is_empty() {
@@ -88,14 +90,14 @@ impl Mailboxes {
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
-        let mut open = self.all.open.lock();
-        // Somebody may have opened it anew between the last use and now.
+        let mut open = self.registry.open.lock();
+        // A request may have opened the mailbox anew between the last use of this one and now.
         if open
             .get(&self.letters)
             .is_some_and(|known| known.strong_count() == 0)
         {
             open.remove(&self.letters);
-            self.all.closed.notify_waiters();
+            self.registry.closed.notify_waiters();
         }
     }
 }

@@ -147,7 +147,7 @@ impl Server {
         drop(listener);
         // Connections that came meanwhile hold up nothing, but an answer that is under way is written.
         end_by(Instant::now() + limits::LATE_GRACE, late).await;
-        if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.unused())
+        if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.wait_idle())
             .await
             .is_err()
         {

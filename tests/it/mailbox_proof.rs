@@ -225,7 +225,7 @@ async fn only_letters_of_the_mailbox_can_be_acknowledged() {
         let form = format!("{ACKING}{epoch}-{seq}&wait=0s");
         let mut response = post(server.addr, "/mailbox", &form).await;
         assert_eq!(response.status, 400);
-        let sentence = format!("ack=\"{epoch}-{seq}\" is no message of this mailbox");
+        let sentence = format!("ack=\"{epoch}-{seq}\" is not a message of this mailbox");
         assert_eq!(response.json().await, json!({ "error": sentence }));
     }
     // It says nothing that was said of another log.
