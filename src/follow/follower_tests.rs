@@ -9,7 +9,7 @@ use super::{FilterAction, Follower, Options, Output, Step};
 use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Start, StoreError};
 use crate::message::{Channel, Epoch, EventName, Gap, GapReason, Message, Seq, Timestamp};
-use crate::wire::{Encoder, EndReason};
+use crate::wire::{Dots, Encoder, EndReason};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -59,7 +59,7 @@ fn follower(now: Instant, change: impl FnOnce(&mut Options)) -> Follower {
 }
 
 fn follower_at(now: Instant, gap: Option<Gap>, change: impl FnOnce(&mut Options)) -> Follower {
-    let mut options = Options::new(Encoder::Text { dots: false }, Some(10 * SECOND));
+    let mut options = Options::new(Encoder::Text(Dots::default()), Some(10 * SECOND));
     change(&mut options);
     let start = Start {
         selection: Box::new([(Channel::main(), Seq::START)]),

@@ -18,7 +18,7 @@ use crate::log::{Log, Since};
 use crate::message::{Channel, Cursor, Seq, Timestamp};
 use crate::metrics::OpenStream;
 use crate::pages::Page;
-use crate::wire::{Encoder, ScriptFrame, SseOptions, Wire};
+use crate::wire::{Dots, Encoder, ScriptFrame, SseOptions, Wire};
 
 /// The stream that a handler wants: what of the log it follows, and its options.
 pub(super) struct StreamSpec {
@@ -41,14 +41,14 @@ impl StreamSpec {
             since,
             no_later_than: None,
             page: None,
-            options: Options::new(Encoder::Text { dots: false }, Some(limits::DOTS_EVERY)),
+            options: Options::new(Encoder::Text(Dots::default()), Some(limits::DOTS_EVERY)),
         }
     }
 
     /// An endless stream of `main` in a page, with its dots.
     pub(super) fn in_page(log: &Log, since: Since, page: Page) -> StreamSpec {
         let mut spec = StreamSpec::new(log, vec![Channel::main()], since);
-        spec.options.encoder = Encoder::Html { dots: false };
+        spec.options.encoder = Encoder::Html(Dots::default());
         spec.page = Some(page);
         spec
     }
@@ -75,8 +75,8 @@ impl StreamSpec {
         options.ends.timeout = params.timeout;
         options.ends.limit = params.limit;
         options.encoder = match wire {
-            Wire::Text => Encoder::Text { dots: false },
-            Wire::Html => Encoder::Html { dots: false },
+            Wire::Text => Encoder::Text(Dots::default()),
+            Wire::Html => Encoder::Html(Dots::default()),
             Wire::Script => {
                 options.ends.bytes = Some(limits::SCRIPT_FRAME_BYTES);
                 Encoder::Script(Box::new(script_frame(params, call)?))

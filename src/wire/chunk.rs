@@ -1,26 +1,26 @@
-//! Bytes of a stream in the framing of HTTP/1.1 (RFC 9112, section 7.1), so that a message that
-//! goes to thousands is framed once.
+//! Bytes of a stream in the chunked framing of HTTP/1.1 (RFC 9112, section 7.1), so that a message
+//! that goes to thousands of followers is framed once.
 
 use std::io::Write;
 
 use bytes::Bytes;
 
-/// A chunk: its size, its data, and the line ends around them.
+/// A chunk: its size as a hexadecimal number, its data, and the line ends around them.
 #[derive(Clone, Debug)]
 pub struct Chunk {
     framed: Bytes,
-    /// Where its data begins.
+    /// The offset in `framed` at which the data begins.
     start: usize,
 }
 
-/// What stands behind the data.
+/// The line end after the data.
 const END: &[u8] = b"\r\n";
 
 impl Chunk {
-    /// What stands behind the last chunk.
+    /// The bytes that end a chunked body: the last chunk, which is empty, and no trailers.
     pub const LAST: &[u8] = b"0\r\n\r\n";
 
-    /// The chunk with this data, of which there must be some.
+    /// A chunk with this data, which must not be empty.
     #[must_use]
     pub fn new(data: &[u8]) -> Chunk {
         debug_assert!(!data.is_empty(), "an empty chunk would be the last");
@@ -36,19 +36,19 @@ impl Chunk {
         }
     }
 
-    /// It as it goes over the wire.
+    /// The framed bytes, as they go over the wire.
     #[must_use]
     pub fn into_framed(self) -> Bytes {
         self.framed
     }
 
-    /// How much data it has, in bytes.
+    /// The size of the data, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.framed.len() - END.len() - self.start
     }
 
-    /// Its data alone.
+    /// The data without its framing.
     #[must_use]
     pub fn data(&self) -> Bytes {
         self.framed.slice(self.start..self.framed.len() - END.len())
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_says_its_size() {
+    fn chunk_says_its_size() {
         let chunk = Chunk::new(&[b'x'; 26]);
         assert_eq!(chunk.data(), [b'x'; 26][..]);
         assert_eq!(chunk.size(), 26);

@@ -1,8 +1,9 @@
-//! Escapes, so that a message is seen as its characters wherever it is shown.
+//! Escapes, so that the text of a message is shown as its characters on every transport, and does
+//! nothing else there.
 
 use std::fmt::Write;
 
-/// Text for HTML, in elements and in quoted attributes.
+/// Escapes a text for HTML, in elements and in quoted attributes.
 #[must_use]
 pub fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
@@ -13,8 +14,8 @@ pub fn html(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // HTML normalises a written CR to LF, and drops NUL: a reference keeps the one, the
-            // replacement character shows the other (HTML standard, 13.2.3.5 and 13.2.5).
+            // HTML normalises a written CR to LF, and drops NUL: a character reference keeps the CR,
+            // and the replacement character stands for NUL (HTML standard, 13.2.3.5 and 13.2.5).
             '\r' => out.push_str("&#13;"),
             '\0' => out.push('\u{fffd}'),
             c => out.push(c),
@@ -23,8 +24,9 @@ pub fn html(text: &str) -> String {
     out
 }
 
-/// JSON for a script in a page: nothing in it ends the script, opens a comment in it, or is a line
-/// end to JavaScript alone.
+/// Escapes JSON for a script in a page: nothing in the result ends the script or opens a comment in
+/// it (HTML standard, section 4.12.1.3), and it has none of the two line ends that JSON strings may
+/// contain and those of old JavaScript engines may not.
 #[must_use]
 pub(super) fn script(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 8);
@@ -40,11 +42,12 @@ pub(super) fn script(json: &str) -> String {
     out
 }
 
-/// Text for one line of a terminal, so that nobody's escape sequences reach it and a message is
-/// one line. Reversible: a backslash is doubled where it could be read as one of these escapes.
+/// Escapes a text for one line of a terminal, so that no sender's escape sequence reaches the
+/// terminal and a message is one line. Reversible: a backslash is doubled where it could be read as
+/// the beginning of an escape.
 ///
-/// `\n`, `\r`, `\xHH` for the other controls (C0 without TAB, DEL, C1), `\u2028` and `\u2029`
-/// for what some readers take for line ends.
+/// The escapes are `\n`, `\r`, `\xHH` for the other controls (C0 without TAB, DEL, C1), and `\u2028`
+/// and `\u2029` for the separators that some readers take for line ends.
 pub(super) fn line(text: &str, out: &mut String) {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -57,7 +60,7 @@ pub(super) fn line(text: &str, out: &mut String) {
             '\\' if matches!(chars.peek(), Some('n' | 'r' | 'x' | 'u' | '\\')) => {
                 out.push_str("\\\\");
             }
-            // A backslash before a character that will itself become an escape.
+            // A backslash before a character that will itself become an escape is doubled too.
             '\\' if chars.peek().is_some_and(|&next| is_escaped(next)) => out.push_str("\\\\"),
             c if is_escaped(c) => {
                 // Writing to a String cannot fail.
@@ -68,6 +71,7 @@ pub(super) fn line(text: &str, out: &mut String) {
     }
 }
 
+/// Whether a character is written as an escape.
 fn is_escaped(c: char) -> bool {
     (c.is_control() && c != '\t') || c == '\u{2028}' || c == '\u{2029}'
 }
@@ -83,7 +87,7 @@ mod tests {
         out
     }
 
-    /// A reader of [`line`], written from its description.
+    /// A reader of what [`line()`] writes, made from its description.
     fn unescaped(mut text: &str) -> String {
         let mut out = String::new();
         while let Some(c) = text.chars().next() {
@@ -108,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn controls_are_shown() {
+    fn line_shows_controls() {
         assert_eq!(escaped("a\tb"), "a\tb");
         assert_eq!(escaped("\x1b[31mred\x07"), "\\x1b[31mred\\x07");
         assert_eq!(escaped("\u{9b}\u{7f}\0"), "\\x9b\\x7f\\x00");
@@ -118,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_becomes_text() {
+    fn html_markup_becomes_text() {
         assert_eq!(
             html("<script>alert('1')</script>&"),
             "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;"
@@ -126,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_ends_a_script() {
+    fn script_is_ended_by_nothing() {
         assert_eq!(
             script("\"</script>&\u{2028}\""),
             "\"\\u003c/script\\u003e\\u0026\\u2028\""
@@ -134,8 +138,9 @@ mod tests {
     }
 
     proptest! {
+        /// Any text is one line without controls, from which it can be read back.
         #[test]
-        fn a_line_is_one_line_and_can_be_read_back(text in r"(\PC|[\\nrxu\p{Cc}\x{2028}\x{2029}]){0,40}") {
+        fn line_round_trip(text in r"(\PC|[\\nrxu\p{Cc}\x{2028}\x{2029}]){0,40}") {
             let shown = escaped(&text);
             prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\t'));
             prop_assert_eq!(unescaped(&shown), text);

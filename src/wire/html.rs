@@ -1,10 +1,46 @@
-//! `html`: the forever frame. An element a message, nothing that needs JavaScript.
+//! `html`: the forever frame, a page that never ends, with an element per message and nothing that
+//! needs JavaScript.
+//!
+//! # Grammar
+//!
+//! ```abnf
+//! stream  = head *( dots / message / gap ) [ end ] foot
+//! dots    = 1*"." LF           ; the LF comes only with what follows the dots
+//! message = '<p class="message" data-cursor="' cursor '" data-channel="' channel
+//!           '" data-event="' event '" data-time="' time '">' text '</p>' LF
+//! gap     = '<p class="gap" data-reason="' reason '" data-missed="' [ missed ]
+//!           '" data-cursor="' cursor '">' sentence '</p>' LF
+//! end     = '<p class="end" data-cursor="' cursor
+//!           '">This stream ends here. Its cursor is ' cursor '.</p>' LF
+//! text    = *( plain / "&amp;" / "&lt;" / "&gt;" / "&quot;" / "&#39;" / "&#13;" )
+//! plain   = any character but "&", "<", ">", '"', "'", CR, NUL
+//! ```
+//!
+//! `head` and `foot` are the page around the stream, a file of `pages/` that is cut in two at its
+//! `{{stream}}`. They are put around these bytes by `http`, which pads the head to 1 KiB for
+//! browsers, some of which paint nothing before. `sentence` says the gap in English. The escapes
+//! are those of the HTML standard for attribute values and text (sections 13.1.2.3, 13.1.3 and
+//! 13.1.4). A CR is a character reference because a written one would be read as LF (13.2.3.5). NUL
+//! cannot be said in HTML at all (13.2.5): U+FFFD stands for it. Channel and event names have no
+//! character that means something in HTML.
+//!
+//! # What a client does with it
+//!
+//! A browser shows each element when it comes; that is the whole client. It keeps no cursor: for
+//! the demonstration, `/receiver` remembers the position of its session. A program takes the
+//! elements by their `class` and the cursor from `data-cursor`; what stands between elements is
+//! dots. An empty `data-missed` says that the number is unknown.
+//!
+//! A stream that begins quiet begins, after its head, with a dot. A page that has all it was asked
+//! for (`/sender`) has no end mark: its foot follows.
 
 use bytes::Bytes;
 
 use super::escape;
+use super::text::Dots;
 use crate::message::{Cursor, Epoch, Gap, GapReason, Message};
 
+/// The element of a message.
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
     let Message {
         seq,
@@ -13,7 +49,6 @@ pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
         event,
         data,
     } = message;
-    // Channel and event names have no characters that mean something in HTML.
     let element = format!(
         "<p class=\"message\" data-cursor=\"{epoch}-{seq}\" data-channel=\"{channel}\" data-event=\"{}\" data-time=\"{time}\">{}</p>\n",
         event.as_str(),
@@ -22,33 +57,84 @@ pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
     Bytes::from(element.into_bytes())
 }
 
-pub(super) fn gap(gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
+/// Puts the element of a gap, after which the stream goes on from `resumes`.
+pub(super) fn gap(dots: &mut Dots, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
+    // An element begins its own line; the newline keeps the source readable.
+    dots.lead(out);
     let missed = gap.missed.map_or_else(String::new, |n| n.to_string());
+    let element = format!(
+        "<p class=\"gap\" data-reason=\"{}\" data-missed=\"{missed}\" data-cursor=\"{resumes}\">{}</p>\n",
+        gap.reason.as_str(),
+        sentence(gap),
+    );
+    out.extend_from_slice(element.as_bytes());
+}
+
+/// What a gap is to a person who reads the page.
+fn sentence(gap: &Gap) -> String {
     let (some, are) = match gap.missed {
         Some(1) => ("1 message".to_owned(), "is"),
         Some(n) => (format!("{n} messages"), "are"),
         None => ("Some messages".to_owned(), "are"),
     };
-    let sentence = match gap.reason {
+    match gap.reason {
         GapReason::Expired => format!("{some} {are} gone: older than what is kept."),
         GapReason::Epoch => {
-            "The log began anew since this cursor was given: what was between is gone.".to_owned()
-        }
-        GapReason::Future => {
-            "This cursor lies behind the end of the log: it goes on with what comes next."
+            "This cursor is from another log; the stream starts with the oldest message of this \
+             one."
                 .to_owned()
         }
-    };
-    let element = format!(
-        "<p class=\"gap\" data-reason=\"{}\" data-missed=\"{missed}\" data-cursor=\"{resumes}\">{sentence}</p>\n",
-        gap.reason.as_str(),
-    );
-    out.extend_from_slice(element.as_bytes());
+        GapReason::Future => "This cursor is past the end of the log; the stream continues with \
+                              the next message."
+            .to_owned(),
+    }
 }
 
-pub(super) fn end(cursor: &Cursor, out: &mut Vec<u8>) {
+/// Puts the element that ends the stream at `cursor`.
+pub(super) fn end(dots: &mut Dots, cursor: &Cursor, out: &mut Vec<u8>) {
+    dots.lead(out);
     let element = format!(
         "<p class=\"end\" data-cursor=\"{cursor}\">This stream ends here. Its cursor is {cursor}.</p>\n"
     );
     out.extend_from_slice(element.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{self, AWKWARD, delivered, ended, gaps, idled, opened_quiet};
+    use super::super::{Encoder, EndReason};
+    use super::*;
+
+    /// Every moment of a stream, byte for byte.
+    #[test]
+    fn html_golden_bytes() {
+        let mut html = Encoder::Html(Dots::default());
+        assert_eq!(opened_quiet(&mut html), ".");
+        assert_eq!(
+            delivered(&mut html, &testing::message(7, AWKWARD)),
+            "\n<p class=\"message\" data-cursor=\"k3f9x2qa0b-7\" data-channel=\"build\" \
+             data-event=\"message\" data-time=\"2025-11-20T11:03:27.042Z\">&lt;/script&gt; \
+             &quot;你&quot; &amp; &#39;x&#39;\t\u{1b}[1m\u{fffd}&#13;\ntwo\u{2028}C:\\new\u{7f}\u{85}</p>\n"
+        );
+        assert_eq!(idled(&mut html), ".");
+        assert_eq!(
+            gaps(&mut html),
+            [
+                "\n<p class=\"gap\" data-reason=\"expired\" data-missed=\"2\" \
+                 data-cursor=\"k3f9x2qa0b-9\">2 messages are gone: older than what is kept.</p>\n",
+                "<p class=\"gap\" data-reason=\"epoch\" data-missed=\"\" \
+                 data-cursor=\"k3f9x2qa0b-9\">This cursor is from another log; the stream starts with \
+                 the oldest message of this one.</p>\n",
+                "<p class=\"gap\" data-reason=\"future\" data-missed=\"\" \
+                 data-cursor=\"k3f9x2qa0b-9\">This cursor is past the end of the log; the stream \
+                 continues with the next message.</p>\n",
+            ]
+        );
+        assert_eq!(idled(&mut html), ".");
+        assert_eq!(
+            ended(&mut html, EndReason::Stop),
+            "\n<p class=\"end\" data-cursor=\"k3f9x2qa0b-9\">This stream ends here. Its cursor is \
+             k3f9x2qa0b-9.</p>\n"
+        );
+    }
 }

@@ -1,125 +1,61 @@
-//! `json`: the long poll. And the JSON that other wires say.
+//! `json`: the long poll, one JSON object that answers as soon as there is something
+//! (RFC 6202, section 2).
+//!
+//! # Grammar
+//!
+//! ```abnf
+//! body = [ LF ] '{"messages":[' [ message *( "," message ) ] '],"gap":' ( "null" / gap )
+//!        ',"cursor":"' cursor '"}' LF
+//! ```
+//!
+//! `message` and `gap` are the objects of `wire/object.rs` without their `type`. The LF in front
+//! comes at once when there is nothing to say yet: clients and proxies wait for a byte, and white
+//! space before the object means nothing to a reader of JSON (RFC 8259, section 2).
+//!
+//! # What a client does with it
+//!
+//! It waits for the object, takes `messages` in their order, and asks again with `since=` and the
+//! `cursor`. The object comes as soon as there are messages or a gap, with all that there is up to
+//! a bound, and with neither when the time to wait is over; why the poll ended is not said. A body
+//! that is not a whole object was cut, and is asked for again with the cursor before it.
+//!
+//! Of several gaps the object has one: the reason of the first, the sum of what was missed (null if
+//! any of them is unknown), and the cursor of the last.
 
 use bytes::Bytes;
-use serde::Serialize;
 
-use super::EndReason;
+use super::object::{GapObject, MessageObject, to_json};
 use crate::message::{Cursor, Epoch, Gap, Message};
 
-/// A message as JSON has it.
-#[derive(Serialize)]
-pub(super) struct MessageObject<'a> {
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    cursor: String,
-    channel: &'a str,
-    event: &'a str,
-    time: String,
-    data: &'a str,
+/// What comes before the first message.
+const OPENING: &[u8] = b"{\"messages\":[";
+
+/// Puts white space, which says nothing to a reader of JSON, but reaches the client.
+pub(super) fn idle(out: &mut Vec<u8>) {
+    out.push(b'\n');
 }
 
-impl<'a> MessageObject<'a> {
-    /// `kind` is `message` where objects of other kinds stand beside it.
-    pub(super) fn new(
-        message: &'a Message,
-        epoch: &Epoch,
-        kind: Option<&'static str>,
-    ) -> MessageObject<'a> {
-        MessageObject {
-            kind,
-            cursor: format!("{epoch}-{}", message.seq),
-            channel: message.channel.as_str(),
-            event: message.event.as_str(),
-            time: message.time.to_string(),
-            data: &message.data,
-        }
-    }
-}
-
-/// What a stream says of itself.
-#[derive(Serialize)]
-pub(super) struct ControlEvent {
-    /// Left out where something else says it, as the event's name does in SSE.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    cursor: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-}
-
-impl ControlEvent {
-    /// Where something else says what it is.
-    pub(super) fn untyped(self) -> ControlEvent {
-        ControlEvent { kind: None, ..self }
-    }
-
-    pub(super) fn new(kind: &'static str, cursor: &Cursor) -> ControlEvent {
-        ControlEvent {
-            kind: Some(kind),
-            cursor: cursor.to_string(),
-            reason: None,
-        }
-    }
-
-    pub(super) fn end(cursor: &Cursor, reason: EndReason) -> ControlEvent {
-        ControlEvent {
-            reason: Some(reason.as_str()),
-            ..ControlEvent::new("end", cursor)
-        }
-    }
-}
-
-/// A gap as JSON has it; `missed` is null where it is not known.
-#[derive(Serialize)]
-pub(super) struct GapEvent {
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    reason: &'static str,
-    missed: Option<u64>,
-    cursor: String,
-}
-
-impl GapEvent {
-    /// Where something else says what it is.
-    pub(super) fn untyped(self) -> GapEvent {
-        GapEvent { kind: None, ..self }
-    }
-
-    pub(super) fn new(gap: &Gap, resumes: &Cursor) -> GapEvent {
-        let reason = gap.reason.as_str();
-        GapEvent {
-            kind: Some("gap"),
-            reason,
-            missed: gap.missed,
-            cursor: resumes.to_string(),
-        }
-    }
-}
-
-/// JSON in one line; what is said here has only string keys, which is all that could fail.
-pub(super) fn line(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
+/// The object of a message.
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
-    line(&MessageObject::new(message, epoch, None)).into()
+    to_json(&MessageObject::untyped(message, epoch)).into()
 }
 
-/// The answer of a long poll, while it is put together:
-/// `{"messages":[…],"gap":null or {…},"cursor":…}`.
+/// The state of a long poll whose object is being written.
 #[derive(Debug, Default)]
 pub struct LongPoll {
     messages: u64,
-    /// A poll says one gap: of several the first reason, the sum, and the last place.
+    /// All gaps so far, as one, and the cursor after the last.
     gap: Option<(Gap, Cursor)>,
 }
 
 impl LongPoll {
+    /// Puts what stands before the next message: the opening of the object, or a comma.
     pub(super) fn lead(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(if self.messages == 0 { OPENING } else { b"," });
         self.messages += 1;
     }
 
+    /// Remembers a gap, together with those before it, for the end of the object.
     pub(super) fn gap(&mut self, gap: &Gap, resumes: &Cursor) {
         let mut gap = gap.clone();
         if let Some((before, _)) = &self.gap {
@@ -132,15 +68,111 @@ impl LongPoll {
         self.gap = Some((gap, resumes.clone()));
     }
 
+    /// Puts the rest of the object, or all of it if there was no message.
     pub(super) fn end(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         if self.messages == 0 {
             out.extend_from_slice(OPENING);
         }
         let gap = self.gap.take();
-        let gap = gap.map(|(gap, resumes)| GapEvent::new(&gap, &resumes).untyped());
-        let rest = format!("],\"gap\":{},\"cursor\":\"{cursor}\"}}\n", line(&gap));
+        let gap = gap.map(|(gap, resumes)| GapObject::new(&gap, &resumes).untyped());
+        let rest = format!("],\"gap\":{},\"cursor\":\"{cursor}\"}}\n", to_json(&gap));
         out.extend_from_slice(rest.as_bytes());
     }
 }
 
-const OPENING: &[u8] = b"{\"messages\":[";
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{self, AWKWARD, delivered, ended, gap, gaps, idled, opened_quiet};
+    use super::super::testing::{epoch, written};
+    use super::super::{Encoder, EndReason};
+    use super::*;
+    use crate::message::GapReason;
+
+    fn poll() -> Encoder {
+        Encoder::Json(Box::default())
+    }
+
+    /// A poll that waits, has two messages, and ends.
+    #[test]
+    fn json_golden_bytes() {
+        let mut json = poll();
+        assert_eq!(opened_quiet(&mut json), "\n");
+        assert_eq!(idled(&mut json), "\n");
+        assert_eq!(
+            delivered(&mut json, &testing::message(7, AWKWARD)),
+            "{\"messages\":[{\"cursor\":\"k3f9x2qa0b-7\",\"channel\":\"build\",\
+             \"event\":\"message\",\"time\":\"2025-11-20T11:03:27.042Z\",\
+             \"data\":\"</script> \\\"你\\\" & 'x'\\t\\u001b[1m\\u0000\\r\\ntwo\u{2028}C:\\\\new\u{7f}\u{85}\"}"
+        );
+        assert_eq!(
+            delivered(&mut json, &testing::message(8, "")),
+            ",{\"cursor\":\"k3f9x2qa0b-8\",\"channel\":\"build\",\"event\":\"message\",\
+             \"time\":\"2025-11-20T11:03:27.042Z\",\"data\":\"\"}"
+        );
+        assert_eq!(
+            ended(&mut json, EndReason::Limit),
+            "],\"gap\":null,\"cursor\":\"k3f9x2qa0b-9\"}\n"
+        );
+    }
+
+    /// A poll whose time is over has an object without messages.
+    #[test]
+    fn json_empty_poll() {
+        assert_eq!(
+            ended(&mut poll(), EndReason::Timeout),
+            "{\"messages\":[],\"gap\":null,\"cursor\":\"k3f9x2qa0b-9\"}\n"
+        );
+    }
+
+    /// A gap stands at the end of the object, whatever its reason.
+    #[test]
+    fn json_gap_of_each_reason() {
+        for (found, shown) in [
+            (
+                gap(GapReason::Expired, Some(2)),
+                "\"reason\":\"expired\",\"missed\":2",
+            ),
+            (
+                gap(GapReason::Epoch, None),
+                "\"reason\":\"epoch\",\"missed\":null",
+            ),
+            (
+                gap(GapReason::Future, None),
+                "\"reason\":\"future\",\"missed\":null",
+            ),
+        ] {
+            let mut json = poll();
+            assert_eq!(written(|out| json.gap(&found, &epoch(), out)), "");
+            assert_eq!(
+                ended(&mut json, EndReason::Limit),
+                format!(
+                    "{{\"messages\":[],\"gap\":{{{shown},\"cursor\":\"k3f9x2qa0b-9\"}},\
+                     \"cursor\":\"k3f9x2qa0b-9\"}}\n"
+                )
+            );
+        }
+    }
+
+    /// Several gaps become one: the first reason, the sum if all are known, the last cursor.
+    #[test]
+    fn json_gaps_are_added_up() {
+        let mut json = poll();
+        let first = Gap {
+            resumes: testing::cursor(5).seq,
+            ..gap(GapReason::Expired, Some(2))
+        };
+        let second = gap(GapReason::Expired, Some(3));
+        assert_eq!(written(|out| json.gap(&first, &epoch(), out)), "");
+        assert_eq!(written(|out| json.gap(&second, &epoch(), out)), "");
+        assert!(
+            ended(&mut json, EndReason::Limit).contains(
+                "\"gap\":{\"reason\":\"expired\",\"missed\":5,\"cursor\":\"k3f9x2qa0b-9\"}"
+            )
+        );
+        let mut json = poll();
+        assert_eq!(gaps(&mut json), ["", "", ""]);
+        assert!(ended(&mut json, EndReason::Limit).contains(
+            "\"gap\":{\"reason\":\"expired\",\"missed\":null,\"cursor\":\"k3f9x2qa0b-9\"}"
+        ));
+    }
+}

@@ -1,47 +1,104 @@
-//! Encodings: bytes only. No IO, no clock; what a stream remembers of its own bytes is in
-//! [`Encoder`].
+//! Transports: a stream's moments as bytes. No IO and no clock; what a stream remembers of its own
+//! bytes is in its [`Encoder`].
 //!
-//! A stream has five moments, and an encoding is its answer to each: *open*, *message*, *idle*
-//! (nothing new for a heartbeat), *gap*, *end*. What a message becomes is the same for all who
-//! follow ([`Wire::message`]), so it is made once and shared; what must stand before it in one
-//! stream is that stream's [`Encoder::lead`].
+//! **Transport** is the word outside: in `?as=`, in errors, in the label of the metrics. In the code
+//! its name is [`Wire`].
+//!
+//! # The moments of a stream
+//!
+//! A message has the same bytes for every follower ([`Wire::message`]), so it is encoded once and
+//! shared. All else depends on the stream, and its [`Encoder`] writes it. What each transport says
+//! at each moment, where `{…}` is a JSON object (`object.rs`):
+//!
+//! | moment | `text` | `html` | `script` | `sse` | `ndjson` | `json` |
+//! |---|---|---|---|---|---|---|
+//! | [open](Encoder::open) | nothing | nothing | `f({open})` | `retry:` and `id:` | `{open}` | nothing |
+//! | [first bytes](Encoder::opened) when quiet | `.` | `.` | no more | no more, or `event: heartbeat` | no more | newline |
+//! | [lead](Encoder::lead) of a message | ends the dots | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
+//! | [message](Wire::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
+//! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:` or `event: heartbeat` | `{heartbeat}` | newline |
+//! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
+//! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"cursor":…}` |
+//!
+//! The end is said in-band, and then the chunk that ends the body comes; so a client can tell a
+//! stream that was cut from one that has ended. Chunks are no boundaries of messages, since proxies
+//! cut and join them: what separates messages is in the body.
+//!
+//! # Grammars
+//!
+//! The grammar of each transport, and what a client does with it, stands at the head of its file.
+//! Grammars are ABNF (RFC 5234) with strings that are case-sensitive (RFC 7405) and in single quotes
+//! where they contain double ones. They share these rules:
+//!
+//! ```abnf
+//! cursor     = 1*32( ALPHA / DIGIT ) "-" 1*20DIGIT      ; EPOCH-SEQ
+//! channel    = 1*64( ALPHA / DIGIT / "." / "_" / "~" / "-" )
+//! event      = 1*64( ALPHA / DIGIT / "." / "_" / ":" / "-" )
+//! time       = 4DIGIT "-" 2DIGIT "-" 2DIGIT "T" 2DIGIT ":" 2DIGIT ":" 2DIGIT "." 3DIGIT "Z"
+//! missed     = 1*20DIGIT
+//! reason     = "expired" / "epoch" / "future"
+//! end-reason = "limit" / "timeout" / "rotate" / "revoked" / "stop" / "store"
+//! ```
+//!
+//! # A new transport
+//!
+//! One that is a body of bytes, as these six are, is a file here and its lines in the matches of
+//! [`Wire`] and [`Encoder`]. `http/negotiate.rs` has the `Accept` that selects it, `http/stream.rs`
+//! makes its encoder from the parameters of the request. The log, the metrics and the follower need
+//! nothing: they have a slot for each of [`Wire::ALL`].
+//!
+//! One that is not a chunked HTTP/1.1 body, such as WebSocket (RFC 6455), needs more, because
+//! chunked framing reaches from here to the socket: [`Chunk`] has it, `log/entry.rs` caches a
+//! framed message per transport, `follow/mod.rs` frames all that is not a message alone, and
+//! `server/stream_conn.rs` writes the bytes and ends them with [`Chunk::LAST`]. Framing would
+//! become a property of the [`Wire`], which these four ask. WebSocket needs besides: the answer 101
+//! instead of a stream's head (`http/stream.rs`, `http/reply.rs`), and a connection that reads what
+//! its client sends, to answer pings and the closing handshake; `server/stream_conn.rs` throws it
+//! away.
 
 mod chunk;
 mod escape;
 mod html;
 mod json;
 mod ndjson;
+mod object;
 mod script;
 mod sse;
+#[cfg(test)]
+mod testing;
 mod text;
 
 use bytes::Bytes;
 
 use crate::message::{Cursor, Epoch, Gap, Message};
+use object::{ControlObject, GapObject};
 
 pub use chunk::Chunk;
 pub use escape::html as escape_html;
+pub use json::LongPoll;
 pub use script::ScriptFrame;
+pub use sse::SseOptions;
+pub use text::Dots;
 
-/// The encoding of a stream.
+/// The transport of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
-    /// A line a message, for terminals.
+    /// A line per message, for terminals.
     Text,
-    /// The forever frame: a page that never ends, an element a message.
+    /// The forever frame: a page that never ends, with an element per message.
     Html,
-    /// The hidden iframe: a script a message, which hands it to the page around.
+    /// The hidden iframe: a script per message, which hands it to the page around.
     Script,
     /// Server-Sent Events.
     Sse,
-    /// A JSON object a line.
+    /// A JSON object per line.
     Ndjson,
-    /// The long poll: one JSON object, when there is something.
+    /// The long poll: one JSON object, as soon as there is something.
     Json,
 }
 
 impl Wire {
-    /// All of them, in the order of their numbers ([`Wire::index`]).
+    /// All transports, in the order of their indices ([`Wire::index`]).
     pub const ALL: [Wire; 6] = [
         Wire::Text,
         Wire::Html,
@@ -64,19 +121,19 @@ impl Wire {
         }
     }
 
-    /// The wire of that name.
+    /// Returns the transport of this name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<Wire> {
         Wire::ALL.into_iter().find(|wire| wire.name() == name)
     }
 
-    /// Its number, for tables with a place for each wire.
+    /// The index of this transport in tables with a slot for each.
     #[must_use]
     pub fn index(self) -> usize {
         self as usize
     }
 
-    /// The `Content-Type` of the stream.
+    /// The `Content-Type` of a stream.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
@@ -89,13 +146,13 @@ impl Wire {
         }
     }
 
-    /// Does it show dots, as one watches them?
+    /// Whether a quiet stream shows dots, which a person watches.
     #[must_use]
     pub fn has_dots(self) -> bool {
         matches!(self, Wire::Text | Wire::Html)
     }
 
-    /// A message, the same bytes for every follower.
+    /// Encodes a message, into the same bytes for every follower of this epoch's log.
     #[must_use]
     pub fn message(self, message: &Message, epoch: &Epoch) -> Bytes {
         match self {
@@ -109,16 +166,16 @@ impl Wire {
     }
 }
 
-/// Why a stream ends on purpose.
+/// Why the server ends a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// It has had as many messages as it asked for.
+    /// The stream has had as many messages as were asked for, or a long poll has its answer.
     Limit,
-    /// It has lasted as long as it asked for.
+    /// The stream has lasted as long as was asked for.
     Timeout,
-    /// It has grown large enough: its follower is to come back.
+    /// The stream has grown large enough; the client is to come back with its cursor.
     Rotate,
-    /// Its follower may not follow it any more.
+    /// The follower may no longer follow.
     Revoked,
     /// The server stops.
     Stop,
@@ -141,41 +198,32 @@ impl EndReason {
     }
 }
 
-/// One stream's encoder: the wire, what its follower chose, and what its last bytes ask of the
-/// next.
+/// The encoder of one stream: its transport, what its follower chose, and the state of its last
+/// bytes as far as the next depend on it.
 #[derive(Debug)]
 pub enum Encoder {
-    /// `dots`: they stand on a line that is not ended yet.
-    Text {
-        /// See above.
-        dots: bool,
-    },
-    /// See [`Encoder::Text`].
-    Html {
-        /// See above.
-        dots: bool,
-    },
-    /// What makes this frame's scripts its own. Boxed, as the long poll's is: there are streams
-    /// without number, and few of them are these.
+    /// `text`, with the state of its dots.
+    Text(Dots),
+    /// `html`, with the state of its dots.
+    Html(Dots),
+    /// `script`, with the nonce and the origin of its frame. Boxed, as the state of a long poll is,
+    /// because there are very many streams, and few of them are of these two transports.
     Script(Box<ScriptFrame>),
-    /// What the follower chose.
+    /// `sse`, with what its follower chose.
     Sse(SseOptions),
-    /// Every line is whole.
+    /// `ndjson`, which has no state: every line is whole.
     Ndjson,
-    /// What has been put into the one object so far.
+    /// `json`, with the state of its one object.
     Json(Box<LongPoll>),
 }
 
-pub use json::LongPoll;
-pub use sse::SseOptions;
-
 impl Encoder {
-    /// The encoding.
+    /// The transport.
     #[must_use]
     pub fn wire(&self) -> Wire {
         match self {
-            Encoder::Text { .. } => Wire::Text,
-            Encoder::Html { .. } => Wire::Html,
+            Encoder::Text(_) => Wire::Text,
+            Encoder::Html(_) => Wire::Html,
             Encoder::Script(_) => Wire::Script,
             Encoder::Sse(_) => Wire::Sse,
             Encoder::Ndjson => Wire::Ndjson,
@@ -183,108 +231,87 @@ impl Encoder {
         }
     }
 
-    /// The stream begins at `cursor`.
+    /// Puts the opening of a stream that begins at `cursor`.
     pub fn open(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
-            Encoder::Text { .. } | Encoder::Html { .. } | Encoder::Json(_) => {}
-            Encoder::Script(frame) => frame.call(&json::ControlEvent::new("open", cursor), out),
-            Encoder::Sse(choice) => choice.open(cursor, out),
-            Encoder::Ndjson => ndjson::line(&json::ControlEvent::new("open", cursor), out),
+            Encoder::Text(_) | Encoder::Html(_) | Encoder::Json(_) => {}
+            Encoder::Script(frame) => frame.call(&ControlObject::open(cursor), out),
+            Encoder::Sse(options) => options.open(cursor, out),
+            Encoder::Ndjson => ndjson::line(&ControlObject::open(cursor), out),
         }
     }
 
-    /// The first bytes have been put, up to `cursor`; `quiet` if there was nothing to follow. There
-    /// must be a byte all the same, and scripts that ask for heartbeats an event: clients, and
-    /// those between, wait for it.
+    /// Puts what completes the first bytes of a stream, after the opening and the messages that
+    /// were there at once, up to `cursor`; `quiet` if there was none.
+    ///
+    /// There must be a byte in any case, and an event for scripts that asked for heartbeats, because
+    /// clients and proxies wait for it.
     pub fn opened(&mut self, cursor: &Cursor, quiet: bool, out: &mut Vec<u8>) {
-        let waited_for = match self {
-            Encoder::Text { .. } | Encoder::Html { .. } | Encoder::Json(_) => quiet,
-            Encoder::Sse(choice) => choice.heartbeat_event,
+        let is_idle = match self {
+            Encoder::Text(_) | Encoder::Html(_) | Encoder::Json(_) => quiet,
+            Encoder::Sse(options) => options.heartbeat_event,
             Encoder::Script(_) | Encoder::Ndjson => false,
         };
-        if waited_for {
+        if is_idle {
             self.idle(cursor, out);
         }
     }
 
-    /// Can the next message stand as it is, with nothing before it?
+    /// Whether the shared bytes of the next message can stand as they are, with no lead.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         match self {
-            Encoder::Text { dots } | Encoder::Html { dots } => !dots,
+            Encoder::Text(dots) | Encoder::Html(dots) => !dots.are_unended(),
             Encoder::Sse(_) | Encoder::Ndjson => true,
             Encoder::Script(_) | Encoder::Json(_) => false,
         }
     }
 
-    /// Puts what must stand before the next message.
+    /// Puts what must stand before the shared bytes of the next message.
     pub fn lead(&mut self, out: &mut Vec<u8>) {
         match self {
-            // In HTML an element begins its own line; the newline keeps the source readable.
-            Encoder::Text { dots } | Encoder::Html { dots } => {
-                if std::mem::take(dots) {
-                    out.push(b'\n');
-                }
-            }
+            Encoder::Text(dots) | Encoder::Html(dots) => dots.lead(out),
             Encoder::Script(frame) => frame.lead(out),
             Encoder::Sse(_) | Encoder::Ndjson => {}
             Encoder::Json(poll) => poll.lead(out),
         }
     }
 
-    /// Nothing new for a heartbeat; all up to `cursor` has been seen.
+    /// Puts a heartbeat: nothing is new, and everything up to `cursor` has been sent.
     pub fn idle(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
-            Encoder::Text { dots } | Encoder::Html { dots } => {
-                *dots = true;
-                out.push(b'.');
-            }
-            Encoder::Script(frame) => {
-                frame.call(&json::ControlEvent::new("heartbeat", cursor), out)
-            }
-            Encoder::Sse(choice) => choice.idle(cursor, out),
-            Encoder::Ndjson => ndjson::line(&json::ControlEvent::new("heartbeat", cursor), out),
-            // White space before the object, which no reader of JSON minds.
-            Encoder::Json(_) => out.push(b'\n'),
+            Encoder::Text(dots) | Encoder::Html(dots) => dots.idle(out),
+            Encoder::Script(frame) => frame.call(&ControlObject::heartbeat(cursor), out),
+            Encoder::Sse(options) => options.idle(cursor, out),
+            Encoder::Ndjson => ndjson::line(&ControlObject::heartbeat(cursor), out),
+            Encoder::Json(_) => json::idle(out),
         }
     }
 
-    /// Messages that were asked for are gone.
+    /// Puts a gap: messages that were asked for are gone, or it is unknown whether there are any.
     pub fn gap(&mut self, gap: &Gap, epoch: &Epoch, out: &mut Vec<u8>) {
         let resumes = Cursor {
             epoch: epoch.clone(),
             seq: gap.resumes,
         };
         match self {
-            Encoder::Text { .. } => {
-                self.lead(out);
-                text::gap(gap, &resumes, out);
-            }
-            Encoder::Html { .. } => {
-                self.lead(out);
-                html::gap(gap, &resumes, out);
-            }
-            Encoder::Script(frame) => frame.call(&json::GapEvent::new(gap, &resumes), out),
+            Encoder::Text(dots) => text::gap(dots, gap, &resumes, out),
+            Encoder::Html(dots) => html::gap(dots, gap, &resumes, out),
+            Encoder::Script(frame) => frame.call(&GapObject::new(gap, &resumes), out),
             Encoder::Sse(_) => sse::gap(gap, &resumes, out),
-            Encoder::Ndjson => ndjson::line(&json::GapEvent::new(gap, &resumes), out),
+            Encoder::Ndjson => ndjson::line(&GapObject::new(gap, &resumes), out),
             Encoder::Json(poll) => poll.gap(gap, &resumes),
         }
     }
 
-    /// The stream ends here, on purpose.
+    /// Puts the end of a stream that the server ends at `cursor`.
     pub fn end(&mut self, cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
         match self {
-            Encoder::Text { .. } => {
-                self.lead(out);
-                text::end(cursor, out);
-            }
-            Encoder::Html { .. } => {
-                self.lead(out);
-                html::end(cursor, out);
-            }
-            Encoder::Script(frame) => frame.call(&json::ControlEvent::end(cursor, reason), out),
+            Encoder::Text(dots) => text::end(dots, cursor, out),
+            Encoder::Html(dots) => html::end(dots, cursor, out),
+            Encoder::Script(frame) => frame.call(&ControlObject::end(cursor, reason), out),
             Encoder::Sse(_) => sse::end(cursor, reason, out),
-            Encoder::Ndjson => ndjson::line(&json::ControlEvent::end(cursor, reason), out),
+            Encoder::Ndjson => ndjson::line(&ControlObject::end(cursor, reason), out),
             Encoder::Json(poll) => poll.end(cursor, out),
         }
     }

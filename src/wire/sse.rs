@@ -1,43 +1,74 @@
 //! `sse`: Server-Sent Events (HTML standard, section 9.2).
 //!
-//! `id:` is the cursor. What the standard has no words for is said by events of their own: `gap`,
-//! `end`, and, for pages that watch for silence, `heartbeat`.
+//! # Grammar
+//!
+//! A part of what the standard's grammar (section 9.2.5) allows, always with LF as line end:
+//!
+//! ```abnf
+//! stream    = open *( message / idle / gap ) [ end ]
+//! open      = "retry: " 1*DIGIT LF "id: " cursor LF LF
+//! message   = "id: " cursor LF [ "event: " event LF ] 1*( "data: " line LF ) LF
+//! idle      = ":" LF LF / heartbeat
+//! heartbeat = "event: heartbeat" LF "data: " object LF LF
+//! gap       = "id: " cursor LF "event: gap" LF "data: " object LF LF
+//! end       = "id: " cursor LF "event: end" LF "data: " object LF LF
+//! line      = *( any character but CR, LF )
+//! ```
+//!
+//! What the standard has no words for is said by events of their own: `gap`, `end` and, for pages
+//! that watch for silence (`heartbeat_event=1`), `heartbeat`. No sender can give these names to a
+//! message. Their `object`s are those of `wire/object.rs` without their `type`. `event:` is left
+//! out for `message`, which is the default. A text is split into `data:` lines at CRLF, LF and lone
+//! CR, where a reader would end a line in any case; the space after `data:` is the one that the
+//! reader removes. So CR and CRLF arrive as LF, and all else as it was sent; an empty text is one
+//! empty `data:` line. A heartbeat has no `id:`, since nothing new has been seen.
+//!
+//! # What a client does with it
+//!
+//! An `EventSource` remembers the `id`, which is the cursor, and sends it as `Last-Event-ID` when it
+//! comes back, `retry` milliseconds after the body has ended (9.2.4). The open block has no data, so
+//! it sets the id and fires no event (9.2.6): a stream that breaks before its first message is
+//! resumed from where it began. The comment of an idle stream, which 9.2.7 advises, reaches no
+//! script. An `EventSource` comes back after an `end` too, unless its page closes it then. A
+//! block without its blank line, at a cut, is thrown away by the reader (9.2.6).
+//!
+//! A stream that begins quiet has its open block at once; with `heartbeat_event=1` an event follows
+//! the first bytes in any case, since scripts do not see the block.
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::EndReason;
-use super::json::{self, ControlEvent, GapEvent};
+use super::object::{ControlObject, GapObject, to_json};
 use crate::message::{Cursor, Epoch, EventName, Gap, Message};
 
-/// What a follower chose.
+/// What a follower by Server-Sent Events has chosen.
 #[derive(Clone, Copy, Debug)]
 pub struct SseOptions {
-    /// After how many milliseconds a browser comes back when the line breaks.
+    /// After how many milliseconds the browser comes back when the connection has broken.
     pub retry: u32,
-    /// Heartbeats as events, which scripts hear of, instead of comments.
+    /// Whether heartbeats are events, which scripts hear, instead of comments.
     pub heartbeat_event: bool,
 }
 
 impl SseOptions {
-    /// A block without data fires no event, but sets the last event's id.
+    /// Puts the block that says the time to wait before coming back, and the first cursor.
     pub(super) fn open(self, cursor: &Cursor, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("retry: {}\nid: {cursor}\n\n", self.retry).as_bytes());
     }
 
+    /// Puts a heartbeat: a comment, or an event.
     pub(super) fn idle(self, cursor: &Cursor, out: &mut Vec<u8>) {
         if self.heartbeat_event {
-            event(
-                "heartbeat",
-                &ControlEvent::new("heartbeat", cursor).untyped(),
-                out,
-            );
+            let heartbeat = ControlObject::heartbeat(cursor).untyped();
+            event("heartbeat", &heartbeat, out);
         } else {
             out.extend_from_slice(b":\n\n");
         }
     }
 }
 
+/// The event of a message.
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
     let mut out = format!("id: {epoch}-{}\n", message.seq);
     if message.event != EventName::DEFAULT {
@@ -46,7 +77,7 @@ pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
         out.push('\n');
     }
     for line in lines(&message.data) {
-        // The space is the one that the reader takes away.
+        // The space is the one that the reader removes.
         out.push_str("data: ");
         out.push_str(line);
         out.push('\n');
@@ -55,7 +86,7 @@ pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
     out.into()
 }
 
-/// A line ends at CRLF, LF or a lone CR; a reader joins them again with LF.
+/// Splits a text into lines, which end at CRLF, LF or a lone CR; a reader joins them with LF.
 fn lines(mut text: &str) -> impl Iterator<Item = &str> {
     let mut done = false;
     std::iter::from_fn(move || {
@@ -77,27 +108,92 @@ fn lines(mut text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Puts the event of a gap, after which the stream goes on from `resumes`.
 pub(super) fn gap(gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("id: {resumes}\n").as_bytes());
-    event("gap", &GapEvent::new(gap, resumes).untyped(), out);
+    event("gap", &GapObject::new(gap, resumes).untyped(), out);
 }
 
+/// Puts the event that ends the stream at `cursor`.
 pub(super) fn end(cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
-    event("end", &ControlEvent::end(cursor, reason).untyped(), out);
+    event("end", &ControlObject::end(cursor, reason).untyped(), out);
 }
 
-fn event(name: &str, said: &impl Serialize, out: &mut Vec<u8>) {
-    let data = json::line(said);
+/// Puts an event of the stream itself, whose data is one line of JSON.
+fn event(name: &str, object: &impl Serialize, out: &mut Vec<u8>) {
+    let data = to_json(object);
     out.extend_from_slice(format!("event: {name}\ndata: {data}\n\n").as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{self, AWKWARD, delivered, ended, gaps, idled, opened_quiet};
+    use super::super::{Encoder, EndReason};
     use super::*;
 
+    fn sse(heartbeat_event: bool) -> Encoder {
+        Encoder::Sse(SseOptions {
+            retry: 1000,
+            heartbeat_event,
+        })
+    }
+
+    /// Every moment of a stream, byte for byte.
     #[test]
-    fn lines_end_where_readers_end_them() {
+    fn sse_golden_bytes() {
+        let mut sse = sse(false);
+        assert_eq!(opened_quiet(&mut sse), "retry: 1000\nid: k3f9x2qa0b-6\n\n");
+        assert_eq!(
+            delivered(&mut sse, &testing::message(7, AWKWARD)),
+            "id: k3f9x2qa0b-7\ndata: </script> \"你\" & 'x'\t\u{1b}[1m\0\n\
+             data: two\u{2028}C:\\new\u{7f}\u{85}\n\n"
+        );
+        let named = Message {
+            event: EventName::new("load").unwrap(),
+            ..testing::message(8, "")
+        };
+        assert_eq!(
+            delivered(&mut sse, &named),
+            "id: k3f9x2qa0b-8\nevent: load\ndata: \n\n"
+        );
+        assert_eq!(idled(&mut sse), ":\n\n");
+        assert_eq!(
+            gaps(&mut sse),
+            [
+                "id: k3f9x2qa0b-9\nevent: gap\n\
+                 data: {\"reason\":\"expired\",\"missed\":2,\"cursor\":\"k3f9x2qa0b-9\"}\n\n",
+                "id: k3f9x2qa0b-9\nevent: gap\n\
+                 data: {\"reason\":\"epoch\",\"missed\":null,\"cursor\":\"k3f9x2qa0b-9\"}\n\n",
+                "id: k3f9x2qa0b-9\nevent: gap\n\
+                 data: {\"reason\":\"future\",\"missed\":null,\"cursor\":\"k3f9x2qa0b-9\"}\n\n",
+            ]
+        );
+        assert_eq!(
+            ended(&mut sse, EndReason::Stop),
+            "id: k3f9x2qa0b-9\nevent: end\n\
+             data: {\"cursor\":\"k3f9x2qa0b-9\",\"reason\":\"stop\"}\n\n"
+        );
+    }
+
+    /// With `heartbeat_event=1` a heartbeat is an event, and the stream begins with one.
+    #[test]
+    fn sse_heartbeat_event() {
+        let mut sse = sse(true);
+        assert_eq!(
+            opened_quiet(&mut sse),
+            "retry: 1000\nid: k3f9x2qa0b-6\n\n\
+             event: heartbeat\ndata: {\"cursor\":\"k3f9x2qa0b-6\"}\n\n"
+        );
+        assert_eq!(
+            idled(&mut sse),
+            "event: heartbeat\ndata: {\"cursor\":\"k3f9x2qa0b-7\"}\n\n"
+        );
+    }
+
+    /// A text is split where readers end a line.
+    #[test]
+    fn sse_lines_end_where_readers_end_them() {
         let split = |text| lines(text).collect::<Vec<_>>();
         assert_eq!(split(""), [""]);
         assert_eq!(split("a\r\nb\rc\nd"), ["a", "b", "c", "d"]);

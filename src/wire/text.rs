@@ -1,13 +1,66 @@
-//! `text`: a line a message, dots while it is quiet; what `curl --no-buffer` shows.
+//! `text`: a line per message and a dot per second of quiet, for terminals.
 //!
-//! A message cannot be taken for anything else: one that is all dots, or that looks like a mark of
-//! the stream (`# end …`, `# gap …`), has a backslash in front.
+//! # Grammar
+//!
+//! ```abnf
+//! stream  = *( dots / message / gap ) [ end ]
+//! dots    = 1*"." LF           ; the LF comes only with what follows the dots
+//! message = [ "\" ] text LF
+//! gap     = "# gap reason=" reason " missed=" ( missed / "unknown" ) " cursor=" cursor LF
+//! end     = "# end " cursor LF
+//! text    = *( plain / "\n" / "\r" / "\x" 2hex / "\u2028" / "\u2029" / "\\" )
+//! plain   = any character but CR, LF, the other controls except TAB, U+2028, U+2029
+//! hex     = DIGIT / "a" / "b" / "c" / "d" / "e" / "f"
+//! ```
+//!
+//! `\x` stands before the code of a control (C0 except TAB, DEL, C1), so that no escape sequence of
+//! a sender reaches a terminal. A backslash is doubled only where it could be read as one of these
+//! escapes. A message that consists of dots, or begins like a mark (`# end `, `# gap `) or like such
+//! a guarded line (`\.`, `\#`), has a backslash in front, so no message is taken for what the
+//! stream itself says.
+//!
+//! # What a client does with it
+//!
+//! A person watches it with `curl -N`. A program splits it at LF and takes a line that is all dots
+//! for heartbeats, `# gap ` and `# end ` for marks. Any other line is a message: it removes the
+//! backslash in front of a first `.` or `#`, then reads the escapes, and has the text as it was
+//! sent. Channel, event, time and cursor of a message are not shown.
+//!
+//! A stream that begins quiet begins with a dot. The end has no reason; after it comes the last
+//! chunk, so curl exits with 0, and with 18 when the connection was cut.
 
 use bytes::Bytes;
 
 use super::escape;
 use crate::message::{Cursor, Gap, Message};
 
+/// What a stream remembers of its dots: whether it has shown some whose line has not ended yet.
+#[derive(Debug, Default)]
+pub struct Dots {
+    unended: bool,
+}
+
+impl Dots {
+    /// Whether the stream is in the middle of a line of dots.
+    pub(super) fn are_unended(&self) -> bool {
+        self.unended
+    }
+
+    /// Shows one more dot.
+    pub(super) fn idle(&mut self, out: &mut Vec<u8>) {
+        self.unended = true;
+        out.push(b'.');
+    }
+
+    /// Ends the line of dots, if there is one, so that the next line can begin.
+    pub(super) fn lead(&mut self, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.unended) {
+            out.push(b'\n');
+        }
+    }
+}
+
+/// The line of a message.
 pub(super) fn message(message: &Message) -> Bytes {
     let data = &*message.data;
     let mut out = String::with_capacity(data.len() + 2);
@@ -19,7 +72,7 @@ pub(super) fn message(message: &Message) -> Bytes {
     Bytes::from(out.into_bytes())
 }
 
-/// Would the line be read as dots or as a mark, or its first characters as a guard?
+/// Whether the line would be read as dots or as a mark, or its first characters as a guard.
 fn needs_guard(data: &str) -> bool {
     let dots = !data.is_empty() && data.bytes().all(|b| b == b'.');
     let mark = ["# end ", "# gap "]
@@ -29,7 +82,9 @@ fn needs_guard(data: &str) -> bool {
     dots || mark || guard
 }
 
-pub(super) fn gap(gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
+/// Puts the line of a gap, after which the stream goes on from `resumes`.
+pub(super) fn gap(dots: &mut Dots, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
+    dots.lead(out);
     let missed = gap
         .missed
         .map_or_else(|| "unknown".to_owned(), |n| n.to_string());
@@ -40,37 +95,58 @@ pub(super) fn gap(gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
     out.extend_from_slice(line.as_bytes());
 }
 
-pub(super) fn end(cursor: &Cursor, out: &mut Vec<u8>) {
+/// Puts the line that ends the stream at `cursor`.
+pub(super) fn end(dots: &mut Dots, cursor: &Cursor, out: &mut Vec<u8>) {
+    dots.lead(out);
     out.extend_from_slice(format!("# end {cursor}\n").as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{self, AWKWARD, delivered, ended, gaps, idled, opened_quiet};
+    use super::super::{Encoder, EndReason};
     use super::*;
-    use crate::message::{Channel, Draft, EventName, Seq, Timestamp};
 
     fn shown(data: &str) -> String {
-        let Draft { channel, .. } = Draft::new(Channel::main(), "");
-        let event = EventName::DEFAULT;
-        let bytes = message(&Message {
-            seq: Seq(1),
-            time: Timestamp(0),
-            channel,
-            event,
-            data: data.into(),
-        });
+        let bytes = message(&testing::message(1, data));
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
+    /// Every moment of a stream, byte for byte.
     #[test]
-    fn a_message_is_a_line() {
+    fn text_golden_bytes() {
+        let mut text = Encoder::Text(Dots::default());
+        assert_eq!(opened_quiet(&mut text), ".");
+        assert_eq!(idled(&mut text), ".");
+        assert_eq!(
+            delivered(&mut text, &testing::message(7, AWKWARD)),
+            "\n</script> \"你\" & 'x'\t\\x1b[1m\\x00\\r\\ntwo\\u2028C:\\\\new\\x7f\\x85\n"
+        );
+        assert_eq!(delivered(&mut text, &testing::message(8, "hi")), "hi\n");
+        assert_eq!(idled(&mut text), ".");
+        assert_eq!(
+            gaps(&mut text),
+            [
+                "\n# gap reason=expired missed=2 cursor=k3f9x2qa0b-9\n",
+                "# gap reason=epoch missed=unknown cursor=k3f9x2qa0b-9\n",
+                "# gap reason=future missed=unknown cursor=k3f9x2qa0b-9\n",
+            ]
+        );
+        assert_eq!(idled(&mut text), ".");
+        assert_eq!(ended(&mut text, EndReason::Limit), "\n# end k3f9x2qa0b-9\n");
+    }
+
+    /// A message is one line, whatever it contains.
+    #[test]
+    fn message_is_one_line() {
         assert_eq!(shown("hello"), "hello\n");
         assert_eq!(shown(""), "\n");
         assert_eq!(shown("two\nlines"), "two\\nlines\n");
     }
 
+    /// A message that looks like dots, a mark or a guard gets a backslash in front.
     #[test]
-    fn a_message_is_never_taken_for_a_mark() {
+    fn message_is_never_taken_for_a_mark() {
         assert_eq!(shown("..."), "\\...\n");
         assert_eq!(shown("... and"), "... and\n");
         assert_eq!(shown("# end k-1"), "\\# end k-1\n");

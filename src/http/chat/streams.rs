@@ -20,7 +20,7 @@ use crate::limits;
 use crate::log::Since;
 use crate::message::{Message, Seq};
 use crate::pages::Page;
-use crate::wire::{Encoder, Wire};
+use crate::wire::{Dots, Encoder, Wire};
 
 /// `/chat/stream`: what is said to one and by one, and the news.
 pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
@@ -94,7 +94,7 @@ pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
         sight
     };
     let mut spec = StreamSpec::new(&chat.log, channels, since);
-    spec.options.encoder = Encoder::Html { dots: false };
+    spec.options.encoder = Encoder::Html(Dots::default());
     spec.page = Some(call.page("chat-frame.html", &[]).await);
     spec.no_later_than = Some(known);
     let extras = spec.extras();
