@@ -1,7 +1,7 @@
-//! The server's time, pushed every second while somebody watches.
+//! The server's time, appended every second while at least one client watches.
 //!
-//! The ticks are messages of a log of their own, in a channel of the server's: they are followed
-//! like any others, and are neither stored nor numbered among those of the users.
+//! The ticks are messages of a log of their own, in a channel that only the server can name. They
+//! are followed like any others, and are neither stored nor numbered among the messages of users.
 
 use std::io;
 use std::sync::Arc;
@@ -12,35 +12,35 @@ use parking_lot::Mutex;
 use crate::log::{Keep, Log, Memory, Store};
 use crate::message::{Channel, Draft, Timestamp};
 
-/// How long a tick is worth showing: whoever comes sees the last one at once.
+/// How long a tick is kept: a new watcher sees the last one at once, unless it is older than this.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// What all ticks together may take, which is never reached.
+/// The most memory that all ticks together may take, in bytes; it is never reached.
 const BYTES: usize = 64 * 1024;
 
-/// The clock. It stands still while nobody watches.
+/// The clock. It does not tick while no client watches.
 #[derive(Debug)]
 pub struct Clock {
     log: Log,
     watched: Arc<Mutex<Watched>>,
 }
 
-/// A watcher: the clock goes while there is one.
+/// A guard that keeps the clock ticking until it is dropped.
 #[derive(Debug)]
 pub struct Watching(Arc<Mutex<Watched>>);
 
 #[derive(Debug, Default)]
 struct Watched {
     watchers: usize,
-    /// Is there a task that ticks?
-    going: bool,
+    /// Whether there is a task that ticks.
+    is_ticking: bool,
 }
 
 impl Clock {
-    /// A clock that nobody watches; needs the current tokio runtime.
+    /// A clock without watchers. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// When it can have no log.
+    /// When the log of the ticks cannot be opened.
     pub fn new() -> io::Result<Clock> {
         let keep = Keep {
             messages: 10,
@@ -53,24 +53,24 @@ impl Clock {
         })
     }
 
-    /// Its channel.
+    /// The channel of the ticks.
     #[must_use]
     pub fn channel() -> Channel {
         Channel::of_server("clock")
     }
 
-    /// The log of its ticks.
+    /// The log of the ticks.
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Watches it until the guard is dropped.
+    /// Makes the clock tick until the guard is dropped.
     #[must_use]
     pub fn watch(&self) -> Watching {
         let mut watched = self.watched.lock();
         watched.watchers += 1;
-        if !std::mem::replace(&mut watched.going, true) {
+        if !std::mem::replace(&mut watched.is_ticking, true) {
             tokio::spawn(tick(self.log.clone(), Arc::clone(&self.watched)));
         }
         Watching(Arc::clone(&self.watched))
@@ -83,21 +83,21 @@ impl Drop for Watching {
     }
 }
 
-/// Says what time it is, now and at each full second, while anybody watches.
+/// Appends the time, now and at each full second, until there is no watcher.
 async fn tick(log: Log, watched: Arc<Mutex<Watched>>) {
     loop {
         let time = jiff::Zoned::now()
             .strftime("%Y-%m-%dT%H:%M:%S%:z")
             .to_string();
         if let Err(error) = log.append(Draft::new(Clock::channel(), time)).await {
-            log::error!("the clock stands still: {error}");
+            log::error!("cannot append a clock tick: {error}");
         }
         let past = Timestamp::now().0 % 1000;
         tokio::time::sleep(Duration::from_millis(1000 - past)).await;
         let mut watched = watched.lock();
         if watched.watchers == 0 {
-            // Whoever comes after this starts it again.
-            watched.going = false;
+            // The next watcher starts a new task: the lock is still held.
+            watched.is_ticking = false;
             return;
         }
     }

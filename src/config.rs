@@ -1,4 +1,4 @@
-//! The command line and the environment, made into a [`Config`].
+//! The command line and the environment, read into a [`Config`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ use crate::limits;
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 100)]
 pub struct Args {
-    /// Address and port to listen on; port 0 picks a free one
+    /// Address and port to listen on; port 0 picks a free one. An address other than loopback lets
+    /// other machines read and write
     #[arg(
         long,
         value_name = "ADDR",
@@ -25,45 +26,48 @@ pub struct Args {
     )]
     listen: SocketAddr,
 
-    /// Where the log lives: `sqlite:PATH`, a file that outlives the process (up to 64 GiB, and a
-    /// write to the disk for each commit), or `memory` (up to 256 MiB)
+    /// Where the log is kept: `sqlite:PATH`, a file that survives the process (up to 64 GiB; each
+    /// commit is a synchronous write to the disk), or `memory` (up to 256 MiB; lost at exit)
     #[arg(long, value_name = "STORE", env = "FOREVER_FRAME_STORE", default_value = "sqlite:forever-frame.db", value_parser = store)]
     store: StoreKind,
 
-    /// Messages kept in each channel; older ones may go. Each costs its text and up to 512 bytes
+    /// Messages kept per channel; older ones may be deleted. Each takes its text and up to 512 bytes
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_KEEP", default_value_t = limits::KEEP_MESSAGES, value_parser = at_least_one)]
     keep: usize,
 
-    /// How long messages are kept, such as 90s, 12h, 7d; older ones may go
+    /// How long messages are kept, such as 90s, 12h or 7d; older ones may be deleted
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_KEEP_FOR", default_value = "7d", value_parser = duration)]
     keep_for: Duration,
 
-    /// Longest message in bytes (1 to 1048576). A watcher that has stopped reading may hold one
+    /// Longest message, in bytes (1 to 1048576). A client that has stopped reading may hold one in
+    /// memory, encoded
     #[arg(long, value_name = "BYTES", env = "FOREVER_FRAME_MAX_MESSAGE", default_value_t = limits::MESSAGE_BYTES, value_parser = message_bytes)]
     max_message: usize,
 
-    /// Most connections at once; more are answered 503. Each is a file; an idle stream costs 1.5 KiB,
-    /// a request that is being answered about 20
-    /// [default: what the open-file limit allows, less 128]
+    /// Most connections at once; more are answered 503. Each is an open file; an idle stream takes
+    /// 1.5 KiB, a request in progress about 20 KiB
+    /// [default: the open-file limit less 128]
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_MAX_CONNECTIONS", value_parser = at_least_one)]
     max_connections: Option<usize>,
 
-    /// How often a quiet sse, ndjson or script stream says that all is well (1s to 60s). Keep it
-    /// below the idle limit of what stands between; the dots of text and html come every 1s
+    /// Interval between heartbeats on a quiet sse, ndjson or script stream (1s to 60s); each is a
+    /// small write. Keep it below the idle timeout of any proxy in between. The dots of text and
+    /// html streams come every second
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_HEARTBEAT", default_value = "15s", value_parser = heartbeat)]
     heartbeat: Duration,
 
-    /// Time over which open streams are ended when the server stops, so that their clients do
-    /// not all come back at once
+    /// Time over which open streams are ended when the server stops, spread so that their clients
+    /// do not all reconnect at once
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_DRAIN", default_value = "5s", value_parser = duration)]
     drain: Duration,
 
-    /// Let pages of this origin, such as `https://example.org`, read and append under /c/; may be
-    /// given several times; `*` allows all
+    /// Origin, such as `https://example.org`, whose pages may read and append to channels; may be
+    /// given several times (in the environment: separated by commas); `*` allows every origin
+    /// [default: none]
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "FOREVER_FRAME_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     cors_origins: Vec<String>,
 
-    /// Serve the pages in DIR instead of those built in, read afresh at each request
+    /// Serve the pages in DIR instead of the built-in ones, read anew for each request
     #[arg(long, value_name = "DIR", env = "FOREVER_FRAME_PAGES", value_parser = directory)]
     pages: Option<PathBuf>,
 
@@ -71,60 +75,65 @@ pub struct Args {
     #[arg(long, env = "FOREVER_FRAME_NO_DEMOS")]
     no_demos: bool,
 
-    /// Have two accounts in the chat for a look around, `liger_zql` and `漠然`, friends of each
-    /// other, both with the password 12345: whoever reaches the server can be them
+    /// Create two demo accounts in the chat, `liger_zql` and `漠然`, who are friends and share the
+    /// password 12345; anyone who can reach the server can log in as them
     #[arg(long, env = "FOREVER_FRAME_DEMO_ACCOUNTS")]
     demo_accounts: bool,
 }
 
-/// Which store holds the log.
+/// The kind of store that holds the log, as `--store` names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKind {
-    /// In memory.
+    /// In memory, until the process ends.
     Memory,
-    /// In this file.
+    /// In the SQLite database at this path.
     Sqlite(PathBuf),
 }
 
-/// All that the server is told.
+/// Everything that a server is started with: the options of the command line, and what only tests
+/// change.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where it listens.
+    /// The address and port to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Where the log lives.
+    /// The store that holds the log.
     pub store: StoreKind,
-    /// How much of it is kept.
+    /// How much of the log is kept.
     pub keep: crate::log::Keep,
-    /// Longest message, in bytes.
+    /// The longest message, in bytes.
     pub max_message: usize,
-    /// Most connections; `None` for what the open-file limit allows.
+    /// The most connections at once; `None` for what the open-file limit allows.
     pub max_connections: Option<usize>,
-    /// How often quiet streams without dots say that all is well.
+    /// The interval between heartbeats on quiet streams that have no dots.
     pub heartbeat: Duration,
-    /// Time over which streams end.
+    /// The time over which open streams are ended when the server stops.
     pub drain: Duration,
-    /// Whose pages may read and append: origins, or `*`.
+    /// The origins whose pages may read and append to channels; `*` for every origin.
     pub cors_origins: Vec<String>,
-    /// Pages to serve instead of those built in.
+    /// A directory with pages to serve instead of the built-in ones.
     pub pages: Option<PathBuf>,
-    /// Are the demonstration pages served?
+    /// Whether the demonstration pages, the mailbox and the chat are served.
     pub demos: bool,
-    /// Are there accounts in the chat that everybody knows the password of?
+    /// Whether the chat has the two demo accounts, whose password everybody knows.
     pub demo_accounts: bool,
-    /// Are streams taken out of hyper's hands? No option: tests hold both ways to the same.
+    /// Whether streams leave hyper and are written by their connection. Not an option of the
+    /// command line: tests hold both ways to the same behaviour.
     pub handover: bool,
-    /// What clients may take their time with. No options: tests shorten them.
+    /// How long a slow client is waited for. Not options of the command line: tests shorten them.
     pub timeouts: Timeouts,
 }
 
-/// How long clients are waited for.
+/// How long the server waits for a slow client before it closes the connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// See [`limits::HEAD_TIMEOUT`].
+    /// The time that a client may take for the head of a request, and may be silent between two
+    /// requests; [`limits::HEAD_TIMEOUT`] by default.
     pub head: Duration,
-    /// See [`limits::BODY_TIMEOUT`].
+    /// The time that a client may take for the body of a request, except for an upload of lines;
+    /// [`limits::BODY_TIMEOUT`] by default.
     pub body: Duration,
-    /// See [`limits::STALL_TIMEOUT`].
+    /// The time that a client may leave its bytes unread, and that the kernel waits for an
+    /// acknowledgement; [`limits::STALL_TIMEOUT`] by default.
     pub stall: Duration,
 }
 
@@ -162,7 +171,8 @@ impl From<Args> for Config {
 }
 
 impl Default for Config {
-    /// What the command line says when it says nothing.
+    /// The configuration of a command line without options. The defaults stand twice, here and in
+    /// [`Args`], because `clap` would also read the environment; a test holds them equal.
     fn default() -> Config {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -185,11 +195,13 @@ impl Default for Config {
     }
 }
 
+/// Reads `--listen`.
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "write it like 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080".to_owned())
 }
 
+/// Reads `--store`.
 fn store(text: &str) -> Result<StoreKind, String> {
     match text.strip_prefix("sqlite:") {
         None if text == "memory" => Ok(StoreKind::Memory),
@@ -198,19 +210,19 @@ fn store(text: &str) -> Result<StoreKind, String> {
     }
 }
 
-/// A duration such as 500ms, 15s, 10m or 7d.
+/// Reads a duration such as 500ms, 15s, 10m or 7d.
 ///
 /// # Errors
-/// A sentence that says what is wrong with it.
+/// A sentence that says what is wrong with the text.
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "is not a duration; write it like 500ms, 15s, 10m or 7d".to_owned())
 }
 
-/// A heartbeat that is neither a load nor too late.
+/// Reads a heartbeat interval, which must lie within [`limits::HEARTBEAT`].
 ///
 /// # Errors
-/// A sentence that says what is wrong with it.
+/// A sentence that says what is wrong with the text.
 pub fn heartbeat(text: &str) -> Result<Duration, String> {
     let (least, most) = (
         limits::HEARTBEAT.start().as_secs(),
@@ -225,7 +237,8 @@ pub fn heartbeat(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// `*`, or an origin as browsers send it: scheme, host and perhaps port (RFC 6454, section 6.2).
+/// Reads `*`, or an origin as browsers send it: scheme, host and perhaps a port (RFC 6454,
+/// section 6.2).
 fn origin(text: &str) -> Result<String, String> {
     let host = text.split_once("://").map(|(_, host)| host);
     let is_origin =
@@ -236,27 +249,30 @@ fn origin(text: &str) -> Result<String, String> {
         .ok_or_else(|| "write it like https://example.org, without a path, or *".to_owned())
 }
 
+/// Reads a number that must not be 0.
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|n| *n >= 1)
-        .ok_or_else(|| "it must be a whole number, 1 or more".to_owned())
+        .ok_or_else(|| "must be a whole number of at least 1".to_owned())
 }
 
+/// Reads `--max-message`.
 fn message_bytes(text: &str) -> Result<usize, String> {
     let most = limits::MESSAGE_BYTES_CEILING;
     text.parse()
         .ok()
         .filter(|n| (1..=most).contains(n))
-        .ok_or_else(|| format!("it must be a number of bytes from 1 to {most}"))
+        .ok_or_else(|| format!("must be a number of bytes from 1 to {most}"))
 }
 
+/// Reads `--pages`, which must exist.
 fn directory(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     if path.is_dir() {
         Ok(path)
     } else {
-        Err("there is no such directory".to_owned())
+        Err("is not a directory, or cannot be opened; give one with pages in it".to_owned())
     }
 }
 
@@ -266,13 +282,22 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn args_are_consistent() {
         Args::command().debug_assert();
-        let said_nothing = Config::from(Args::try_parse_from(["x"]).unwrap());
+    }
+
+    /// A command line without options gives the same as [`Config::default`].
+    #[test]
+    fn config_defaults_are_those_of_args() {
+        let no_options = Config::from(Args::try_parse_from(["x"]).unwrap());
         assert_eq!(
-            format!("{said_nothing:?}"),
+            format!("{no_options:?}"),
             format!("{:?}", Config::default())
         );
+    }
+
+    #[test]
+    fn args_refuse_bad_values() {
         for bad in [
             ["--drain", "5"],
             ["--max-message", "0"],
