@@ -1,9 +1,12 @@
 //! Counters and gauges, and their text for Prometheus.
+//!
+//! What is counted is in [`Metrics`], which any thread changes; what has its truth elsewhere (the
+//! log, the system) is looked up when the text is asked for, and handed in as [`Readings`].
 
 mod counter;
+mod exposition;
 mod letters;
 
-use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -11,6 +14,7 @@ use std::time::Duration;
 pub use letters::{Letters, Waiting};
 
 use counter::Counter;
+use exposition::Exposition;
 
 use crate::message::Seq;
 use crate::wire::Wire;
@@ -18,9 +22,10 @@ use crate::wire::Wire;
 /// Why a stream was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
-    /// The client left, or its line broke.
+    /// The client left, or its connection broke.
     Client,
-    /// `limit` or `timeout` was reached, or the page was complete.
+    /// The stream had all that was asked for: `limit` or `timeout` was reached, or its page was
+    /// complete.
     Complete,
     /// The server stopped.
     Drain,
@@ -31,6 +36,7 @@ pub enum Closed {
 }
 
 impl Closed {
+    /// All reasons, in the order of their counters.
     const ALL: [Closed; 5] = [
         Closed::Client,
         Closed::Complete,
@@ -39,6 +45,7 @@ impl Closed {
         Closed::Store,
     ];
 
+    /// The value of the label `reason`.
     fn name(self) -> &'static str {
         match self {
             Closed::Client => "client",
@@ -50,13 +57,14 @@ impl Closed {
     }
 }
 
-/// Upper bounds of the publish latency's buckets, in microseconds: from an append in memory to a
-/// disk that struggles.
+/// The upper bounds of the publish latency's buckets, in microseconds: from an append in memory to
+/// a disk that struggles.
 const LATENCY_MICROS: [u64; 10] = [
     50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000, 500_000, 2_500_000,
 ];
 
-/// All that is counted. Every field may be read and written from any thread.
+/// All counters and gauges of the server. Every field may be read and changed from any thread; the
+/// fields are not consistent with each other at any one moment.
 #[derive(Debug, Default)]
 pub struct Metrics {
     open_connections: AtomicI64,
@@ -71,27 +79,27 @@ pub struct Metrics {
     gaps: AtomicU64,
     latency: [AtomicU64; LATENCY_MICROS.len() + 1],
     latency_micros: AtomicU64,
-    /// Those of mailboxes.
+    /// The metrics of the mailboxes.
     pub letters: Letters,
 }
 
-/// What is not counted but looked up when it is asked for.
+/// The values that are not counted, but looked up when the metrics are asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Readings {
-    /// The oldest and the newest place of the log.
+    /// The oldest and the newest position of the log.
     pub bounds: (Seq, Seq),
-    /// Does the log take messages?
+    /// Whether the log takes messages.
     pub log_available: bool,
-    /// Bytes of requests' bodies that are in memory, not yet appended.
+    /// The bytes of request bodies that are in memory and not yet appended.
     pub body_bytes: usize,
-    /// Open files, where the system tells.
+    /// The number of open files, where the system tells.
     pub open_files: Option<u64>,
-    /// How many may be open, where the system tells.
+    /// The most files that may be open, where the system tells.
     pub max_files: Option<u64>,
 }
 
 impl Metrics {
-    /// A message of `bytes` was appended, `latency` after it had come.
+    /// Counts a message of `bytes` that was appended, `latency` after its request had come.
     pub fn appended(&self, bytes: usize, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let bucket = LATENCY_MICROS.partition_point(|bound| *bound < micros);
@@ -101,28 +109,28 @@ impl Metrics {
         self.bytes_in.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// A stream was handed messages and bytes.
+    /// Counts messages and bytes that were handed to a stream.
     pub fn delivered(&self, messages: u64, bytes: usize) {
         self.messages_out.add(messages);
         self.bytes_out.add(bytes as u64);
     }
 
-    /// A stream was told that all is well.
+    /// Counts a heartbeat that was handed to a stream.
     pub fn heartbeat(&self) {
         self.heartbeats.fetch_add(1, Relaxed);
     }
 
-    /// A stream was told of a gap.
+    /// Counts a gap that was reported to a stream.
     pub fn gap(&self) {
         self.gaps.fetch_add(1, Relaxed);
     }
 
-    /// A connection was refused for want of room.
+    /// Counts a connection that was refused because the server was full.
     pub fn refused(&self) {
         self.refused_connections.fetch_add(1, Relaxed);
     }
 
-    /// How many streams are open, on all wires.
+    /// The number of streams that are open, on all transports.
     #[must_use]
     pub fn open_streams(&self) -> i64 {
         self.open_streams
@@ -131,190 +139,105 @@ impl Metrics {
             .sum()
     }
 
-    /// The exposition format of Prometheus, version 0.0.4.
+    /// Returns the text of all metrics, in the exposition format of Prometheus, version 0.0.4.
     #[must_use]
     pub fn render(&self, readings: &Readings) -> String {
-        let mut out = Exposition(String::with_capacity(4096));
-        out.head("open_connections", "gauge", "Connections that are open.");
-        out.sample("open_connections", "", &self.open_connections.load(Relaxed));
-        out.head(
-            "refused_connections_total",
-            "counter",
-            "Connections refused because --max-connections were open.",
-        );
-        out.sample(
-            "refused_connections_total",
-            "",
-            &self.refused_connections.load(Relaxed),
-        );
-        out.head(
-            "open_streams",
-            "gauge",
-            "Streams that are open, by transport.",
-        );
-        for wire in Wire::ALL {
-            let labels = format!("transport=\"{}\"", wire.name());
-            out.sample(
-                "open_streams",
-                &labels,
-                &self.open_streams[wire.index()].load(Relaxed),
-            );
-        }
-        out.head(
-            "closed_streams_total",
-            "counter",
-            "Streams closed, by reason.",
-        );
-        for (reason, count) in Closed::ALL.iter().zip(&self.closed_streams) {
-            out.sample(
-                "closed_streams_total",
-                &format!("reason=\"{}\"", reason.name()),
-                &count.load(Relaxed),
-            );
-        }
-        let counters = [
-            (
-                "messages_in_total",
-                "Messages appended.",
-                self.messages_in.load(Relaxed),
-            ),
-            (
-                "bytes_in_total",
-                "Bytes of text in the messages appended.",
-                self.bytes_in.load(Relaxed),
-            ),
-            (
-                "messages_out_total",
-                "Messages handed to streams.",
-                self.messages_out.get(),
-            ),
-            (
-                "bytes_out_total",
-                "Bytes handed to streams, as encoded.",
-                self.bytes_out.get(),
-            ),
-            (
-                "heartbeats_total",
-                "Heartbeats handed to streams.",
-                self.heartbeats.load(Relaxed),
-            ),
-            (
-                "gaps_total",
-                "Gaps that streams were told of.",
-                self.gaps.load(Relaxed),
-            ),
-        ];
-        for (name, help, count) in counters {
-            out.head(name, "counter", help);
-            out.sample(name, "", &count);
-        }
+        let mut out = Exposition::new();
+        self.render_connections(&mut out);
+        self.render_streams(&mut out);
         self.letters.render(&mut out);
         self.render_latency(&mut out);
-        out.readings(readings);
-        out.0
+        readings.render(&mut out);
+        out.into_text()
+    }
+
+    fn render_connections(&self, out: &mut Exposition) {
+        let value = self.open_connections.load(Relaxed);
+        out.gauge("open_connections", "Connections that are open.", value);
+        out.counter(
+            "refused_connections_total",
+            "Connections refused because --max-connections were open.",
+            self.refused_connections.load(Relaxed),
+        );
+    }
+
+    #[rustfmt::skip]
+    fn render_streams(&self, out: &mut Exposition) {
+        out.head("open_streams", "gauge", "Streams that are open, by transport.");
+        let open = self.open_streams.iter().map(|open| open.load(Relaxed));
+        out.by_label("open_streams", "transport", Wire::ALL.map(Wire::name).into_iter().zip(open));
+        out.head("closed_streams_total", "counter", "Streams closed, by reason.");
+        let closed = self.closed_streams.iter().map(|closed| closed.load(Relaxed));
+        out.by_label("closed_streams_total", "reason", Closed::ALL.map(Closed::name).into_iter().zip(closed));
+        let counters = [
+            ("messages_in_total", "Messages appended.", self.messages_in.load(Relaxed)),
+            ("bytes_in_total", "Bytes of text in the messages appended.", self.bytes_in.load(Relaxed)),
+            ("messages_out_total", "Messages handed to streams.", self.messages_out.get()),
+            ("bytes_out_total", "Bytes handed to streams, as encoded.", self.bytes_out.get()),
+            ("heartbeats_total", "Heartbeats handed to streams.", self.heartbeats.load(Relaxed)),
+            ("gaps_total", "Gaps reported to streams.", self.gaps.load(Relaxed)),
+        ];
+        for (name, help, count) in counters {
+            out.counter(name, help, count);
+        }
     }
 
     fn render_latency(&self, out: &mut Exposition) {
-        const NAME: &str = "publish_latency_seconds";
-        out.head(NAME, "histogram", "From an append's arrival to its answer.");
+        out.head(
+            "publish_latency_seconds",
+            "histogram",
+            "From an append's arrival to its answer.",
+        );
         let bounds = LATENCY_MICROS
             .iter()
             .map(|micros| seconds(*micros))
             .chain(["+Inf".to_owned()]);
-        let mut sum = 0;
-        for (bound, count) in bounds.zip(&self.latency) {
-            sum += count.load(Relaxed);
-            out.sample(
-                "publish_latency_seconds_bucket",
-                &format!("le=\"{bound}\""),
-                &sum,
-            );
+        let mut count = 0;
+        for (bound, observed) in bounds.zip(&self.latency) {
+            // Buckets are cumulative.
+            count += observed.load(Relaxed);
+            let labels = format!("le=\"{bound}\"");
+            out.sample("publish_latency_seconds_bucket", &labels, &count);
         }
-        out.sample(
-            "publish_latency_seconds_sum",
-            "",
-            &seconds(self.latency_micros.load(Relaxed)),
-        );
-        out.sample("publish_latency_seconds_count", "", &sum);
+        let sum = seconds(self.latency_micros.load(Relaxed));
+        out.sample("publish_latency_seconds_sum", "", &sum);
+        out.sample("publish_latency_seconds_count", "", &count);
     }
 }
 
+/// Microseconds as a decimal number of seconds.
 fn seconds(micros: u64) -> String {
     format!("{}", Duration::from_micros(micros).as_secs_f64())
 }
 
-struct Exposition(String);
-
-impl Exposition {
-    fn readings(&mut self, readings: &Readings) {
-        let (first, last) = readings.bounds;
-        let gauges: [(_, _, &dyn fmt::Display); 4] = [
-            (
-                "log_first_seq",
-                "Seq of the oldest message kept, 0 if there is none.",
-                &first,
-            ),
-            (
-                "log_last_seq",
-                "Seq of the newest message, 0 if there was none.",
-                &last,
-            ),
-            (
-                "log_available",
-                "1 while the log takes messages, 0 while it refuses them.",
-                &u8::from(readings.log_available),
-            ),
-            (
-                "body_bytes",
-                "Bytes of requests' bodies in memory, not yet appended.",
-                &readings.body_bytes,
-            ),
-        ];
-        for (name, help, value) in gauges {
-            self.head(name, "gauge", help);
-            self.sample(name, "", value);
+impl Readings {
+    #[rustfmt::skip]
+    fn render(&self, out: &mut Exposition) {
+        let (first, last) = self.bounds;
+        out.gauge("log_first_seq", "Seq of the oldest message kept, 0 if there is none.", first);
+        out.gauge("log_last_seq", "Seq of the newest message, 0 if there was none.", last);
+        out.gauge("log_available", "1 while the log takes messages, 0 while it refuses them.", u8::from(self.log_available));
+        out.gauge("body_bytes", "Bytes of request bodies in memory, not yet appended.", self.body_bytes);
+        if let Some(open) = self.open_files {
+            out.gauge("open_files", "Files and sockets that the process has open.", open);
         }
-        if let Some(open) = readings.open_files {
-            self.head(
-                "open_files",
-                "gauge",
-                "Files and sockets that the process has open.",
-            );
-            self.sample("open_files", "", &open);
+        if let Some(max) = self.max_files {
+            out.gauge("max_files", "Most files and sockets that the process may have open.", max);
         }
-        if let Some(max) = readings.max_files {
-            self.head("max_files", "gauge", "How many it may have open.");
-            self.sample("max_files", "", &max);
-        }
-    }
-
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            self.0,
-            "# HELP forever_frame_{name} {help}\n# TYPE forever_frame_{name} {kind}"
-        );
-    }
-
-    fn sample(&mut self, name: &str, labels: &str, value: &dyn fmt::Display) {
-        let _ = match labels {
-            "" => writeln!(self.0, "forever_frame_{name} {value}"),
-            _ => writeln!(self.0, "forever_frame_{name}{{{labels}}} {value}"),
-        };
     }
 }
 
-/// An open stream: counted while this lives.
+/// A guard that counts a stream as open until it is dropped, and as closed from then on.
 #[derive(Debug)]
 pub struct OpenStream {
     metrics: Arc<Metrics>,
     wire: Wire,
-    /// Why it will have been closed, if it is closed now.
+    /// The reason that is counted if the stream is closed now.
     pub closed: Closed,
 }
 
 impl OpenStream {
-    /// Counts a stream as open.
+    /// Counts a stream of this transport as open.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>, wire: Wire) -> OpenStream {
         metrics.open_streams[wire.index()].fetch_add(1, Relaxed);
@@ -325,7 +248,7 @@ impl OpenStream {
         }
     }
 
-    /// Where it is counted.
+    /// The metrics in which the stream is counted.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -339,7 +262,7 @@ impl Drop for OpenStream {
     }
 }
 
-/// An open connection: counted while this lives.
+/// A guard that counts a connection as open until it is dropped.
 #[derive(Debug)]
 pub struct OpenConnection(Arc<Metrics>);
 
@@ -363,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_is_shown() {
+    fn render_shows_what_is_counted() {
         let metrics = Arc::new(Metrics::default());
         metrics.appended(5, Duration::from_micros(70));
         let stream = OpenStream::new(Arc::clone(&metrics), Wire::Html);
