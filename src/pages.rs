@@ -1,4 +1,4 @@
-//! The files of `pages/`: built into the binary, or read afresh from a directory at each request.
+//! The files of `pages/`: built into the binary, or read anew from a directory for each request.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,21 +56,22 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "wire.js",
 ];
 
-/// Where pages come from.
+/// The source of pages and of the files that they load.
 #[derive(Debug, Default)]
 pub struct Pages {
     dir: Option<PathBuf>,
 }
 
 impl Pages {
-    /// The built-in pages, or those of a directory. What the directory lacks is built in, so that
-    /// who edits one page needs no copy of the others.
+    /// The built-in pages, or those of a directory. A file that the directory lacks is taken from
+    /// the built-in ones, so that a directory with one edited page needs no copy of the others.
     #[must_use]
     pub fn new(dir: Option<PathBuf>) -> Pages {
         Pages { dir }
     }
 
-    /// The file of that name, if there is one.
+    /// Returns the file of this name, if there is one. A file of the directory that cannot be read
+    /// is logged, and the built-in one is returned in its place.
     pub async fn file(&self, name: &str) -> Option<Bytes> {
         if let Some(dir) = self.dir.as_deref().filter(|_| is_plain(name)) {
             match read(&dir.join(name)).await {
@@ -83,22 +84,23 @@ impl Pages {
         built_in.map(|(_, bytes)| Bytes::from_static(bytes))
     }
 
-    /// One of the pages that are built in, with its places filled in. Values must be escaped.
-    pub async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> Page {
-        Page::fill(&self.text(name).await, values)
+    /// Renders a page: each `{{name}}` in its template is replaced by the value of that name. Values
+    /// must be escaped already.
+    pub async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> HtmlPage {
+        HtmlPage::render(&self.text(name).await, values)
     }
 
-    /// A part of a page, to be filled in several times.
+    /// Returns the template of a part of a page, to be rendered several times.
     pub async fn template(&self, name: &'static str) -> Template {
         Template(self.text(name).await)
     }
 
-    /// The links to all pages, the one to this path marked as where one is.
+    /// Renders the links to all pages; the one to `path` is marked as the current page.
     pub async fn nav(&self, path: &str) -> String {
-        let here = format!("href=\"{path}\"");
+        let current = format!("href=\"{path}\"");
         self.text("nav.html")
             .await
-            .replace(&here, &format!("{here} aria-current=\"page\""))
+            .replace(&current, &format!("{current} aria-current=\"page\""))
     }
 
     async fn text(&self, name: &str) -> String {
@@ -107,49 +109,49 @@ impl Pages {
     }
 }
 
-/// A part of a page with places to be filled in.
+/// The template of a part of a page, with `{{name}}` where values are to stand.
 #[derive(Debug)]
 pub struct Template(String);
 
 impl Template {
-    /// It with its places filled in. Values must be escaped.
+    /// Renders the template with these values, which must be escaped already.
     #[must_use]
     pub fn fill(&self, values: &[(&str, &str)]) -> String {
-        fill(&self.0, values)
+        render(&self.0, values)
     }
 }
 
-/// A page in two parts: what is before `{{stream}}`, and what is behind it.
+/// A rendered page in two parts: before and after the stream that stands in it, if there is one.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Page {
-    /// All of it, where it has no stream.
+pub struct HtmlPage {
+    /// The part before `{{stream}}`; the whole page if it has no stream.
     pub before: String,
-    /// Empty, where it has no stream.
+    /// The part after `{{stream}}`; empty if the page has no stream.
     pub after: String,
 }
 
-impl Page {
-    fn fill(template: &str, values: &[(&str, &str)]) -> Page {
+impl HtmlPage {
+    fn render(template: &str, values: &[(&str, &str)]) -> HtmlPage {
         let (before, after) = template.split_once("{{stream}}").unwrap_or((template, ""));
-        Page {
-            before: fill(before, values),
-            after: fill(after, values),
+        HtmlPage {
+            before: render(before, values),
+            after: render(after, values),
         }
     }
 }
 
-/// Replaces each `{{name}}` in one pass, so that a value is never read as a place.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
+/// Replaces each `{{name}}` in one pass, so that a value is never read as a template. A name without
+/// a value stays as it is.
+fn render(template: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
-    while let Some((before, behind)) = rest.split_once("{{") {
-        let place = behind.split_once("}}").and_then(|(name, after)| {
+    while let Some((before, tail)) = rest.split_once("{{") {
+        let found = tail.split_once("}}").and_then(|(name, after)| {
             let (_, value) = values.iter().find(|(known, _)| *known == name)?;
             Some((value, after))
         });
         out.push_str(before);
-        // What is no place stays as it is.
-        let (text, after) = place.unwrap_or((&"{{", behind));
+        let (text, after) = found.unwrap_or((&"{{", tail));
         out.push_str(text);
         rest = after;
     }
@@ -157,12 +159,14 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
     out
 }
 
-/// A file's name without a way to anywhere: no separators, and hidden files stay hidden.
+/// Whether a file's name leads nowhere but into the directory: it has no separators, and does not
+/// name a hidden file.
 fn is_plain(name: &str) -> bool {
     let known = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     !name.starts_with('.') && name.bytes().all(known)
 }
 
+/// Reads a file of at most [`limits::PAGE_BYTES`].
 async fn read(path: &Path) -> io::Result<Bytes> {
     let size = tokio::fs::metadata(path).await?;
     if !size.is_file() {
@@ -170,7 +174,7 @@ async fn read(path: &Path) -> io::Result<Bytes> {
     }
     if size.len() > limits::PAGE_BYTES {
         return Err(io::Error::other(format!(
-            "{} bytes; {} is the most",
+            "it has {} bytes; the limit is {}",
             size.len(),
             limits::PAGE_BYTES
         )));
@@ -178,7 +182,7 @@ async fn read(path: &Path) -> io::Result<Bytes> {
     tokio::fs::read(path).await.map(Bytes::from)
 }
 
-/// The `Content-Type` of a file, by its name's ending.
+/// Returns the `Content-Type` of a file, by the ending of its name.
 #[must_use]
 pub fn content_type(name: &str) -> &'static str {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -200,14 +204,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_filled_once() {
-        let page = Page::fill(
+    fn render_replaces_names_once() {
+        let page = HtmlPage::render(
             "<{{a}}> {{stream}} {{b}} {{c}} {{",
             &[("a", "{{b}}"), ("b", "2")],
         );
         assert_eq!(
             page,
-            Page {
+            HtmlPage {
                 before: "<{{b}}> ".into(),
                 after: " 2 {{c}} {{".into()
             }
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_nowhere_else() {
+    fn is_plain_refuses_paths() {
         assert!(is_plain("index.html"));
         for bad in ["..", ".git", "a/b", "a\\b", "../x", "ä", "C:x"] {
             assert!(!is_plain(bad), "{bad}");

@@ -1,6 +1,7 @@
-//! The browsers' sessions: where each browser's `/receiver` stands in the log.
+//! The sessions of `/receiver`: how far each browser has seen the log.
 //!
-//! Derived state: a session that is forgotten begins anew, it loses nothing of the log.
+//! A session is derived state: when it is forgotten, its browser starts at the beginning of the log
+//! again and misses no message.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use crate::limits;
 use crate::message::Seq;
 
-/// A session's name: 128 random bits as hexadecimal digits.
+/// The id of a session: 128 random bits as hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReceiverSessionId(String);
 
@@ -22,14 +23,15 @@ impl ReceiverSessionId {
         ReceiverSessionId(format!("{:032x}", rand::random::<u128>()))
     }
 
-    /// The name, as it stands in the cookie.
+    /// The id, as it stands in the cookie.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// All sessions: at most [`limits::RECEIVER_SESSIONS_MAX`], each forgotten after an idle time.
+/// All sessions: at most [`limits::RECEIVER_SESSIONS_MAX`], each forgotten when it has been idle for
+/// some time.
 #[derive(Debug)]
 pub struct ReceiverSessions {
     idle: Duration,
@@ -39,23 +41,24 @@ pub struct ReceiverSessions {
 /// One browser's session.
 #[derive(Debug)]
 pub struct ReceiverSession {
-    state: Mutex<State>,
+    state: Mutex<SessionState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct SessionState {
+    /// When the session was used last.
     used: Instant,
-    /// All of `main` up to here has been shown; `None` before the first long request.
+    /// All of `main` up to this position has been shown; `None` before the first long request.
     seen: Option<Seq>,
-    /// The number of the newest long request, which alone moves the cursor: an older one may
-    /// still write into a page that has been left.
+    /// The number of the newest long request, which alone moves the position: an older one may still
+    /// write into a page that has been left.
     newest: u64,
-    /// Long requests that are open: while there are any the session is not idle.
+    /// The number of long requests that are open; while there are any, the session is not idle.
     open: usize,
 }
 
 impl ReceiverSessions {
-    /// No sessions. Each will be forgotten after `idle`.
+    /// A store without sessions. Each session will be forgotten when it has been idle for this long.
     #[must_use]
     pub fn new(idle: Duration) -> ReceiverSessions {
         let most = NonZeroUsize::new(limits::RECEIVER_SESSIONS_MAX).unwrap_or(NonZeroUsize::MIN);
@@ -65,7 +68,8 @@ impl ReceiverSessions {
         }
     }
 
-    /// The session that a cookie names, or a new one.
+    /// Returns the session that a cookie names, or a new one if there is no cookie or its session has
+    /// been forgotten.
     #[must_use]
     pub fn enter(
         &self,
@@ -73,7 +77,7 @@ impl ReceiverSessions {
         now: Instant,
     ) -> (ReceiverSessionId, Arc<ReceiverSession>) {
         let mut known = self.known.lock();
-        // The one used longest ago is at the end: forget from there.
+        // The session used longest ago is at the end, so idle ones are forgotten from there.
         while known
             .peek_lru()
             .is_some_and(|(_, session)| session.is_idle(self.idle, now))
@@ -91,7 +95,7 @@ impl ReceiverSessions {
         }
         let id = ReceiverSessionId::random();
         let session = Arc::new(ReceiverSession {
-            state: Mutex::new(State {
+            state: Mutex::new(SessionState {
                 used: now,
                 seen: None,
                 newest: 0,
@@ -104,20 +108,22 @@ impl ReceiverSessions {
 }
 
 impl ReceiverSession {
+    /// Whether the session has no open request and was used last at least `idle` before `now`.
     fn is_idle(&self, idle: Duration, now: Instant) -> bool {
         let state = self.state.lock();
         state.open == 0 && now.saturating_duration_since(state.used) >= idle
     }
 
-    /// Forgets what has been shown.
+    /// Forgets what has been shown: the next long request starts at the beginning of the log.
     pub fn clear(&self) {
         let mut state = self.state.lock();
         state.seen = None;
-        // The long requests that are still open are of the time before.
+        // Long requests that are still open belong to the time before, and must not move the
+        // position any more.
         state.newest += 1;
     }
 
-    /// A long request begins. It is open until the guard is dropped.
+    /// Begins a long request, which is open until the guard is dropped.
     #[must_use]
     pub fn receive(self: &Arc<ReceiverSession>) -> Receiving {
         let mut state = self.state.lock();
@@ -131,17 +137,17 @@ impl ReceiverSession {
     }
 }
 
-/// A long request of a session.
+/// A guard of an open long request, which moves the session's position.
 #[derive(Debug)]
 pub struct Receiving {
     session: Arc<ReceiverSession>,
     number: u64,
-    /// Where it begins; `None` for the beginning of the log.
+    /// The position that the request follows from; `None` for the beginning of the log.
     pub seen: Option<Seq>,
 }
 
 impl Receiving {
-    /// All up to here has been shown.
+    /// Notes that everything up to `seq` has been shown, unless a newer request has begun.
     pub fn saw(&self, seq: Seq) {
         let mut state = self.session.state.lock();
         if state.newest == self.number {
@@ -164,8 +170,9 @@ mod tests {
 
     const IDLE: Duration = Duration::from_mins(1);
 
+    /// A session is forgotten when it is idle, but not while it receives.
     #[tokio::test(start_paused = true)]
-    async fn a_session_is_forgotten_when_idle_but_not_while_it_receives() {
+    async fn receiver_session_forgotten_when_idle() {
         let sessions = ReceiverSessions::new(IDLE);
         let (id, session) = sessions.enter(None, Instant::now());
         let receiving = session.receive();
@@ -181,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_the_newest_long_request_moves_the_cursor() {
+    async fn receiver_session_newest_request_moves_position() {
         let sessions = ReceiverSessions::new(IDLE);
         let (_, session) = sessions.enter(None, Instant::now());
         let left = session.receive();
@@ -196,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sessions_are_bounded() {
+    async fn receiver_sessions_are_bounded() {
         let sessions = ReceiverSessions::new(IDLE);
         for _ in 0..limits::RECEIVER_SESSIONS_MAX + 10 {
             let _ = sessions.enter(None, Instant::now());

@@ -12,7 +12,7 @@ use super::{Call, negotiate};
 use crate::limits;
 use crate::log::Since;
 use crate::message::Channel;
-use crate::pages::Page;
+use crate::pages::HtmlPage;
 use crate::wire::Wire;
 
 /// `GET /stream`: `main` as text, an address that is short to type in front of a class.
@@ -73,7 +73,7 @@ async fn follow(
 }
 
 /// The HTML page around a stream of these channels.
-async fn page(call: &Call<'_>, channels: &[Channel]) -> Page {
+async fn page(call: &Call<'_>, channels: &[Channel]) -> HtmlPage {
     let names: Vec<&str> = channels.iter().map(Channel::as_str).collect();
     // Channel names have no characters that have a meaning in HTML.
     let names = names.join(", ");

@@ -45,7 +45,7 @@ use crate::follow::ChunkStream;
 use crate::log::Log;
 use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
-use crate::pages::{Page, Pages};
+use crate::pages::{HtmlPage, Pages};
 use crate::receiver_session::ReceiverSessions;
 use error::Error;
 use refusal::Refusal;
@@ -92,7 +92,7 @@ pub struct App {
 
 impl App {
     /// A page that stands at a path, with the links to the others, where there are others.
-    async fn page(&self, name: &'static str, path: &str, values: &[(&str, &str)]) -> Page {
+    async fn page(&self, name: &'static str, path: &str, values: &[(&str, &str)]) -> HtmlPage {
         let nav = if self.demos {
             self.pages.nav(path).await
         } else {
@@ -125,7 +125,7 @@ impl Call<'_> {
     }
 
     /// The page of this path.
-    async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> Page {
+    async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> HtmlPage {
         self.app.page(name, self.head.uri.path(), values).await
     }
 

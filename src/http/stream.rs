@@ -17,7 +17,7 @@ use crate::limits;
 use crate::log::{Log, Since};
 use crate::message::{Channel, Cursor, Seq, Timestamp};
 use crate::metrics::OpenStream;
-use crate::pages::Page;
+use crate::pages::HtmlPage;
 use crate::wire::{Dots, Encoder, ScriptFrame, SseOptions, Wire};
 
 /// The stream that a handler wants: what of the log it follows, and its options.
@@ -28,7 +28,7 @@ pub(super) struct StreamSpec {
     /// The first of the channels is followed from this seq at the latest, wherever the stream begins.
     pub(super) no_later_than: Option<Seq>,
     /// The page around the messages.
-    pub(super) page: Option<Page>,
+    pub(super) page: Option<HtmlPage>,
     pub(super) options: Options,
 }
 
@@ -46,7 +46,7 @@ impl StreamSpec {
     }
 
     /// An endless stream of `main` in a page, with its dots.
-    pub(super) fn in_page(log: &Log, since: Since, page: Page) -> StreamSpec {
+    pub(super) fn in_page(log: &Log, since: Since, page: HtmlPage) -> StreamSpec {
         let mut spec = StreamSpec::new(log, vec![Channel::main()], since);
         spec.options.encoder = Encoder::Html(Dots::default());
         spec.page = Some(page);
@@ -177,7 +177,7 @@ fn script_frame_policy(frame: &ScriptFrame) -> String {
 
 /// Puts what comes before and after all messages into the options: a page, or the script frame's
 /// document.
-fn surround(options: &mut Options, page: Option<Page>, call: &Call<'_>) {
+fn surround(options: &mut Options, page: Option<HtmlPage>, call: &Call<'_>) {
     let headers = &call.head.headers;
     if let Some(page) = page {
         let extras = options.extras();

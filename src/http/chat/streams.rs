@@ -19,7 +19,7 @@ use crate::follow::FilterAction;
 use crate::limits;
 use crate::log::Since;
 use crate::message::{Message, Seq};
-use crate::pages::Page;
+use crate::pages::HtmlPage;
 use crate::wire::{Dots, Encoder, Wire};
 
 /// `/chat/stream`: what is said to one and by one, and the news.
@@ -122,7 +122,7 @@ fn wire(call: &Call<'_>, params: &Params) -> Wire {
 }
 
 /// For browsers that go there, the page around the stream.
-async fn page(call: &Call<'_>, wire: Wire, what: &str) -> Option<Page> {
+async fn page(call: &Call<'_>, wire: Wire, what: &str) -> Option<HtmlPage> {
     let values = [("channels", what), ("kind", "one")];
     match wire {
         Wire::Html => Some(call.page("stream.html", &values).await),
