@@ -86,7 +86,7 @@ pub struct Args {
 pub enum StoreKind {
     /// In memory, until the process ends.
     Memory,
-    /// In the SQLite database at this path.
+    /// In a database of `SQLite` at this path.
     Sqlite(PathBuf),
 }
 

@@ -84,13 +84,13 @@ impl Pages {
         built_in.map(|(_, bytes)| Bytes::from_static(bytes))
     }
 
-    /// Renders a page: each `{{name}}` in its template is replaced by the value of that name. Values
+    /// Fills in a page: each `{{name}}` in its template is replaced by the value of that name. Values
     /// must be escaped already.
     pub async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> HtmlPage {
-        HtmlPage::render(&self.text(name).await, values)
+        HtmlPage::fill(&self.text(name).await, values)
     }
 
-    /// Returns the template of a part of a page, to be rendered several times.
+    /// Returns the template of a part of a page, to be filled in several times.
     pub async fn template(&self, name: &'static str) -> Template {
         Template(self.text(name).await)
     }
@@ -114,14 +114,14 @@ impl Pages {
 pub struct Template(String);
 
 impl Template {
-    /// Renders the template with these values, which must be escaped already.
+    /// Fills in the template with these values, which must be escaped already.
     #[must_use]
     pub fn fill(&self, values: &[(&str, &str)]) -> String {
-        render(&self.0, values)
+        fill(&self.0, values)
     }
 }
 
-/// A rendered page in two parts: before and after the stream that stands in it, if there is one.
+/// A page in two parts: before and after the stream that stands in it, if there is one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct HtmlPage {
     /// The part before `{{stream}}`; the whole page if it has no stream.
@@ -131,18 +131,18 @@ pub struct HtmlPage {
 }
 
 impl HtmlPage {
-    fn render(template: &str, values: &[(&str, &str)]) -> HtmlPage {
+    fn fill(template: &str, values: &[(&str, &str)]) -> HtmlPage {
         let (before, after) = template.split_once("{{stream}}").unwrap_or((template, ""));
         HtmlPage {
-            before: render(before, values),
-            after: render(after, values),
+            before: fill(before, values),
+            after: fill(after, values),
         }
     }
 }
 
 /// Replaces each `{{name}}` in one pass, so that a value is never read as a template. A name without
 /// a value stays as it is.
-fn render(template: &str, values: &[(&str, &str)]) -> String {
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, tail)) = rest.split_once("{{") {
@@ -204,8 +204,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn render_replaces_names_once() {
-        let page = HtmlPage::render(
+    fn fill_replaces_names_once() {
+        let page = HtmlPage::fill(
             "<{{a}}> {{stream}} {{b}} {{c}} {{",
             &[("a", "{{b}}"), ("b", "2")],
         );

@@ -1,4 +1,5 @@
-//! `POST /c/CHANNEL` and `POST /send`: the body is a message. `PUT`: it is a stream of lines.
+//! `POST /c/CHANNEL` and `POST /send`: the body is one message. `PUT`, whose body is a stream of
+//! lines, is in `upload.rs`.
 
 use hyper::Response;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use super::route::Endpoint;
 use super::{Call, body, form, params};
 use crate::message::{Channel, Draft, EventName, IdempotencyKey};
 
-/// The channel that a message goes to: the path's, or `main`.
+/// Returns the channel that a message goes to: the one that the path names, or `main` for `/send`.
 pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
     let name = &call.rest;
     if call.endpoint == Endpoint::Send {
@@ -24,7 +25,7 @@ pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
     })
 }
 
-/// The event name that the query gives.
+/// Returns the event name that the query gives, or the default one.
 pub(super) fn event(call: &Call<'_>) -> Result<EventName, Error> {
     let fields = form::fields(call.query())?;
     let read = |text: &str| EventName::new(text).map_err(|why| why.to_string());
@@ -32,12 +33,13 @@ pub(super) fn event(call: &Call<'_>) -> Result<EventName, Error> {
     Ok(event.unwrap_or(EventName::DEFAULT))
 }
 
+/// Appends the body as one message, and answers when the message is committed.
 pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let (channel, event, key) = (channel(&call)?, event(&call)?, key(&call)?);
-    let most = call.app.max_message;
-    // The newline that is dropped does not count.
-    let mut read = body::read(&mut call, most + 1).await?;
-    let data = body::message(std::mem::take(&mut read.bytes), most)?;
+    let max = call.app.max_message;
+    // The trailing newline that is dropped does not count.
+    let mut body = body::read(&mut call, max + 1).await?;
+    let data = body::message(std::mem::take(&mut body.bytes), max)?;
     let draft = Draft {
         channel: channel.clone(),
         event,
@@ -55,17 +57,17 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     Ok(reply::appended(&receipt, &answer))
 }
 
-/// What the sender calls this append.
+/// Returns the `Idempotency-Key` of the request, if it has one.
 fn key(call: &Call<'_>) -> Result<Option<IdempotencyKey>, Error> {
     let Some(value) = call.head.headers.get("idempotency-key") else {
         return Ok(None);
     };
-    // What is not printable is no text, and is refused as such.
+    // Bytes that are not UTF-8 become U+FFFD, which no key may contain, so they are refused.
     let text = String::from_utf8_lossy(value.as_bytes());
     IdempotencyKey::new(&text).map(Some).map_err(Error::BadKey)
 }
 
-/// What the sender is told.
+/// The answer to an append.
 #[derive(Serialize)]
 struct Appended<'a> {
     cursor: String,

@@ -1,4 +1,4 @@
-//! A request's body, read within its bounds.
+//! Request bodies, read within bounds of size, time and memory.
 
 use std::sync::Arc;
 
@@ -9,78 +9,84 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::error::Error;
 use super::{App, Call, form};
 
-/// A share of the memory for bodies, given back on drop.
+/// A part of the memory for request bodies ([`App::bodies`]), released on drop.
 #[derive(Debug, Default)]
-pub(super) struct Share(Option<OwnedSemaphorePermit>);
+pub(super) struct BodyMemory(Option<OwnedSemaphorePermit>);
 
-impl Share {
-    /// Makes it so many bytes, more or less than it was.
+impl BodyMemory {
+    /// Changes the part to this many bytes, more or less than before.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when so much is not free.
     pub(super) fn set(&mut self, app: &App, bytes: usize) -> Result<(), Error> {
         let held = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         if let Some(less) = held.checked_sub(bytes) {
-            drop(self.0.as_mut().and_then(|share| share.split(less)));
+            drop(self.0.as_mut().and_then(|permit| permit.split(less)));
             return Ok(());
         }
         let more = u32::try_from(bytes - held).map_err(|_| Error::Busy)?;
         let more = Arc::clone(&app.bodies).try_acquire_many_owned(more);
         let more = more.map_err(|_| Error::Busy)?;
         match &mut self.0 {
-            Some(share) => share.merge(more),
+            Some(permit) => permit.merge(more),
             none => *none = Some(more),
         }
         Ok(())
     }
 }
 
-/// A body, and its share of the memory for bodies while it lives.
+/// The whole body of a request, which holds its part of the memory for bodies.
 #[derive(Debug, Default)]
-pub(super) struct Read {
+pub(super) struct RequestBody {
     pub(super) bytes: Vec<u8>,
-    share: Share,
+    memory: BodyMemory,
 }
 
-/// Reads a body of at most `most` bytes. What is too long by its own account costs nothing.
-pub(super) async fn read(call: &mut Call<'_>, most: usize) -> Result<Read, Error> {
-    if call.body.size_hint().lower() > most as u64 {
+/// Reads a body of at most `max` bytes. A body whose `Content-Length` is larger is refused before
+/// any of it is read.
+pub(super) async fn read(call: &mut Call<'_>, max: usize) -> Result<RequestBody, Error> {
+    if call.body.size_hint().lower() > max as u64 {
         return Err(Error::TooLarge(call.app.max_message));
     }
-    let patience = call.app.body_timeout;
-    let slow = |_| Error::BodySlow(patience.as_secs());
-    tokio::time::timeout(patience, collect(call, most))
+    let timeout = call.app.body_timeout;
+    let slow = |_| Error::BodySlow(timeout.as_secs());
+    tokio::time::timeout(timeout, collect(call, max))
         .await
         .map_err(slow)?
 }
 
-async fn collect(call: &mut Call<'_>, most: usize) -> Result<Read, Error> {
-    let mut read = Read::default();
+async fn collect(call: &mut Call<'_>, max: usize) -> Result<RequestBody, Error> {
+    let mut body = RequestBody::default();
     while let Some(frame) = call.body.frame().await {
         let Ok(data) = frame.map_err(Error::BodyBroke)?.into_data() else {
             continue;
         };
-        if read.bytes.len() + data.len() > most {
+        if body.bytes.len() + data.len() > max {
             return Err(Error::TooLarge(call.app.max_message));
         }
-        read.share.set(call.app, read.bytes.len() + data.len())?;
-        read.bytes.extend_from_slice(&data);
+        // The memory is taken before it is used.
+        body.memory.set(call.app, body.bytes.len() + data.len())?;
+        body.bytes.extend_from_slice(&data);
     }
-    Ok(read)
+    Ok(body)
 }
 
-/// The fields of a form, whose body is at most so long.
+/// Reads the fields of a form whose body has at most `max` bytes.
 pub(super) async fn fields(
     call: &mut Call<'_>,
-    most: usize,
+    max: usize,
 ) -> Result<Vec<(String, String)>, Error> {
-    let read = read(call, most).await.map_err(|error| match error {
-        Error::TooLarge(_) => Error::FormTooLarge(most),
+    let body = read(call, max).await.map_err(|error| match error {
+        Error::TooLarge(_) => Error::FormTooLarge(max),
         error => error,
     })?;
-    let text = std::str::from_utf8(&read.bytes).map_err(|_| Error::FieldNotUtf8)?;
+    let text = std::str::from_utf8(&body.bytes).map_err(|_| Error::FieldNotUtf8)?;
     form::fields(text)
 }
 
-/// A message's text out of a body: UTF-8, within the limit, without its one trailing newline.
-pub(super) fn message(bytes: Vec<u8>, most: usize) -> Result<Box<str>, Error> {
+/// Returns the text of a message whose body this is: UTF-8 of at most `max` bytes, without one
+/// trailing newline.
+pub(super) fn message(bytes: Vec<u8>, max: usize) -> Result<Box<str>, Error> {
     if bytes.is_empty() {
         return Err(Error::EmptyBody);
     }
@@ -88,13 +94,16 @@ pub(super) fn message(bytes: Vec<u8>, most: usize) -> Result<Box<str>, Error> {
     if text.ends_with('\n') {
         text.pop();
     }
-    if text.len() > most {
-        return Err(Error::TooLarge(most));
+    if text.len() > max {
+        return Err(Error::TooLarge(max));
     }
     Ok(text.into_boxed_str())
 }
 
-/// Bytes as text, or the place of the first that is none.
+/// Returns the bytes as text.
+///
+/// # Errors
+/// [`Error::NotUtf8`] with the offset of the first byte that is not UTF-8.
 pub(super) fn text(bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| Error::NotUtf8(error.utf8_error().valid_up_to()))
 }

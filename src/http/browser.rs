@@ -1,4 +1,4 @@
-//! What browsers say of themselves, and want to be told.
+//! What only browsers say and need: prefetching, cookies, the origin of a request, padded pages.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,10 @@ use hyper::header::HeaderValue;
 use super::header;
 use crate::limits;
 
-/// The name of the session's cookie.
+/// The name of the cookie that holds the id of a `/receiver` session.
 const COOKIE: &str = "forever-frame";
 
-/// Is the page only fetched in case somebody wants it?
+/// Whether the browser fetches the page only in case its user wants it.
 pub(super) fn is_prefetch(headers: &HeaderMap) -> bool {
     // The standard's name (Fetch, "Sec-Purpose"), and what older browsers sent.
     let names = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
@@ -21,27 +21,27 @@ pub(super) fn is_prefetch(headers: &HeaderMap) -> bool {
         .any(|value| value.contains("prefetch"))
 }
 
-/// Makes the beginning of a page long enough to be painted, for those who show it as it comes:
-/// a browser that fills a window or a frame.
+/// Pads the beginning of a page to [`limits::PRELUDE_BYTES`] if a browser fills a window or a frame
+/// with it, since some browsers paint nothing before.
 pub(super) fn pad(mut prelude: String, headers: &HeaderMap) -> String {
-    let shows = matches!(
+    let is_shown = matches!(
         header(headers, "sec-fetch-dest"),
         Some("document" | "iframe" | "frame")
     );
-    let lacks = limits::PRELUDE_BYTES.saturating_sub(prelude.len());
-    if shows && lacks > 0 {
-        let filling = lacks.saturating_sub("<!---->".len());
+    let missing = limits::PRELUDE_BYTES.saturating_sub(prelude.len());
+    if is_shown && missing > 0 {
+        let filling = missing.saturating_sub("<!---->".len());
         prelude = format!("{prelude}<!--{:filling$}-->", "");
     }
     prelude
 }
 
-/// The session that the browser names.
+/// Returns the id of the `/receiver` session that the browser names.
 pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, COOKIE)
 }
 
-/// The value of a cookie.
+/// Returns the value of a cookie.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers
         .get_all("cookie")
@@ -52,12 +52,13 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
         .find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-/// The header that names a session to the browser.
+/// Returns the `Set-Cookie` value that gives the browser the id of its `/receiver` session.
 pub(super) fn set_session(id: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax")).ok()
 }
 
-/// The address under which the browser knows this server, for commands to copy.
+/// Returns the origin under which the browser knows this server, for commands to copy. A `Host`
+/// with unusual characters is not repeated, since it would be pasted into a shell.
 pub(super) fn origin(headers: &HeaderMap) -> String {
     let known = |b: u8| b.is_ascii_alphanumeric() || b".:[]-".contains(&b);
     let host = header(headers, "host").filter(|host| !host.is_empty() && host.bytes().all(known));
@@ -65,14 +66,15 @@ pub(super) fn origin(headers: &HeaderMap) -> String {
     format!("{scheme}://{}", host.unwrap_or("localhost:8080"))
 }
 
-/// Does the browser speak TLS, to a proxy that says so?
+/// Whether the browser speaks TLS, to a proxy that says so.
 pub(super) fn is_secure(headers: &HeaderMap) -> bool {
     header(headers, "x-forwarded-proto") == Some("https")
 }
 
-/// The page of another origin that sends this, if it is one: its name. Browsers say who asks (Fetch
-/// standard, "Origin" and "Sec-Fetch-Site"); programs have nothing to say.
-pub(super) fn foreign(headers: &HeaderMap) -> Option<String> {
+/// Returns the other origin whose page sends this request, if it is not a page of this server.
+/// Browsers name the origin (Fetch standard, "Origin" and "Sec-Fetch-Site"); programs that are not
+/// browsers name none, and are no other origin.
+pub(super) fn cross_origin(headers: &HeaderMap) -> Option<String> {
     let site = header(headers, "sec-fetch-site");
     let origin = headers.get("origin").map(HeaderValue::as_bytes);
     let named = || String::from_utf8_lossy(origin.unwrap_or(b"another site")).into_owned();
@@ -80,7 +82,7 @@ pub(super) fn foreign(headers: &HeaderMap) -> Option<String> {
         Some("same-origin" | "none") => None,
         Some(_) => Some(named()),
         None => {
-            // A proxy may have taken the TLS away, so the scheme says nothing.
+            // A proxy may have terminated TLS, so the scheme says nothing.
             let authority = |origin: &[u8]| {
                 let at = origin.windows(3).position(|part| part == b"://");
                 at.map(|at| origin[at + 3..].to_owned())
@@ -94,7 +96,8 @@ pub(super) fn foreign(headers: &HeaderMap) -> Option<String> {
     }
 }
 
-/// Where the client is: at the other end, or where a proxy on this machine says.
+/// Returns the address of the client: the peer of the connection, or, if the peer is a proxy on this
+/// machine, the address that it forwards for.
 pub(super) fn client(headers: &HeaderMap, peer: IpAddr) -> IpAddr {
     let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
     let last = forwarded
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_session_is_found_among_the_cookies() {
+    fn session_is_found_among_cookies() {
         assert_eq!(
             session(&headers(&[("cookie", "a=b; forever-frame=77; c=d")])),
             Some("77")
@@ -130,15 +133,15 @@ mod tests {
     }
 
     #[test]
-    fn only_pages_that_are_shown_are_padded() {
+    fn pad_only_pages_that_are_shown() {
         let document = headers(&[("sec-fetch-dest", "document")]);
         assert_eq!(pad("<p>".into(), &document).len(), limits::PRELUDE_BYTES);
         assert_eq!(pad("<p>".into(), &headers(&[])), "<p>");
     }
 
     #[test]
-    fn pages_of_other_origins_are_known() {
-        let from = |pairs: &[_]| foreign(&headers(pairs));
+    fn cross_origin_names_other_origins() {
+        let from = |pairs: &[_]| cross_origin(&headers(pairs));
         let host = ("host", "a.example:81");
         assert_eq!(from(&[host]), None);
         assert_eq!(from(&[host, ("origin", "https://a.example:81")]), None);
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_proxy_on_this_machine_is_believed() {
+    fn client_believes_only_a_local_proxy() {
         let [here, there] = ["127.0.0.1", "9.9.9.9"].map(|text| text.parse().unwrap());
         let forwarded = headers(&[("x-forwarded-for", "1.1.1.1, 2.2.2.2")]);
         assert_eq!(client(&forwarded, here).to_string(), "2.2.2.2");
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_puts_words_into_the_commands() {
+    fn origin_repeats_no_unusual_host() {
         assert_eq!(
             origin(&headers(&[("host", "a.example:81")])),
             "http://a.example:81"

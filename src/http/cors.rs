@@ -1,4 +1,5 @@
-//! Pages of other origins, as far as `--cors-origin` lets them (Fetch standard, section 3.2).
+//! Access for pages of other origins, as far as `--cors-origin` allows it (Fetch standard, section
+//! 3.2).
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -9,30 +10,31 @@ use hyper::{HeaderMap, Method};
 
 use super::route;
 
-/// What a preflight allows: all that `/c/…` takes.
+/// The methods that a preflight allows: all that `/c/…` takes.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT");
+/// The request headers that a preflight allows.
 const HEADERS: HeaderValue =
     HeaderValue::from_static("cache-control, content-type, idempotency-key, last-event-id");
 
-/// The origins that may read and append.
+/// The origins whose pages may read and append.
 #[derive(Debug)]
 pub struct Cors {
     origins: Vec<String>,
 }
 
-/// What is to be said to the page that asked, whatever else the answer is.
+/// What the page that sent a request is granted: headers of the response, whatever else that is.
 #[derive(Debug)]
 pub(super) struct Grant {
-    /// Does the answer depend on who asks?
+    /// Whether the response depends on the origin of the request.
     varies: bool,
-    /// The origin that may read it.
+    /// The origin that may read the response, if any.
     origin: Option<HeaderValue>,
-    /// Is it asked what would be possible?
+    /// Whether the browser only asks what would be allowed.
     preflight: bool,
 }
 
 impl Cors {
-    /// These origins; `*` for all.
+    /// Allows these origins; `*` is every origin.
     #[must_use]
     pub fn new(origins: Vec<String>) -> Cors {
         Cors { origins }
@@ -42,27 +44,28 @@ impl Cors {
         self.origins.iter().any(|allowed| allowed == "*")
     }
 
-    /// May pages of this origin have what is at this path in them?
+    /// Whether pages of this origin may have the response of this path in a frame.
     pub(super) fn allows(&self, path: &str, origin: &str) -> bool {
-        route::is_open(path) && self.lets(origin)
+        route::is_open(path) && self.allows_origin(origin)
     }
 
-    fn lets(&self, origin: &str) -> bool {
-        // What comes here may end up in a policy: one plain word.
+    fn allows_origin(&self, origin: &str) -> bool {
+        // The origin may end up in a Content-Security-Policy, so it must be one plain word.
         let plain = |b: u8| b.is_ascii_graphic() && !b";,'\"".contains(&b);
         let sound = origin.contains("://") && origin.bytes().all(plain);
         let known = |allowed: &String| allowed.eq_ignore_ascii_case(origin);
         sound && (self.allows_all() || self.origins.iter().any(known))
     }
 
-    /// What the page that sends this request is granted.
+    /// Returns what the page that sends this request is granted.
     pub(super) fn grant(&self, head: &Parts) -> Grant {
         let open = !self.origins.is_empty() && route::is_open(head.uri.path());
         let origin = head.headers.get(ORIGIN).filter(|_| open);
         let origin = if self.allows_all() {
             origin.map(|_| HeaderValue::from_static("*"))
         } else {
-            let known = |origin: &&HeaderValue| origin.to_str().is_ok_and(|text| self.lets(text));
+            let known =
+                |origin: &&HeaderValue| origin.to_str().is_ok_and(|text| self.allows_origin(text));
             origin.filter(known).cloned()
         };
         let varies = open && !self.allows_all();
@@ -75,8 +78,8 @@ impl Cors {
 }
 
 impl Grant {
-    /// Says it.
-    pub(super) fn say(self, headers: &mut HeaderMap) {
+    /// Adds the headers of the grant to those of the response.
+    pub(super) fn apply(self, headers: &mut HeaderMap) {
         if self.varies {
             headers.append(VARY, HeaderValue::from_static("origin"));
         }

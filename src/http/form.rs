@@ -1,5 +1,5 @@
-//! Queries and forms (`application/x-www-form-urlencoded`, URL standard section 5.1), read
-//! strictly: what is not UTF-8 is refused, where a lenient reader would change the message.
+//! Queries and forms (`application/x-www-form-urlencoded`, URL standard, section 5.1), read
+//! strictly: a field that is not UTF-8 is refused, where a lenient reader would change the message.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,8 @@ use percent_encoding::percent_decode_str;
 
 use super::error::Error;
 
-/// The fields in their order. Of a field that comes twice the last counts ([`last`]).
+/// Returns the names and values of a query or a form, in their order. Of a field that is given
+/// twice the last one counts: see [`last`].
 pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Error> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -28,7 +29,7 @@ fn decode(text: &str) -> Result<String, Error> {
     decoded.map_err(|_| Error::FieldNotUtf8)
 }
 
-/// The last field of that name.
+/// Returns the value of the last field of this name, if there is one.
 pub(super) fn last<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     fields
         .iter()
@@ -37,7 +38,10 @@ pub(super) fn last<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a
         .map(|(_, value)| value.as_str())
 }
 
-/// The same, of a field that there must be.
+/// Returns the value of the last field of this name.
+///
+/// # Errors
+/// [`Error::NoField`] when there is none.
 pub(super) fn field<'a>(
     fields: &'a [(String, String)],
     name: &'static str,
@@ -50,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_decoded_strictly() {
+    fn form_fields_are_decoded_strictly() {
         let read = fields("a=1+2&b=%E4%BD%A0&a=3&c&=x").unwrap();
         assert_eq!(last(&read, "a"), Some("3"));
         assert_eq!(last(&read, "b"), Some("你"));

@@ -158,7 +158,7 @@ pub async fn respond(
             refusal.reply(&error, &app).await
         }
     };
-    grant.say(response.headers_mut());
+    grant.apply(response.headers_mut());
     response
 }
 
@@ -172,7 +172,7 @@ pub async fn refuse(
     let (head, _) = request.into_parts();
     let grant = app.cors.grant(&head);
     let mut response = Refusal::of(&head).reply(&Error::Full, &app).await;
-    grant.say(response.headers_mut());
+    grant.apply(response.headers_mut());
     response
 }
 
@@ -191,7 +191,7 @@ async fn dispatch(
     if app.drain.has_begun() && !endpoint.is_for_operators() {
         return Err(Error::Stopping);
     }
-    if endpoint.acts() && browser::is_prefetch(&head.headers) {
+    if endpoint.forbids_prefetch() && browser::is_prefetch(&head.headers) {
         return Err(Error::Prefetch);
     }
     let method = head.method.clone();

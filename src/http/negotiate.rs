@@ -1,22 +1,22 @@
-//! What a client wants, by its `Accept` (RFC 9110, section 12.5.1).
+//! The format that a client wants, by its `Accept` (RFC 9110, section 12.5.1).
 
 use hyper::http::request::Parts;
 
 use super::header;
 use crate::wire::Wire;
 
-/// How an error is said.
+/// The format of an answer that says an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Json,
     Text,
     Html,
-    /// An `EventSource` asks, which understands nothing else.
+    /// An event stream, for an `EventSource`, which understands nothing else.
     Sse,
 }
 
-/// How to say an error: JSON, unless the client prefers plain text, is a browser, or follows by
-/// Server-Sent Events.
+/// Returns the format in which the client gets an error: JSON, unless it prefers plain text, is a
+/// browser, or follows by Server-Sent Events.
 pub(super) fn error_form(head: &Parts) -> Form {
     let asked = head
         .uri
@@ -36,7 +36,7 @@ pub(super) fn error_form(head: &Parts) -> Form {
     best(header(&head.headers, "accept"), &offers).unwrap_or(Form::Json)
 }
 
-/// The wire that a client wants: `text`, unless it names the type of another.
+/// Returns the transport that the client wants: `text`, unless it names the type of another.
 pub(super) fn wire(accept: Option<&str>) -> Wire {
     let offers = [
         ("text/html", Wire::Html),
@@ -48,8 +48,8 @@ pub(super) fn wire(accept: Option<&str>) -> Wire {
     best(accept, &offers).unwrap_or(Wire::Text)
 }
 
-/// The offer that the client names with the highest weight; the first of equals. Wildcards name
-/// nothing: who takes anything gets the default.
+/// Returns the offer that the client names with the highest weight, the first among equals.
+/// Wildcards name nothing: a client that accepts anything gets the default.
 fn best<T: Copy>(accept: Option<&str>, offers: &[(&str, T)]) -> Option<T> {
     let mut best: Option<(f32, T)> = None;
     for range in accept?.split(',') {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wire_is_what_the_client_names() {
+    fn negotiate_follows_accept() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8";
         assert_eq!(wire(Some(browser)), Wire::Html);
         assert_eq!(wire(Some("*/*")), Wire::Text);

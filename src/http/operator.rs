@@ -1,4 +1,4 @@
-//! `/healthz` and `/metrics`, for those who run the server.
+//! `/healthz` and `/metrics`, for operators.
 
 use hyper::{Response, StatusCode};
 
@@ -7,7 +7,7 @@ use super::reply::{self, Body};
 use crate::limits;
 use crate::metrics::Readings;
 
-/// 200 `ok` while the log takes messages.
+/// Answers 200 `ok` while the log takes messages, else 503 with the reason.
 pub(super) fn healthz(call: &Call<'_>) -> Response<Body> {
     if call.app.drain.has_begun() {
         return reply::text(
@@ -21,7 +21,7 @@ pub(super) fn healthz(call: &Call<'_>) -> Response<Body> {
     }
 }
 
-/// All that is counted, as Prometheus reads it.
+/// Answers with all metrics, in the exposition format of Prometheus.
 pub(super) fn metrics(call: &Call<'_>) -> Response<Body> {
     let readings = Readings {
         bounds: call.app.log.bounds(),
@@ -38,9 +38,10 @@ pub(super) fn metrics(call: &Call<'_>) -> Response<Body> {
     )
 }
 
+/// Returns the number of files that the process has open, where the system tells.
 #[cfg(target_os = "linux")]
 fn open_files() -> Option<u64> {
-    // The directory that is being read is one of them.
+    // The directory that is being read is one of its own entries.
     std::fs::read_dir("/proc/self/fd")
         .ok()
         .map(|files| files.count().saturating_sub(1) as u64)

@@ -1,4 +1,4 @@
-//! `/` and the files that pages need.
+//! `/`, the pages that are the same for every browser, and the files that pages load.
 
 use hyper::{Response, StatusCode};
 
@@ -7,20 +7,20 @@ use super::reply::{self, Body};
 use super::{Call, browser};
 use crate::pages;
 
-/// What this is, and what to type.
+/// The home page: what this server is, and the commands to try, with the address to copy.
 pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
     let origin = browser::origin(&call.head.headers);
     let page = call.page("index.html", &[("origin", &origin)]).await;
     Ok(reply::html(StatusCode::OK, page.before))
 }
 
-/// A page that is the same for all.
+/// A page that is the same for every browser.
 pub(super) async fn show(call: Call<'_>, name: &'static str) -> Result<Response<Body>, Error> {
     let page = call.page(name, &[]).await;
     Ok(reply::html(StatusCode::OK, page.before))
 }
 
-/// A file of `pages/`.
+/// A file of `pages/`, by the name in the path.
 pub(super) async fn file(call: Call<'_>) -> Result<Response<Body>, Error> {
     let file = call.app.pages.file(&call.rest).await;
     let file = file.ok_or_else(|| Error::NotFound(call.head.uri.path().to_owned()))?;

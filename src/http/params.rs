@@ -1,4 +1,4 @@
-//! What the query of a stream may say.
+//! The parameters in the query of a stream.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::limits;
 use crate::log::Since;
 use crate::wire::Wire;
 
-/// A parameter that makes no sense.
+/// The value of a parameter cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}={value:?} {why}")]
 pub(super) struct ParamError {
@@ -21,6 +21,7 @@ pub(super) struct ParamError {
 }
 
 impl ParamError {
+    /// `why` completes a sentence that begins with the parameter and its value.
     pub(super) fn new(name: &'static str, value: &str, why: impl Into<String>) -> ParamError {
         ParamError {
             name,
@@ -30,7 +31,7 @@ impl ParamError {
     }
 }
 
-/// The parameters of a stream.
+/// The parameters of a stream, as far as the request gives them.
 #[derive(Debug)]
 pub(super) struct Params {
     pub(super) wire: Option<Wire>,
@@ -45,8 +46,8 @@ pub(super) struct Params {
 }
 
 impl Params {
-    /// Reads a query. Parameters of other transports are checked, and mean nothing to this one;
-    /// those of nobody are passed over.
+    /// Reads a query. Parameters that only another transport uses are checked too, and then have no
+    /// effect; unknown ones are ignored.
     pub(super) fn read(query: &str) -> Result<Params, Error> {
         let fields = form::fields(query)?;
         let get = |name| form::last(&fields, name);
@@ -58,14 +59,14 @@ impl Params {
             heartbeat: parse("heartbeat", get("heartbeat"), heartbeat)?,
             wait: parse("wait", get("wait"), wait)?,
             retry: parse("retry", get("retry"), retry)?,
-            heartbeat_event: parse("heartbeat_event", get("heartbeat_event"), switch)?
+            heartbeat_event: parse("heartbeat_event", get("heartbeat_event"), parse_bool)?
                 .unwrap_or(false),
             origin: get("origin").map(str::to_owned),
         })
     }
 
-    /// Where the client wants to begin, if it says so. What a browser remembers wins over what a
-    /// page once wrote into its address.
+    /// Returns where the client wants to begin, if it says so. The `Last-Event-ID` that a browser
+    /// remembers wins over the `since` that a page once wrote into the address.
     pub(super) fn begins(&self, head: &Parts) -> Result<Option<Since>, Error> {
         let remembered = header(&head.headers, "last-event-id").filter(|id| !id.is_empty());
         let remembered = parse("Last-Event-ID", remembered, since)?;
@@ -73,7 +74,10 @@ impl Params {
     }
 }
 
-/// The value of a parameter, or why it is none.
+/// Reads the value of a parameter, if there is one.
+///
+/// # Errors
+/// The parameter, its value, and what `read` says is wrong with it.
 pub(super) fn parse<T>(
     name: &'static str,
     value: Option<&str>,
@@ -84,54 +88,59 @@ pub(super) fn parse<T>(
         .transpose()
 }
 
-/// Where to begin.
+/// Reads `since`, the position from which a stream is to begin.
 fn since(text: &str) -> Result<Since, String> {
     text.parse()
         .map_err(|error: crate::log::ParseSinceError| error.to_string())
 }
 
+/// Reads `as`.
 fn transport(text: &str) -> Result<Wire, String> {
     let names = Wire::ALL.map(Wire::name).join(", ");
-    Wire::named(text).ok_or_else(|| format!("is no transport; there are {names}"))
+    Wire::named(text).ok_or_else(|| format!("is not a transport; choose one of {names}"))
 }
 
+/// Reads `limit`, a number of messages.
 fn limit(text: &str) -> Result<u64, String> {
     text.parse()
         .ok()
         .filter(|limit| *limit >= 1)
-        .ok_or_else(|| "is not a number of messages, 1 or more".to_owned())
+        .ok_or_else(|| "is not a number of messages; it must be at least 1".to_owned())
 }
 
+/// Reads `timeout`, after which a stream ends.
 fn timeout(text: &str) -> Result<Duration, String> {
     duration(text).and_then(|timeout| {
         if timeout.is_zero() {
-            Err("is no time at all".to_owned())
+            Err("must be longer than 0".to_owned())
         } else {
             Ok(timeout)
         }
     })
 }
 
-/// How long a request that is quiet waits.
+/// Reads `wait`, the time that a long poll or a mailbox waits for a message.
 pub(super) fn wait(text: &str) -> Result<Duration, String> {
     let most = limits::POLL_WAIT_MAX;
-    let outside = || format!("is longer than {}s", most.as_secs());
+    let outside = || format!("is longer than {}s, the maximum", most.as_secs());
     duration(text).and_then(|wait| (wait <= most).then_some(wait).ok_or_else(outside))
 }
 
+/// Reads `retry`, the milliseconds after which an `EventSource` comes back.
 fn retry(text: &str) -> Result<u32, String> {
     let most = limits::SSE_RETRY_MAX;
-    let outside = || format!("is not a number of milliseconds up to {most}");
+    let outside = || format!("must be a number of milliseconds, at most {most}");
     text.parse()
         .ok()
         .filter(|retry| *retry <= most)
         .ok_or_else(outside)
 }
 
-fn switch(text: &str) -> Result<bool, String> {
+/// Reads a parameter that is on or off.
+fn parse_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),
-        _ => Err("is neither 1 nor 0".to_owned()),
+        _ => Err("must be 1 or 0".to_owned()),
     }
 }

@@ -1,4 +1,40 @@
-//! The one table of paths.
+//! The one table of paths, with the methods of each.
+//!
+//! Every path that takes GET takes HEAD, and every path takes OPTIONS; other methods are answered
+//! 405 with `Allow`. A test holds this list to the table.
+//!
+//! | path | methods | what it does |
+//! |---|---|---|
+//! | `/` | GET | the home page, with the commands to try |
+//! | `/receiver` | GET, POST | forgets what the session has seen and shows the button; the long request |
+//! | `/sender` | GET, POST | appends the date and shows the log; appends `msg` |
+//! | `/mailbox` | GET, POST | the page; sends or receives a letter |
+//! | `/clock` | GET | the page for browsers, else a stream of the server's time |
+//! | `/events` | GET | a page: Server-Sent Events |
+//! | `/frame` | GET | a page: the hidden iframe |
+//! | `/wire` | GET | a page: all transports side by side |
+//! | `/chat` | GET | the chat |
+//! | `/chat/login` | GET, POST | the form; logs in |
+//! | `/chat/register` | GET, POST | the form; creates an account |
+//! | `/chat/logout` | POST | logs out |
+//! | `/chat/password` | GET, POST | the form; changes the password |
+//! | `/chat/friends` | GET, POST | the friends; asks for, accepts, declines or ends a friendship |
+//! | `/chat/with/NAME` | GET, POST | a conversation; sends a message to a friend |
+//! | `/chat/read/NAME` | POST | notes how far a conversation has been read |
+//! | `/chat/stream` | GET | a stream of all that concerns an account |
+//! | `/chat/frame/NAME` | GET | a conversation as a forever frame |
+//! | `/chat/presence` | GET | a stream of friends who come and go |
+//! | `/stream` | GET | follows `main`, as `text` |
+//! | `/send` | POST, PUT | appends one message to `main`; a message per line |
+//! | `/c/NAMES` | GET, POST, PUT | follows channels (`A,B,…`); appends one message; a message per line |
+//! | `/healthz` | GET | 200 while the log takes messages |
+//! | `/metrics` | GET | metrics for Prometheus |
+//! | `/style.css` | GET | a file of `pages/` |
+//! | `/forever-frame.js` | GET | a file of `pages/` |
+//! | `/favicon.svg` | GET | a file of `pages/` |
+//!
+//! With `--no-demos` only the last six rows are left. Otherwise GET `/FILE`, a name with a dot in
+//! it, is any other file of `pages/`.
 
 use hyper::Method;
 use percent_encoding::percent_decode_str;
@@ -6,7 +42,7 @@ use percent_encoding::percent_decode_str;
 use super::chat;
 use super::error::Error;
 
-/// What a path leads to.
+/// What answers the requests for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Home,
@@ -14,12 +50,12 @@ pub(super) enum Endpoint {
     Sender,
     Stream,
     Send,
-    /// `/c/…`, to follow and to append.
+    /// The channels that the path names, to follow or to append to.
     Channels,
     Clock,
     Chat(chat::Endpoint),
     Mailbox,
-    /// A page that says what it is itself.
+    /// A page that is the same for every browser; the name of its file.
     Page(&'static str),
     Healthz,
     Metrics,
@@ -28,8 +64,8 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Does a GET do something, or go on?
-    pub(super) fn acts(self) -> bool {
+    /// Whether a GET has side effects or never ends: then the page must not be prefetched.
+    pub(super) fn forbids_prefetch(self) -> bool {
         use Endpoint::{Channels, Chat, Clock, Receiver, Sender, Stream};
         use chat::Endpoint::{Frame, Presence, Stream as OwnStream};
         matches!(
@@ -44,18 +80,20 @@ impl Endpoint {
     }
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug)]
 pub(super) struct Route {
-    /// A path; one that ends in `/` (but the root) leads on to what it leaves open.
+    /// The path. One that ends in `/`, except the root, is a prefix: the rest of the request's path
+    /// is an argument of the endpoint.
     path: &'static str,
     pub(super) endpoint: Endpoint,
-    /// GET includes HEAD.
+    /// The methods; GET includes HEAD.
     methods: &'static [Method],
-    /// Left out by `--no-demos`.
+    /// Whether `--no-demos` leaves the route out.
     demo: bool,
 }
 
+/// A route that is always there.
 const fn route(path: &'static str, methods: &'static [Method], endpoint: Endpoint) -> Route {
     Route {
         path,
@@ -65,6 +103,7 @@ const fn route(path: &'static str, methods: &'static [Method], endpoint: Endpoin
     }
 }
 
+/// A route that `--no-demos` leaves out.
 const fn demo(path: &'static str, methods: &'static [Method], endpoint: Endpoint) -> Route {
     Route {
         path,
@@ -111,10 +150,11 @@ static ROUTES: &[Route] = &[
     route("/favicon.svg", GET, Endpoint::File),
 ];
 
-/// Any other file that `--pages DIR` has; built in there is none.
+/// The route of all other files of `pages/`: those of the demonstrations, and any more that
+/// `--pages DIR` has.
 static FILE: Route = demo("/", GET, Endpoint::File);
 
-/// The route of a path, and what it leaves open.
+/// Returns the route of a path, and the rest of the path after a prefix, or the name of a file.
 pub(super) fn find(path: &str, demos: bool) -> Result<(&'static Route, String), Error> {
     let decoded = percent_decode_str(path)
         .decode_utf8()
@@ -122,9 +162,9 @@ pub(super) fn find(path: &str, demos: bool) -> Result<(&'static Route, String), 
     let path = &*decoded;
     let known = ROUTES.iter().filter(|route| demos || !route.demo);
     for route in known {
-        let open = route.path.len() > 1 && route.path.ends_with('/');
+        let is_prefix = route.path.len() > 1 && route.path.ends_with('/');
         match path.strip_prefix(route.path) {
-            Some(rest) if open => return Ok((route, rest.to_owned())),
+            Some(rest) if is_prefix => return Ok((route, rest.to_owned())),
             Some("") if route.endpoint == Endpoint::File => {
                 return Ok((route, path[1..].to_owned()));
             }
@@ -139,13 +179,16 @@ pub(super) fn find(path: &str, demos: bool) -> Result<(&'static Route, String), 
         .ok_or_else(|| Error::NotFound(path.to_owned()))
 }
 
-/// Is this a path that pages of other origins may be let to?
+/// Whether pages of other origins can be allowed to use this path: it is one of the channels'.
 pub(super) fn is_open(path: &str) -> bool {
     path.starts_with("/c/") || path == "/stream" || path == "/send"
 }
 
 impl Route {
-    /// Is the method one of this route's?
+    /// Checks that the route has this method.
+    ///
+    /// # Errors
+    /// [`Error::MethodNotAllowed`] with the methods that it has.
     pub(super) fn check(&self, method: &Method) -> Result<(), Error> {
         let method = if method == Method::HEAD {
             &Method::GET
@@ -161,7 +204,7 @@ impl Route {
         })
     }
 
-    /// The value of `Allow`.
+    /// Returns the value of `Allow`.
     pub(super) fn allow(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
         for method in self.methods {
@@ -185,8 +228,39 @@ mod tests {
             .map(|(route, rest)| (route.endpoint, rest))
     }
 
+    /// The list at the head of this file has each route with its methods, in the order of the table.
     #[test]
-    fn paths_lead_to_endpoints() {
+    fn route_list_is_the_table() {
+        let rows = include_str!("route.rs").lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("//! | `")?.split(" | ");
+            let path = cells.next()?.trim_end_matches('`');
+            Some((
+                path.trim_end_matches(|c: char| c.is_ascii_uppercase()),
+                cells.next()?,
+            ))
+        });
+        let routes = ROUTES.iter().map(|route| {
+            let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
+            (route.path, methods.join(", "))
+        });
+        let listed: Vec<(&str, String)> = rows.map(|(path, of)| (path, of.to_owned())).collect();
+        assert_eq!(listed, routes.collect::<Vec<_>>());
+    }
+
+    /// `--no-demos` leaves the six rows that the head of this file says.
+    #[test]
+    fn route_list_without_demos() {
+        let left = ROUTES.iter().filter(|route| !route.demo).count();
+        assert_eq!(left, 6);
+        assert!(
+            ROUTES[ROUTES.len() - left..]
+                .iter()
+                .all(|route| !route.demo)
+        );
+    }
+
+    #[test]
+    fn route_find_leads_to_endpoints() {
         assert_eq!(endpoint("/", true).unwrap().0, Endpoint::Home);
         assert_eq!(
             endpoint("/c/a,b", true),

@@ -1,7 +1,8 @@
-//! `PUT /c/CHANNEL`: a stream of lines, each a message as soon as its newline has come.
+//! `PUT /c/CHANNEL` and `PUT /send`: a stream of lines, each a message as soon as its newline has
+//! arrived.
 //!
-//! What has come is appended before more is read, so a slow store slows the sender down, and
-//! memory holds one piece of the upload and its unfinished line.
+//! The lines that have arrived are appended before more is read, so a slow store slows the sender
+//! down, and memory holds one piece of the upload and its unfinished line.
 
 use http_body_util::BodyExt;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -14,6 +15,8 @@ use super::{Call, append, body};
 use crate::limits;
 use crate::message::{Channel, Draft, EventName, Seq};
 
+/// Appends the lines of the body as they arrive, and answers when the body has ended, or broken off,
+/// with what was appended.
 pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let (channel, event) = (append::channel(&call)?, append::event(&call)?);
     if call.head.headers.contains_key("idempotency-key") {
@@ -22,10 +25,10 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     let mut upload = Upload {
         channel,
         event,
-        done: Done::default(),
+        progress: UploadProgress::default(),
     };
     let result = upload.run(&mut call).await;
-    let Done { span, count } = upload.done;
+    let UploadProgress { span, count } = upload.progress;
     let cursor = |seq| call.app.log.cursor(seq).to_string();
     let answer = Uploaded {
         error: result.as_ref().err().map(ToString::to_string),
@@ -46,7 +49,7 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     Ok(response)
 }
 
-/// What the sender is told in the end, whatever the end was.
+/// The answer to an upload, whether it was complete or broke off.
 #[derive(Serialize)]
 struct Uploaded {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,9 +59,10 @@ struct Uploaded {
     count: u64,
 }
 
-/// What has been appended.
+/// How much of an upload has been appended.
 #[derive(Debug, Default)]
-struct Done {
+struct UploadProgress {
+    /// The positions of the first and the last message.
     span: Option<(Seq, Seq)>,
     count: u64,
 }
@@ -66,14 +70,13 @@ struct Done {
 struct Upload {
     channel: Channel,
     event: EventName,
-    done: Done,
+    progress: UploadProgress,
 }
 
 impl Upload {
     async fn run(&mut self, call: &mut Call<'_>) -> Result<(), Error> {
-        let most = call.app.max_message;
-        let mut lines = Lines::new(most);
-        let mut share = body::Share::default();
+        let mut lines = LineSplitter::new(call.app.max_message);
+        let mut memory = body::BodyMemory::default();
         loop {
             let frame = tokio::select! {
                 frame = call.body.frame() => frame,
@@ -89,8 +92,8 @@ impl Upload {
                 self.append(call, found).await?;
                 result?;
             }
-            // Uploads may last for days: what each holds meanwhile is its unfinished line.
-            share.set(call.app, lines.partial.len())?;
+            // Uploads may last for days, and each holds no more than its unfinished line meanwhile.
+            memory.set(call.app, lines.partial.len())?;
         }
         // A last line without a newline counts.
         let last = lines.finish()?;
@@ -111,38 +114,39 @@ impl Upload {
             .append_all(lines.into_iter().map(draft).collect())
             .await?;
         for receipt in receipts {
-            let (first, _) = self.done.span.unwrap_or((receipt.seq, receipt.seq));
-            self.done.span = Some((first, receipt.seq));
-            self.done.count += 1;
+            let (first, _) = self.progress.span.unwrap_or((receipt.seq, receipt.seq));
+            self.progress.span = Some((first, receipt.seq));
+            self.progress.count += 1;
         }
         Ok(())
     }
 }
 
-/// Cuts bytes into lines. Pure.
-struct Lines {
+/// Splits bytes into lines. Pure.
+struct LineSplitter {
     /// The unfinished line.
     partial: Vec<u8>,
-    most: usize,
+    /// The longest line, in bytes.
+    max: usize,
 }
 
-impl Lines {
-    fn new(most: usize) -> Lines {
-        Lines {
+impl LineSplitter {
+    fn new(max: usize) -> LineSplitter {
+        LineSplitter {
             partial: Vec::new(),
-            most,
+            max,
         }
     }
 
-    /// Takes whole lines from the front of `rest`, at most so many; what was found counts even if
-    /// what comes then is wrong.
+    /// Takes at most `count` whole lines from the front of `rest`. The lines that were found are
+    /// valid even if the bytes after them are refused.
     fn take(&mut self, rest: &mut &[u8], count: usize) -> (Vec<Box<str>>, Result<(), Error>) {
         let mut found = Vec::new();
         while found.len() < count && !rest.is_empty() {
             let end = rest.iter().position(|b| *b == b'\n');
             let part = &rest[..end.unwrap_or(rest.len())];
-            if self.partial.len() + part.len() > self.most {
-                return (found, Err(Error::TooLarge(self.most)));
+            if self.partial.len() + part.len() > self.max {
+                return (found, Err(Error::TooLarge(self.max)));
             }
             self.partial.extend_from_slice(part);
             *rest = &rest[end.map_or(rest.len(), |end| end + 1)..];
@@ -156,7 +160,7 @@ impl Lines {
         (found, Ok(()))
     }
 
-    /// The last line, if it has no newline.
+    /// Returns the last line, if it has no newline.
     fn finish(self) -> Result<Option<Box<str>>, Error> {
         if self.partial.is_empty() {
             Ok(None)
@@ -170,9 +174,9 @@ impl Lines {
 mod tests {
     use super::*;
 
-    /// The lines of an upload that comes in pieces of this size.
-    fn cut(text: &[u8], size: usize) -> Vec<String> {
-        let mut lines = Lines::new(10);
+    /// The lines of an upload that arrives in pieces of this size.
+    fn split(text: &[u8], size: usize) -> Vec<String> {
+        let mut lines = LineSplitter::new(10);
         let mut all = Vec::new();
         for piece in text.chunks(size) {
             let mut rest = piece;
@@ -186,26 +190,28 @@ mod tests {
         all.into_iter().map(String::from).collect()
     }
 
+    /// The lines are the same, whatever the pieces in which they arrive.
     #[test]
-    fn lines_are_the_same_however_they_come() {
+    fn upload_lines_in_pieces_of_any_size() {
         for size in 1..20 {
             assert_eq!(
-                cut("one\n\ntwo\r\n你好\nlast".as_bytes(), size),
+                split("one\n\ntwo\r\n你好\nlast".as_bytes(), size),
                 ["one", "", "two\r", "你好", "last"]
             );
-            assert_eq!(cut(b"\n\n", size), ["", ""]);
+            assert_eq!(split(b"\n\n", size), ["", ""]);
         }
     }
 
+    /// The lines before one that is too long or not UTF-8 are kept.
     #[test]
-    fn what_came_before_the_fault_counts() {
-        let mut lines = Lines::new(3);
+    fn upload_fault_keeps_leading_lines() {
+        let mut lines = LineSplitter::new(3);
         let (found, result) = lines.take(&mut &b"one\nfour\n"[..], 9);
         assert_eq!(
             (found, matches!(result, Err(Error::TooLarge(3)))),
             (vec!["one".into()], true)
         );
-        let (found, result) = Lines::new(9).take(&mut &b"a\n\xff\nb\n"[..], 9);
+        let (found, result) = LineSplitter::new(9).take(&mut &b"a\n\xff\nb\n"[..], 9);
         assert_eq!(
             (found, matches!(result, Err(Error::NotUtf8(0)))),
             (vec!["a".into()], true)

@@ -51,10 +51,10 @@
 //! chunked framing reaches from here to the socket: [`Chunk`] has it, `log/entry.rs` caches a
 //! framed message per transport, `follow/mod.rs` frames all that is not a message alone, and
 //! `server/stream_conn.rs` writes the bytes and ends them with [`Chunk::LAST`]. Framing would
-//! become a property of the [`Wire`], which these four ask. WebSocket needs besides: the answer 101
+//! become a property of the [`Wire`], which these four ask. WebSocket also needs the answer 101
 //! instead of a stream's head (`http/stream.rs`, `http/reply.rs`), and a connection that reads what
-//! its client sends, to answer pings and the closing handshake; `server/stream_conn.rs` throws it
-//! away.
+//! its client sends, to answer pings and the closing handshake: `server/stream_conn.rs` throws
+//! those bytes away.
 
 mod chunk;
 mod escape;

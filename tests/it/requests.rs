@@ -46,7 +46,7 @@ const TABLE: &[Row] = &[
     // Following
     row(b"GET /c/~own HTTP/1.1\r\nHost: x\r\n\r\n", 400, "begins with ~"),
     row(b"GET /c/a,,b HTTP/1.1\r\nHost: x\r\n\r\n", 400, "is empty"),
-    row(b"GET /c/a?as=smoke HTTP/1.1\r\nHost: x\r\n\r\n", 400, "as=\"smoke\" is no transport"),
+    row(b"GET /c/a?as=smoke HTTP/1.1\r\nHost: x\r\n\r\n", 400, "as=\"smoke\" is not a transport"),
     row(b"GET /c/a?since=yesterday HTTP/1.1\r\nHost: x\r\n\r\n", 400, "since=\"yesterday\" is none of"),
     row(b"GET /c/a HTTP/1.1\r\nHost: x\r\nLast-Event-ID: what\r\n\r\n", 400, "Last-Event-ID=\"what\" is none of"),
     row(b"GET /c/a?limit=0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "limit=\"0\" is not a number"),

@@ -41,7 +41,7 @@ pub(super) enum Endpoint {
 
 pub(super) async fn answer(endpoint: Endpoint, call: Call<'_>) -> Result<Response<Body>, Error> {
     let changes = call.head.method == Method::POST;
-    if changes && let Some(origin) = browser::foreign(&call.head.headers) {
+    if changes && let Some(origin) = browser::cross_origin(&call.head.headers) {
         return Err(Error::Foreign(origin));
     }
     match endpoint {
