@@ -45,7 +45,8 @@
 //! One that is a body of bytes, as these six are, is a file here and its lines in the matches of
 //! [`Wire`] and [`Encoder`]. `http/negotiate.rs` has the `Accept` that selects it, `http/stream.rs`
 //! makes its encoder from the parameters of the request. The log, the metrics and the follower need
-//! nothing: they have a slot for each of [`Wire::ALL`].
+//! nothing: they have a slot for each of [`Wire::ALL`]. A reader of its grammar among the integration
+//! tests puts it under the conformance tests, which go through all transports.
 //!
 //! One that is not a chunked HTTP/1.1 body, such as WebSocket (RFC 6455), needs more, because
 //! chunked framing reaches from here to the socket: [`Chunk`] has it, `log/entry.rs` caches a

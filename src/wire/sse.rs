@@ -21,7 +21,7 @@
 //! out for `message`, which is the default. A text is split into `data:` lines at CRLF, LF and lone
 //! CR, where a reader would end a line in any case; the space after `data:` is the one that the
 //! reader removes. So CR and CRLF arrive as LF, and all else as it was sent; an empty text is one
-//! empty `data:` line. A heartbeat has no `id:`, since nothing new has been seen.
+//! empty `data:` line. A heartbeat has no `id:`; its cursor is in its object.
 //!
 //! # What a client does with it
 //!
