@@ -1,44 +1,47 @@
-//! What concerns one account beside its conversations, in a channel of its own.
+//! Events that concern one account, in a channel of its own: friendships, read positions, and what
+//! its open streams have to know.
 
 use serde::{Deserialize, Serialize};
 
 use super::{AccountId, SessionId};
 use crate::message::{Channel, Draft, EventName, Message};
 
-/// Something new; each kind is an event of its name.
+/// An event of an account's channel; the SSE event's name tells which kind it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AccountEvent {
-    /// `friends`: how somebody stands to them now.
-    Friends(Friends),
-    /// `read`: they have read a conversation up to a place.
-    Read(Read),
-    /// `hear`: whatever these two will say concerns them. Only streams hear this.
-    Hear(AccountId),
-    /// `ended`: a session is over, and so are its streams. Only streams hear this.
-    Ended(SessionId),
+    /// `friends`: another account stands to this one in a new way.
+    Friends(FriendsEvent),
+    /// `read`: this account has read a conversation up to a position.
+    Read(ReadEvent),
+    /// `hear`: this account and another are about to be friends, so the account's streams follow
+    /// their conversation from here on. Followers do not see this event.
+    ConversationAdded(AccountId),
+    /// `ended`: a session of the account has ended, and so do its streams. Followers do not see this
+    /// event.
+    SessionEnded(SessionId),
 }
 
-/// See [`AccountEvent::Friends`].
+/// The data of [`AccountEvent::Friends`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Friends {
-    /// The other's name.
+pub(super) struct FriendsEvent {
+    /// The name of the other account.
     pub(super) name: String,
-    /// How they stand: `friend`, `asked`, `asking`, or `gone`.
+    /// How the other account stands to this one: `friend`, `asked`, `asking`, or `gone`.
     pub(super) change: String,
 }
 
-/// See [`AccountEvent::Read`].
+/// The data of [`AccountEvent::Read`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Read {
-    /// The friend.
+pub(super) struct ReadEvent {
+    /// The name of the friend.
     pub(super) name: String,
-    /// The cursor of the last message that has been read.
+    /// The cursor up to which the conversation has been read.
     pub(super) through: String,
 }
 
 impl AccountEvent {
-    /// What a message of the channel says; `None` if it is of no kind that is known.
-    pub(super) fn read(message: &Message) -> Option<AccountEvent> {
+    /// Parses a message of an account's channel; `None` if it is none of these events.
+    pub(super) fn from_message(message: &Message) -> Option<AccountEvent> {
         let data = &*message.data;
         match message.event.as_str() {
             "friends" => serde_json::from_str(data).ok().map(AccountEvent::Friends),
@@ -46,22 +49,22 @@ impl AccountEvent {
             "hear" => data
                 .parse()
                 .ok()
-                .map(|id| AccountEvent::Hear(AccountId(id))),
+                .map(|id| AccountEvent::ConversationAdded(AccountId(id))),
             "ended" => data
                 .parse()
                 .ok()
-                .map(|id| AccountEvent::Ended(SessionId(id))),
+                .map(|id| AccountEvent::SessionEnded(SessionId(id))),
             _ => None,
         }
     }
 
-    /// The message, in a channel.
+    /// Returns the message that carries the event in a channel.
     pub(super) fn draft(&self, channel: Channel) -> Draft {
         let (event, data) = match self {
             AccountEvent::Friends(friends) => ("friends", serde_json::to_string(friends)),
             AccountEvent::Read(read) => ("read", serde_json::to_string(read)),
-            AccountEvent::Hear(id) => ("hear", Ok(id.0.to_string())),
-            AccountEvent::Ended(id) => ("ended", Ok(id.0.to_string())),
+            AccountEvent::ConversationAdded(id) => ("hear", Ok(id.0.to_string())),
+            AccountEvent::SessionEnded(id) => ("ended", Ok(id.0.to_string())),
         };
         Draft {
             event: EventName::of_server(event),
@@ -70,8 +73,7 @@ impl AccountEvent {
     }
 }
 
-/// The channel of an account.
-#[must_use]
-pub fn channel(id: AccountId) -> Channel {
+/// Returns the channel with the events of an account.
+pub(super) fn account_channel(id: AccountId) -> Channel {
     Channel::of_server(&format!("chat.{id}"))
 }

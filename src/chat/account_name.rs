@@ -1,4 +1,5 @@
-//! The name of an account: in any script, and no two that look alike for want of a normal form.
+//! The name of an account: in any script, and so that no two names look alike for want of a normal
+//! form.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,32 +17,32 @@ pub struct AccountName {
     key: Arc<str>,
 }
 
-/// Why a text is not a name.
+/// Why a text is not a name that an account can have.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AccountNameError {
-    /// Nothing there, or nothing that can be seen.
+    /// The text has no visible character.
     #[error("the name is empty; give it a character that can be seen")]
     Empty,
-    /// Too many characters.
-    #[error("the name is too long; {max} characters are the most", max = limits::ACCOUNT_NAME_CHARS)]
+    /// The text has too many characters.
+    #[error("the name is too long; use at most {max} characters", max = limits::ACCOUNT_NAME_CHARS)]
     TooLong,
-    /// A character that is not for names.
+    /// The text has a character that names cannot have.
     #[error(
-        "the name has the character U+{code:04X}, which names cannot have; take letters, digits, \
+        "the name has the character U+{code:04X}, which names cannot have; use letters, digits, \
          signs and emoji of any script",
         code = u32::from(*.0)
     )]
     Character(char),
-    /// Two spaces where one is enough.
-    #[error("the name has several spaces behind each other; one is enough")]
+    /// The text has several spaces in a row.
+    #[error("the name has several spaces in a row; use one")]
     Spaces,
-    /// A mark that stands on the character before, where there is none.
+    /// The text, or a word of it, begins with a combining mark, which needs a character before it.
     #[error(
-        "the name begins with U+{code:04X}, which stands on another character; begin with that",
+        "the name has the mark U+{code:04X} without a character before it; add that character",
         code = u32::from(*.0)
     )]
     Mark(char),
-    /// A joiner without anything to join.
+    /// The text has an invisible joiner that joins nothing.
     #[error(
         "the name has the invisible U+{code:04X} where it joins nothing; leave it out",
         code = u32::from(*.0)
@@ -53,12 +54,12 @@ const ZWNJ: char = '\u{200c}';
 const ZWJ: char = '\u{200d}';
 
 impl AccountName {
-    /// The name that somebody gives themselves, without the spaces around it.
+    /// Parses a name that a client has typed; spaces around it are removed.
     ///
     /// # Errors
-    /// When the text is no name.
+    /// When the text is not a name that an account can have.
     pub fn new(text: &str) -> Result<AccountName, AccountNameError> {
-        // No way to write a character takes more than three times the bytes of its normal form.
+        // No spelling of a character takes more than three times the bytes of its normal form.
         const MOST: usize = limits::ACCOUNT_NAME_CHARS * 4 * 3;
         if text.len() > MOST {
             return Err(AccountNameError::TooLong);
@@ -72,25 +73,25 @@ impl AccountName {
         if key.trim().is_empty() {
             return Err(AccountNameError::Empty);
         }
-        Ok(AccountName::known(text, key))
+        Ok(AccountName::from_columns(text, key))
     }
 
-    /// The name of an account that is there.
-    pub(super) fn known(text: impl Into<Arc<str>>, key: impl Into<Arc<str>>) -> AccountName {
+    /// Takes the name of an account from the columns of its row.
+    pub(super) fn from_columns(text: impl Into<Arc<str>>, key: impl Into<Arc<str>>) -> AccountName {
         AccountName {
             text: text.into(),
             key: key.into(),
         }
     }
 
-    /// As it is shown, in normal form (NFC).
+    /// Returns the name as it is shown, in normal form (NFC).
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What it is known by: two names that differ only in case, normal form, or in what cannot be
-    /// seen have the same.
+    /// Returns the key by which names are compared: names that differ only in case, normal form, or
+    /// invisible characters have the same key.
     #[must_use]
     pub fn key(&self) -> &Arc<str> {
         &self.key
@@ -117,9 +118,9 @@ impl fmt::Display for AccountName {
     }
 }
 
-/// Are the characters those of a name, each in its place?
+/// Checks that all characters are those of names, each where it may stand.
 fn check(text: &str) -> Result<(), AccountNameError> {
-    // What stands at the ends has an end beside it, as if that were a space.
+    // The ends of the text count as spaces.
     let mut before = ' ';
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -143,17 +144,18 @@ fn check(text: &str) -> Result<(), AccountNameError> {
     Ok(())
 }
 
-/// Is it a letter, mark, digit or sign? Spaces and joiners are looked at elsewhere.
+/// Whether a character is a letter, mark, digit or sign. Spaces and joiners are checked elsewhere.
 fn is_for_names(c: char) -> bool {
-    // Characters that are not assigned yet have no case and no normal form that would stay.
+    // Characters that are not assigned yet are refused, too: a later version of Unicode may give
+    // them another case or normal form.
     !matches!(
         c.general_category_group(),
         GeneralCategoryGroup::Other | GeneralCategoryGroup::Separator
     )
 }
 
-/// Compatibility caseless matching (Unicode Standard, section 3.13, D146), without what is
-/// invisible.
+/// Returns the key of a name: its form for compatibility caseless matching (Unicode Standard, section
+/// 3.13, D146), without invisible characters.
 fn key(text: &str) -> String {
     text.chars()
         .nfd()
@@ -166,8 +168,8 @@ fn key(text: &str) -> String {
         .collect()
 }
 
-/// The default ignorable code points that are not refused (`DerivedCoreProperties.txt`), and what
-/// looks like them.
+/// Whether a character is invisible: a default ignorable code point (`DerivedCoreProperties.txt`) that
+/// is not refused, or one that looks like these.
 fn is_invisible(c: char) -> bool {
     c.general_category() == GeneralCategory::Format
         || matches!(c,
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_of_any_script() {
+    fn name_in_any_script() {
         for name in [
             "a",
             "Anna Maria",
@@ -211,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_kept_in_its_normal_form() {
+    fn name_kept_in_normal_form() {
         assert_eq!(
             AccountName::new(" \u{3000}e\u{301}le\u{300}ve\n")
                 .unwrap()
                 .as_str(),
             "élève"
         );
-        // Hangul as some keyboards write it takes nine bytes a syllable.
+        // Hangul as some keyboards type it takes nine bytes for each syllable.
         let written = "\u{1112}\u{1161}\u{11ab}".repeat(limits::ACCOUNT_NAME_CHARS);
         assert_eq!(
             AccountName::new(&written).unwrap().as_str(),
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_look_the_same_are_the_same() {
+    fn names_that_look_alike_are_equal() {
         assert!(same("Zoë", "zoe\u{308}"));
         assert!(same("STRASSE", "straße"));
         assert!(same("ΣΊΣΥΦΟΣ", "σίσυφος"));
@@ -237,14 +239,14 @@ mod tests {
         assert!(same("❤\u{fe0f}", "❤"));
         assert!(same("an\u{034f}na\u{3164}", "Anna"));
         assert!(same("한", "\u{1112}\u{1161}\u{11ab}"));
-        // A mark that the invisible stood before finds its letter.
+        // A mark that an invisible character separates from its letter belongs to that letter.
         assert!(same("e\u{200d}\u{301}a", "éa"));
         assert!(!same("Anna Maria", "AnnaMaria"));
         assert!(!same("ı", "i"));
     }
 
     #[test]
-    fn what_is_no_name_is_told_why() {
+    fn bad_name_refused_with_reason() {
         for (text, why) in [
             ("", AccountNameError::Empty),
             (" \t ", AccountNameError::Empty),
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_refused_before_they_are_looked_at() {
+    fn long_name_refused() {
         let most = "🐢".repeat(limits::ACCOUNT_NAME_CHARS);
         assert_eq!(AccountName::new(&most).unwrap().as_str(), most);
         assert_eq!(
@@ -293,7 +295,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_name_stays_the_same_name(text in "\\PC{0,12}") {
+        fn name_round_trip(text in "\\PC{0,12}") {
             if let Ok(name) = AccountName::new(&text) {
                 let again = AccountName::new(name.as_str()).unwrap();
                 assert_eq!(again.as_str(), name.as_str());

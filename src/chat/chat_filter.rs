@@ -1,68 +1,72 @@
-//! What a follower of the chat sees.
+//! What a follower of a chat stream sees of each message.
 
 use super::Session;
-use super::account_event::{AccountEvent, Friends};
-use super::conversation::{self, ChatText};
+use super::account_event::{AccountEvent, FriendsEvent};
+use super::conversation::{ChatText, conversation_channel};
 use crate::follow::FilterAction;
 use crate::message::Message;
 
-/// Looks at the messages for one session.
+/// The filter of a chat stream: it ends the stream with its session, adds the conversations of new
+/// friends, and turns messages into sentences where a person reads them.
 #[derive(Debug)]
 pub struct ChatFilter {
     session: Session,
-    /// Is it a person who reads, and not a program?
-    reads: bool,
-    /// Is it one conversation, without the news?
-    only: bool,
+    /// Whether messages are shown as sentences, to a person, and not as JSON, to a program.
+    renders: bool,
+    /// Whether the stream is of a single conversation, without the account's events.
+    is_single: bool,
 }
 
 impl ChatFilter {
-    /// All that concerns the session's account, for programs as it is, for people as sentences.
+    /// A filter for a stream of all that concerns the session's account. With `renders`, messages
+    /// are shown as sentences for people; otherwise they stay JSON for programs.
     #[must_use]
-    pub fn all(session: Session, reads: bool) -> ChatFilter {
+    pub fn all(session: Session, renders: bool) -> ChatFilter {
         ChatFilter {
             session,
-            reads,
-            only: false,
+            renders,
+            is_single: false,
         }
     }
 
-    /// One conversation, for people.
+    /// A filter for a stream of one conversation, shown as sentences for people.
     #[must_use]
     pub fn conversation(session: Session) -> ChatFilter {
         ChatFilter {
             session,
-            reads: true,
-            only: true,
+            renders: true,
+            is_single: true,
         }
     }
 
-    /// What is seen of a message.
+    /// Decides what the follower sees of a message.
     #[must_use]
-    pub fn look(&self, message: &Message) -> FilterAction {
-        match AccountEvent::read(message) {
-            None => self.said(message),
-            Some(AccountEvent::Ended(session)) if session == self.session.id => FilterAction::End,
-            Some(AccountEvent::Ended(_)) => FilterAction::Skip,
-            Some(_) if self.only => FilterAction::Skip,
-            Some(AccountEvent::Hear(other)) => {
-                FilterAction::Subscribe(conversation::channel([self.session.account.id, other]))
+    pub fn apply(&self, message: &Message) -> FilterAction {
+        match AccountEvent::from_message(message) {
+            None => self.apply_to_text(message),
+            Some(AccountEvent::SessionEnded(session)) if session == self.session.id => {
+                FilterAction::End
             }
-            Some(AccountEvent::Friends(friends)) if self.reads => {
-                FilterAction::Replace(sentence(&friends))
+            Some(AccountEvent::SessionEnded(_)) => FilterAction::Skip,
+            Some(_) if self.is_single => FilterAction::Skip,
+            Some(AccountEvent::ConversationAdded(other)) => {
+                FilterAction::Subscribe(conversation_channel(self.session.account.id, other))
             }
-            Some(AccountEvent::Read(_)) if self.reads => FilterAction::Skip,
+            Some(AccountEvent::Friends(friends)) if self.renders => {
+                FilterAction::Replace(render_friends(&friends))
+            }
+            Some(AccountEvent::Read(_)) if self.renders => FilterAction::Skip,
             Some(AccountEvent::Friends(_) | AccountEvent::Read(_)) => FilterAction::Keep,
         }
     }
 
-    /// What is seen of what somebody says.
-    fn said(&self, message: &Message) -> FilterAction {
-        let Some(said) = ChatText::read(message).filter(|_| self.reads) else {
+    /// Decides what the follower sees of a chat message.
+    fn apply_to_text(&self, message: &Message) -> FilterAction {
+        let Some(said) = ChatText::from_message(message).filter(|_| self.renders) else {
             return FilterAction::Keep;
         };
         let ChatText { from, to, text } = said;
-        FilterAction::Replace(if self.only {
+        FilterAction::Replace(if self.is_single {
             format!("{from}: {text}")
         } else {
             format!("{from} → {to}: {text}")
@@ -70,8 +74,8 @@ impl ChatFilter {
     }
 }
 
-/// News of somebody, as one reads it.
-fn sentence(friends: &Friends) -> String {
+/// Renders a change between the account and another as a sentence.
+fn render_friends(friends: &FriendsEvent) -> String {
     let name = &friends.name;
     match &*friends.change {
         "asked" => format!("You have asked {name} to be your friend."),

@@ -1,71 +1,78 @@
-//! Two accounts for a look around, which everybody knows the password of.
+//! Two demo accounts for trying the chat, with a password that is public.
 
 use super::password::{HasherBusy, NewPassword};
-use super::{Account, AccountName, AccountNameError, Chat, RegisterError};
+use super::{Account, AccountName, AccountNameError, Chat, CreateError};
 use crate::log::StoreError;
 use crate::message::Timestamp;
 
-/// Their names.
+/// The names of the demo accounts.
 pub const NAMES: [&str; 2] = ["liger_zql", "漠然"];
 
-/// Their password.
+/// The password of the demo accounts.
 pub const PASSWORD: &str = "12345";
 
-/// Why there are none.
+/// Why there are no demo accounts, or why old ones cannot be removed.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoAccountError {
-    /// The tables cannot be written.
+    /// The store is not available.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Their names are no names.
+    /// A text of [`NAMES`] is not a name.
     #[error(transparent)]
     AccountName(#[from] AccountNameError),
-    /// One of them has become somebody's own.
+    /// An account of that name exists, and is not a demo account.
     #[error(
-        "{0:?} is there already, and has another password than {PASSWORD}: somebody has registered \
-         with that name, or has changed the password; take another --store"
+        "the account {0:?} exists and has another password than {PASSWORD}: it was registered under \
+         that name, or its password was changed; choose another --store"
     )]
     Taken(AccountName),
-    /// There is no room for two more.
+    /// A demo account cannot be created.
     #[error(transparent)]
-    Account(#[from] RegisterError),
-    /// Their password cannot be hashed.
+    Create(#[from] CreateError),
+    /// The password cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HasherBusy),
 }
 
 impl Chat {
-    /// Sees to it that they are there, and friends of each other.
+    /// Creates the demo accounts where they do not exist yet, and makes friends of them.
     ///
     /// # Errors
-    /// When they cannot be.
-    pub async fn demo_accounts(&self) -> Result<(), DemoAccountError> {
+    /// When the accounts cannot be created, or the store is not available.
+    pub async fn create_demo_accounts(&self) -> Result<(), DemoAccountError> {
         let [one, two] = NAMES;
         let (one, two) = (self.demo_account(one).await?, self.demo_account(two).await?);
-        // Asking whoever has asked is saying yes. They may have parted since, or be too popular.
+        // To ask an account that has asked is to accept. They may have ended their friendship since
+        // the last start, or have too many friends.
         for (me, other) in [(&one, &two), (&two, &one)] {
-            if let Err(refused) = self.wish(me, other, super::FriendAction::Ask).await? {
-                log::warn!("{} and {} are no friends: {refused}", one.name, two.name);
+            if let Err(refused) = self.act(me, other, super::FriendAction::Ask).await? {
+                log::warn!(
+                    "the demo accounts {} and {} are not friends: {refused}",
+                    one.name,
+                    two.name
+                );
             }
         }
         log::warn!(
-            "demo accounts: {} and {} can be used by everybody, with the password {PASSWORD}",
+            "demo accounts: anyone who can reach the server can log in as {} or {}, with the \
+             password {PASSWORD}",
             one.name,
             two.name
         );
         Ok(())
     }
 
-    /// Sees to it that they are not there: the log's file may be that of a server that had them.
+    /// Deletes the demo accounts that an earlier start with the same log has created.
     ///
     /// # Errors
-    /// When that cannot be seen to.
-    pub async fn no_demo_accounts(&self) -> Result<(), DemoAccountError> {
+    /// When the store is not available.
+    pub async fn delete_demo_accounts(&self) -> Result<(), DemoAccountError> {
         for name in NAMES {
-            if let Known::Demo(account) = self.known(&AccountName::new(name)?).await? {
-                self.database.delete(account.id).await?;
+            let name = AccountName::new(name)?;
+            if let NameHolder::Demo(account) = self.holder_of(&name).await? {
+                self.database.delete_account(account.id).await?;
                 log::info!(
-                    "the demo account {} of an earlier start is gone",
+                    "the demo account {} of an earlier start is deleted",
                     account.name
                 );
             }
@@ -75,36 +82,33 @@ impl Chat {
 
     async fn demo_account(&self, name: &str) -> Result<Account, DemoAccountError> {
         let name = AccountName::new(name)?;
-        match self.known(&name).await? {
-            Known::Demo(account) => return Ok(account),
-            Known::Other => return Err(DemoAccountError::Taken(name)),
-            Known::Not => {}
+        match self.holder_of(&name).await? {
+            NameHolder::Demo(account) => return Ok(account),
+            NameHolder::Other => return Err(DemoAccountError::Taken(name)),
+            NameHolder::None => {}
         }
-        let hash = self
-            .hasher
-            .hash(NewPassword::of_everybody(PASSWORD))
-            .await?;
+        let hash = self.hasher.hash(NewPassword::public(PASSWORD)).await?;
         let now = Timestamp::now();
-        Ok(self.database.create(name, hash, now).await??)
+        Ok(self.database.create_account(name, hash, now).await??)
     }
 
-    async fn known(&self, name: &AccountName) -> Result<Known, DemoAccountError> {
-        let Some((account, hash)) = self.database.find(name).await? else {
-            return Ok(Known::Not);
+    async fn holder_of(&self, name: &AccountName) -> Result<NameHolder, DemoAccountError> {
+        let Some((account, hash)) = self.database.account(name).await? else {
+            return Ok(NameHolder::None);
         };
-        // Nobody else has this password: it is shorter than people may have them.
+        // No other account has this password: it is shorter than a registered one may be.
         let is_demo = self.hasher.verify(PASSWORD, Some(hash)).await?;
         Ok(if is_demo {
-            Known::Demo(account)
+            NameHolder::Demo(account)
         } else {
-            Known::Other
+            NameHolder::Other
         })
     }
 }
 
-/// What is known by one of the names.
-enum Known {
+/// The kind of account that has one of the demo accounts' names.
+enum NameHolder {
     Demo(Account),
     Other,
-    Not,
+    None,
 }

@@ -1,101 +1,103 @@
-//! Friendship as those hear of it whom it concerns.
+//! Changes friendships, and notifies both accounts.
 
-use super::account_event::{self, AccountEvent};
-use super::{Account, Change, Chat, FriendError, Standing, conversation};
+use super::account_event::{AccountEvent, FriendsEvent, account_channel};
+use super::conversation::conversation_channel;
+use super::{Account, Chat, FriendChange, FriendError, Standing};
 use crate::log::StoreError;
 use crate::message::Channel;
 
-/// What somebody wants of somebody else.
+/// What a client does about the friendship with another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FriendAction {
-    /// To be friends.
+    /// Sends a friend request.
     Ask,
-    /// To say yes to that.
+    /// Accepts the other account's request.
     Accept,
-    /// To say no to that.
+    /// Declines the other account's request.
     Decline,
-    /// That nothing is between them.
+    /// Ends the friendship or the request, in either direction.
     Remove,
 }
 
 impl Chat {
-    /// Does what somebody wants, and tells both.
+    /// Does a friend action of my account, and notifies both accounts.
     ///
     /// # Errors
-    /// Outside when the store is not available, inside when it cannot be done.
-    pub async fn wish(
+    /// `Ok(Err(_))` when the action is refused; `Err(_)` when the store is not available.
+    pub async fn act(
         &self,
         me: &Account,
         other: &Account,
-        wish: FriendAction,
-    ) -> Result<Result<Change, FriendError>, StoreError> {
+        action: FriendAction,
+    ) -> Result<Result<FriendChange, FriendError>, StoreError> {
         let (chat, me, other) = (self.clone(), me.clone(), other.clone());
-        self.whole(async move { chat.grant(&me, &other, wish).await })
+        self.serialized(async move { chat.act_in_turn(&me, &other, action).await })
             .await
     }
 
-    async fn grant(
+    async fn act_in_turn(
         &self,
         me: &Account,
         other: &Account,
-        wish: FriendAction,
-    ) -> Result<Result<Change, FriendError>, StoreError> {
+        action: FriendAction,
+    ) -> Result<Result<FriendChange, FriendError>, StoreError> {
         let database = &self.database;
-        if matches!(wish, FriendAction::Ask | FriendAction::Accept) {
-            self.introduce(me, other).await?;
+        if matches!(action, FriendAction::Ask | FriendAction::Accept) {
+            self.subscribe_both(me, other).await?;
         }
-        let done = match wish {
+        let done = match action {
             FriendAction::Ask => database.ask(me.id, other.id).await?,
             FriendAction::Accept => database.accept(me.id, other.id).await?,
             FriendAction::Decline => Ok(database.decline(me.id, other.id).await?),
             FriendAction::Remove => Ok(database.remove(me.id, other.id).await?),
         };
-        if done == Ok(Change::Accepted) {
-            // What they said when they were friends before is not new.
+        if done == Ok(FriendChange::Accepted) {
+            // What the two said when they were friends before is not new.
             let (_, last) = self.log.bounds();
-            database.read_through(me.id, other.id, last).await?;
-            database.read_through(other.id, me.id, last).await?;
+            database.mark_read(me.id, other.id, last).await?;
+            database.mark_read(other.id, me.id, last).await?;
         }
-        if done.is_ok_and(|change| change != Change::None) {
-            self.tell(me, other).await?;
+        if done.is_ok_and(|change| change != FriendChange::None) {
+            self.notify_both(me, other).await?;
         }
         Ok(done)
     }
 
-    /// Who has asked is about to be a friend: from here on the open streams of both hear what the
-    /// two say to each other. It is told before they can say anything, and after those streams that
-    /// are opened meanwhile have the conversation by themselves ([`Chat::channels`]).
-    async fn introduce(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
-        let standing = self.database.standing(me.id, other.id).await?;
+    /// Has the open streams of both accounts follow their conversation, if the two are about to be
+    /// friends because one has asked the other. This is told before either can say anything. A
+    /// stream that is opened later has the conversation among its channels ([`Chat::channels`]).
+    async fn subscribe_both(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
+        let standing = self.standing(me, other).await?;
         if standing.is_none_or(|friend| friend.standing != Standing::Asking) {
             return Ok(());
         }
-        let hear = |one: &Account, of: &Account| {
-            AccountEvent::Hear(of.id).draft(account_event::channel(one.id))
+        let added = |one: &Account, of: &Account| {
+            AccountEvent::ConversationAdded(of.id).draft(account_channel(one.id))
         };
-        let drafts = vec![hear(me, other), hear(other, me)];
+        let drafts = vec![added(me, other), added(other, me)];
         self.log.append_all(drafts).await.map(drop)
     }
 
-    /// Tells both how they stand to each other now.
-    async fn tell(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
+    /// Notifies both accounts how they stand to each other now.
+    async fn notify_both(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
         let mut drafts = Vec::with_capacity(2);
         for (one, of) in [(me, other), (other, me)] {
-            let standing = self.database.standing(one.id, of.id).await?;
-            let friends = account_event::Friends {
+            let standing = self.standing(one, of).await?;
+            let friends = FriendsEvent {
                 name: of.name.as_str().to_owned(),
                 change: standing
                     .map_or("gone", |friend| friend.standing.as_str())
                     .to_owned(),
             };
-            drafts.push(AccountEvent::Friends(friends).draft(account_event::channel(one.id)));
+            drafts.push(AccountEvent::Friends(friends).draft(account_channel(one.id)));
         }
         self.log.append_all(drafts).await?;
-        self.presence.introduce([me, other]);
+        self.presence.announce([me, other]);
         Ok(())
     }
 
-    /// The channels whose messages concern somebody; the first is that of the news.
+    /// Returns the channels of a stream of all that concerns an account: first that of its events,
+    /// then its conversations.
     ///
     /// # Errors
     /// When the tables cannot be read.
@@ -103,8 +105,8 @@ impl Chat {
         let friends = self.database.friends(me.id).await?;
         let conversations = friends
             .iter()
-            .map(|friend| conversation::channel([me.id, friend.account.id]));
-        Ok(std::iter::once(account_event::channel(me.id))
+            .map(|friend| conversation_channel(me.id, friend.account.id));
+        Ok(std::iter::once(account_channel(me.id))
             .chain(conversations)
             .collect())
     }
@@ -118,10 +120,9 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::account_event::Friends;
-    use super::super::database::testing::person;
-    use super::super::testing::{chat, leave, news_of};
-    use super::super::{ChatFilter, Session, SessionId};
+    use super::super::database::testing::{friend, person};
+    use super::super::testing::{abandon, chat, events_of};
+    use super::super::{ChatFilter, ChatText, Session, SessionId};
     use super::*;
     use crate::connection::PhaseCell;
     use crate::drain::Drain;
@@ -132,30 +133,31 @@ mod tests {
     use crate::metrics::OpenStream;
     use crate::wire::{Encoder, Wire};
 
+    /// A change that has begun is made and told also when the client that asked for it has left.
     #[tokio::test]
-    async fn what_was_begun_is_told_also_when_nobody_waits_for_it() {
+    async fn change_told_when_client_has_left() {
         let chat = chat();
         let zoe = person(&chat.database, "Zoë").await;
         let ben = person(&chat.database, "Ben").await;
-        leave(chat.wish(&zoe, &ben, FriendAction::Ask)).await;
-        // The next one comes behind it.
-        let accepted = chat.wish(&ben, &zoe, FriendAction::Accept).await.unwrap();
-        assert_eq!(accepted, Ok(Change::Accepted));
+        abandon(chat.act(&zoe, &ben, FriendAction::Ask)).await;
+        // The next change comes after it.
+        let accepted = chat.act(&ben, &zoe, FriendAction::Accept).await.unwrap();
+        assert_eq!(accepted, Ok(FriendChange::Accepted));
         let told = |name: &str, change: &str| {
             let (name, change) = (name.to_owned(), change.to_owned());
-            AccountEvent::Friends(Friends { name, change })
+            AccountEvent::Friends(FriendsEvent { name, change })
         };
         assert_eq!(
-            news_of(&chat, &ben).await,
+            events_of(&chat, &ben).await,
             [
                 told("Zoë", "asking"),
-                AccountEvent::Hear(zoe.id),
+                AccountEvent::ConversationAdded(zoe.id),
                 told("Zoë", "friend")
             ]
         );
     }
 
-    /// All that concerns somebody, from a place on.
+    /// A stream of all that concerns an account.
     async fn follow(chat: &Chat, me: &Account, since: &Since) -> ChunkStream {
         let channels = chat.channels(me).await.unwrap();
         let start = chat.log.start(&channels, since, Timestamp(0)).await;
@@ -163,17 +165,19 @@ mod tests {
             id: SessionId(1),
             account: me.clone(),
         };
-        let lens = ChatFilter::all(session, false);
+        let filter = ChatFilter::all(session, false);
         let mut options = Options::new(Encoder::Ndjson, None);
-        options.extras().filter = Some(Box::new(move |message| lens.look(message)));
+        options.extras().filter = Some(Box::new(move |message| filter.apply(message)));
         let open = OpenStream::new(Arc::default(), Wire::Ndjson);
         let drain = Drain::new(Duration::ZERO);
         let phase = Arc::new(PhaseCell::default());
         ChunkStream::new(&chat.log, start.unwrap(), drain, open, &phase, options)
     }
 
+    /// A stream takes up the conversations of new friends up to a limit; then it ends, and the next
+    /// one misses nothing.
     #[tokio::test]
-    async fn a_stream_takes_up_so_many_friends_and_then_comes_back() {
+    async fn stream_rotates_after_many_new_friends() {
         let chat = chat();
         let me = person(&chat.database, "me").await;
         let mut stream = follow(&chat, &me, &Since::All).await;
@@ -183,20 +187,21 @@ mod tests {
             .collect();
         for text in &all {
             let other = person(&chat.database, text).await;
-            for (who, whom, wish) in [
+            for (one, of, action) in [
                 (&other, &me, FriendAction::Ask),
                 (&me, &other, FriendAction::Accept),
             ] {
-                chat.wish(who, whom, wish).await.unwrap().unwrap();
+                chat.act(one, of, action).await.unwrap().unwrap();
             }
-            chat.say(&other, &me, text, None).await.unwrap();
+            let to_me = friend(&chat.database, &other, &me).await;
+            chat.say(&other, &to_me, text, None).await.unwrap();
             while texts.last() != Some(text) {
                 let chunk = poll_fn(|cx| stream.poll_chunk(cx)).await.unwrap().data();
                 let lines = std::str::from_utf8(&chunk).unwrap().lines();
                 for line in lines.map(|line| serde_json::from_str::<Value>(line).unwrap()) {
                     if line["event"] == "message" {
                         let said = line["data"].as_str().unwrap();
-                        let said: conversation::ChatText = serde_json::from_str(said).unwrap();
+                        let said: ChatText = serde_json::from_str(said).unwrap();
                         texts.push(said.text);
                     } else if line["type"] == "end" {
                         assert_eq!(line["reason"], "rotate");
@@ -206,7 +211,7 @@ mod tests {
                     }
                 }
             }
-            chat.wish(&me, &other, FriendAction::Remove)
+            chat.act(&me, &other, FriendAction::Remove)
                 .await
                 .unwrap()
                 .unwrap();

@@ -1,10 +1,23 @@
-//! The chat: who there is, who is whose friend, who is online, and what they say to each other.
+//! The chat: accounts, friendships, who is online, and what friends say to each other.
 //!
-//! What is said is in the log, in channels of the server: one for each two accounts
-//! ([`conversation_channel`]), and one for each account with the news that concern it
-//! ([`news_channel`]); a stream of the chat follows those. Accounts, sessions and friends are in
-//! tables beside the log ([`Database`]), so that one file is all there is to back up. Who is online
-//! is derived from the streams that are open ([`Presence`]).
+//! What accounts say is in the log, in channels of the server: one for each pair of accounts
+//! (`conversation.rs`), and one for each account with the events that concern it alone
+//! (`account_event.rs`); a stream of the chat follows those. Accounts, sessions and friendships are in
+//! tables in the log's file (`database/`), so that one file is all there is to back up. Who is online
+//! is derived from the streams that are open (`presence.rs`).
+//!
+//! All policy is here: which logins are let through (`login.rs`), what is unread (`overview.rs`), what
+//! a follower sees (`chat_filter.rs`). `http/chat` reads requests, calls [`Chat`], and renders.
+//!
+//! # A message cannot be deleted
+//!
+//! A chat message cannot be deleted or edited one by one: the log is append-only, and only retention
+//! removes entries from it, the oldest first. Erasing a single one would need an operation of the
+//! store's contract (`log/store.rs`) in both stores (`log/memory.rs`, `log/sqlite/`) and in the tail
+//! (`log/tail.rs`), and readers would see a gap. Hiding one needs an event of the conversation that
+//! says so: said here (`conversation.rs`), asked for by `http/chat/conversations.rs`, left out by
+//! `chat_filter.rs`, `overview.rs` and the history in `http/chat/view.rs`, and taken off the page by
+//! `pages/chat-talk.js`; the text stays in the log until retention removes it.
 
 mod account_event;
 mod account_name;
@@ -12,84 +25,99 @@ mod chat_filter;
 mod conversation;
 mod database;
 mod demo;
+mod directory;
 mod friendship;
+mod login;
 mod login_limiter;
 mod online;
+mod overview;
 mod password;
 mod presence;
 mod rate_limiter;
 mod sessions;
-mod talk;
 #[cfg(test)]
 mod testing;
 mod token;
 
-use std::io;
 use std::sync::Arc;
 
-pub use account_event::channel as news_channel;
 pub use account_name::{AccountName, AccountNameError};
 pub use chat_filter::ChatFilter;
-pub use conversation::{ChatText, channel as conversation_channel};
+pub use conversation::ChatText;
 pub use database::{
-    Account, AccountId, Change, Database, Friend, FriendError, LogIn, RegisterError, Session,
-    SessionId, Standing,
+    Account, AccountId, CreateError, Friend, FriendChange, FriendError, LogIn, Session, SessionId,
+    Standing,
 };
 pub use demo::{DemoAccountError, NAMES as DEMO_NAMES, PASSWORD as DEMO_PASSWORD};
+pub use directory::LookupError;
 pub use friendship::FriendAction;
-pub use login_limiter::{Attempt, LoginLimiter, RateLimited};
-pub use password::{Hash, Hasher, HasherBusy, NewPassword, PasswordError};
-pub use presence::{Presence, PresenceGuard};
-pub use talk::{Contact, Overview};
+pub use login::{LoginError, RegisterError};
+pub use login_limiter::RateLimited;
+pub use overview::{Contact, Overview};
+pub use password::{HasherBusy, PasswordError};
+pub use presence::PresenceGuard;
 pub use token::Token;
 
-use crate::log::{Log, StoreError};
+use crate::log::{Log, SideTables, StoreError};
+use database::Database;
+use login_limiter::LoginLimiter;
+use password::{Hasher, NewPassword, StoredHash};
+use presence::Presence;
 
-/// The chat. Clones are the same chat.
+/// A handle on the chat. Clones are the same chat.
 #[derive(Clone, Debug)]
 pub struct Chat {
-    /// Where what is said is.
-    pub log: Log,
-    /// Who there is.
-    pub database: Database,
-    /// Who is online.
-    pub presence: Presence,
-    /// What makes hashes of passwords.
-    pub hasher: Arc<Hasher>,
-    /// Who has tried to log in.
-    pub attempts: Arc<LoginLimiter>,
-    /// See [`Chat::whole`].
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// The log with the conversations and the events of accounts.
+    log: Log,
+    database: Database,
+    presence: Presence,
+    hasher: Arc<Hasher>,
+    limiter: Arc<LoginLimiter>,
+    /// Held by the change that is being made: see [`Chat::serialized`].
+    changes: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Chat {
-    /// The chat of a log; needs the current tokio runtime.
+    /// Opens the chat whose conversations are in a log, and whose other data is in tables in that
+    /// log's file; needs the current tokio runtime.
     ///
     /// # Errors
-    /// When there can be no log of the presence.
-    pub fn new(log: Log, database: Database) -> io::Result<Chat> {
+    /// When the tables cannot be opened, or the log of the presence cannot be started.
+    pub fn open(log: Log, tables: SideTables) -> Result<Chat, StoreError> {
+        let database = Database::open(tables)?;
+        let presence = Presence::new(database.clone()).map_err(|error| {
+            StoreError(format!("cannot start the log of the presence: {error}"))
+        })?;
         Ok(Chat {
             log,
-            presence: Presence::new(database.clone())?,
             database,
+            presence,
             hasher: Arc::default(),
-            attempts: Arc::default(),
-            turn: Arc::default(),
+            limiter: Arc::default(),
+            changes: Arc::default(),
         })
     }
 
-    /// Changes the tables and tells those whom it concerns: one such thing at a time, and to its
-    /// end also where nobody waits for that any more. A client that leaves between the two would
-    /// else leave streams open that have ended, or pages that show what is no longer so.
-    async fn whole<T: Send + 'static>(
+    /// Returns the log with the conversations and the events of accounts, for streams that follow it
+    /// and for cursors in it.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Makes a change of the tables and tells the accounts that it concerns: one such change at a
+    /// time, and to its end, even if the client that asked for it leaves meanwhile. Otherwise a
+    /// client that left between the two steps would leave streams open whose session has ended, or
+    /// pages that show a friendship that is over.
+    async fn serialized<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        change: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        // Who leaves before it is their turn has done nothing.
-        let turn = Arc::clone(&self.turn).lock_owned().await;
+        // A client that leaves while its change waits here has changed nothing.
+        let changes = Arc::clone(&self.changes).lock_owned().await;
         let done = tokio::spawn(async move {
-            let _turn = turn;
-            work.await
+            let _changes = changes;
+            change.await
         });
         done.await
             .map_err(|error| StoreError(format!("a change of the chat broke off: {error}")))?

@@ -1,4 +1,5 @@
-//! Who is online. Pure: the time goes in, what has changed comes out with the moment to look again.
+//! Which accounts are online. This is pure logic: the time goes in, and what has changed comes out,
+//! with the moment at which to ask again.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -7,95 +8,101 @@ use tokio::time::Instant;
 
 use super::{Account, AccountId};
 
-/// Somebody has come, or has gone.
+/// An account has come online, or has gone offline.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(super) struct PresenceChange {
     pub(super) account: Account,
     pub(super) online: bool,
 }
 
-/// See the module.
+/// Tracks which accounts are online: those with an open stream, and those whose last stream was
+/// closed less than a grace period ago.
 #[derive(Debug)]
-pub(super) struct Tracker {
+pub(super) struct OnlineTracker {
     grace: Duration,
-    here: HashMap<AccountId, Here>,
-    /// Who has no stream any more, in the order of the moments.
+    online: HashMap<AccountId, OnlineAccount>,
+    /// When accounts closed their last stream, the earliest first. An account that has come back
+    /// since is still in it.
     leaving: VecDeque<(Instant, AccountId)>,
-    changes: Vec<Change>,
+    changes: Vec<PresenceChange>,
 }
 
 #[derive(Debug)]
-struct Here {
+struct OnlineAccount {
     account: Account,
+    /// How many streams are open.
     streams: usize,
     /// When the last stream was closed.
     left: Instant,
 }
 
-impl Tracker {
-    /// Nobody. Whoever comes back within `grace` has not been away.
-    pub(super) fn new(grace: Duration) -> Tracker {
-        Tracker {
+impl OnlineTracker {
+    /// A tracker under which no account is online yet. An account that comes back within `grace` has
+    /// been online all the time.
+    pub(super) fn new(grace: Duration) -> OnlineTracker {
+        OnlineTracker {
             grace,
-            here: HashMap::new(),
+            online: HashMap::new(),
             leaving: VecDeque::new(),
             changes: Vec::new(),
         }
     }
 
+    /// Whether an account is online.
     pub(super) fn is_online(&self, id: AccountId) -> bool {
-        self.here.contains_key(&id)
+        self.online.contains_key(&id)
     }
 
-    /// A stream of theirs is open.
+    /// Notes that a stream of an account is opened.
     pub(super) fn arrive(&mut self, account: &Account, now: Instant) {
-        let here = self.here.entry(account.id).or_insert_with(|| {
-            self.changes.push(Change {
+        let online = self.online.entry(account.id).or_insert_with(|| {
+            self.changes.push(PresenceChange {
                 account: account.clone(),
                 online: true,
             });
-            Here {
+            OnlineAccount {
                 account: account.clone(),
                 streams: 0,
                 left: now,
             }
         });
-        here.streams += 1;
+        online.streams += 1;
     }
 
-    /// One of them is closed.
+    /// Notes that a stream of an account is closed.
     pub(super) fn leave(&mut self, id: AccountId, now: Instant) {
-        let Some(here) = self.here.get_mut(&id) else {
+        let Some(online) = self.online.get_mut(&id) else {
             return;
         };
-        here.streams = here.streams.saturating_sub(1);
-        if here.streams == 0 {
-            here.left = now;
+        online.streams = online.streams.saturating_sub(1);
+        if online.streams == 0 {
+            online.left = now;
             self.leaving.push_back((now, id));
         }
     }
 
-    /// Says once more whether somebody is online, to those who have become friends since.
-    pub(super) fn say_again(&mut self, account: &Account) {
-        self.changes.push(Change {
+    /// Reports once more whether an account is online, for those that have become its friends since.
+    pub(super) fn announce(&mut self, account: &Account) {
+        self.changes.push(PresenceChange {
             account: account.clone(),
             online: self.is_online(account.id),
         });
     }
 
-    /// What has changed up to now, and when something may change again.
-    pub(super) fn changes(&mut self, now: Instant) -> (Vec<Change>, Option<Instant>) {
+    /// Takes the changes up to now, and returns with them the moment at which an account may go
+    /// offline next.
+    pub(super) fn take_changes(&mut self, now: Instant) -> (Vec<PresenceChange>, Option<Instant>) {
         while let Some((left, id)) = self.leaving.front().copied() {
             if left + self.grace > now {
                 break;
             }
             self.leaving.pop_front();
-            let gone = |here: &Here| here.streams == 0 && here.left == left;
-            if self.here.get(&id).is_some_and(gone)
-                && let Some(here) = self.here.remove(&id)
+            let is_gone = |online: &OnlineAccount| online.streams == 0 && online.left == left;
+            if self.online.get(&id).is_some_and(is_gone)
+                && let Some(gone) = self.online.remove(&id)
             {
-                self.changes.push(Change {
-                    account: here.account,
+                self.changes.push(PresenceChange {
+                    account: gone.account,
                     online: false,
                 });
             }
@@ -119,42 +126,43 @@ mod tests {
         }
     }
 
-    /// Who has changed, and how.
-    fn changes(roster: &mut Tracker, now: Instant) -> Vec<(i64, bool)> {
-        let (changes, _) = roster.changes(now);
-        let change = |change: &Change| (change.account.id.0, change.online);
+    /// Takes the changes: which accounts, and whether they are online.
+    fn changes(tracker: &mut OnlineTracker, now: Instant) -> Vec<(i64, bool)> {
+        let (changes, _) = tracker.take_changes(now);
+        let change = |change: &PresenceChange| (change.account.id.0, change.online);
         changes.iter().map(change).collect()
     }
 
     #[test]
-    fn to_come_back_soon_is_not_to_have_left() {
+    fn return_within_grace_is_no_change() {
         let now = Instant::now();
-        let mut roster = Tracker::new(GRACE);
-        roster.arrive(&account(1), now);
-        assert_eq!(changes(&mut roster, now), [(1, true)]);
+        let mut tracker = OnlineTracker::new(GRACE);
+        tracker.arrive(&account(1), now);
+        assert_eq!(changes(&mut tracker, now), [(1, true)]);
         // A second tab, and a reload of both.
-        roster.arrive(&account(1), now);
+        tracker.arrive(&account(1), now);
         for _ in 0..2 {
-            roster.leave(AccountId(1), now);
+            tracker.leave(AccountId(1), now);
         }
-        assert_eq!(roster.changes(now).1, Some(now + GRACE));
-        roster.arrive(&account(1), now + GRACE / 2);
-        assert_eq!(changes(&mut roster, now + GRACE), []);
-        assert!(roster.is_online(AccountId(1)));
+        assert_eq!(tracker.take_changes(now).1, Some(now + GRACE));
+        tracker.arrive(&account(1), now + GRACE / 2);
+        assert_eq!(changes(&mut tracker, now + GRACE), []);
+        assert!(tracker.is_online(AccountId(1)));
     }
 
+    /// The grace period begins when the last stream is closed.
     #[test]
-    fn the_last_leaving_counts() {
+    fn grace_begins_with_last_close() {
         let now = Instant::now();
-        let mut roster = Tracker::new(GRACE);
-        roster.arrive(&account(1), now);
-        roster.leave(AccountId(1), now);
-        roster.arrive(&account(1), now + GRACE / 2);
-        roster.leave(AccountId(1), now + GRACE / 2);
-        assert_eq!(changes(&mut roster, now + GRACE), [(1, true)]);
-        assert_eq!(changes(&mut roster, now + 2 * GRACE), [(1, false)]);
-        assert!(!roster.is_online(AccountId(1)));
-        assert_eq!(roster.changes(now + 2 * GRACE).1, None);
-        roster.leave(AccountId(1), now);
+        let mut tracker = OnlineTracker::new(GRACE);
+        tracker.arrive(&account(1), now);
+        tracker.leave(AccountId(1), now);
+        tracker.arrive(&account(1), now + GRACE / 2);
+        tracker.leave(AccountId(1), now + GRACE / 2);
+        assert_eq!(changes(&mut tracker, now + GRACE), [(1, true)]);
+        assert_eq!(changes(&mut tracker, now + 2 * GRACE), [(1, false)]);
+        assert!(!tracker.is_online(AccountId(1)));
+        assert_eq!(tracker.take_changes(now + 2 * GRACE).1, None);
+        tracker.leave(AccountId(1), now);
     }
 }

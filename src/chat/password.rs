@@ -1,4 +1,4 @@
-//! Passwords, and the hashes that are kept instead of them.
+//! Passwords, and the hashes that are stored instead of them.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -11,26 +11,26 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::limits;
 
-/// A password that somebody wants to have.
-pub struct NewPassword(String);
+/// A password that an account may have, in normal form.
+pub(super) struct NewPassword(String);
 
-/// Why a text is no password to have.
+/// Why an account cannot have a password.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PasswordError {
-    /// Guessed too soon.
-    #[error("the password is too short: {0} of at least {least} characters", least = limits::PASSWORD_CHARS_MIN)]
+    /// The password has too few characters, this many, and could be guessed.
+    #[error("the password has {0} characters; use at least {least}", least = limits::PASSWORD_CHARS_MIN)]
     TooShort(usize),
-    /// Longer than is looked at.
-    #[error("the password is {0} bytes long; {max} is the most", max = limits::PASSWORD_BYTES_MAX)]
+    /// The password has too many bytes, this many.
+    #[error("the password is {0} bytes long; the limit is {max}", max = limits::PASSWORD_BYTES_MAX)]
     TooLong(usize),
 }
 
 impl NewPassword {
-    /// Anything that is long enough.
+    /// Accepts any text of a sound length.
     ///
     /// # Errors
-    /// When it is too short or too long.
-    pub fn new(text: &str) -> Result<NewPassword, PasswordError> {
+    /// When the text is too short or too long.
+    pub(super) fn new(text: &str) -> Result<NewPassword, PasswordError> {
         if text.len() > limits::PASSWORD_BYTES_MAX {
             return Err(PasswordError::TooLong(text.len()));
         }
@@ -41,59 +41,61 @@ impl NewPassword {
         Ok(NewPassword(normal(text)))
     }
 
-    /// A password that is none, since everybody knows it.
-    pub(super) fn of_everybody(text: &str) -> NewPassword {
+    /// Accepts a text of any length, for an account that protects nothing because its password is
+    /// public.
+    pub(super) fn public(text: &str) -> NewPassword {
         NewPassword(normal(text))
     }
 }
 
-/// Not for logs.
+/// Hides the password from logs.
 impl fmt::Debug for NewPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NewPassword(…)")
     }
 }
 
-/// The same password from every keyboard (RFC 8265, section 4.2).
+/// Returns the normal form of a password, which is the same from every keyboard (RFC 8265, section
+/// 4.2).
 fn normal(password: &str) -> String {
     password.nfc().collect()
 }
 
-/// What is kept of a password: its argon2id hash, as a PHC string.
+/// The argon2id hash of a password, as a PHC string: all that is stored of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Hash(Arc<str>);
+pub(super) struct StoredHash(Arc<str>);
 
-impl Hash {
-    /// One that was kept.
-    pub(super) fn known(text: impl Into<Arc<str>>) -> Hash {
-        Hash(text.into())
+impl StoredHash {
+    /// Takes a hash from its column.
+    pub(super) fn from_column(text: impl Into<Arc<str>>) -> StoredHash {
+        StoredHash(text.into())
     }
 
-    /// As it is kept.
+    /// Returns the PHC string.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Not for logs either.
-impl fmt::Debug for Hash {
+/// Hides the hash from logs.
+impl fmt::Debug for StoredHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hash(…)")
+        f.write_str("StoredHash(…)")
     }
 }
 
-/// No hash could be made now.
+/// No password can be hashed now, because too many wait for it.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("too many passwords are being checked at this moment; try again")]
+#[error("the server is busy checking passwords; try again in a moment")]
 pub struct HasherBusy;
 
-/// Makes hashes, a few at a time, off the async workers.
+/// Hashes and verifies passwords, a few at a time, off the async workers.
 #[derive(Clone, Debug)]
-pub struct Hasher {
-    /// Those that are being made and those that wait.
-    room: Arc<Semaphore>,
-    /// Those that are being made.
-    turns: Arc<Semaphore>,
+pub(super) struct Hasher {
+    /// A permit for each password that is being hashed or waits for that.
+    queue: Arc<Semaphore>,
+    /// A permit for each password that is being hashed.
+    hashing: Arc<Semaphore>,
 }
 
 impl Default for Hasher {
@@ -101,32 +103,37 @@ impl Default for Hasher {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let at_once = (processors / 2).clamp(1, limits::HASHES_AT_ONCE_MAX);
         Hasher {
-            room: Arc::new(Semaphore::new(at_once + limits::HASHES_WAITING)),
-            turns: Arc::new(Semaphore::new(at_once)),
+            queue: Arc::new(Semaphore::new(at_once + limits::HASHES_WAITING)),
+            hashing: Arc::new(Semaphore::new(at_once)),
         }
     }
 }
 
 impl Hasher {
-    /// The hash of a password, with a salt of its own.
+    /// Returns the hash of a password, with a salt of its own.
     ///
     /// # Errors
-    /// When there are too many at once.
-    pub async fn hash(&self, password: NewPassword) -> Result<Hash, HasherBusy> {
+    /// When too many passwords wait to be hashed.
+    pub(super) async fn hash(&self, password: NewPassword) -> Result<StoredHash, HasherBusy> {
         let hashed = self.work(move || {
             let hash = hash(password.0.as_bytes())?;
-            Ok(Hash(hash.to_string().into()))
+            Ok(StoredHash(hash.to_string().into()))
         });
         hashed.await
     }
 
-    /// Is it the password? Where nobody has that name there is no hash to compare with; that
-    /// takes as long as any wrong password, so that nobody learns who is here.
+    /// Whether the hash is that of the password. `None` is the hash of a name that no account has:
+    /// verifying takes as long then as for any wrong password, so that a client does not learn
+    /// which names have accounts.
     ///
     /// # Errors
-    /// When there are too many at once.
-    pub async fn verify(&self, password: &str, known: Option<Hash>) -> Result<bool, HasherBusy> {
-        // One that is too long is nobody's, and is not worth a copy.
+    /// When too many passwords wait to be hashed.
+    pub(super) async fn verify(
+        &self,
+        password: &str,
+        known: Option<StoredHash>,
+    ) -> Result<bool, HasherBusy> {
+        // A password that is too long is no account's, and is not worth a copy.
         let (password, known) = if password.len() > limits::PASSWORD_BYTES_MAX {
             (String::new(), None)
         } else {
@@ -143,18 +150,18 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> argon2::password_hash::Result<T> + Send + 'static,
     ) -> Result<T, HasherBusy> {
-        let room = Arc::clone(&self.room);
-        let room = room.try_acquire_owned().map_err(|_| HasherBusy)?;
-        let turns = Arc::clone(&self.turns);
-        let turn = turns.acquire_owned().await.map_err(|_| HasherBusy)?;
+        let queue = Arc::clone(&self.queue);
+        let queued = queue.try_acquire_owned().map_err(|_| HasherBusy)?;
+        let hashing = Arc::clone(&self.hashing);
+        let hashing = hashing.acquire_owned().await.map_err(|_| HasherBusy)?;
         let worked = tokio::task::spawn_blocking(move || {
-            // Whoever has left need not be waited for; the memory is used to the end.
-            let _held = (room, turn);
+            // Held to the end, also if the client has left: so long the memory is in use.
+            let _held = (queued, hashing);
             work()
         });
         let worked = worked.await.map_err(|_| HasherBusy)?;
         worked.map_err(|error| {
-            log::error!("a password cannot be hashed: {error}");
+            log::error!("cannot hash a password: {error}");
             HasherBusy
         })
     }
@@ -169,7 +176,7 @@ fn hash(password: &[u8]) -> argon2::password_hash::Result<PasswordHash> {
     argon2()?.hash_password_with_salt(password, &rand::random::<[u8; 16]>())
 }
 
-fn verify(password: &[u8], known: &Hash) -> argon2::password_hash::Result<bool> {
+fn verify(password: &[u8], known: &StoredHash) -> argon2::password_hash::Result<bool> {
     use argon2::password_hash::Error;
     let known = PasswordHash::new(known.as_str())?;
     match argon2()?.verify_password(password, &known) {
@@ -182,13 +189,13 @@ fn verify(password: &[u8], known: &Hash) -> argon2::password_hash::Result<bool> 
 mod tests {
     use super::*;
 
-    async fn hashed(password: &str) -> Hash {
+    async fn hashed(password: &str) -> StoredHash {
         let password = NewPassword::new(password).unwrap();
         Hasher::default().hash(password).await.unwrap()
     }
 
     #[tokio::test]
-    async fn a_password_is_known_by_its_hash() {
+    async fn password_verified_by_its_hash() {
         let hasher = Hasher::default();
         let known = hashed("correct hörse").await;
         assert!(
@@ -196,7 +203,11 @@ mod tests {
                 .as_str()
                 .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
         );
-        assert_ne!(hashed("correct hörse").await, known, "each has its salt");
+        assert_ne!(
+            hashed("correct hörse").await,
+            known,
+            "each hash has its own salt"
+        );
         for (password, is_it) in [
             ("correct hörse", true),
             ("correct ho\u{308}rse", true),
@@ -212,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_have_a_length_and_nothing_else() {
+    fn password_refused_only_by_length() {
         assert!(NewPassword::new("\0 \u{202e}🐢\n<>&").is_ok());
         assert_eq!(
             NewPassword::new("🐢🐢🐢🐢🐢🐢🐢").unwrap_err(),
@@ -225,18 +236,19 @@ mod tests {
         );
     }
 
+    /// A few passwords are hashed at a time and some wait; the next one is refused at once.
     #[tokio::test]
-    async fn hashes_are_made_a_few_at_a_time() {
+    async fn hasher_busy_when_queue_is_full() {
         let hasher = Hasher::default();
-        let turns = u32::try_from(hasher.turns.available_permits()).unwrap();
-        let held = hasher.turns.acquire_many(turns).await.unwrap();
-        let waiting: Vec<_> = (0..hasher.room.available_permits())
+        let at_once = u32::try_from(hasher.hashing.available_permits()).unwrap();
+        let held = hasher.hashing.acquire_many(at_once).await.unwrap();
+        let waiting: Vec<_> = (0..hasher.queue.available_permits())
             .map(|_| {
                 let hasher = hasher.clone();
                 tokio::spawn(async move { hasher.work(|| Ok(())).await })
             })
             .collect();
-        while hasher.room.available_permits() > 0 {
+        while hasher.queue.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!(hasher.verify("one too many", None).await, Err(HasherBusy));
@@ -247,10 +259,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_that_is_damaged_lets_nobody_in() {
+    async fn damaged_hash_verifies_no_password() {
         let hasher = Hasher::default();
         for damaged in ["", "password", "$argon2id$v=19$m=19456,t=2,p=1", "$x$$"] {
-            let verified = hasher.verify("password", Some(Hash::known(damaged))).await;
+            let verified = hasher
+                .verify("password", Some(StoredHash::from_column(damaged)))
+                .await;
             assert_ne!(verified, Ok(true), "{damaged}");
         }
     }

@@ -1,7 +1,7 @@
-//! Presence: who is online, told to their friends as messages.
+//! Presence: which accounts are online, told to their friends as messages.
 //!
-//! Derived from the streams that are open, so it is in no file: the messages are in a log of their
-//! own, in memory, followed like any other.
+//! Presence is derived from the streams that are open, so it is in no file: the messages are in a log
+//! of their own, in memory, which is followed like any other.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -12,80 +12,77 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::online::{Change, Tracker};
-use super::{Account, AccountId, Database, Standing};
+use super::online::{OnlineTracker, PresenceChange};
+use super::{Account, AccountId, Chat, Database, Standing};
 use crate::limits;
 use crate::log::{Keep, Log, Memory, Store, StoreError};
 use crate::message::{Channel, Draft, EventName};
 
-/// For how long a change is kept for those whose line has broken; whoever comes later is told that
-/// there is a gap, and asks for the whole.
+/// For how long a change is kept for clients whose connection has broken. A client that comes back
+/// later gets a gap, and loads the whole overview.
 const KEPT: Duration = Duration::from_mins(1);
 
-/// A handle on the presence of all. Clones are the same.
+/// A handle on the presence of all accounts. Clones are the same presence.
 #[derive(Clone, Debug)]
-pub struct Presence(Arc<Shared>);
+pub(super) struct Presence(Arc<PresenceShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct PresenceShared {
     log: Log,
     database: Database,
-    roster: Mutex<Tracker>,
+    tracker: Mutex<OnlineTracker>,
     changed: Arc<Notify>,
 }
 
-/// Somebody is online for as long as this is not dropped.
+/// Keeps an account online until it is dropped.
 #[derive(Debug)]
 pub struct PresenceGuard {
     id: AccountId,
-    shared: Arc<Shared>,
+    shared: Arc<PresenceShared>,
 }
 
-/// What a friend is told.
+/// The data of the event `presence`.
 #[derive(Serialize)]
-struct Told<'a> {
+struct PresenceEvent<'a> {
     name: &'a str,
     online: bool,
 }
 
 impl Presence {
-    /// Nobody is online; needs the current tokio runtime.
+    /// Starts the presence, under which no account is online yet; needs the current tokio runtime.
     ///
     /// # Errors
-    /// When it can have no log.
-    pub fn new(database: Database) -> io::Result<Presence> {
+    /// When its log cannot be opened.
+    pub(super) fn new(database: Database) -> io::Result<Presence> {
         let keep = Keep {
             messages: limits::FRIENDS_MAX as usize,
             age: KEPT,
         };
         let memory = Memory::new(keep, limits::PRESENCE_BYTES);
         let changed = Arc::new(Notify::new());
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PresenceShared {
             log: Log::open(Store::Memory(memory), Arc::default())?,
             database,
-            roster: Mutex::new(Tracker::new(limits::PRESENCE_GRACE)),
+            tracker: Mutex::new(OnlineTracker::new(limits::PRESENCE_GRACE)),
             changed: Arc::clone(&changed),
         });
         tokio::spawn(tell_all(Arc::downgrade(&shared), changed));
         Ok(Presence(shared))
     }
 
-    /// The log of what is told.
-    #[must_use]
-    pub fn log(&self) -> &Log {
+    /// Returns the log of the presence events.
+    pub(super) fn log(&self) -> &Log {
         &self.0.log
     }
 
-    /// The channel in which somebody is told of friends.
-    #[must_use]
-    pub fn channel(id: AccountId) -> Channel {
+    /// Returns the channel in which an account is told of its friends.
+    pub(super) fn channel(id: AccountId) -> Channel {
         Channel::of_server(&format!("presence.{id}"))
     }
 
-    /// Somebody is online until the guard is dropped.
-    #[must_use]
-    pub fn arrive(&self, account: &Account) -> PresenceGuard {
-        self.0.roster.lock().arrive(account, Instant::now());
+    /// Keeps an account online until the guard is dropped.
+    fn arrive(&self, account: &Account) -> PresenceGuard {
+        self.0.tracker.lock().arrive(account, Instant::now());
         self.0.changed.notify_one();
         PresenceGuard {
             id: account.id,
@@ -93,47 +90,72 @@ impl Presence {
         }
     }
 
-    /// Is somebody online?
-    #[must_use]
-    pub fn is_online(&self, id: AccountId) -> bool {
-        self.0.roster.lock().is_online(id)
+    /// Whether an account is online.
+    fn is_online(&self, id: AccountId) -> bool {
+        self.0.tracker.lock().is_online(id)
     }
 
-    /// These have become friends: each is told of the other.
-    pub fn introduce(&self, accounts: [&Account; 2]) {
-        let mut roster = self.0.roster.lock();
+    /// Tells two accounts whose friendship has changed of each other.
+    pub(super) fn announce(&self, accounts: [&Account; 2]) {
+        let mut tracker = self.0.tracker.lock();
         for account in accounts {
-            roster.say_again(account);
+            tracker.announce(account);
         }
-        drop(roster);
+        drop(tracker);
         self.0.changed.notify_one();
+    }
+}
+
+impl Chat {
+    /// Keeps an account online until the guard is dropped.
+    #[must_use]
+    pub fn arrive(&self, account: &Account) -> PresenceGuard {
+        self.presence.arrive(account)
+    }
+
+    /// Whether an account is online.
+    #[must_use]
+    pub fn is_online(&self, account: &Account) -> bool {
+        self.presence.is_online(account.id)
+    }
+
+    /// Returns the log of the presence events, for streams that follow it.
+    #[must_use]
+    pub fn presence_log(&self) -> &Log {
+        self.presence.log()
+    }
+
+    /// Returns the channels of the presence log in which an account is told of its friends.
+    #[must_use]
+    pub fn presence_channels(me: &Account) -> Vec<Channel> {
+        vec![Presence::channel(me.id)]
     }
 }
 
 impl Drop for PresenceGuard {
     fn drop(&mut self) {
-        self.shared.roster.lock().leave(self.id, Instant::now());
+        self.shared.tracker.lock().leave(self.id, Instant::now());
         self.shared.changed.notify_one();
     }
 }
 
-impl Drop for Shared {
+impl Drop for PresenceShared {
     fn drop(&mut self) {
         self.changed.notify_one();
     }
 }
 
-/// Tells each change, until nobody is left who could come or go.
-async fn tell_all(shared: Weak<Shared>, changed: Arc<Notify>) {
+/// Tells each change, until the last handle on the presence is dropped.
+async fn tell_all(shared: Weak<PresenceShared>, changed: Arc<Notify>) {
     loop {
         let next = {
             let Some(shared) = shared.upgrade() else {
                 return;
             };
-            let (changes, next) = shared.roster.lock().changes(Instant::now());
+            let (changes, next) = shared.tracker.lock().take_changes(Instant::now());
             for change in changes {
                 if let Err(error) = shared.tell(change).await {
-                    log::error!("a change of presence is not told: {error}");
+                    log::error!("cannot tell a change of presence: {error}");
                 }
             }
             next
@@ -151,15 +173,15 @@ async fn tell_all(shared: Weak<Shared>, changed: Arc<Notify>) {
     }
 }
 
-impl Shared {
-    /// Tells a change to all friends: one whose page is loading is not online yet, and is to hear of
-    /// what changes meanwhile.
-    async fn tell(&self, change: Change) -> Result<(), StoreError> {
-        let told = Told {
+impl PresenceShared {
+    /// Tells a change to all friends of the account, online or not: a friend whose page is loading
+    /// is not online yet, and has to get what changes meanwhile.
+    async fn tell(&self, change: PresenceChange) -> Result<(), StoreError> {
+        let event = PresenceEvent {
             name: change.account.name.as_str(),
             online: change.online,
         };
-        let told = serde_json::to_string(&told).unwrap_or_default();
+        let data = serde_json::to_string(&event).unwrap_or_default();
         let friends = self.database.friends(change.account.id).await?;
         let friends = friends
             .into_iter()
@@ -167,7 +189,7 @@ impl Shared {
             .map(|friend| friend.account.id);
         let draft = |id| Draft {
             event: EventName::of_server("presence"),
-            ..Draft::new(Presence::channel(id), told.as_str())
+            ..Draft::new(Presence::channel(id), data.as_str())
         };
         let drafts: Vec<Draft> = friends.map(draft).collect();
         if !drafts.is_empty() {

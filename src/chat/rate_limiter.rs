@@ -1,4 +1,4 @@
-//! How often a thing may be tried: a token bucket a key, kept as one moment each (GCRA).
+//! A rate limiter: a token bucket for each key, kept as one moment each (GCRA).
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -9,61 +9,64 @@ use lru::LruCache;
 
 use crate::limits::{self, Rate};
 
-/// The tries of some keys, of which those that tried last are remembered.
+/// The attempts of some keys, of which those that tried last are remembered.
 #[derive(Debug)]
 pub(super) struct RateLimiter<K: Hash + Eq> {
     rate: Rate,
-    /// When each will have all its tries again.
-    full: LruCache<K, Instant>,
+    /// For each key the moment from which it has all its attempts again.
+    full_at: LruCache<K, Instant>,
 }
 
 impl<K: Hash + Eq> RateLimiter<K> {
-    /// All may try, as often as `rate` says.
+    /// A limiter under which each key may try as often as `rate` says.
     pub(super) fn new(rate: Rate) -> RateLimiter<K> {
         let most = NonZeroUsize::new(limits::RATE_LIMIT_KEYS).unwrap_or(NonZeroUsize::MIN);
         RateLimiter {
             rate,
-            full: LruCache::sparse(most),
+            full_at: LruCache::sparse(most),
         }
     }
 
-    /// How long a key has to wait before it may try.
+    /// Returns how long a key has to wait before its next attempt; `None` if it need not.
     pub(super) fn wait<Q>(&self, key: &Q, now: Instant) -> Option<Duration>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let spent = self.full.peek(key)?.saturating_duration_since(now);
-        // What all tries but the one that is asked for take to come back.
+        let spent = self.full_at.peek(key)?.saturating_duration_since(now);
+        // The time in which all attempts but the one that is asked for come back.
         let spare = self.rate.every * self.rate.burst.saturating_sub(1);
         spent.checked_sub(spare).filter(|wait| !wait.is_zero())
     }
 
-    /// Books a try, before what is tried is done: tries at the same time do not slip through.
-    pub(super) fn book(&mut self, key: K, now: Instant) {
+    /// Charges an attempt, before it is made: attempts at the same time do not slip through.
+    pub(super) fn charge(&mut self, key: K, now: Instant) {
         let every = self.rate.every;
-        let full = self.full.get_or_insert_mut(key, || now);
-        *full = (*full).max(now) + every;
+        let full_at = self.full_at.get_or_insert_mut(key, || now);
+        *full_at = (*full_at).max(now) + every;
     }
 
-    /// Books a try, if there is one left.
-    pub(super) fn attempt(&mut self, key: K, now: Instant) -> Result<(), Duration> {
+    /// Charges an attempt if the key has one left.
+    ///
+    /// # Errors
+    /// When it has none: how long it has to wait.
+    pub(super) fn try_charge(&mut self, key: K, now: Instant) -> Result<(), Duration> {
         if let Some(wait) = self.wait(&key, now) {
             return Err(wait);
         }
-        self.book(key, now);
+        self.charge(key, now);
         Ok(())
     }
 
-    /// Gives a try back.
-    pub(super) fn forgive<Q>(&mut self, key: &Q)
+    /// Gives an attempt back that has been charged.
+    pub(super) fn refund<Q>(&mut self, key: &Q)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
         let every = self.rate.every;
-        if let Some(full) = self.full.peek_mut(key) {
-            *full = full.checked_sub(every).unwrap_or(*full);
+        if let Some(full_at) = self.full_at.peek_mut(key) {
+            *full_at = full_at.checked_sub(every).unwrap_or(*full_at);
         }
     }
 }
@@ -78,51 +81,55 @@ mod tests {
     };
 
     #[test]
-    fn tries_are_used_up_and_come_back() {
-        let mut throttle = RateLimiter::new(RATE);
+    fn attempts_used_up_and_back_in_time() {
+        let mut limiter = RateLimiter::new(RATE);
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
         for _ in 0..3 {
-            assert_eq!(throttle.attempt("a", now), Ok(()));
+            assert_eq!(limiter.try_charge("a", now), Ok(()));
         }
-        assert_eq!(throttle.attempt("a", now), Err(Duration::from_secs(10)));
-        assert_eq!(throttle.attempt("a", at(4)), Err(Duration::from_secs(6)));
-        assert_eq!(throttle.attempt("b", now), Ok(()), "others may");
-        assert_eq!(throttle.attempt("a", at(10)), Ok(()));
-        assert_eq!(throttle.attempt("a", at(10)), Err(Duration::from_secs(10)));
-        // Never more than the burst, however long it rested.
+        assert_eq!(limiter.try_charge("a", now), Err(Duration::from_secs(10)));
+        assert_eq!(limiter.try_charge("a", at(4)), Err(Duration::from_secs(6)));
+        assert_eq!(limiter.try_charge("b", now), Ok(()), "other keys may");
+        assert_eq!(limiter.try_charge("a", at(10)), Ok(()));
+        assert_eq!(
+            limiter.try_charge("a", at(10)),
+            Err(Duration::from_secs(10))
+        );
+        // A key never has more than the burst, however long it rested.
         for _ in 0..3 {
-            assert_eq!(throttle.attempt("a", at(9999)), Ok(()));
+            assert_eq!(limiter.try_charge("a", at(9999)), Ok(()));
         }
-        assert!(throttle.attempt("a", at(9999)).is_err());
+        assert!(limiter.try_charge("a", at(9999)).is_err());
     }
 
+    /// An attempt that is refused costs nothing, and one that was charged can be refunded.
     #[test]
-    fn a_try_that_is_refused_costs_nothing_and_one_can_be_given_back() {
-        let mut throttle = RateLimiter::new(RATE);
+    fn refused_and_refunded_attempts_cost_nothing() {
+        let mut limiter = RateLimiter::new(RATE);
         let now = Instant::now();
-        throttle.forgive("a");
+        limiter.refund("a");
         for _ in 0..100 {
-            assert_eq!(throttle.attempt("a", now), Ok(()));
-            throttle.forgive("a");
+            assert_eq!(limiter.try_charge("a", now), Ok(()));
+            limiter.refund("a");
         }
         for _ in 0..3 {
-            assert_eq!(throttle.attempt("a", now), Ok(()));
+            assert_eq!(limiter.try_charge("a", now), Ok(()));
         }
         for _ in 0..100 {
-            assert_eq!(throttle.attempt("a", now), Err(Duration::from_secs(10)));
+            assert_eq!(limiter.try_charge("a", now), Err(Duration::from_secs(10)));
         }
     }
 
     #[test]
-    fn who_tried_longest_ago_is_forgotten() {
-        let mut throttle = RateLimiter::new(RATE);
+    fn key_that_tried_longest_ago_forgotten() {
+        let mut limiter = RateLimiter::new(RATE);
         let now = Instant::now();
         for key in 0..limits::RATE_LIMIT_KEYS + 10 {
-            throttle.book(key, now);
+            limiter.charge(key, now);
         }
-        assert_eq!(throttle.full.len(), limits::RATE_LIMIT_KEYS);
-        assert!(throttle.full.contains(&limits::RATE_LIMIT_KEYS));
-        assert!(!throttle.full.contains(&0));
+        assert_eq!(limiter.full_at.len(), limits::RATE_LIMIT_KEYS);
+        assert!(limiter.full_at.contains(&limits::RATE_LIMIT_KEYS));
+        assert!(!limiter.full_at.contains(&0));
     }
 }

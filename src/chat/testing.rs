@@ -1,15 +1,14 @@
-//! A chat in memory, and what is told in it.
+//! A chat in memory for unit tests, and the events that it has told.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::account_event::{self, AccountEvent};
-use super::database::testing::database;
+use super::account_event::{AccountEvent, account_channel};
 use super::{Account, Chat};
 use crate::limits;
-use crate::log::{Keep, Log, Memory, Store, Stored};
+use crate::log::{Keep, Log, Memory, SideTables, Store, Stored};
 use crate::message::Seq;
 
 pub(super) fn chat() -> Chat {
@@ -19,25 +18,25 @@ pub(super) fn chat() -> Chat {
     };
     let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
     let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
-    Chat::new(log, database()).unwrap()
+    Chat::open(log, SideTables::in_memory().unwrap()).unwrap()
 }
 
-/// Asks for something, and leaves at once.
-pub(super) async fn leave<T>(what: impl Future<Output = T>) {
-    let mut what = pin!(what);
-    let is_done = poll_fn(|cx| Poll::Ready(what.as_mut().poll(cx).is_ready())).await;
-    assert!(!is_done, "it was done before anybody could leave");
+/// Begins a request and drops it at once, as a client does that has left.
+pub(super) async fn abandon<T>(request: impl Future<Output = T>) {
+    let mut request = pin!(request);
+    let is_done = poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_ready())).await;
+    assert!(!is_done, "the request was done before it could be dropped");
 }
 
-/// All news of somebody.
-pub(super) async fn news_of(chat: &Chat, account: &Account) -> Vec<AccountEvent> {
-    let (channel, (_, last)) = (account_event::channel(account.id), chat.log.bounds());
-    let mut news = Vec::new();
-    let told = |item| match item {
-        Stored::Message(message) => news.push(AccountEvent::read(&message).unwrap()),
+/// Returns all events of an account.
+pub(super) async fn events_of(chat: &Chat, account: &Account) -> Vec<AccountEvent> {
+    let (channel, (_, last)) = (account_channel(account.id), chat.log.bounds());
+    let mut events = Vec::new();
+    let show = |item| match item {
+        Stored::Message(message) => events.push(AccountEvent::from_message(&message).unwrap()),
         Stored::Gap(gap) => panic!("{gap:?}"),
     };
-    let all = chat.log.visit(&channel, Seq::START, last, 1000, told);
+    let all = chat.log.visit(&channel, Seq::START, last, 1000, show);
     all.await.unwrap();
-    news
+    events
 }

@@ -4,9 +4,7 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 
 use super::params;
-use crate::chat::{
-    AccountNameError, FriendError, HasherBusy, PasswordError, RateLimited, RegisterError,
-};
+use crate::chat::{CreateError, FriendError, LoginError, LookupError, RegisterError};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::NameError;
@@ -53,26 +51,16 @@ pub(super) enum Error {
          must pass on the Host that the browser asked for)"
     )]
     Foreign(String),
-    #[error("nobody is logged in; log in at /chat/login, with a cookie jar")]
+    #[error("you are not logged in; log in at /chat/login, and send the cookie that it sets")]
     NotLoggedIn,
-    #[error("the name or the password is wrong")]
-    WrongPassword,
     #[error(transparent)]
-    BadAccountName(#[from] AccountNameError),
+    Login(#[from] LoginError),
     #[error(transparent)]
-    PasswordError(#[from] PasswordError),
+    Register(#[from] RegisterError),
     #[error(transparent)]
-    RegisterError(#[from] RegisterError),
+    Lookup(#[from] LookupError),
     #[error(transparent)]
-    RateLimited(#[from] RateLimited),
-    #[error(transparent)]
-    HasherBusy(#[from] HasherBusy),
-    #[error("there is nobody of the name {0:?}")]
-    Nobody(String),
-    #[error("you have no friend of the name {0:?}; ask them first, at /chat")]
-    NoFriend(String),
-    #[error(transparent)]
-    FriendError(#[from] FriendError),
+    Friend(#[from] FriendError),
     #[error("the body broke off: {0}")]
     BodyBroke(hyper::Error),
     #[error("the body took longer than {0} s to arrive")]
@@ -92,16 +80,17 @@ pub(super) enum Error {
 impl Error {
     pub(super) fn status(&self) -> StatusCode {
         match self {
+            Error::Login(error) | Error::Register(RegisterError::Login(error)) => {
+                login_status(error)
+            }
             Error::NotFound(_)
-            | Error::Nobody(_)
-            | Error::NoFriend(_)
-            | Error::FriendError(FriendError::Nobody) => StatusCode::NOT_FOUND,
-            Error::NotLoggedIn | Error::WrongPassword => StatusCode::UNAUTHORIZED,
+            | Error::Lookup(LookupError::NoAccount(_) | LookupError::NoFriend(_))
+            | Error::Friend(FriendError::NoAccount) => StatusCode::NOT_FOUND,
+            Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Error::Foreign(_) => StatusCode::FORBIDDEN,
-            Error::RegisterError(RegisterError::Taken(_)) | Error::FriendError(_) => {
+            Error::Register(RegisterError::Create(CreateError::Taken(_))) | Error::Friend(_) => {
                 StatusCode::CONFLICT
             }
-            Error::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::BodySlow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -117,16 +106,15 @@ impl Error {
             | Error::NotUtf8(_)
             | Error::NoField(_)
             | Error::FieldNotUtf8
-            | Error::BadAccountName(_)
-            | Error::PasswordError(_)
+            | Error::Lookup(LookupError::Name(_))
             | Error::BodyBroke(_) => StatusCode::BAD_REQUEST,
             // A prefetch that gets 503 is thrown away, and the page loaded when it is wanted.
             Error::Prefetch
             | Error::Stopping
             | Error::Busy
             | Error::Full
-            | Error::HasherBusy(_)
-            | Error::RegisterError(RegisterError::Full)
+            | Error::Register(RegisterError::Create(CreateError::Full))
+            | Error::Lookup(LookupError::Store(_))
             | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -137,8 +125,10 @@ impl Error {
             Error::MethodNotAllowed { allow, .. } => HeaderValue::from_str(allow)
                 .ok()
                 .map(|allow| (ALLOW, allow)),
-            Error::RateLimited(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
-            Error::Busy | Error::HasherBusy(_) | Error::Store(_) => {
+            Error::Login(error) | Error::Register(RegisterError::Login(error)) => {
+                login_retry_after(error).map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)))
+            }
+            Error::Busy | Error::Lookup(LookupError::Store(_)) | Error::Store(_) => {
                 Some((RETRY_AFTER, HeaderValue::from_static("1")))
             }
             _ => None,
@@ -148,5 +138,23 @@ impl Error {
     /// Whether the connection is of no further use.
     pub(super) fn closes_connection(&self) -> bool {
         matches!(self, Error::Full | Error::BodySlow(_) | Error::BodyBroke(_))
+    }
+}
+
+fn login_status(error: &LoginError) -> StatusCode {
+    match error {
+        LoginError::Name(_) | LoginError::NewPassword(_) => StatusCode::BAD_REQUEST,
+        LoginError::WrongPassword => StatusCode::UNAUTHORIZED,
+        LoginError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+        LoginError::HasherBusy(_) | LoginError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// After how many seconds a client that could not log in may try again.
+fn login_retry_after(error: &LoginError) -> Option<u64> {
+    match error {
+        LoginError::RateLimited(wait) => Some(wait.seconds()),
+        LoginError::HasherBusy(_) | LoginError::Store(_) => Some(1),
+        LoginError::Name(_) | LoginError::NewPassword(_) | LoginError::WrongPassword => None,
     }
 }

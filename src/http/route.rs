@@ -39,7 +39,7 @@
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use super::chat;
+use super::chat::ChatEndpoint;
 use super::error::Error;
 
 /// What answers the requests for a path.
@@ -53,7 +53,7 @@ pub(super) enum Endpoint {
     /// The channels that the path names, to follow or to append to.
     Channels,
     Clock,
-    Chat(chat::Endpoint),
+    Chat(ChatEndpoint),
     Mailbox,
     /// A page that is the same for every browser; the name of its file.
     Page(&'static str),
@@ -66,8 +66,8 @@ pub(super) enum Endpoint {
 impl Endpoint {
     /// Whether a GET has side effects or never ends: then the page must not be prefetched.
     pub(super) fn forbids_prefetch(self) -> bool {
+        use ChatEndpoint::{Frame, Presence, Stream as OwnStream};
         use Endpoint::{Channels, Chat, Clock, Receiver, Sender, Stream};
-        use chat::Endpoint::{Frame, Presence, Stream as OwnStream};
         matches!(
             self,
             Channels | Clock | Receiver | Sender | Stream | Chat(Frame | OwnStream | Presence)
@@ -129,17 +129,17 @@ static ROUTES: &[Route] = &[
     demo("/events", GET, Endpoint::Page("events.html")),
     demo("/frame", GET, Endpoint::Page("frame.html")),
     demo("/wire", GET, Endpoint::Page("wire.html")),
-    demo("/chat", GET, Endpoint::Chat(chat::Endpoint::Home)),
-    demo("/chat/login", GET_POST, Endpoint::Chat(chat::Endpoint::Login)),
-    demo("/chat/register", GET_POST, Endpoint::Chat(chat::Endpoint::Register)),
-    demo("/chat/logout", POST, Endpoint::Chat(chat::Endpoint::Logout)),
-    demo("/chat/password", GET_POST, Endpoint::Chat(chat::Endpoint::Password)),
-    demo("/chat/friends", GET_POST, Endpoint::Chat(chat::Endpoint::Friends)),
-    demo("/chat/with/", GET_POST, Endpoint::Chat(chat::Endpoint::With)),
-    demo("/chat/read/", POST, Endpoint::Chat(chat::Endpoint::Read)),
-    demo("/chat/stream", GET, Endpoint::Chat(chat::Endpoint::Stream)),
-    demo("/chat/frame/", GET, Endpoint::Chat(chat::Endpoint::Frame)),
-    demo("/chat/presence", GET, Endpoint::Chat(chat::Endpoint::Presence)),
+    demo("/chat", GET, Endpoint::Chat(ChatEndpoint::Home)),
+    demo("/chat/login", GET_POST, Endpoint::Chat(ChatEndpoint::Login)),
+    demo("/chat/register", GET_POST, Endpoint::Chat(ChatEndpoint::Register)),
+    demo("/chat/logout", POST, Endpoint::Chat(ChatEndpoint::Logout)),
+    demo("/chat/password", GET_POST, Endpoint::Chat(ChatEndpoint::Password)),
+    demo("/chat/friends", GET_POST, Endpoint::Chat(ChatEndpoint::Friends)),
+    demo("/chat/with/", GET_POST, Endpoint::Chat(ChatEndpoint::With)),
+    demo("/chat/read/", POST, Endpoint::Chat(ChatEndpoint::Read)),
+    demo("/chat/stream", GET, Endpoint::Chat(ChatEndpoint::Stream)),
+    demo("/chat/frame/", GET, Endpoint::Chat(ChatEndpoint::Frame)),
+    demo("/chat/presence", GET, Endpoint::Chat(ChatEndpoint::Presence)),
     demo("/stream", GET, Endpoint::Stream),
     demo("/send", POST_PUT, Endpoint::Send),
     route("/c/", GET_POST_PUT, Endpoint::Channels),

@@ -25,7 +25,7 @@ pub use signal::stop;
 use accept::Acceptor;
 use lanes::Lanes;
 
-use crate::chat::{Chat, Database};
+use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::config::{Config, StoreKind};
 use crate::drain::Drain;
@@ -76,7 +76,7 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let log = Log::open(store, Arc::clone(&metrics))?;
         let app = App {
-            chat: Chat::new(log.clone(), Database::open(side_tables)?)?,
+            chat: Chat::open(log.clone(), side_tables)?,
             mailboxes: Mailboxes::new(log.clone(), Arc::clone(&metrics)),
             log,
             demo_accounts: config.demo_accounts.into(),
@@ -125,11 +125,11 @@ impl Server {
         let Server { listener, acceptor } = self;
         let app = &acceptor.app;
         if app.demo_accounts.load(Relaxed) {
-            if let Err(error) = app.chat.demo_accounts().await {
+            if let Err(error) = app.chat.create_demo_accounts().await {
                 app.demo_accounts.store(false, Relaxed);
                 log::error!("there are no demo accounts: {error}");
             }
-        } else if let Err(error) = app.chat.no_demo_accounts().await {
+        } else if let Err(error) = app.chat.delete_demo_accounts().await {
             log::error!("there may be demo accounts of an earlier start: {error}");
         }
         let connections = acceptor.accept_until(stop, &listener).await;

@@ -1,17 +1,16 @@
-//! Accounts: a name and the hash of a password.
+//! The table of accounts: a number, a name, and the hash of a password.
 
 use std::fmt;
 
-use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
 use super::Database;
-use crate::chat::{AccountName, Hash};
+use crate::chat::{AccountName, StoredHash};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::Timestamp;
 
-/// An account's number: 1, 2, 3, … It stays with the account and is never another's.
+/// An account's number: 1, 2, 3, … It stays with the account and is never given to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(pub i64);
 
@@ -21,47 +20,35 @@ impl fmt::Display for AccountId {
     }
 }
 
-impl ToSql for AccountId {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.0.to_sql()
-    }
-}
-
-impl FromSql for AccountId {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<AccountId> {
-        value.as_i64().map(AccountId)
-    }
-}
-
-/// Somebody who has registered.
+/// A registered account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its number.
+    /// The account's number.
     pub id: AccountId,
-    /// Its name.
+    /// The account's name.
     pub name: AccountName,
 }
 
 impl Account {
-    /// From three columns: `id`, `name`, `key`, of which the first is `at`.
-    pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Account> {
+    /// Reads an account from the columns `id`, `name` and `key`, of which the first is column `at`.
+    pub(super) fn from_row(row: &Row<'_>, at: usize) -> rusqlite::Result<Account> {
         let text: String = row.get(at + 1)?;
         let key: String = row.get(at + 2)?;
         Ok(Account {
             id: row.get(at)?,
-            name: AccountName::known(text, key),
+            name: AccountName::from_columns(text, key),
         })
     }
 }
 
-/// Why somebody has no account now.
+/// Why an account cannot be created.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum RegisterError {
-    /// Somebody has that name, or one that looks like it.
+pub enum CreateError {
+    /// Another account has that name, or one that looks like it.
     #[error("the name {0:?} is taken; choose another")]
     Taken(AccountName),
-    /// [`limits::ACCOUNTS_MAX`].
-    #[error("there are as many accounts as this server takes, {max}", max = limits::ACCOUNTS_MAX)]
+    /// The server has [`limits::ACCOUNTS_MAX`] accounts.
+    #[error("the server has reached its limit of {max} accounts", max = limits::ACCOUNTS_MAX)]
     Full,
 }
 
@@ -69,30 +56,34 @@ impl Database {
     /// Creates an account.
     ///
     /// # Errors
-    /// Outside when the tables cannot be written, inside when that account cannot be.
-    pub async fn create(
+    /// `Ok(Err(_))` when the name is taken or there are too many accounts; `Err(_)` when the store
+    /// is not available.
+    pub(in crate::chat) async fn create_account(
         &self,
         name: AccountName,
-        hash: Hash,
+        hash: StoredHash,
         now: Timestamp,
-    ) -> Result<Result<Account, RegisterError>, StoreError> {
-        self.beside
-            .write(move |transaction| create(transaction, name, &hash, now))
+    ) -> Result<Result<Account, CreateError>, StoreError> {
+        self.tables
+            .write(move |transaction| insert_account(transaction, name, &hash, now))
             .await
     }
 
-    /// Deletes an account, its sessions and its friendships. What was said stays in the log, where
-    /// nobody finds it: the account's number is never another's.
+    /// Deletes an account, its sessions and its friendships. Its messages stay in the log, where no
+    /// account can read them any more: the account's number is never given to another.
     ///
     /// # Errors
     /// When the tables cannot be written.
-    pub async fn delete(&self, account: AccountId) -> Result<(), StoreError> {
+    pub(in crate::chat) async fn delete_account(
+        &self,
+        account: AccountId,
+    ) -> Result<(), StoreError> {
         const SQL: [&str; 3] = [
             "DELETE FROM friends WHERE me = ?1 OR friend = ?1",
             "DELETE FROM sessions WHERE account = ?1",
             "DELETE FROM accounts WHERE id = ?1",
         ];
-        self.beside
+        self.tables
             .write(move |transaction| {
                 for sql in SQL {
                     transaction.execute(sql, params![account])?;
@@ -102,19 +93,22 @@ impl Database {
             .await
     }
 
-    /// The account of a name, and the hash of its password.
+    /// Returns the account with a name, and the hash of its password.
     ///
     /// # Errors
     /// When the tables cannot be read.
-    pub async fn find(&self, name: &AccountName) -> Result<Option<(Account, Hash)>, StoreError> {
+    pub(in crate::chat) async fn account(
+        &self,
+        name: &AccountName,
+    ) -> Result<Option<(Account, StoredHash)>, StoreError> {
         const SQL: &str = "SELECT id, name, key, hash FROM accounts WHERE key = ?";
         let key = name.key().clone();
-        self.beside
+        self.tables
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(SQL)?;
                 let found = statement.query_row(params![key], |row| {
                     let hash: String = row.get(3)?;
-                    Ok((Account::read(row, 0)?, Hash::known(hash)))
+                    Ok((Account::from_row(row, 0)?, StoredHash::from_column(hash)))
                 });
                 found.optional()
             })
@@ -122,25 +116,26 @@ impl Database {
     }
 }
 
-fn create(
+fn insert_account(
     transaction: &Transaction<'_>,
     name: AccountName,
-    hash: &Hash,
+    hash: &StoredHash,
     now: Timestamp,
-) -> rusqlite::Result<Result<Account, RegisterError>> {
-    // Accounts stay (but for those of a demonstration), so the newest has the number of all.
-    const COUNT: &str = "SELECT coalesce(max(id), 0) >= ? FROM accounts";
+) -> rusqlite::Result<Result<Account, CreateError>> {
+    // Accounts are never deleted, apart from the demo accounts, so the highest id is the number of
+    // accounts.
+    const FULL: &str = "SELECT coalesce(max(id), 0) >= ? FROM accounts";
     const TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM accounts WHERE key = ?)";
     const SQL: &str = "INSERT INTO accounts (name, key, hash, created) VALUES (?, ?, ?, ?)";
-    let holds = |sql, value: &dyn ToSql| {
+    let is_true = |sql, value: &dyn ToSql| {
         let mut statement = transaction.prepare_cached(sql)?;
         statement.query_row([value], |row| row.get::<_, bool>(0))
     };
-    if holds(TAKEN, name.key())? {
-        return Ok(Err(RegisterError::Taken(name)));
+    if is_true(TAKEN, name.key())? {
+        return Ok(Err(CreateError::Taken(name)));
     }
-    if holds(COUNT, &limits::ACCOUNTS_MAX)? {
-        return Ok(Err(RegisterError::Full));
+    if is_true(FULL, &limits::ACCOUNTS_MAX)? {
+        return Ok(Err(CreateError::Full));
     }
     let values = params![name.as_str(), name.key(), hash.as_str(), now];
     transaction.prepare_cached(SQL)?.execute(values)?;
@@ -153,27 +148,28 @@ mod tests {
     use super::super::testing::{database, hash, name, person};
     use super::*;
 
+    /// An account is found by any spelling of its name, and no other account can have one of them.
     #[tokio::test]
-    async fn an_account_is_found_by_any_way_to_write_its_name() {
+    async fn account_found_by_any_spelling() {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         assert_eq!(zoe.name.as_str(), "Zoë");
         for written in ["Zoë", "ZOE\u{308}", "ｚｏë"] {
-            let (found, known) = database.find(&name(written)).await.unwrap().unwrap();
+            let (found, known) = database.account(&name(written)).await.unwrap().unwrap();
             assert_eq!((&found, found.name.as_str()), (&zoe, "Zoë"));
             assert_eq!(known, hash("Zoë"));
             let taken = database
-                .create(name(written), hash("x"), Timestamp(2))
+                .create_account(name(written), hash("x"), Timestamp(2))
                 .await;
             let taken = taken.unwrap().unwrap_err();
             assert!(taken.to_string().contains("is taken"), "{taken}");
         }
-        assert!(database.find(&name("Zoe")).await.unwrap().is_none());
+        assert!(database.account(&name("Zoe")).await.unwrap().is_none());
         assert_ne!(person(&database, "Zoe").await.id, zoe.id);
     }
 
     #[tokio::test]
-    async fn there_are_so_many_accounts_at_most() {
+    async fn accounts_limited() {
         let database = database();
         let last = person(&database, "last").await;
         let set = move |transaction: &Transaction<'_>| {
@@ -184,9 +180,11 @@ mod tests {
                 [limits::ACCOUNTS_MAX - 1],
             )
         };
-        database.beside.write(set).await.unwrap();
+        database.tables.write(set).await.unwrap();
         person(&database, "really last").await;
-        let created = database.create(name("more"), hash("x"), Timestamp(1)).await;
-        assert_eq!(created.unwrap(), Err(RegisterError::Full));
+        let created = database
+            .create_account(name("more"), hash("x"), Timestamp(1))
+            .await;
+        assert_eq!(created.unwrap(), Err(CreateError::Full));
     }
 }

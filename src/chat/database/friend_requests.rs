@@ -1,4 +1,4 @@
-//! Requests: who asks whom to be friends, and what comes of it.
+//! Friend requests: sending, accepting, declining and withdrawing them, and ending friendships.
 
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 
@@ -6,108 +6,124 @@ use super::{AccountId, Database, Standing};
 use crate::limits;
 use crate::log::StoreError;
 
-/// What has become of two people.
+/// What a friend action has changed between two accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// One has asked the other.
+pub enum FriendChange {
+    /// A friend request was sent.
     Asked,
-    /// They are friends now.
+    /// A friend request was accepted: the two are friends now.
     Accepted,
-    /// The one who was asked has declined.
+    /// The account that was asked has declined.
     Declined,
-    /// The one who had asked has taken it back.
+    /// The account that had asked has withdrawn its request.
     TakenBack,
-    /// They are no longer friends.
+    /// The two are no longer friends.
     Removed,
-    /// It was so before.
+    /// Nothing: it was so before.
     None,
 }
 
-/// Why nothing has become of it.
+/// Why a friend action is refused.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FriendError {
-    /// Nobody is one's own friend.
-    #[error("this is you yourself; ask somebody else")]
+    /// An account cannot be its own friend.
+    #[error("you cannot be your own friend; ask another account")]
     Oneself,
     /// There is no such account.
-    #[error("there is nobody of that name or number")]
-    Nobody,
-    /// They have not asked, or have taken it back.
-    #[error("there is no request to accept; ask them yourself")]
+    #[error("there is no account of that name or number")]
+    NoAccount,
+    /// The other account has sent no request, or has withdrawn it.
+    #[error("there is no request to accept; send one yourself")]
     NotAsked,
-    /// I have [`limits::FRIENDS_MAX`].
+    /// My account has [`limits::FRIENDS_MAX`] friends and requests.
     #[error(
-        "you have {max} friends and requests, which is the most; remove one",
+        "you have {max} friends and requests, which is the limit; remove one first",
         max = limits::FRIENDS_MAX
     )]
     Full,
-    /// They have [`limits::FRIENDS_MAX`].
-    #[error("they have as many friends and requests as there can be")]
-    TheyAreFull,
+    /// The other account has [`limits::FRIENDS_MAX`] friends and requests.
+    #[error(
+        "that account has reached the limit of {max} friends and requests",
+        max = limits::FRIENDS_MAX
+    )]
+    OtherFull,
 }
 
 impl Database {
-    /// I ask somebody to be my friend; if they have asked me, that is a yes.
+    /// Sends a friend request from my account; if the other account has sent me one, that is
+    /// accepted instead.
     ///
     /// # Errors
-    /// Outside when the tables cannot be written, inside when it cannot be.
-    pub async fn ask(
+    /// `Ok(Err(_))` when the request is refused; `Err(_)` when the store is not available.
+    pub(in crate::chat) async fn ask(
         &self,
         me: AccountId,
         other: AccountId,
-    ) -> Result<Result<Change, FriendError>, StoreError> {
-        self.beside
+    ) -> Result<Result<FriendChange, FriendError>, StoreError> {
+        self.tables
             .write(move |transaction| ask(transaction, me, other))
             .await
     }
 
-    /// I say yes to somebody who has asked me.
+    /// Accepts the friend request that the other account has sent me.
     ///
     /// # Errors
-    /// Outside when the tables cannot be written, inside when they have not asked.
-    pub async fn accept(
+    /// `Ok(Err(_))` when the other account has not asked; `Err(_)` when the store is not available.
+    pub(in crate::chat) async fn accept(
         &self,
         me: AccountId,
         other: AccountId,
-    ) -> Result<Result<Change, FriendError>, StoreError> {
-        self.beside
+    ) -> Result<Result<FriendChange, FriendError>, StoreError> {
+        self.tables
             .write(move |transaction| {
                 Ok(match standing(transaction, me, other)? {
                     Some(Standing::Asking) => Ok(befriend(transaction, me, other)?),
-                    Some(Standing::Friend) => Ok(Change::None),
+                    Some(Standing::Friend) => Ok(FriendChange::None),
                     Some(Standing::Asked) | None => Err(FriendError::NotAsked),
                 })
             })
             .await
     }
 
-    /// I say no to somebody who has asked me. They are not told; they may ask again.
+    /// Declines the friend request that the other account has sent me. That account may ask again.
     ///
     /// # Errors
     /// When the tables cannot be written.
-    pub async fn decline(&self, me: AccountId, other: AccountId) -> Result<Change, StoreError> {
-        self.beside
+    pub(in crate::chat) async fn decline(
+        &self,
+        me: AccountId,
+        other: AccountId,
+    ) -> Result<FriendChange, StoreError> {
+        self.tables
             .write(move |transaction| match standing(transaction, me, other)? {
-                Some(Standing::Asking) => part(transaction, me, other, Change::Declined),
-                Some(Standing::Friend | Standing::Asked) | None => Ok(Change::None),
+                Some(Standing::Asking) => {
+                    unfriend(transaction, me, other)?;
+                    Ok(FriendChange::Declined)
+                }
+                Some(Standing::Friend | Standing::Asked) | None => Ok(FriendChange::None),
             })
             .await
     }
 
-    /// Whatever there is between us ends, for both.
+    /// Ends the friendship with the other account, or the request to or from it, for both.
     ///
     /// # Errors
     /// When the tables cannot be written.
-    pub async fn remove(&self, me: AccountId, other: AccountId) -> Result<Change, StoreError> {
-        self.beside
+    pub(in crate::chat) async fn remove(
+        &self,
+        me: AccountId,
+        other: AccountId,
+    ) -> Result<FriendChange, StoreError> {
+        self.tables
             .write(move |transaction| {
                 let change = match standing(transaction, me, other)? {
-                    Some(Standing::Friend) => Change::Removed,
-                    Some(Standing::Asked) => Change::TakenBack,
-                    Some(Standing::Asking) => Change::Declined,
-                    None => return Ok(Change::None),
+                    Some(Standing::Friend) => FriendChange::Removed,
+                    Some(Standing::Asked) => FriendChange::TakenBack,
+                    Some(Standing::Asking) => FriendChange::Declined,
+                    None => return Ok(FriendChange::None),
                 };
-                part(transaction, me, other, change)
+                unfriend(transaction, me, other)?;
+                Ok(change)
             })
             .await
     }
@@ -129,27 +145,27 @@ fn ask(
     transaction: &Transaction<'_>,
     me: AccountId,
     other: AccountId,
-) -> rusqlite::Result<Result<Change, FriendError>> {
-    const NOBODY: &str = "SELECT NOT EXISTS (SELECT 1 FROM accounts WHERE id = ?)";
+) -> rusqlite::Result<Result<FriendChange, FriendError>> {
+    const NO_ACCOUNT: &str = "SELECT NOT EXISTS (SELECT 1 FROM accounts WHERE id = ?)";
     const FULL: &str = "SELECT count(*) >= ? FROM friends WHERE me = ?";
     const SQL: &str = "INSERT INTO friends (me, friend, standing) VALUES (?, ?, ?)";
-    let holds = |sql, values: &[&dyn ToSql]| {
+    let is_true = |sql, values: &[&dyn ToSql]| {
         let mut statement = transaction.prepare_cached(sql)?;
         statement.query_row(values, |row| row.get::<_, bool>(0))
     };
     match standing(transaction, me, other)? {
         Some(Standing::Asking) => return befriend(transaction, me, other).map(Ok),
-        Some(Standing::Friend | Standing::Asked) => return Ok(Ok(Change::None)),
+        Some(Standing::Friend | Standing::Asked) => return Ok(Ok(FriendChange::None)),
         None => {}
     }
     let refused = if me == other {
         Some(FriendError::Oneself)
-    } else if holds(NOBODY, &[&other])? {
-        Some(FriendError::Nobody)
-    } else if holds(FULL, &[&limits::FRIENDS_MAX, &me])? {
+    } else if is_true(NO_ACCOUNT, &[&other])? {
+        Some(FriendError::NoAccount)
+    } else if is_true(FULL, &[&limits::FRIENDS_MAX, &me])? {
         Some(FriendError::Full)
-    } else if holds(FULL, &[&limits::FRIENDS_MAX, &other])? {
-        Some(FriendError::TheyAreFull)
+    } else if is_true(FULL, &[&limits::FRIENDS_MAX, &other])? {
+        Some(FriendError::OtherFull)
     } else {
         None
     };
@@ -159,33 +175,33 @@ fn ask(
     let mut insert = transaction.prepare_cached(SQL)?;
     insert.execute(params![me, other, Standing::Asked])?;
     insert.execute(params![other, me, Standing::Asking])?;
-    Ok(Ok(Change::Asked))
+    Ok(Ok(FriendChange::Asked))
 }
 
-/// The request of one is the friendship of both.
+/// Makes friends of two accounts, of which one has asked the other.
 fn befriend(
     transaction: &Transaction<'_>,
     me: AccountId,
     other: AccountId,
-) -> rusqlite::Result<Change> {
+) -> rusqlite::Result<FriendChange> {
     const SQL: &str = "UPDATE friends SET standing = ? WHERE me = ? AND friend = ?";
     let mut update = transaction.prepare_cached(SQL)?;
     update.execute(params![Standing::Friend, me, other])?;
     update.execute(params![Standing::Friend, other, me])?;
-    Ok(Change::Accepted)
+    Ok(FriendChange::Accepted)
 }
 
-fn part(
+/// Deletes the friendship or the request between two accounts.
+fn unfriend(
     transaction: &Transaction<'_>,
     me: AccountId,
     other: AccountId,
-    change: Change,
-) -> rusqlite::Result<Change> {
+) -> rusqlite::Result<()> {
     const SQL: &str = "DELETE FROM friends WHERE me = ? AND friend = ?";
     let mut delete = transaction.prepare_cached(SQL)?;
     delete.execute(params![me, other])?;
     delete.execute(params![other, me])?;
-    Ok(change)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -194,12 +210,12 @@ mod tests {
     use super::super::testing::{database, person};
     use super::*;
 
-    /// How each of two stands to the other.
+    /// How each of two accounts stands to the other.
     async fn between(database: &Database, a: AccountId, b: AccountId) -> [Option<Standing>; 2] {
         let standing = |friend: Option<Friend>| friend.map(|friend| friend.standing);
         [
-            standing(database.standing(a, b).await.unwrap()),
-            standing(database.standing(b, a).await.unwrap()),
+            standing(database.friend(a, b).await.unwrap()),
+            standing(database.friend(b, a).await.unwrap()),
         ]
     }
 
@@ -214,52 +230,83 @@ mod tests {
     const ASKED: [Option<Standing>; 2] = [Some(Standing::Asked), Some(Standing::Asking)];
 
     #[tokio::test]
-    async fn one_asks_and_the_other_accepts() {
+    async fn request_accepted_by_the_other() {
         let (database, zoe, ben) = two().await;
         assert_eq!(between(&database, zoe, ben).await, [None; 2]);
-        assert_eq!(database.ask(zoe, ben).await.unwrap(), Ok(Change::Asked));
-        assert_eq!(database.ask(zoe, ben).await.unwrap(), Ok(Change::None));
+        assert_eq!(
+            database.ask(zoe, ben).await.unwrap(),
+            Ok(FriendChange::Asked)
+        );
+        assert_eq!(
+            database.ask(zoe, ben).await.unwrap(),
+            Ok(FriendChange::None)
+        );
         assert_eq!(between(&database, zoe, ben).await, ASKED);
-        // Nobody accepts for another.
+        // The account that has asked cannot accept its own request.
         let accepted = database.accept(zoe, ben).await.unwrap();
         assert_eq!(accepted, Err(FriendError::NotAsked));
         assert_eq!(between(&database, zoe, ben).await, ASKED);
         assert_eq!(
             database.accept(ben, zoe).await.unwrap(),
-            Ok(Change::Accepted)
+            Ok(FriendChange::Accepted)
         );
         assert_eq!(between(&database, zoe, ben).await, FRIENDS);
-        assert_eq!(database.accept(ben, zoe).await.unwrap(), Ok(Change::None));
-        assert_eq!(database.ask(zoe, ben).await.unwrap(), Ok(Change::None));
-        assert_eq!(database.decline(ben, zoe).await.unwrap(), Change::None);
+        assert_eq!(
+            database.accept(ben, zoe).await.unwrap(),
+            Ok(FriendChange::None)
+        );
+        assert_eq!(
+            database.ask(zoe, ben).await.unwrap(),
+            Ok(FriendChange::None)
+        );
+        assert_eq!(
+            database.decline(ben, zoe).await.unwrap(),
+            FriendChange::None
+        );
         assert_eq!(between(&database, zoe, ben).await, FRIENDS);
-        assert_eq!(database.remove(ben, zoe).await.unwrap(), Change::Removed);
+        assert_eq!(
+            database.remove(ben, zoe).await.unwrap(),
+            FriendChange::Removed
+        );
         assert_eq!(between(&database, zoe, ben).await, [None; 2]);
-        assert_eq!(database.remove(zoe, ben).await.unwrap(), Change::None);
+        assert_eq!(database.remove(zoe, ben).await.unwrap(), FriendChange::None);
     }
 
     #[tokio::test]
-    async fn requests_are_declined_taken_back_or_crossed() {
+    async fn requests_declined_withdrawn_and_crossed() {
         let (database, zoe, ben) = two().await;
         assert_eq!(
             database.accept(ben, zoe).await.unwrap(),
             Err(FriendError::NotAsked)
         );
         database.ask(zoe, ben).await.unwrap().unwrap();
-        // What one asks oneself is taken back, not declined.
-        assert_eq!(database.decline(zoe, ben).await.unwrap(), Change::None);
-        assert_eq!(database.remove(zoe, ben).await.unwrap(), Change::TakenBack);
+        // My own request is withdrawn, not declined.
+        assert_eq!(
+            database.decline(zoe, ben).await.unwrap(),
+            FriendChange::None
+        );
+        assert_eq!(
+            database.remove(zoe, ben).await.unwrap(),
+            FriendChange::TakenBack
+        );
         assert_eq!(between(&database, zoe, ben).await, [None; 2]);
         database.ask(zoe, ben).await.unwrap().unwrap();
-        assert_eq!(database.decline(ben, zoe).await.unwrap(), Change::Declined);
+        assert_eq!(
+            database.decline(ben, zoe).await.unwrap(),
+            FriendChange::Declined
+        );
         assert_eq!(between(&database, zoe, ben).await, [None; 2]);
         database.ask(zoe, ben).await.unwrap().unwrap();
-        assert_eq!(database.ask(ben, zoe).await.unwrap(), Ok(Change::Accepted));
+        assert_eq!(
+            database.ask(ben, zoe).await.unwrap(),
+            Ok(FriendChange::Accepted)
+        );
         assert_eq!(between(&database, zoe, ben).await, FRIENDS);
     }
 
+    /// An account can ask neither itself nor an account that does not exist.
     #[tokio::test]
-    async fn nobody_is_asked_who_cannot_be() {
+    async fn request_to_oneself_or_no_account_refused() {
         let (database, zoe, _) = two().await;
         assert_eq!(
             database.ask(zoe, zoe).await.unwrap(),
@@ -267,20 +314,24 @@ mod tests {
         );
         for id in [0, -1, 99, i64::MAX] {
             let asked = database.ask(zoe, AccountId(id)).await.unwrap();
-            assert_eq!(asked, Err(FriendError::Nobody), "{id}");
+            assert_eq!(asked, Err(FriendError::NoAccount), "{id}");
         }
         assert_eq!(database.friends(zoe).await, Ok(vec![]));
     }
 
+    /// The limit of friends and requests holds for the account that asks and for the one asked.
     #[tokio::test]
-    async fn there_are_so_many_friends_at_most_on_either_side() {
+    async fn friends_limited_on_either_side() {
         let (database, zoe, ben) = two().await;
         let mut last = ben;
         for i in 0..limits::FRIENDS_MAX {
             last = person(&database, &format!("friend {i}")).await.id;
-            // In either direction.
+            // Requests in both directions count.
             let (from, to) = if i % 2 == 0 { (zoe, last) } else { (last, zoe) };
-            assert_eq!(database.ask(from, to).await.unwrap(), Ok(Change::Asked));
+            assert_eq!(
+                database.ask(from, to).await.unwrap(),
+                Ok(FriendChange::Asked)
+            );
         }
         assert_eq!(
             database.ask(zoe, ben).await.unwrap(),
@@ -288,14 +339,17 @@ mod tests {
         );
         assert_eq!(
             database.ask(ben, zoe).await.unwrap(),
-            Err(FriendError::TheyAreFull)
+            Err(FriendError::OtherFull)
         );
-        // Those who are there already can still become friends, and make room.
+        // An open request can still be accepted; removing a friend makes room for another.
         assert_eq!(
             database.accept(zoe, last).await.unwrap(),
-            Ok(Change::Accepted)
+            Ok(FriendChange::Accepted)
         );
         database.remove(last, zoe).await.unwrap();
-        assert_eq!(database.ask(ben, zoe).await.unwrap(), Ok(Change::Asked));
+        assert_eq!(
+            database.ask(ben, zoe).await.unwrap(),
+            Ok(FriendChange::Asked)
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Friends: who stands how to whom.
+//! The table of friendships: how accounts stand to each other, and how far each has read.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, Row, params};
@@ -7,19 +7,19 @@ use super::{Account, AccountId, Database};
 use crate::log::StoreError;
 use crate::message::Seq;
 
-/// How somebody stands to me.
+/// How another account stands to mine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// A friend.
+    /// The two are friends.
     Friend,
-    /// I have asked them.
+    /// I have sent a friend request, which is not answered yet.
     Asked,
-    /// They have asked me.
+    /// The other account has sent me a friend request, which I have not answered yet.
     Asking,
 }
 
 impl Standing {
-    /// The word for it.
+    /// Returns the word for the standing in JSON and in the table.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,71 +46,72 @@ impl FromSql for Standing {
     }
 }
 
-/// Somebody who is my friend, or may become one.
+/// An account that is my friend, or may become one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Friend {
-    /// Who.
+    /// The other account.
     pub account: Account,
-    /// How they stand to me.
+    /// How the other account stands to mine.
     pub standing: Standing,
-    /// How far I have read what we said to each other.
-    pub read: Seq,
+    /// My read position: I have read all of the friend's messages up to here.
+    pub read_through: Seq,
 }
 
 impl Friend {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Friend> {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Friend> {
         Ok(Friend {
-            account: Account::read(row, 0)?,
+            account: Account::from_row(row, 0)?,
             standing: row.get(3)?,
-            read: row.get(4)?,
+            read_through: row.get(4)?,
         })
     }
 }
 
 impl Database {
-    /// My friends, and those who are asked or asking, by name.
+    /// Returns my friends and the accounts with an open request to or from me, ordered by name.
     ///
     /// # Errors
     /// When the tables cannot be read.
-    pub async fn friends(&self, me: AccountId) -> Result<Vec<Friend>, StoreError> {
+    pub(in crate::chat) async fn friends(&self, me: AccountId) -> Result<Vec<Friend>, StoreError> {
         const SQL: &str = "SELECT id, name, key, standing, read \
                            FROM friends JOIN accounts ON id = friend WHERE me = ? ORDER BY key";
-        self.beside
+        self.tables
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(SQL)?;
-                let friends = statement.query_map(params![me], Friend::read)?;
+                let friends = statement.query_map(params![me], Friend::from_row)?;
                 friends.collect()
             })
             .await
     }
 
-    /// How somebody stands to me; `None` if not at all.
+    /// Returns how another account stands to mine; `None` if there is neither a friendship nor a
+    /// request between the two.
     ///
     /// # Errors
     /// When the tables cannot be read.
-    pub async fn standing(
+    pub(in crate::chat) async fn friend(
         &self,
         me: AccountId,
         other: AccountId,
     ) -> Result<Option<Friend>, StoreError> {
         const SQL: &str = "SELECT id, name, key, standing, read \
                            FROM friends JOIN accounts ON id = friend WHERE me = ? AND friend = ?";
-        self.beside
+        self.tables
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(SQL)?;
                 statement
-                    .query_row(params![me, other], Friend::read)
+                    .query_row(params![me, other], Friend::from_row)
                     .optional()
             })
             .await
     }
 
-    /// I have read what a friend and I said up to this place; that never goes back. True if it has
-    /// gone on.
+    /// Moves my read position in the conversation with a friend forward to `seq`; a position that is
+    /// further already stays. Returns true if it has moved.
     ///
     /// # Errors
     /// When the tables cannot be written.
-    pub async fn read_through(
+    pub(in crate::chat) async fn mark_read(
         &self,
         me: AccountId,
         friend: AccountId,
@@ -118,7 +119,7 @@ impl Database {
     ) -> Result<bool, StoreError> {
         const SQL: &str =
             "UPDATE friends SET read = ?1 WHERE me = ?2 AND friend = ?3 AND read < ?1";
-        self.beside
+        self.tables
             .write(move |transaction| transaction.execute(SQL, params![seq, me, friend]))
             .await
             .map(|rows| rows > 0)
@@ -130,8 +131,9 @@ mod tests {
     use super::super::testing::{database, person};
     use super::*;
 
+    /// Friends are listed by name, each with a read position that never moves back.
     #[tokio::test]
-    async fn friends_are_listed_by_name_with_how_far_one_has_read() {
+    async fn friends_listed_by_name_with_read_position() {
         let database = database();
         let zoe = person(&database, "Zoë").await.id;
         let ben = person(&database, "Ben").await.id;
@@ -142,13 +144,16 @@ mod tests {
         }
         database.accept(eva, zoe).await.unwrap().unwrap();
         for seq in [7, 3] {
-            database.read_through(zoe, eva, Seq(seq)).await.unwrap();
+            database.mark_read(zoe, eva, Seq(seq)).await.unwrap();
         }
-        database.read_through(zoe, zoe, Seq(9)).await.unwrap();
+        database.mark_read(zoe, zoe, Seq(9)).await.unwrap();
         let friends = database.friends(zoe).await.unwrap();
         let seen: Vec<_> = friends
             .iter()
-            .map(|friend| (friend.account.name.as_str(), friend.standing, friend.read))
+            .map(|friend| {
+                let name = friend.account.name.as_str();
+                (name, friend.standing, friend.read_through)
+            })
             .collect();
         assert_eq!(
             seen,
@@ -158,8 +163,8 @@ mod tests {
                 ("Eva", Standing::Friend, Seq(7)),
             ]
         );
-        // What one has read says nothing of the other.
-        let other = database.standing(eva, zoe).await.unwrap().unwrap();
-        assert_eq!(other.read, Seq(0));
+        // My read position says nothing about the friend's.
+        let other = database.friend(eva, zoe).await.unwrap().unwrap();
+        assert_eq!(other.read_through, Seq(0));
     }
 }

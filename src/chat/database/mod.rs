@@ -1,4 +1,4 @@
-//! The tables of the chat, beside the log. All its SQL is here.
+//! The chat's tables, in the log's file. All SQL of the chat is in this directory.
 
 mod account_table;
 mod friend_requests;
@@ -8,26 +8,47 @@ mod session_table;
 #[cfg(test)]
 pub(super) mod testing;
 
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
 use crate::log::{SideTables, StoreError};
 
-pub use account_table::{Account, AccountId, RegisterError};
-pub use friend_requests::{Change, FriendError};
+pub use account_table::{Account, AccountId, CreateError};
+pub use friend_requests::{FriendChange, FriendError};
 pub use friend_table::{Friend, Standing};
 pub use session_table::{LogIn, Session, SessionId};
 
-/// What is known of people. Clones are the same database.
+/// The tables of accounts, sessions and friendships. Clones share one connection.
 #[derive(Clone, Debug)]
-pub struct Database {
-    beside: SideTables,
+pub(super) struct Database {
+    tables: SideTables,
 }
 
 impl Database {
-    /// The tables that are there, or new ones.
+    /// Opens the tables, creating or migrating them first where that is needed.
     ///
     /// # Errors
-    /// When they cannot be read and written, or are of a newer version.
-    pub fn open(beside: SideTables) -> Result<Database, StoreError> {
-        beside.migrate("accounts", &schema::STEPS)?;
-        Ok(Database { beside })
+    /// When the tables cannot be read and written, or are of a newer version than this program.
+    pub(super) fn open(tables: SideTables) -> Result<Database, StoreError> {
+        tables.migrate("accounts", &schema::STEPS)?;
+        Ok(Database { tables })
     }
 }
+
+/// Lets the number of a row be a parameter of a statement and be read from a column.
+macro_rules! row_number {
+    ($($type:ident),*) => {$(
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                self.0.to_sql()
+            }
+        }
+
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<$type> {
+                value.as_i64().map($type)
+            }
+        }
+    )*};
+}
+
+row_number!(AccountId, SessionId);

@@ -1,7 +1,8 @@
-//! The tables, and how those of an earlier version come to be these.
+//! The schema of the tables, and the migrations from earlier versions of it.
 
-/// What brings the tables from each version to the next. What has been released is not changed
-/// any more; a change is one more line.
+/// The migrations in their order: each leads from one version of the tables to the next. A step that
+/// has been released is never changed, not even its comments, which `SQLite` keeps in the file; a
+/// change of the schema is one more step.
 pub(super) const STEPS: [&str; 1] = ["
     -- An id is never used again: conversations and open streams go by it.
     CREATE TABLE accounts (

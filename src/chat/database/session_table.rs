@@ -1,115 +1,107 @@
-//! Sessions: a browser in which somebody is logged in.
+//! The table of login sessions: each is a browser in which an account is logged in.
 
-use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 
 use super::{Account, AccountId, Database};
-use crate::chat::{Hash, Token};
+use crate::chat::{StoredHash, Token};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::Timestamp;
 
-/// A session's number. It is no secret (that is its [`Token`]), and is never another's.
+/// A session's number. It is no secret (the [`Token`] is), and is never given to another session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub i64);
 
-impl ToSql for SessionId {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.0.to_sql()
-    }
-}
-
-impl FromSql for SessionId {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<SessionId> {
-        value.as_i64().map(SessionId)
-    }
-}
-
-/// A session that goes on.
+/// A login session that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its number.
+    /// The session's number.
     pub id: SessionId,
-    /// Whose it is.
+    /// The account that is logged in.
     pub account: Account,
 }
 
-/// A session that has begun.
+/// A session that has just begun.
 #[derive(Debug)]
 pub struct LogIn {
-    /// What the browser is to show from now on.
+    /// The secret that the browser presents from now on.
     pub token: Token,
     /// The session.
     pub session: Session,
-    /// Sessions of the account that have ended by that.
-    pub ended: Vec<SessionId>,
+    /// Sessions of the account that have ended because this one began.
+    pub(in crate::chat) ended: Vec<SessionId>,
 }
 
 impl Database {
-    /// Begins a session for whoever has shown the password of this hash, with a token that nobody
-    /// had before. `None` if that is not the account's password any more.
+    /// Begins a session, with a new token, for a client that has proved to know the password with
+    /// the hash `verified`; idle sessions, and the oldest of the account's if it has too many, end.
+    /// `None` if that is no longer the hash of the account's password.
     ///
     /// # Errors
     /// When the tables cannot be written.
-    pub async fn log_in(
+    pub(in crate::chat) async fn begin_session(
         &self,
         account: &Account,
-        verified: &Hash,
+        verified: &StoredHash,
         now: Timestamp,
     ) -> Result<Option<LogIn>, StoreError> {
         let (account, verified) = (account.clone(), verified.clone());
-        self.beside
+        self.tables
             .write(move |transaction| {
                 if !is_current(transaction, account.id, &verified)? {
                     return Ok(None);
                 }
-                forget(transaction, now)?;
-                let ended = make_room(transaction, account.id)?;
-                begin(transaction, account, ended, now).map(Some)
+                delete_idle_sessions(transaction, now)?;
+                let ended = evict_sessions(transaction, account.id)?;
+                insert_session(transaction, account, ended, now).map(Some)
             })
             .await
     }
 
-    /// Gives the account another password, for whoever has shown the password of the hash
-    /// `verified`: all its sessions end, and a new one begins. Who has stolen a token is out.
-    /// `None` if that is not the account's password any more.
+    /// Changes the account's password to that of `hash`, for a client that has proved to know the
+    /// password with the hash `verified`. All sessions of the account end, so that a stolen token
+    /// is of no use any more, and a new one begins. `None` if `verified` is no longer the hash of
+    /// the account's password.
     ///
     /// # Errors
     /// When the tables cannot be written.
-    pub async fn change_password(
+    pub(in crate::chat) async fn change_password(
         &self,
         account: &Account,
-        verified: &Hash,
-        hash: Hash,
+        verified: &StoredHash,
+        hash: StoredHash,
         now: Timestamp,
     ) -> Result<Option<LogIn>, StoreError> {
         const SQL: &str = "UPDATE accounts SET hash = ? WHERE id = ?";
         const END: &str = "DELETE FROM sessions WHERE account = ? RETURNING id";
         let (account, verified) = (account.clone(), verified.clone());
-        self.beside
+        self.tables
             .write(move |transaction| {
                 if !is_current(transaction, account.id, &verified)? {
                     return Ok(None);
                 }
                 let values = params![hash.as_str(), account.id];
                 transaction.prepare_cached(SQL)?.execute(values)?;
-                let ended = ids(transaction, END, &[&account.id])?;
-                begin(transaction, account, ended, now).map(Some)
+                let ended = session_ids(transaction, END, &[&account.id])?;
+                insert_session(transaction, account, ended, now).map(Some)
             })
             .await
     }
 
-    /// The session of a token, if there is one that goes on.
+    /// Returns the session of a token, if there is one that has not ended, and records that it is
+    /// used.
     ///
     /// # Errors
     /// When the tables cannot be read.
-    pub async fn session(
+    pub(in crate::chat) async fn session(
         &self,
         token: &Token,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
         let hash = token.hash();
-        let found = self.beside.read(move |connection| find(connection, &hash));
+        let found = self
+            .tables
+            .read(move |connection| find_session(connection, &hash));
         let Some((session, used)) = found.await? else {
             return Ok(None);
         };
@@ -117,48 +109,49 @@ impl Database {
             return Ok(None);
         }
         if used < now.earlier(limits::LOGIN_USED) {
-            self.used(session.id, now).await;
+            self.touch_session(session.id, now).await;
         }
         Ok(Some(session))
     }
 
-    /// Ends a session.
+    /// Ends a session; one that has ended already stays so.
     ///
     /// # Errors
     /// When the tables cannot be written.
-    pub async fn log_out(&self, session: SessionId) -> Result<(), StoreError> {
+    pub(in crate::chat) async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM sessions WHERE id = ?";
-        self.beside
+        self.tables
             .write(move |transaction| transaction.execute(SQL, params![session]))
             .await
             .map(drop)
     }
 
-    /// Notes that a session is used.
-    async fn used(&self, session: SessionId, now: Timestamp) {
+    /// Records that a session is used now.
+    async fn touch_session(&self, session: SessionId, now: Timestamp) {
         const SQL: &str = "UPDATE sessions SET used = max(used, ?) WHERE id = ?";
-        let noted = self
-            .beside
+        let recorded = self
+            .tables
             .write(move |transaction| transaction.execute(SQL, params![now, session]));
-        // What cannot be written can still be read.
-        if let Err(error) = noted.await {
-            log::warn!("it is not noted that a session is used: {error}");
+        // A file that cannot be written can still be read, so the request goes on.
+        if let Err(error) = recorded.await {
+            log::warn!("cannot record that a session was used: {error}");
         }
     }
 }
 
-/// Is it still the account's password? It may have been changed while it was checked.
+/// Whether `verified` is still the hash of the account's password. The password may have been
+/// changed while it was being verified.
 fn is_current(
     transaction: &Transaction<'_>,
     account: AccountId,
-    verified: &Hash,
+    verified: &StoredHash,
 ) -> rusqlite::Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM accounts WHERE id = ? AND hash = ?)";
     let mut statement = transaction.prepare_cached(SQL)?;
     statement.query_row(params![account, verified.as_str()], |row| row.get(0))
 }
 
-fn begin(
+fn insert_session(
     transaction: &Transaction<'_>,
     account: Account,
     ended: Vec<SessionId>,
@@ -176,8 +169,8 @@ fn begin(
     })
 }
 
-/// Ends those that an account has too many to begin another: the ones used longest ago.
-fn make_room(
+/// Ends as many of an account's sessions, those used longest ago first, as leaves room for a new one.
+fn evict_sessions(
     transaction: &Transaction<'_>,
     account: AccountId,
 ) -> rusqlite::Result<Vec<SessionId>> {
@@ -186,11 +179,11 @@ fn make_room(
                            ORDER BY used DESC, id DESC LIMIT -1 OFFSET ? \
                        ) RETURNING id";
     let stay = limits::SESSIONS_OF_ACCOUNT - 1;
-    ids(transaction, SQL, &[&account, &stay])
+    session_ids(transaction, SQL, &[&account, &stay])
 }
 
-/// Deletes some that have run out.
-fn forget(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+/// Deletes some of the sessions, of any account, that have been idle for too long.
+fn delete_idle_sessions(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     const SQL: &str = "DELETE FROM sessions WHERE id IN ( \
                            SELECT id FROM sessions WHERE used < ? ORDER BY used LIMIT ? \
                        )";
@@ -198,7 +191,7 @@ fn forget(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()>
     transaction.prepare_cached(SQL)?.execute(values).map(drop)
 }
 
-fn ids(
+fn session_ids(
     transaction: &Transaction<'_>,
     sql: &str,
     values: &[&dyn ToSql],
@@ -208,8 +201,8 @@ fn ids(
     ids.collect()
 }
 
-/// The session of a token's hash, and when it was used last.
-fn find(
+/// Returns the session with the hash of a token, and when it was used last.
+fn find_session(
     connection: &Connection,
     token: &[u8; 32],
 ) -> rusqlite::Result<Option<(Session, Timestamp)>> {
@@ -217,7 +210,7 @@ fn find(
                        FROM sessions JOIN accounts ON accounts.id = account WHERE token = ?";
     let mut statement = connection.prepare_cached(SQL)?;
     let found = statement.query_row(params![token], |row| {
-        let (id, account) = (row.get(0)?, Account::read(row, 2)?);
+        let (id, account) = (row.get(0)?, Account::from_row(row, 2)?);
         Ok((Session { id, account }, row.get(1)?))
     });
     found.optional()
@@ -238,12 +231,13 @@ mod tests {
 
     async fn log_in(database: &Database, account: &Account, now: Timestamp) -> LogIn {
         let known = hash(account.name.as_str());
-        let begun = database.log_in(account, &known, now).await;
+        let begun = database.begin_session(account, &known, now).await;
         begun.unwrap().unwrap()
     }
 
+    /// A token leads to its session, and to no other, until the session ends.
     #[tokio::test]
-    async fn a_session_is_known_by_its_token_until_it_ends() {
+    async fn session_found_by_token_until_it_ends() {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         let (one, two) = (
@@ -257,15 +251,16 @@ mod tests {
         }
         assert_eq!(one.session.account, zoe);
         assert_ne!(one.session.id, two.session.id);
-        database.log_out(one.session.id).await.unwrap();
-        database.log_out(one.session.id).await.unwrap();
+        database.end_session(one.session.id).await.unwrap();
+        database.end_session(one.session.id).await.unwrap();
         assert_eq!(database.session(&one.token, START).await, Ok(None));
         assert!(database.session(&two.token, START).await.unwrap().is_some());
         assert_eq!(database.session(&Token::random(), START).await, Ok(None));
     }
 
+    /// A session in use goes on; one that is idle for too long has ended.
     #[tokio::test]
-    async fn a_session_that_is_used_goes_on_and_others_run_out() {
+    async fn session_expires_when_idle() {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         let (one, two) = (
@@ -279,13 +274,13 @@ mod tests {
         }
         let now = after(idle + Duration::from_millis(1));
         assert_eq!(database.session(&two.token, now).await, Ok(None));
-        // It is deleted when anybody logs in.
+        // Its row is deleted when any account logs in.
         log_in(&database, &person(&database, "Ben").await, now).await;
         assert_eq!(database.session(&two.token, START).await, Ok(None));
     }
 
     #[tokio::test]
-    async fn the_session_used_longest_ago_makes_room() {
+    async fn session_used_longest_ago_evicted() {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         let other = log_in(&database, &person(&database, "Ben").await, START).await;
@@ -309,8 +304,9 @@ mod tests {
         }
     }
 
+    /// A change of the password ends all sessions and begins one; the old password is of no use.
     #[tokio::test]
-    async fn with_the_password_all_sessions_change() {
+    async fn password_change_ends_all_sessions() {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         let (one, two) = (
@@ -327,10 +323,22 @@ mod tests {
             let session = database.session(token, START).await.unwrap();
             assert_eq!(session.is_some(), stays);
         }
-        // Who was checking the old password at the same time comes too late.
-        assert!(database.log_in(&zoe, &old, START).await.unwrap().is_none());
+        // A client whose old password was being verified meanwhile comes too late.
+        assert!(
+            database
+                .begin_session(&zoe, &old, START)
+                .await
+                .unwrap()
+                .is_none()
+        );
         let late = database.change_password(&zoe, &old, hash("x"), START).await;
         assert!(late.unwrap().is_none());
-        assert!(database.log_in(&zoe, &new, START).await.unwrap().is_some());
+        assert!(
+            database
+                .begin_session(&zoe, &new, START)
+                .await
+                .unwrap()
+                .is_some()
+        );
     }
 }

@@ -1,7 +1,7 @@
-//! What the unit tests of the chat share.
+//! Helpers that the chat's unit tests share.
 
-use super::{Account, Database};
-use crate::chat::{AccountName, Hash};
+use super::{Account, Database, Friend};
+use crate::chat::{AccountName, StoredHash};
 use crate::log::SideTables;
 use crate::message::Timestamp;
 
@@ -13,13 +13,20 @@ pub(in crate::chat) fn name(text: &str) -> AccountName {
     AccountName::new(text).unwrap()
 }
 
-/// Not of a password, but one can be told from another.
-pub(in crate::chat) fn hash(text: &str) -> Hash {
-    Hash::known(text)
+/// A stored hash that is no password's, but differs for different texts.
+pub(in crate::chat) fn hash(text: &str) -> StoredHash {
+    StoredHash::from_column(text)
 }
 
-/// An account whose hash is that of its name.
+/// Creates an account with this name, whose stored hash is `hash(text)`.
 pub(in crate::chat) async fn person(database: &Database, text: &str) -> Account {
-    let created = database.create(name(text), hash(text), Timestamp(1)).await;
+    let created = database
+        .create_account(name(text), hash(text), Timestamp(1))
+        .await;
     created.unwrap().unwrap()
+}
+
+/// How `other` stands to `me`; the two must stand to each other somehow.
+pub(in crate::chat) async fn friend(database: &Database, me: &Account, other: &Account) -> Friend {
+    database.friend(me.id, other.id).await.unwrap().unwrap()
 }

@@ -1,15 +1,15 @@
-//! Coming in and going out: login, registration, logout, change of password.
+//! Login, registration, logout, and change of password: their forms, and the session's cookie.
 
-use std::time::Instant;
+use std::net::IpAddr;
 
 use hyper::header::{HeaderValue, SET_COOKIE};
 use hyper::{Response, StatusCode};
 
-use super::super::error::Error;
-use super::super::reply::{self, Body};
-use super::super::{Call, body, browser, form};
-use super::{COOKIE, Named, done, is_browser, known_session, session, view};
-use crate::chat::{Account, AccountName, Hash, LogIn, NewPassword, Token};
+use super::{AccountObject, COOKIE, done, find_session, is_browser, session, token, view};
+use crate::chat::{Account, LogIn, Token};
+use crate::http::error::Error;
+use crate::http::reply::{self, Body};
+use crate::http::{Call, body, browser, form};
 use crate::limits;
 use crate::message::Timestamp;
 use crate::wire::escape_html;
@@ -18,16 +18,16 @@ pub(super) const LOGIN: &str = "chat-login.html";
 pub(super) const REGISTER: &str = "chat-register.html";
 const PASSWORD: &str = "chat-password.html";
 
-/// A page to come in by; whoever is in already is led on.
-pub(super) async fn show(call: Call<'_>, page: &'static str) -> Result<Response<Body>, Error> {
-    if known_session(&call).await?.is_some() {
+/// Shows the form for login or registration; a client that is logged in is led to the chat.
+pub(super) async fn show_form(call: Call<'_>, page: &'static str) -> Result<Response<Body>, Error> {
+    if find_session(&call).await?.is_some() {
         return Ok(reply::see_other("/chat"));
     }
-    Ok(again(&call, page, "", None).await)
+    Ok(render_form(&call, page, "", None).await)
 }
 
-/// The page, with what was typed, and what was wrong with it.
-async fn again(
+/// Renders the form for login or registration, with the name that was typed and what was wrong.
+async fn render_form(
     call: &Call<'_>,
     page: &'static str,
     name: &str,
@@ -35,13 +35,14 @@ async fn again(
 ) -> Response<Body> {
     let status = problem.map_or(StatusCode::OK, Error::status);
     let problem = problem.map(Error::to_string).unwrap_or_default();
-    let demo = view::demo(call).await;
+    let demo = view::demo_hint(call).await;
     let (name, problem) = (escape_html(name), escape_html(&problem));
     let values = [("name", &*name), ("problem", &*problem), ("demo", &*demo)];
     reply::html(status, call.app.page(page, "/chat", &values).await.before)
 }
 
-/// What went wrong: for browsers the page once more, for everybody else the error.
+/// The answer to a login or registration that is refused: browsers get the form again, other clients
+/// the error.
 async fn refuse(
     call: &Call<'_>,
     page: &'static str,
@@ -51,7 +52,7 @@ async fn refuse(
     if !is_browser(call) {
         return Err(error);
     }
-    let mut response = again(call, page, name, Some(&error)).await;
+    let mut response = render_form(call, page, name, Some(&error)).await;
     response.headers_mut().extend(error.header());
     Ok(response)
 }
@@ -60,82 +61,45 @@ pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
     let name = form::field(&fields, "name")?;
     let password = form::field(&fields, "password")?;
-    match enter(&call, name, password).await {
-        Ok(begun) => Ok(welcome(&call, &begun, StatusCode::OK)),
-        Err(error) => refuse(&call, LOGIN, name, error).await,
-    }
-}
-
-/// Begins a session for whoever knows the password.
-async fn enter(call: &Call<'_>, name: &str, password: &str) -> Result<LogIn, Error> {
-    let name = AccountName::new(name)?;
-    let (account, hash) = verify(call, &name, password).await?;
-    begin(call, &account, &hash).await
-}
-
-/// The session that the browser had before is over.
-async fn begin(call: &Call<'_>, account: &Account, hash: &Hash) -> Result<LogIn, Error> {
-    let before = known_session(call).await?;
+    let (previous, now) = (token(&call), Timestamp::now());
     let chat = &call.app.chat;
-    let begun = chat.log_in(account, hash, before, Timestamp::now()).await?;
-    begun.ok_or(Error::WrongPassword)
-}
-
-/// The account of a name, for whoever knows its password. It takes as long if there is none.
-async fn verify(
-    call: &Call<'_>,
-    name: &AccountName,
-    password: &str,
-) -> Result<(Account, Hash), Error> {
-    let chat = &call.app.chat;
-    let from = browser::client(&call.head.headers, call.connection.peer());
-    let attempt = chat.attempts.log_in(name, from, Instant::now())?;
-    let found = chat.database.find(name).await?;
-    let hash = found.as_ref().map(|(_, hash)| hash.clone());
-    let verified = chat.hasher.verify(password, hash).await;
-    if verified != Ok(false) {
-        chat.attempts.give_back(attempt);
+    let begun = chat.log_in(name, password, address(&call), previous.as_ref(), now);
+    match begun.await {
+        Ok(begun) => Ok(signed_in(&call, &begun, StatusCode::OK)),
+        Err(error) => refuse(&call, LOGIN, name, error.into()).await,
     }
-    let right = verified?;
-    found.filter(|_| right).ok_or(Error::WrongPassword)
 }
 
 pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
     let name = form::field(&fields, "name")?;
     let password = form::field(&fields, "password")?;
-    match create(&call, name, password).await {
-        Ok(begun) => Ok(welcome(&call, &begun, StatusCode::CREATED)),
-        Err(error) => refuse(&call, REGISTER, name, error).await,
-    }
-}
-
-async fn create(call: &Call<'_>, name: &str, password: &str) -> Result<LogIn, Error> {
+    let (previous, now) = (token(&call), Timestamp::now());
     let chat = &call.app.chat;
-    let (name, password) = (AccountName::new(name)?, NewPassword::new(password)?);
-    let from = browser::client(&call.head.headers, call.connection.peer());
-    chat.attempts.register(from, Instant::now())?;
-    if chat.database.find(&name).await?.is_some() {
-        return Err(Error::RegisterError(crate::chat::RegisterError::Taken(
-            name,
-        )));
+    let begun = chat.register(name, password, address(&call), previous.as_ref(), now);
+    match begun.await {
+        Ok(begun) => Ok(signed_in(&call, &begun, StatusCode::CREATED)),
+        Err(error) => refuse(&call, REGISTER, name, error.into()).await,
     }
-    let hash = chat.hasher.hash(password).await?;
-    let now = Timestamp::now();
-    let account = chat.database.create(name, hash.clone(), now).await??;
-    begin(call, &account, &hash).await
 }
 
-/// Leads in whoever has begun a session.
-fn welcome(call: &Call<'_>, begun: &LogIn, status: StatusCode) -> Response<Body> {
+/// The address whose attempts to log in are counted.
+fn address(call: &Call<'_>) -> IpAddr {
+    browser::client(&call.head.headers, call.connection.peer())
+}
+
+/// The answer to a client that is logged in now: its cookie, and the way to the chat.
+fn signed_in(call: &Call<'_>, begun: &LogIn, status: StatusCode) -> Response<Body> {
     let name = begun.session.account.name.as_str();
-    let mut response = done(call, "/chat", || reply::json(status, &Named { name }));
+    let mut response = done(call, "/chat", || {
+        reply::json(status, &AccountObject { name })
+    });
     set_cookie(call, &mut response, Some(&begun.token));
     response
 }
 
 pub(super) async fn log_out(call: Call<'_>) -> Result<Response<Body>, Error> {
-    if let Some(session) = known_session(&call).await? {
+    if let Some(session) = find_session(&call).await? {
         call.app.chat.log_out(session).await?;
     }
     let mut response = done(&call, "/chat/login", reply::no_content);
@@ -143,7 +107,8 @@ pub(super) async fn log_out(call: Call<'_>) -> Result<Response<Body>, Error> {
     Ok(response)
 }
 
-pub(super) async fn show_password(call: Call<'_>) -> Result<Response<Body>, Error> {
+/// Shows the form for a change of the password, or, after one, that it is changed.
+pub(super) async fn show_password_form(call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
     let changed = form::last(&form::fields(call.query())?, "changed").is_some();
     let notice = if changed {
@@ -151,10 +116,10 @@ pub(super) async fn show_password(call: Call<'_>) -> Result<Response<Body>, Erro
     } else {
         ""
     };
-    Ok(password_page(&call, &session.account, notice, None).await)
+    Ok(render_password_form(&call, &session.account, notice, None).await)
 }
 
-async fn password_page(
+async fn render_password_form(
     call: &Call<'_>,
     me: &Account,
     notice: &str,
@@ -171,10 +136,12 @@ async fn password_page(
 }
 
 pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let session = session(&call).await?;
+    let me = session(&call).await?.account;
     let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
     let (old, new) = (form::field(&fields, "old")?, form::field(&fields, "new")?);
-    match change(&call, &session.account, old, new).await {
+    let chat = &call.app.chat;
+    let begun = chat.change_password(&me, old, new, address(&call), Timestamp::now());
+    match begun.await.map_err(Error::from) {
         Ok(begun) => {
             let location = "/chat/password?changed";
             let mut response = done(&call, location, reply::no_content);
@@ -182,7 +149,7 @@ pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>
             Ok(response)
         }
         Err(error) if is_browser(&call) => {
-            let mut page = password_page(&call, &session.account, "", Some(&error)).await;
+            let mut page = render_password_form(&call, &me, "", Some(&error)).await;
             page.headers_mut().extend(error.header());
             Ok(page)
         }
@@ -190,22 +157,12 @@ pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>
     }
 }
 
-async fn change(call: &Call<'_>, me: &Account, old: &str, new: &str) -> Result<LogIn, Error> {
-    let chat = &call.app.chat;
-    let new = NewPassword::new(new)?;
-    let (account, verified) = verify(call, &me.name, old).await?;
-    let hash = chat.hasher.hash(new).await?;
-    let begun = chat
-        .change_password(&account, &verified, hash, Timestamp::now())
-        .await?;
-    begun.ok_or(Error::WrongPassword)
-}
-
-/// Gives the browser its token, or takes it away. Scripts cannot read it, and pages of other sites
-/// cannot send it along with what they post (RFC 6265bis, section 5.6.7).
+/// Sets the cookie with the session's token, or removes it. Scripts cannot read the cookie, and pages
+/// of other sites cannot send it along with what they post (RFC 6265bis, section 5.6.7).
 fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: Option<&Token>) {
     let (token, seconds) = match token {
-        // How long it is good for is known here: the browser keeps it for as long as it may.
+        // The server decides when a session ends, so the browser keeps the cookie for as long as it
+        // may.
         Some(token) => (token.as_str(), limits::COOKIE_AGE.as_secs()),
         None => ("", 0),
     };

@@ -1,16 +1,16 @@
-//! Friends: the page of them, the list, and what one wants of somebody.
+//! Friends: their page, their list, and friend requests.
 
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::super::error::Error;
-use super::super::reply::{self, Body};
-use super::super::{Call, body, form, params};
 use super::{done, is_browser, session, view};
-use crate::chat::{Account, AccountName, Contact, FriendAction, Overview, Session};
+use crate::chat::{Account, Contact, FriendAction, Overview, Session};
+use crate::http::error::Error;
+use crate::http::reply::{self, Body};
+use crate::http::{Call, body, form, params};
 use crate::limits;
 
-/// `/chat`: the friends, and no conversation yet.
+/// `/chat`: the page of the friends, with no conversation open.
 pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
     page(&call, &session, StatusCode::OK, "").await
@@ -27,34 +27,35 @@ async fn page(
     Ok(reply::html(status, page))
 }
 
-/// What a page shows of the friends, for scripts.
+/// What the page shows of the friends, as JSON.
 #[derive(Serialize)]
-struct List<'a> {
+struct OverviewObject<'a> {
     me: &'a str,
     since: String,
     presence: String,
-    friends: Vec<Entry<'a>>,
+    friends: Vec<ContactObject<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct ContactObject<'a> {
     name: &'a str,
     standing: &'static str,
     online: bool,
     unread: usize,
 }
 
-impl<'a> Entry<'a> {
-    fn of(one: &'a Contact) -> Entry<'a> {
-        Entry {
-            name: one.friend.account.name.as_str(),
-            standing: one.friend.standing.as_str(),
-            online: one.online,
-            unread: one.unread,
+impl<'a> ContactObject<'a> {
+    fn new(contact: &'a Contact) -> ContactObject<'a> {
+        ContactObject {
+            name: contact.friend.account.name.as_str(),
+            standing: contact.friend.standing.as_str(),
+            online: contact.online,
+            unread: contact.unread,
         }
     }
 }
 
+/// `GET /chat/friends`: the overview of the account, as JSON.
 pub(super) async fn list(call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
     let Overview {
@@ -62,33 +63,33 @@ pub(super) async fn list(call: Call<'_>) -> Result<Response<Body>, Error> {
         presence,
         friends,
     } = call.app.chat.overview(&session.account).await?;
-    let list = List {
+    let overview = OverviewObject {
         me: session.account.name.as_str(),
         since: since.to_string(),
         presence: presence.to_string(),
-        friends: friends.iter().map(Entry::of).collect(),
+        friends: friends.iter().map(ContactObject::new).collect(),
     };
-    Ok(reply::json(StatusCode::OK, &list))
+    Ok(reply::json(StatusCode::OK, &overview))
 }
 
-/// How somebody stands to one now.
+/// How another account stands to the client's now, as JSON.
 #[derive(Serialize)]
-struct Stands<'a> {
+struct StandingObject<'a> {
     name: &'a str,
     standing: Option<&'static str>,
 }
 
-/// `POST`: asks somebody, accepts, declines, or removes.
-pub(super) async fn wish(mut call: Call<'_>) -> Result<Response<Body>, Error> {
+/// `POST /chat/friends`: sends, accepts or declines a friend request, or ends a friendship.
+pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
     let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
-    let wish = params::parse("action", form::last(&fields, "action"), read_wish)?;
-    let wish = wish.ok_or(Error::NoField("action"))?;
+    let action = params::parse("action", form::last(&fields, "action"), parse_action)?;
+    let action = action.ok_or(Error::NoField("action"))?;
     let name = form::field(&fields, "name")?;
-    match grant(&call, &session.account, name, wish).await {
+    match act_on(&call, &session.account, name, action).await {
         Ok((other, standing)) => Ok(done(&call, "/chat", || {
             let name = other.name.as_str();
-            reply::json(StatusCode::OK, &Stands { name, standing })
+            reply::json(StatusCode::OK, &StandingObject { name, standing })
         })),
         Err(error) if is_browser(&call) => {
             page(&call, &session, error.status(), &error.to_string()).await
@@ -97,28 +98,27 @@ pub(super) async fn wish(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     }
 }
 
-async fn grant(
+/// Does a friend action; returns the other account, and how it stands to the client's now.
+async fn act_on(
     call: &Call<'_>,
     me: &Account,
     name: &str,
-    wish: FriendAction,
+    action: FriendAction,
 ) -> Result<(Account, Option<&'static str>), Error> {
     let chat = &call.app.chat;
-    let nobody = || Error::Nobody(name.to_owned());
-    let name = AccountName::new(name)?;
-    let (other, _) = chat.database.find(&name).await?.ok_or_else(nobody)?;
-    chat.wish(me, &other, wish).await??;
-    let friend = chat.database.standing(me.id, other.id).await?;
+    let other = chat.account_named(name).await?;
+    chat.act(me, &other, action).await??;
+    let friend = chat.standing(me, &other).await?;
     let standing = friend.map(|friend| friend.standing.as_str());
     Ok((other, standing))
 }
 
-fn read_wish(text: &str) -> Result<FriendAction, String> {
+fn parse_action(text: &str) -> Result<FriendAction, String> {
     match text {
         "ask" => Ok(FriendAction::Ask),
         "accept" => Ok(FriendAction::Accept),
         "decline" => Ok(FriendAction::Decline),
         "remove" => Ok(FriendAction::Remove),
-        _ => Err("is none of ask, accept, decline, remove".to_owned()),
+        _ => Err("must be one of ask, accept, decline, remove".to_owned()),
     }
 }

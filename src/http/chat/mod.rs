@@ -1,27 +1,30 @@
-//! `/chat`: accounts, friends, conversations. Browsers get pages, everybody else JSON.
+//! `/chat`: accounts, friends, conversations. Browsers get pages, other clients get JSON.
+//!
+//! The handlers read a request, call [`Chat`](crate::chat::Chat), and render what it returns; the
+//! policy is there.
 
 mod auth;
+mod conversations;
 mod friends;
 mod streams;
 mod view;
-mod with;
 
 use hyper::{Method, Response};
 use serde::Serialize;
 
-use super::error::Error;
-use super::negotiate::{self, Form};
-use super::reply::{self, Body};
-use super::{Call, browser};
-use crate::chat::{Account, AccountName, Friend, Session, Standing, Token};
+use crate::chat::{Account, Friend, Session, Token};
+use crate::http::error::Error;
+use crate::http::negotiate::{self, Form};
+use crate::http::reply::{self, Body};
+use crate::http::{Call, browser};
 use crate::message::Timestamp;
 
-/// The name of the cookie that says who one is.
+/// The name of the cookie with a session's token.
 const COOKIE: &str = "forever-frame-chat";
 
 /// What a path of the chat leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(super) enum ChatEndpoint {
     Home,
     Login,
     Register,
@@ -30,76 +33,79 @@ pub(super) enum Endpoint {
     Friends,
     /// `/chat/with/NAME`, a conversation.
     With,
-    /// `/chat/read/NAME`, how far it has been read.
+    /// `/chat/read/NAME`, how far a conversation has been read.
     Read,
-    /// All that concerns one.
+    /// `/chat/stream`, all that concerns an account.
     Stream,
     /// `/chat/frame/NAME`, a conversation as a forever frame.
     Frame,
     Presence,
 }
 
-pub(super) async fn answer(endpoint: Endpoint, call: Call<'_>) -> Result<Response<Body>, Error> {
-    let changes = call.head.method == Method::POST;
-    if changes && let Some(origin) = browser::cross_origin(&call.head.headers) {
+pub(super) async fn answer(
+    endpoint: ChatEndpoint,
+    call: Call<'_>,
+) -> Result<Response<Body>, Error> {
+    let is_post = call.head.method == Method::POST;
+    if is_post && let Some(origin) = browser::cross_origin(&call.head.headers) {
         return Err(Error::Foreign(origin));
     }
     match endpoint {
-        Endpoint::Home => friends::home(call).await,
-        Endpoint::Login if changes => auth::log_in(call).await,
-        Endpoint::Login => auth::show(call, auth::LOGIN).await,
-        Endpoint::Register if changes => auth::register(call).await,
-        Endpoint::Register => auth::show(call, auth::REGISTER).await,
-        Endpoint::Logout => auth::log_out(call).await,
-        Endpoint::Password if changes => auth::change_password(call).await,
-        Endpoint::Password => auth::show_password(call).await,
-        Endpoint::Friends if changes => friends::wish(call).await,
-        Endpoint::Friends => friends::list(call).await,
-        Endpoint::With if changes => with::say(call).await,
-        Endpoint::With => with::show(call).await,
-        Endpoint::Read => with::read(call).await,
-        Endpoint::Stream => streams::stream(call).await,
-        Endpoint::Frame => streams::frame(call).await,
-        Endpoint::Presence => streams::presence(call).await,
+        ChatEndpoint::Home => friends::home(call).await,
+        ChatEndpoint::Login if is_post => auth::log_in(call).await,
+        ChatEndpoint::Login => auth::show_form(call, auth::LOGIN).await,
+        ChatEndpoint::Register if is_post => auth::register(call).await,
+        ChatEndpoint::Register => auth::show_form(call, auth::REGISTER).await,
+        ChatEndpoint::Logout => auth::log_out(call).await,
+        ChatEndpoint::Password if is_post => auth::change_password(call).await,
+        ChatEndpoint::Password => auth::show_password_form(call).await,
+        ChatEndpoint::Friends if is_post => friends::act(call).await,
+        ChatEndpoint::Friends => friends::list(call).await,
+        ChatEndpoint::With if is_post => conversations::say(call).await,
+        ChatEndpoint::With => conversations::show(call).await,
+        ChatEndpoint::Read => conversations::mark_read(call).await,
+        ChatEndpoint::Stream => streams::stream(call).await,
+        ChatEndpoint::Frame => streams::frame(call).await,
+        ChatEndpoint::Presence => streams::presence(call).await,
     }
 }
 
-/// Who asks, by the cookie and by nothing else.
+/// Returns the session of the client, which its cookie alone decides.
 async fn session(call: &Call<'_>) -> Result<Session, Error> {
-    known_session(call).await?.ok_or(Error::NotLoggedIn)
+    find_session(call).await?.ok_or(Error::NotLoggedIn)
 }
 
-async fn known_session(call: &Call<'_>) -> Result<Option<Session>, Error> {
-    let token = browser::cookie(&call.head.headers, COOKIE).and_then(Token::new);
-    let Some(token) = token else { return Ok(None) };
-    let database = &call.app.chat.database;
-    Ok(database.session(&token, Timestamp::now()).await?)
+/// Returns the session of the client; `None` if it is not logged in.
+async fn find_session(call: &Call<'_>) -> Result<Option<Session>, Error> {
+    match token(call) {
+        Some(token) => Ok(call.app.chat.session(&token, Timestamp::now()).await?),
+        None => Ok(None),
+    }
 }
 
-/// The friend that the path names.
+/// Returns the token in the client's cookie.
+fn token(call: &Call<'_>) -> Option<Token> {
+    browser::cookie(&call.head.headers, COOKIE).and_then(Token::new)
+}
+
+/// Returns the friend that the path names.
 async fn friend(call: &Call<'_>, me: &Account) -> Result<Friend, Error> {
-    let nobody = || Error::NoFriend(call.rest.clone());
-    let name = AccountName::new(&call.rest)?;
-    let database = &call.app.chat.database;
-    let (other, _) = database.find(&name).await?.ok_or_else(nobody)?;
-    let friend = database.standing(me.id, other.id).await?;
-    friend
-        .filter(|friend| friend.standing == Standing::Friend)
-        .ok_or_else(nobody)
+    Ok(call.app.chat.friend_named(me, &call.rest).await?)
 }
 
-/// Is it a browser that shows what it gets?
+/// Whether the client is a browser that shows what it gets as a page.
 fn is_browser(call: &Call<'_>) -> bool {
     negotiate::error_form(&call.head) == Form::Html
 }
 
-/// A name, as those are told who do not read pages.
+/// The name of an account, as JSON.
 #[derive(Serialize)]
-struct Named<'a> {
+struct AccountObject<'a> {
     name: &'a str,
 }
 
-/// For browsers another page, for everybody else an answer.
+/// The answer to a request that has changed something: browsers are led to a page, other clients get
+/// an object.
 fn done(
     call: &Call<'_>,
     location: &str,

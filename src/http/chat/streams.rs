@@ -1,4 +1,4 @@
-//! The streams of the chat: to have one open is to be online.
+//! The streams of the chat: an account is online while it has one open.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -6,106 +6,103 @@ use std::time::Duration;
 
 use hyper::Response;
 
-use super::super::Call;
-use super::super::error::Error;
-use super::super::form;
-use super::super::negotiate;
-use super::super::params::Params;
-use super::super::reply::Body;
-use super::super::stream::StreamSpec;
 use super::{friend, session};
-use crate::chat::{self, Account, Chat, ChatFilter, Presence, Session};
-use crate::follow::FilterAction;
+use crate::chat::{Account, Chat, ChatFilter, Session};
+use crate::follow::{DropGuard, FilterAction};
+use crate::http::error::Error;
+use crate::http::params::Params;
+use crate::http::reply::Body;
+use crate::http::stream::StreamSpec;
+use crate::http::{Call, form, negotiate};
 use crate::limits;
 use crate::log::Since;
 use crate::message::{Message, Seq};
 use crate::pages::HtmlPage;
 use crate::wire::{Dots, Encoder, Wire};
 
-/// `/chat/stream`: what is said to one and by one, and the news.
+/// `/chat/stream`: all that concerns an account, which is its conversations and its events.
 pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
     let chat = &call.app.chat;
-    // Before it is asked who follows: if that ends meanwhile, the stream hears of it.
-    let (_, known) = chat.log.bounds();
+    // Taken before the session is looked up: if it ends meanwhile, the stream gets that event, too.
+    let (_, known) = chat.log().bounds();
     let session = follower(&call).await?;
     let params = Params::read(call.query())?;
     let wire = wire(&call, &params);
     let channels = chat.channels(&session.account).await?;
     let since = params.begins(&call.head)?.unwrap_or(Since::All);
-    let lens = ChatFilter::all(session.clone(), wire.has_dots());
-    let mut spec = StreamSpec::new(&chat.log, channels, since);
+    let filter = ChatFilter::all(session.clone(), wire.has_dots());
+    let mut spec = StreamSpec::new(chat.log(), channels, since);
     spec.page = page(&call, wire, "your chat").await;
     spec.no_later_than = Some(known);
-    spec.extras().filter = Some(Box::new(move |message| lens.look(message)));
-    spec.extras().guard = online(&call, &session);
+    spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
+    spec.extras().guard = arrive(&call, &session);
     let mut spec = spec.on(wire, &params, &call)?;
     if params.heartbeat.is_none() {
-        // A line that has broken without a word is to be noticed soon.
-        let soon = |heartbeat: Duration| heartbeat.min(limits::CHAT_HEARTBEAT);
-        spec.options.heartbeat = spec.options.heartbeat.map(soon);
+        // A connection that has broken silently is to be noticed soon.
+        let shortened = |heartbeat: Duration| heartbeat.min(limits::CHAT_HEARTBEAT);
+        spec.options.heartbeat = spec.options.heartbeat.map(shortened);
     }
     spec.respond(&call).await
 }
 
-/// `/chat/presence`: who of one's friends comes and goes.
+/// `/chat/presence`: which friends of an account come online and go offline.
 pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let log = call.app.chat.presence.log();
+    let log = call.app.chat.presence_log();
     let (_, known) = log.bounds();
     let session = follower(&call).await?;
     let params = Params::read(call.query())?;
     let wire = wire(&call, &params);
-    let channels = vec![Presence::channel(session.account.id)];
+    let channels = Chat::presence_channels(&session.account);
     let since = params.begins(&call.head)?.unwrap_or(Since::Now);
-    let lens = ChatFilter::all(session, wire.has_dots());
+    let filter = ChatFilter::all(session, wire.has_dots());
     let mut spec = StreamSpec::new(log, channels, since);
     spec.page = page(&call, wire, "who comes and goes").await;
     spec.no_later_than = Some(known);
-    spec.extras().filter = Some(Box::new(move |message| lens.look(message)));
+    spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
     spec.on(wire, &params, &call)?.respond(&call).await
 }
 
-/// `/chat/frame/NAME`: a conversation for browsers without JavaScript. What it shows has been read.
+/// `/chat/frame/NAME`: a conversation for browsers without JavaScript. The messages that it shows
+/// are marked as read.
 pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
     let chat = &call.app.chat;
-    let (_, known) = chat.log.bounds();
+    let (_, known) = chat.log().bounds();
     let session = session(&call).await?;
     let friend = friend(&call, &session.account).await?.account;
     let params = Params::read(call.query())?;
     let since = params.begins(&call.head)?;
     let since = since.unwrap_or(Since::Last(limits::HISTORY_MESSAGES_DEFAULT as u64));
-    let channels = vec![
-        chat::news_channel(session.account.id),
-        chat::conversation_channel([session.account.id, friend.id]),
-    ];
-    let lens = ChatFilter::conversation(session.clone());
+    let channels = Chat::conversation_channels(&session.account, &friend);
+    let filter = ChatFilter::conversation(session.clone());
     let newest = Arc::new(AtomicU64::new(0));
-    let mut reading = Reading {
+    let mut marker = ReadMarker {
         chat: chat.clone(),
         me: session.account.clone(),
         friend,
         newest: Arc::clone(&newest),
-        noted: Seq::START,
+        marked: Seq::START,
     };
     let look = move |message: &Message| {
-        let sight = lens.look(message);
-        if matches!(sight, FilterAction::Replace(_)) {
+        let action = filter.apply(message);
+        if matches!(action, FilterAction::Replace(_)) {
             newest.store(message.seq.0, Relaxed);
         }
-        sight
+        action
     };
-    let mut spec = StreamSpec::new(&chat.log, channels, since);
+    let mut spec = StreamSpec::new(chat.log(), channels, since);
     spec.options.encoder = Encoder::Html(Dots::default());
     spec.page = Some(call.page("chat-frame.html", &[]).await);
     spec.no_later_than = Some(known);
     let extras = spec.extras();
     extras.filter = Some(Box::new(look));
-    extras.on_progress = Some(Box::new(move |_| reading.note()));
-    extras.guard = online(&call, &session);
+    extras.on_progress = Some(Box::new(move |_| marker.mark()));
+    extras.guard = arrive(&call, &session);
     spec.respond(&call).await
 }
 
-/// Who follows. A page says whose stream it wants (`?of=NAME`): if somebody else has logged in
-/// with the same browser meanwhile, it is not to get theirs.
+/// Returns the session of the client that follows. A page says whose stream it wants (`?of=NAME`): if
+/// another account has logged in with the same browser meanwhile, the page does not get that
+/// account's stream.
 async fn follower(call: &Call<'_>) -> Result<Session, Error> {
     let session = session(call).await?;
     let fields = form::fields(call.query())?;
@@ -121,7 +118,7 @@ fn wire(call: &Call<'_>, params: &Params) -> Wire {
     params.wire.unwrap_or(wanted)
 }
 
-/// For browsers that go there, the page around the stream.
+/// The page around an HTML stream, which a browser gets that goes to the stream's address.
 async fn page(call: &Call<'_>, wire: Wire, what: &str) -> Option<HtmlPage> {
     let values = [("channels", what), ("kind", "one")];
     match wire {
@@ -130,36 +127,36 @@ async fn page(call: &Call<'_>, wire: Wire, what: &str) -> Option<HtmlPage> {
     }
 }
 
-/// They are online until the stream is over. Whoever asks only for its head does not come.
-fn online(call: &Call<'_>, session: &Session) -> Option<crate::follow::DropGuard> {
+/// Keeps the account online until the stream is over. A HEAD request opens no stream.
+fn arrive(call: &Call<'_>, session: &Session) -> Option<DropGuard> {
     if call.is_head() {
         return None;
     }
     call.connection.request_liveness();
-    Some(Box::new(call.app.chat.presence.arrive(&session.account)))
+    Some(Box::new(call.app.chat.arrive(&session.account)))
 }
 
-/// Who reads a conversation in a frame: what has been shown there is noted as read.
-struct Reading {
+/// Marks as read what a frame has shown of a conversation.
+struct ReadMarker {
     chat: Chat,
     me: Account,
     friend: Account,
     /// The newest message that has been shown.
     newest: Arc<AtomicU64>,
-    noted: Seq,
+    marked: Seq,
 }
 
-impl Reading {
-    fn note(&mut self) {
+impl ReadMarker {
+    fn mark(&mut self) {
         let newest = Seq(self.newest.load(Relaxed));
-        if newest <= self.noted {
+        if newest <= self.marked {
             return;
         }
-        self.noted = newest;
+        self.marked = newest;
         let (chat, me, friend) = (self.chat.clone(), self.me.clone(), self.friend.clone());
         tokio::spawn(async move {
-            if let Err(error) = chat.read_through(&me, &friend, newest).await {
-                log::warn!("what was shown is not marked as read: {error}");
+            if let Err(error) = chat.mark_read(&me, &friend, newest).await {
+                log::warn!("cannot mark a conversation as read: {error}");
             }
         });
     }

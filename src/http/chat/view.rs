@@ -1,18 +1,18 @@
-//! The chat's pages, filled in.
+//! Renders the chat's pages.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::super::Call;
 use crate::chat::{self, Account, ChatText, Contact, Overview, Standing};
+use crate::http::Call;
 use crate::limits;
-use crate::log::{History, PageLimit, Stored};
+use crate::log::{History, Stored};
 use crate::message::Seq;
 use crate::wire::escape_html;
 
-/// Where the conversation with somebody is.
-pub(super) fn with(friend: &Account) -> String {
+/// Returns the path of the conversation with a friend.
+pub(super) fn conversation_path(friend: &Account) -> String {
     path("with", friend)
 }
 
@@ -21,8 +21,8 @@ fn path(what: &str, friend: &Account) -> String {
     format!("/chat/{what}/{name}")
 }
 
-/// What is said of the accounts for a look around, where there are any.
-pub(super) async fn demo(call: &Call<'_>) -> String {
+/// Renders the hint at the demo accounts; empty if there are none.
+pub(super) async fn demo_hint(call: &Call<'_>) -> String {
     if !call.app.demo_accounts.load(Relaxed) {
         return String::new();
     }
@@ -36,7 +36,7 @@ pub(super) async fn demo(call: &Call<'_>) -> String {
     template.fill(&values)
 }
 
-/// The friends, and the conversation with one of them, if one is open.
+/// Renders the page of the friends, with the conversation with one of them if one is open.
 pub(super) async fn page(
     call: &Call<'_>,
     me: &Account,
@@ -47,16 +47,17 @@ pub(super) async fn page(
     let with = open.map_or("", |(friend, _)| friend.name.as_str());
     let list = async |template, standing| {
         let template = call.app.pages.template(template).await;
-        let those = |one: &&Contact| one.friend.standing == standing;
-        let rows = overview.friends.iter().filter(those);
-        rows.map(|one| template.fill(&row(one, with).each()))
+        let stands_so = |contact: &&Contact| contact.friend.standing == standing;
+        let contacts = overview.friends.iter().filter(stands_so);
+        contacts
+            .map(|contact| template.fill(&ContactRow::new(contact, with).values()))
             .collect::<String>()
     };
     let conversation = match open {
-        Some((friend, span)) => conversation(call, overview, friend, span).await,
+        Some((friend, history)) => conversation(call, overview, friend, history).await,
         None => String::new(),
     };
-    // Unfilled: the page's script fills the same markup for whoever comes later.
+    // Left blank: the page's script fills the same markup for friends and messages that come later.
     let blank = async |template| call.app.pages.template(template).await.fill(&[]);
     let values = [
         ("me", escape_html(me.name.as_str())),
@@ -76,8 +77,8 @@ pub(super) async fn page(
     call.app.page("chat.html", "/chat", &values).await.before
 }
 
-/// Somebody in a list.
-struct Row {
+/// A row of a list of friends, as text of its template.
+struct ContactRow {
     name: String,
     href: String,
     state: &'static str,
@@ -85,29 +86,31 @@ struct Row {
     current: &'static str,
 }
 
-fn row(one: &Contact, with: &str) -> Row {
-    let account = &one.friend.account;
-    let is_open = account.name.as_str() == with;
-    Row {
-        name: escape_html(account.name.as_str()),
-        href: self::with(account),
-        state: state(one.online),
-        unread: match one.unread {
-            _ if is_open => String::new(),
-            0 => String::new(),
-            limits::UNREAD_COUNTED_MAX.. => format!("{}+", limits::UNREAD_COUNTED_MAX - 1),
-            some => some.to_string(),
-        },
-        current: if is_open {
-            " aria-current=\"page\""
-        } else {
-            ""
-        },
+impl ContactRow {
+    /// The row of a contact, on a page on which the conversation with the friend named `open` is
+    /// open.
+    fn new(contact: &Contact, open: &str) -> ContactRow {
+        let account = &contact.friend.account;
+        let is_open = account.name.as_str() == open;
+        ContactRow {
+            name: escape_html(account.name.as_str()),
+            href: conversation_path(account),
+            state: state(contact.online),
+            unread: match contact.unread {
+                _ if is_open => String::new(),
+                0 => String::new(),
+                limits::UNREAD_COUNTED_MAX.. => format!("{}+", limits::UNREAD_COUNTED_MAX - 1),
+                some => some.to_string(),
+            },
+            current: if is_open {
+                " aria-current=\"page\""
+            } else {
+                ""
+            },
+        }
     }
-}
 
-impl Row {
-    fn each(&self) -> [(&str, &str); 5] {
+    fn values(&self) -> [(&str, &str); 5] {
         [
             ("name", &self.name),
             ("href", &self.href),
@@ -122,26 +125,25 @@ fn state(online: bool) -> &'static str {
     if online { "online" } else { "offline" }
 }
 
-/// A conversation that goes on.
+/// Renders the open conversation: a frame with what is said, and the form to say something.
 async fn conversation(
     call: &Call<'_>,
     overview: &Overview,
     friend: &Account,
-    span: &History,
+    history: &History,
 ) -> String {
-    let log = &call.app.chat.log;
-    let online = call.app.chat.presence.is_online(friend.id);
-    // The frame begins where what is earlier ends.
-    let first = span.items.first().map(|item| item.seq().before());
-    let first = log.cursor(first.unwrap_or(overview.since.seq));
-    let earlier = earlier(call, friend, span).await;
+    let chat = &call.app.chat;
+    // The frame begins after the messages on the earlier pages.
+    let first = history.items.first().map(|item| item.seq().before());
+    let first = chat.log().cursor(first.unwrap_or(overview.since.seq));
+    let earlier = earlier_link(call, friend, history).await;
     let values = [
         ("name", escape_html(friend.name.as_str())),
-        ("href", with(friend)),
-        ("state", state(online).to_owned()),
+        ("href", conversation_path(friend)),
+        ("state", state(chat.is_online(friend)).to_owned()),
         ("earlier", earlier),
         ("frame", format!("{}?since={first}", path("frame", friend))),
-        // What is sent twice with the same key is said once.
+        // A form that is sent twice has the same key both times, and is one message.
         ("key", format!("{:032x}", rand::random::<u128>())),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, &**value));
@@ -149,43 +151,53 @@ async fn conversation(
     template.fill(&values)
 }
 
-/// A link to what was said before that, if there is more.
-async fn earlier(call: &Call<'_>, friend: &Account, span: &History) -> String {
-    match span.items.first().filter(|_| span.more) {
-        Some(item) => turn(call, "chat-earlier.html", friend, item.seq()).await,
+/// Renders the link to the messages before a part of the history; empty if there are none.
+async fn earlier_link(call: &Call<'_>, friend: &Account, history: &History) -> String {
+    match history.items.first().filter(|_| history.more) {
+        Some(item) => page_link(call, "chat-earlier.html", friend, item.seq()).await,
         None => String::new(),
     }
 }
 
-/// A link to what was said before a place.
-async fn turn(call: &Call<'_>, template: &'static str, friend: &Account, before: Seq) -> String {
-    let before = call.app.chat.log.cursor(before);
-    let href = format!("{}?before={before}", with(friend));
+/// Renders the link to the messages after the page that ends before a position; empty if they are on
+/// the page of the conversation, or cannot be read.
+async fn later_link(call: &Call<'_>, me: &Account, friend: &Account, before: Seq) -> String {
+    match call.app.chat.next_page(me, friend, before).await {
+        Ok(Some(next)) => page_link(call, "chat-later.html", friend, next).await,
+        Ok(None) | Err(_) => String::new(),
+    }
+}
+
+/// Renders a link to the page of the messages before a position.
+async fn page_link(
+    call: &Call<'_>,
+    template: &'static str,
+    friend: &Account,
+    before: Seq,
+) -> String {
+    let before = call.app.chat.log().cursor(before);
+    let href = format!("{}?before={before}", conversation_path(friend));
     let template = call.app.pages.template(template).await;
     template.fill(&[("href", &href)])
 }
 
-/// What was said before a place, for those who turn pages.
-pub(super) async fn older(
+/// Renders a page of earlier messages, those before a position, for browsers without JavaScript.
+pub(super) async fn history_page(
     call: &Call<'_>,
     me: &Account,
     friend: &Account,
     before: Seq,
-    span: &History,
+    history: &History,
 ) -> String {
     let template = call.app.pages.template("chat-message.html").await;
-    let log = &call.app.chat.log;
+    let log = call.app.chat.log();
     let message = |item: &Stored| {
         let Stored::Message(message) = item else {
             return None;
         };
-        let ChatText { from, text, .. } = ChatText::read(message)?;
-        let who = if from == me.name.as_str() {
-            "me"
-        } else {
-            "them"
-        };
-        let (name, text) = (escape_html(&from), escape_html(&text));
+        let said = ChatText::from_message(message)?;
+        let who = if said.is_from(me) { "me" } else { "them" };
+        let (name, text) = (escape_html(&said.from), escape_html(&said.text));
         let (time, cursor) = (
             message.time.to_string(),
             log.cursor(message.seq).to_string(),
@@ -194,15 +206,15 @@ pub(super) async fn older(
             ("name", &name),
             ("who", who),
             ("time", &time),
-            ("when", &when(&time)),
+            ("when", &to_the_minute(&time)),
             ("cursor", &cursor),
             ("text", &text),
         ]))
     };
-    let messages: String = span.items.iter().filter_map(message).collect();
-    let earlier = earlier(call, friend, span).await;
-    let later = later(call, me, friend, before).await;
-    let (name, href) = (escape_html(friend.name.as_str()), with(friend));
+    let messages: String = history.items.iter().filter_map(message).collect();
+    let earlier = earlier_link(call, friend, history).await;
+    let later = later_link(call, me, friend, before).await;
+    let (name, href) = (escape_html(friend.name.as_str()), conversation_path(friend));
     let values = [
         ("name", &*name),
         ("href", &href),
@@ -216,28 +228,8 @@ pub(super) async fn older(
         .before
 }
 
-/// A time as one reads it: to the minute.
-fn when(time: &str) -> String {
+/// Renders a time for people, to the minute.
+fn to_the_minute(time: &str) -> String {
     let minute = time.get(..16).unwrap_or(time);
     format!("{} UTC", minute.replace('T', " "))
-}
-
-/// A link to what was said after that, where it is not on the page of the conversation.
-async fn later(call: &Call<'_>, me: &Account, friend: &Account, before: Seq) -> String {
-    let chat = &call.app.chat;
-    let (_, last) = chat.log.bounds();
-    let channel = chat::conversation_channel([me.id, friend.id]);
-    let mut page = PageLimit::new(limits::HISTORY_MESSAGES_DEFAULT, limits::HISTORY_BYTES);
-    let mut next = None;
-    let fit = |item: Stored| {
-        if next.is_none() && !page.try_take(item.bytes()) {
-            next = Some(item.seq());
-        }
-    };
-    let (from, most) = (before.before(), limits::HISTORY_MESSAGES_DEFAULT + 1);
-    let read = chat.log.visit(&channel, from, last, most, fit).await;
-    match next.filter(|_| read.is_ok()) {
-        Some(next) => turn(call, "chat-later.html", friend, next).await,
-        None => String::new(),
-    }
 }

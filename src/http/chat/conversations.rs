@@ -1,47 +1,48 @@
-//! `/chat/with/NAME`: a conversation, what was said in it, and saying something.
+//! `/chat/with/NAME` and `/chat/read/NAME`: reading a conversation, and saying something in it.
 
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::super::error::Error;
-use super::super::params::ParamError;
-use super::super::reply::{self, Body};
-use super::super::{Call, body, form, params};
 use super::{done, friend, is_browser, session, view};
 use crate::chat::ChatText;
+use crate::http::error::Error;
+use crate::http::params::ParamError;
+use crate::http::reply::{self, Body};
+use crate::http::{Call, body, form, params};
 use crate::limits;
 use crate::log::{History, Log, Stored};
 use crate::message::{Cursor, IdempotencyKey, Seq};
 
-/// For browsers the page of the conversation, or one with what was said before a place; for
-/// everybody else what was said.
+/// `GET /chat/with/NAME`: for browsers the page of the conversation, or with `?before=` a page of
+/// earlier messages; for other clients messages as JSON.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
     let me = &session.account;
     let friend = friend(&call, me).await?.account;
     let chat = &call.app.chat;
-    let (before, limit) = range(&call)?;
+    let (before, limit) = history_params(&call)?;
     let most = limit.unwrap_or(limits::HISTORY_MESSAGES_DEFAULT);
     if !is_browser(&call) {
-        let through = before.map_or(chat.log.bounds().1, Seq::before);
-        let span = chat.said(me, &friend, through, most).await?;
-        return Ok(reply::json(StatusCode::OK, &history(&chat.log, &span)));
+        let through = before.map_or(chat.log().bounds().1, Seq::before);
+        let history = chat.history(me, &friend, through, most).await?;
+        let object = history_object(chat.log(), &history);
+        return Ok(reply::json(StatusCode::OK, &object));
     }
     let overview = chat.overview(me).await?;
     let through = before.map_or(overview.since.seq, Seq::before);
-    let span = chat.said(me, &friend, through, most).await?;
+    let history = chat.history(me, &friend, through, most).await?;
     let page = match before {
-        Some(before) => view::older(&call, me, &friend, before, &span).await,
-        None => view::page(&call, me, &overview, "", Some((&friend, &span))).await,
+        Some(before) => view::history_page(&call, me, &friend, before, &history).await,
+        None => view::page(&call, me, &overview, "", Some((&friend, &history))).await,
     };
     Ok(reply::html(StatusCode::OK, page))
 }
 
-/// What of the conversation is asked for: what stands before this place, at most so many.
-fn range(call: &Call<'_>) -> Result<(Option<Seq>, Option<usize>), Error> {
+/// Reads `?before=`, the position before which messages are asked for, and `?limit=`, their number.
+fn history_params(call: &Call<'_>) -> Result<(Option<Seq>, Option<usize>), Error> {
     let fields = form::fields(call.query())?;
     let get = |name| form::last(&fields, name);
-    let before = params::parse("before", get("before"), |text| place(call, text))?;
+    let before = params::parse("before", get("before"), |text| position(call, text))?;
     let limit = params::parse("limit", get("limit"), |text| {
         let limit = text
             .parse()
@@ -52,69 +53,70 @@ fn range(call: &Call<'_>) -> Result<(Option<Seq>, Option<usize>), Error> {
     Ok((before, limit))
 }
 
-/// A place in this log.
-fn place(call: &Call<'_>, text: &str) -> Result<Seq, String> {
+/// Parses a cursor of the log.
+fn position(call: &Call<'_>, text: &str) -> Result<Seq, String> {
     let cursor: Option<Cursor> = text.parse().ok();
     let cursor = cursor.ok_or_else(|| "is not a cursor".to_owned())?;
-    if cursor.epoch != *call.app.chat.log.epoch() {
-        return Err("is of another log than this; load the page again".to_owned());
+    if cursor.epoch != *call.app.chat.log().epoch() {
+        return Err("is a cursor of another log; load the page again".to_owned());
     }
     Ok(cursor.seq)
 }
 
-/// What was said, for scripts.
+/// A part of a conversation, as JSON.
 #[derive(Serialize)]
 struct HistoryObject {
-    messages: Vec<Line>,
-    /// Before this there is more.
+    messages: Vec<ChatMessageObject>,
+    /// The cursor before which there are more messages; `None` if there are none.
     before: Option<String>,
-    /// So many before these are gone.
+    /// How many messages before these retention has removed; `None` if it has removed none, or the
+    /// number is not known.
     missed: Option<u64>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct ChatMessageObject {
     cursor: String,
     time: String,
     #[serde(flatten)]
     said: ChatText,
 }
 
-fn history(log: &Log, span: &History) -> HistoryObject {
-    let line = |item: &Stored| match item {
-        Stored::Message(message) => Some(Line {
+fn history_object(log: &Log, history: &History) -> HistoryObject {
+    let message = |item: &Stored| match item {
+        Stored::Message(message) => Some(ChatMessageObject {
             cursor: log.cursor(message.seq).to_string(),
             time: message.time.to_string(),
-            said: ChatText::read(message)?,
+            said: ChatText::from_message(message)?,
         }),
         Stored::Gap(_) => None,
     };
-    let messages: Vec<Line> = span.items.iter().filter_map(line).collect();
-    let first = span.items.first().filter(|_| span.more);
+    let messages: Vec<ChatMessageObject> = history.items.iter().filter_map(message).collect();
+    let first = history.items.first().filter(|_| history.more);
     HistoryObject {
         before: first.map(|item| log.cursor(item.seq()).to_string()),
-        missed: span.missed(),
+        missed: history.missed(),
         messages,
     }
 }
 
-/// What the sender is told.
+/// What the sender of a chat message is told, as JSON.
 #[derive(Serialize)]
-struct Sent {
+struct SentObject {
     cursor: String,
     time: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
 }
 
-/// `POST`: says something to a friend.
+/// `POST /chat/with/NAME`: says something to a friend.
 pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
     let most = limits::CHAT_TEXT_BYTES * limits::FORM_FACTOR + limits::FORM_BYTES;
     let fields = body::fields(&mut call, most).await?;
     let text = form::field(&fields, "msg")?;
     if text.trim().is_empty() {
-        return Err(ParamError::new("msg", text, "is empty; say something").into());
+        return Err(ParamError::new("msg", text, "is empty; write something").into());
     }
     if text.len() > limits::CHAT_TEXT_BYTES {
         return Err(Error::TooLarge(limits::CHAT_TEXT_BYTES));
@@ -127,14 +129,15 @@ pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
         .map(IdempotencyKey::new)
         .transpose()
         .map_err(Error::BadKey)?;
-    let friend = friend(&call, &session.account).await?.account;
+    let friend = friend(&call, &session.account).await?;
     // Browsers end the lines of a form with CRLF.
     let text = text.replace("\r\n", "\n");
     let chat = &call.app.chat;
     let receipt = chat.say(&session.account, &friend, &text, key).await?;
-    Ok(done(&call, &view::with(&friend), || {
-        let sent = Sent {
-            cursor: chat.log.cursor(receipt.seq).to_string(),
+    let location = view::conversation_path(&friend.account);
+    Ok(done(&call, &location, || {
+        let sent = SentObject {
+            cursor: chat.log().cursor(receipt.seq).to_string(),
             time: receipt.time.to_string(),
             duplicate: receipt.duplicate,
         };
@@ -142,17 +145,17 @@ pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     }))
 }
 
-/// `/chat/read/NAME`: has been read up to a place.
-pub(super) async fn read(mut call: Call<'_>) -> Result<Response<Body>, Error> {
+/// `POST /chat/read/NAME`: marks a conversation as read up to a position.
+pub(super) async fn mark_read(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
     let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
     let through = params::parse("through", form::last(&fields, "through"), |text| {
-        place(&call, text)
+        position(&call, text)
     })?;
     let through = through.ok_or(Error::NoField("through"))?;
     let friend = friend(&call, &session.account).await?.account;
     let chat = &call.app.chat;
-    chat.read_through(&session.account, &friend, through)
-        .await?;
-    Ok(done(&call, &view::with(&friend), reply::no_content))
+    chat.mark_read(&session.account, &friend, through).await?;
+    let location = view::conversation_path(&friend);
+    Ok(done(&call, &location, reply::no_content))
 }

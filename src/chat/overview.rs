@@ -1,0 +1,81 @@
+//! The overview of an account: its friends and requests, who is online, and what is unread.
+
+use super::conversation::{ChatText, conversation_channel};
+use super::{Account, Chat, Friend, Standing};
+use crate::limits;
+use crate::log::{Log, StoreError, Stored};
+use crate::message::{Cursor, Seq};
+
+/// All that a page shows of an account's friends, as of a position in the log: later events are not
+/// in it, and are to be followed from there.
+#[derive(Debug)]
+pub struct Overview {
+    /// The position in the log.
+    pub since: Cursor,
+    /// The position in the log of the presence.
+    pub presence: Cursor,
+    /// The friends, and the accounts with an open request to or from this one, ordered by name.
+    pub friends: Vec<Contact>,
+}
+
+/// A row of an [`Overview`].
+#[derive(Debug)]
+pub struct Contact {
+    /// The other account, and how it stands to this one.
+    pub friend: Friend,
+    /// Whether the other account is online; false unless the two are friends.
+    pub online: bool,
+    /// How many messages of the other account are unread; at most
+    /// [`limits::UNREAD_COUNTED_MAX`] are counted.
+    pub unread: usize,
+}
+
+impl Chat {
+    /// Returns the overview of an account.
+    ///
+    /// # Errors
+    /// When the tables or the log cannot be read.
+    pub async fn overview(&self, me: &Account) -> Result<Overview, StoreError> {
+        let end = |log: &Log| log.cursor(log.bounds().1);
+        // Taken before all else: what happens meanwhile is then seen twice rather than not at all.
+        let (since, presence) = (end(&self.log), end(self.presence.log()));
+        let mut friends = Vec::new();
+        for friend in self.database.friends(me.id).await? {
+            let is_friend = friend.standing == Standing::Friend;
+            friends.push(Contact {
+                online: is_friend && self.is_online(&friend.account),
+                unread: self.unread(me, &friend, since.seq).await?,
+                friend,
+            });
+        }
+        Ok(Overview {
+            since,
+            presence,
+            friends,
+        })
+    }
+
+    /// Counts the friend's messages after my read position, up to a position.
+    async fn unread(
+        &self,
+        me: &Account,
+        friend: &Friend,
+        through: Seq,
+    ) -> Result<usize, StoreError> {
+        let channel = conversation_channel(me.id, friend.account.id);
+        let mut unread = 0;
+        let count = |item| {
+            if let Stored::Message(message) = item
+                && ChatText::from_message(&message)
+                    .is_some_and(|said| said.is_from(&friend.account))
+            {
+                unread += 1;
+            }
+        };
+        let (after, most) = (friend.read_through, limits::UNREAD_COUNTED_MAX);
+        self.log
+            .visit(&channel, after, through, most, count)
+            .await?;
+        Ok(unread)
+    }
+}
