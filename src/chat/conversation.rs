@@ -67,6 +67,9 @@ pub(super) fn conversation_channel(a: AccountId, b: AccountId) -> Channel {
 impl Chat {
     /// Says something to a friend. The sender has thereby read what the friend said before.
     ///
+    /// This costs one commit. Only where something of the friend's was unread, the sender's read
+    /// position moves, too, and its other tabs are told.
+    ///
     /// # Errors
     /// When the message cannot be appended.
     pub async fn say(
@@ -78,11 +81,36 @@ impl Chat {
     ) -> Result<Receipt, StoreError> {
         let draft = ChatText::draft(me, &friend.account, text, key);
         let receipt = self.log.append(draft).await?;
-        if let Err(error) = self.mark_read(me, &friend.account, receipt.seq).await {
+        if let Err(error) = self.mark_read_before(me, friend, receipt.seq).await {
             // The message is in the log: an error would have the client send it again.
             log::warn!("cannot mark a conversation as read: {error}");
         }
         Ok(receipt)
+    }
+
+    /// Marks the conversation as read up to a message of mine, if something of the friend's before
+    /// it was unread.
+    async fn mark_read_before(
+        &self,
+        me: &Account,
+        friend: &Friend,
+        own: Seq,
+    ) -> Result<(), StoreError> {
+        // It is enough to look at the message before mine: if that is mine, too, then what came
+        // before it was marked when I said that one.
+        let last = self.history(me, &friend.account, own.before(), 1).await?;
+        let is_unread = last.items.last().is_some_and(|item| match item {
+            Stored::Message(message) => {
+                message.seq > friend.read_through
+                    && ChatText::from_message(message)
+                        .is_some_and(|said| said.is_from(&friend.account))
+            }
+            Stored::Gap(_) => false,
+        });
+        if is_unread {
+            self.mark_read(me, &friend.account, own).await?;
+        }
+        Ok(())
     }
 
     /// Moves my read position in the conversation with a friend forward to `seq`, and tells my open
@@ -158,5 +186,122 @@ impl Chat {
             account_channel(me.id),
             conversation_channel(me.id, friend.id),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::database::testing::{befriend, friend, person};
+    use super::super::testing::{chat, events_of};
+    use super::*;
+
+    /// Two friends who talk, and the number of entries that the log has got meanwhile.
+    struct Talk {
+        chat: Chat,
+        zoe: Account,
+        ben: Account,
+        seq: u64,
+    }
+
+    impl Talk {
+        async fn new() -> Talk {
+            let chat = chat();
+            let zoe = person(&chat.database, "Zoë").await;
+            let ben = person(&chat.database, "Ben").await;
+            befriend(&chat.database, &zoe, &ben).await;
+            Talk {
+                chat,
+                zoe,
+                ben,
+                seq: 0,
+            }
+        }
+
+        /// One says something; returns how many entries the log has got by that.
+        async fn say(&mut self, from: &Account, to: &Account, text: &str) -> u64 {
+            let to = friend(&self.chat.database, from, to).await;
+            self.chat.say(from, &to, text, None).await.unwrap();
+            let (_, Seq(last)) = self.chat.log.bounds();
+            last - std::mem::replace(&mut self.seq, last)
+        }
+
+        async fn unread(&self, me: &Account) -> usize {
+            let overview = self.chat.overview(me).await.unwrap();
+            overview.friends[0].unread
+        }
+
+        async fn read_through(&self, me: &Account, of: &Account) -> Seq {
+            friend(&self.chat.database, me, of).await.read_through
+        }
+    }
+
+    /// Saying something is one entry of the log if nothing was unread, and otherwise that and the
+    /// `read` event.
+    #[tokio::test]
+    async fn say_costs_one_commit_unless_something_was_unread() {
+        let mut talk = Talk::new().await;
+        let (zoe, ben) = (talk.zoe.clone(), talk.ben.clone());
+        for _ in 0..3 {
+            assert_eq!(talk.say(&zoe, &ben, "hello").await, 1);
+        }
+        assert_eq!(talk.read_through(&zoe, &ben).await, Seq::START);
+        assert_eq!(talk.unread(&ben).await, 3);
+        // Ben has not read what Zoë said; his answer says that he has.
+        assert_eq!(talk.say(&ben, &zoe, "hi").await, 2);
+        assert_eq!(talk.read_through(&ben, &zoe).await, Seq(4));
+        assert_eq!((talk.unread(&ben).await, talk.unread(&zoe).await), (0, 1));
+        assert_eq!(talk.say(&ben, &zoe, "how are you?").await, 1);
+        // Zoë reads before she answers, as a page does that shows the conversation.
+        talk.chat.mark_read(&zoe, &ben, Seq(6)).await.unwrap();
+        talk.seq += 1;
+        assert_eq!(talk.say(&zoe, &ben, "fine").await, 1);
+        assert_eq!((talk.unread(&ben).await, talk.unread(&zoe).await), (1, 0));
+        let read = |of: &str, seq| {
+            AccountEvent::Read(ReadEvent {
+                name: of.to_owned(),
+                through: talk.chat.log.cursor(Seq(seq)).to_string(),
+            })
+        };
+        assert_eq!(events_of(&talk.chat, &ben).await, [read("Zoë", 4)]);
+        assert_eq!(events_of(&talk.chat, &zoe).await, [read("Ben", 6)]);
+    }
+
+    /// A message that is sent again with its key marks nothing that was said since as read.
+    #[tokio::test]
+    async fn say_again_with_key_marks_nothing_later_as_read() {
+        let mut talk = Talk::new().await;
+        let (zoe, ben) = (talk.zoe.clone(), talk.ben.clone());
+        let key = || Some(IdempotencyKey::new("1").unwrap());
+        for duplicate in [false, true] {
+            let to = friend(&talk.chat.database, &zoe, &ben).await;
+            let receipt = talk.chat.say(&zoe, &to, "hello", key()).await.unwrap();
+            assert_eq!(receipt.duplicate, duplicate);
+            talk.say(&ben, &zoe, "hi").await;
+        }
+        assert_eq!(talk.unread(&zoe).await, 2);
+        assert_eq!(talk.read_through(&zoe, &ben).await, Seq::START);
+    }
+
+    /// Own messages do not count as unread, however many of them stand after the read position, and
+    /// do not hide what the friend said after them.
+    #[tokio::test]
+    async fn unread_counted_after_many_own_messages() {
+        let mut talk = Talk::new().await;
+        let (zoe, ben) = (talk.zoe.clone(), talk.ben.clone());
+        assert_eq!(talk.say(&ben, &zoe, "read").await, 1);
+        assert_eq!(talk.say(&zoe, &ben, "hello").await, 2);
+        for _ in 0..limits::UNREAD_COUNTED_MAX * 2 {
+            assert_eq!(talk.say(&zoe, &ben, "are you there?").await, 1);
+        }
+        assert_eq!(talk.unread(&zoe).await, 0);
+        assert_eq!(talk.read_through(&zoe, &ben).await, Seq(2));
+        assert_eq!(talk.say(&ben, &zoe, "yes").await, 2);
+        assert_eq!((talk.unread(&zoe).await, talk.unread(&ben).await), (1, 0));
+        for _ in 0..limits::UNREAD_COUNTED_MAX {
+            assert_eq!(talk.say(&ben, &zoe, "what is it?").await, 1);
+        }
+        assert_eq!(talk.unread(&zoe).await, limits::UNREAD_COUNTED_MAX);
+        assert_eq!(talk.say(&zoe, &ben, "nothing").await, 2);
+        assert_eq!(talk.unread(&zoe).await, 0);
     }
 }

@@ -3,8 +3,8 @@
 use super::conversation::{ChatText, conversation_channel};
 use super::{Account, Chat, Friend, Standing};
 use crate::limits;
-use crate::log::{Log, StoreError, Stored};
-use crate::message::{Cursor, Seq};
+use crate::log::{Log, Since, StoreError, Stored};
+use crate::message::{Channel, Cursor, Seq, Timestamp};
 
 /// All that a page shows of an account's friends, as of a position in the log: later events are not
 /// in it, and are to be followed from there.
@@ -62,20 +62,49 @@ impl Chat {
         friend: &Friend,
         through: Seq,
     ) -> Result<usize, StoreError> {
+        let most = limits::UNREAD_COUNTED_MAX;
         let channel = conversation_channel(me.id, friend.account.id);
-        let mut unread = 0;
+        let after = friend.read_through;
+        let (unread, seen) = self.count(&channel, me, friend, after, through).await?;
+        if seen < most {
+            return Ok(unread);
+        }
+        // My own messages do not move my read position, so there may be any number of them after
+        // it. The newest messages of the conversation are as many as are counted.
+        let (channels, since) = (std::slice::from_ref(&channel), Since::Last(most as u64));
+        let newest = self.log.start(channels, &since, Timestamp(0)).await?.at;
+        let after = after.max(newest);
+        let (unread, _) = self.count(&channel, me, friend, after, through).await?;
+        Ok(unread)
+    }
+
+    /// Reads the first messages of a conversation between two positions, as many as are counted as
+    /// unread at most. Returns how many of them are unread messages of the friend's, and how many
+    /// entries were read.
+    async fn count(
+        &self,
+        channel: &Channel,
+        me: &Account,
+        friend: &Friend,
+        after: Seq,
+        through: Seq,
+    ) -> Result<(usize, usize), StoreError> {
+        let (mut unread, mut seen) = (0, 0);
         let count = |item| {
+            seen += 1;
             if let Stored::Message(message) = item
-                && ChatText::from_message(&message)
-                    .is_some_and(|said| said.is_from(&friend.account))
+                && let Some(said) = ChatText::from_message(&message)
             {
-                unread += 1;
+                if said.is_from(&friend.account) {
+                    unread += 1;
+                } else if said.is_from(me) {
+                    // The sender has read what came before.
+                    unread = 0;
+                }
             }
         };
-        let (after, most) = (friend.read_through, limits::UNREAD_COUNTED_MAX);
-        self.log
-            .visit(&channel, after, through, most, count)
-            .await?;
-        Ok(unread)
+        let most = limits::UNREAD_COUNTED_MAX;
+        self.log.visit(channel, after, through, most, count).await?;
+        Ok((unread, seen))
     }
 }

@@ -53,7 +53,8 @@ pub struct Friend {
     pub account: Account,
     /// How the other account stands to mine.
     pub standing: Standing,
-    /// My read position: I have read all of the friend's messages up to here.
+    /// My read position: I have read all of the friend's messages up to here. My own messages do
+    /// not move it, so it may be older than they are.
     pub read_through: Seq,
 }
 

@@ -26,6 +26,12 @@ pub(in crate::chat) async fn person(database: &Database, text: &str) -> Account 
     created.unwrap().unwrap()
 }
 
+/// Makes two accounts friends, without any event.
+pub(in crate::chat) async fn befriend(database: &Database, a: &Account, b: &Account) {
+    database.ask(a.id, b.id).await.unwrap().unwrap();
+    database.accept(b.id, a.id).await.unwrap().unwrap();
+}
+
 /// How `other` stands to `me`; the two must stand to each other somehow.
 pub(in crate::chat) async fn friend(database: &Database, me: &Account, other: &Account) -> Friend {
     database.friend(me.id, other.id).await.unwrap().unwrap()

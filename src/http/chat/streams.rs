@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::Response;
 
 use super::{friend, session};
-use crate::chat::{Account, Chat, ChatFilter, Session};
+use crate::chat::{Account, Chat, ChatFilter, ChatText, Session};
 use crate::follow::{DropGuard, FilterAction};
 use crate::http::error::Error;
 use crate::http::params::Params;
@@ -78,13 +78,16 @@ pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
     let mut marker = ReadMarker {
         chat: chat.clone(),
         me: session.account.clone(),
-        friend,
+        friend: friend.clone(),
         newest: Arc::clone(&newest),
         marked: Seq::START,
     };
     let look = move |message: &Message| {
         let action = filter.apply(message);
-        if matches!(action, FilterAction::Replace(_)) {
+        // Only the friend's messages can be unread.
+        if matches!(action, FilterAction::Replace(_))
+            && ChatText::from_message(message).is_some_and(|said| said.is_from(&friend))
+        {
             newest.store(message.seq.0, Relaxed);
         }
         action
@@ -141,7 +144,7 @@ struct ReadMarker {
     chat: Chat,
     me: Account,
     friend: Account,
-    /// The newest message that has been shown.
+    /// The newest message of the friend's that has been shown.
     newest: Arc<AtomicU64>,
     marked: Seq,
 }
