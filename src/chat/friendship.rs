@@ -64,8 +64,9 @@ impl Chat {
     }
 
     /// Has the open streams of both accounts follow their conversation, if the two are about to be
-    /// friends because one has asked the other. This is told before either can say anything. A
-    /// stream that is opened later has the conversation among its channels ([`Chat::channels`]).
+    /// friends because one has asked the other. This is told before either can say anything. Streams
+    /// that were opened since the request have the conversation already, since [`Chat::channels`]
+    /// includes those of open requests.
     async fn subscribe_both(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
         let standing = self.standing(me, other).await?;
         if standing.is_none_or(|friend| friend.standing != Standing::Asking) {

@@ -169,7 +169,7 @@ fn insert_session(
     })
 }
 
-/// Ends as many of an account's sessions, those used longest ago first, as leaves room for a new one.
+/// Ends the sessions of an account that leave no room for a new one: those used longest ago.
 fn evict_sessions(
     transaction: &Transaction<'_>,
     account: AccountId,
