@@ -32,7 +32,7 @@ pub struct Args {
     store: StoreKind,
 
     /// Messages kept per channel; older ones may be deleted. Each takes its text and up to 512 bytes
-    #[arg(long, value_name = "N", env = "FOREVER_FRAME_KEEP", default_value_t = limits::KEEP_MESSAGES, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", env = "FOREVER_FRAME_KEEP", default_value_t = limits::KEEP_MESSAGES_DEFAULT, value_parser = at_least_one)]
     keep: usize,
 
     /// How long messages are kept, such as 90s, 12h or 7d; older ones may be deleted
@@ -41,7 +41,7 @@ pub struct Args {
 
     /// Longest message, in bytes (1 to 1048576). A client that has stopped reading may hold one in
     /// memory, encoded
-    #[arg(long, value_name = "BYTES", env = "FOREVER_FRAME_MAX_MESSAGE", default_value_t = limits::MESSAGE_BYTES, value_parser = message_bytes)]
+    #[arg(long, value_name = "BYTES", env = "FOREVER_FRAME_MAX_MESSAGE", default_value_t = limits::MESSAGE_BYTES_DEFAULT, value_parser = message_bytes)]
     max_message: usize,
 
     /// Most connections at once; more are answered 503. Each is an open file; an idle stream takes
@@ -178,13 +178,13 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             store: StoreKind::Sqlite("forever-frame.db".into()),
             keep: crate::log::Keep {
-                messages: limits::KEEP_MESSAGES,
-                age: limits::KEEP_FOR,
+                messages: limits::KEEP_MESSAGES_DEFAULT,
+                age: limits::KEEP_FOR_DEFAULT,
             },
-            max_message: limits::MESSAGE_BYTES,
+            max_message: limits::MESSAGE_BYTES_DEFAULT,
             max_connections: None,
-            heartbeat: limits::HEARTBEAT_EVERY,
-            drain: limits::DRAIN,
+            heartbeat: limits::HEARTBEAT_INTERVAL_DEFAULT,
+            drain: limits::DRAIN_DEFAULT,
             cors_origins: Vec::new(),
             pages: None,
             demos: true,
@@ -219,18 +219,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| "is not a duration; write it like 500ms, 15s, 10m or 7d".to_owned())
 }
 
-/// Reads a heartbeat interval, which must lie within [`limits::HEARTBEAT`].
+/// Reads a heartbeat interval, which must lie within [`limits::HEARTBEAT_INTERVAL_RANGE`].
 ///
 /// # Errors
 /// A sentence that says what is wrong with the text.
 pub fn heartbeat(text: &str) -> Result<Duration, String> {
     let (least, most) = (
-        limits::HEARTBEAT.start().as_secs(),
-        limits::HEARTBEAT.end().as_secs(),
+        limits::HEARTBEAT_INTERVAL_RANGE.start().as_secs(),
+        limits::HEARTBEAT_INTERVAL_RANGE.end().as_secs(),
     );
     let outside = || format!("is not between {least}s and {most}s");
     duration(text).and_then(|heartbeat| {
-        limits::HEARTBEAT
+        limits::HEARTBEAT_INTERVAL_RANGE
             .contains(&heartbeat)
             .then_some(heartbeat)
             .ok_or_else(outside)
@@ -259,7 +259,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 /// Reads `--max-message`.
 fn message_bytes(text: &str) -> Result<usize, String> {
-    let most = limits::MESSAGE_BYTES_CEILING;
+    let most = limits::MESSAGE_BYTES_MAX;
     text.parse()
         .ok()
         .filter(|n| (1..=most).contains(n))

@@ -1,7 +1,8 @@
-//! Every bound, with its reason and what it costs. Nothing in the program grows past these.
+//! Every bound of the program, with its reason and what it costs. Nothing grows past these.
 //!
-//! What an operator may want to change is an option of the command line (`config.rs`), and the
-//! number here is its default or its ceiling.
+//! What an operator may want to change is an option of the command line (`config.rs`); the number
+//! here is then the option's default (`…_DEFAULT`) or its ceiling (`…_MAX`). The unit stands at the
+//! end of a name, before such a word.
 
 use std::time::Duration;
 
@@ -13,191 +14,202 @@ const MIB: usize = 1024 * KIB;
 /// Longest channel or event name. Names are in every message and in every index.
 pub const NAME_BYTES: usize = 64;
 
-/// Most channels in one stream: each costs a stream an entry in the wake-up lists.
-pub const CHANNELS_IN_STREAM: usize = 64;
+/// Most channels in one stream: each costs the stream an entry in the wake-up lists.
+pub const STREAM_CHANNELS_MAX: usize = 64;
 
 /// Longest message unless `--max-message` says otherwise.
-pub const MESSAGE_BYTES: usize = 48 * KIB;
+pub const MESSAGE_BYTES_DEFAULT: usize = 48 * KIB;
 
 /// Highest `--max-message`. A follower that has stopped reading may hold one message, encoded
-/// (up to six times its size), so this is also a bound on what it costs.
-pub const MESSAGE_BYTES_CEILING: usize = MIB;
+/// (up to six times its size), so this is also a bound on what such a follower costs.
+pub const MESSAGE_BYTES_MAX: usize = MIB;
 
-/// A letter takes up to nine bytes in a form (`%E4%BD%A0`), three for each of its own.
-pub const FORM_FACTOR: usize = 3;
+/// How many times longer a text may become in a form: a character takes up to nine bytes
+/// (`%E4%BD%A0`), three for each of its own.
+pub const FORM_ENCODING_FACTOR: usize = 3;
 
-/// Request bodies in memory at the same time, all together. Past it an append gets 503: 20,000
+/// Request bodies in memory at the same time, all together. Past this an append gets 503: 20,000
 /// senders of 48 KiB each would be a GiB.
 pub const BODIES_BYTES: usize = 64 * MIB;
 
 // --- the log --------------------------------------------------------------------------------
 
-/// Messages kept a channel unless `--keep` says otherwise.
-pub const KEEP_MESSAGES: usize = 10_000;
+/// Messages kept per channel unless `--keep` says otherwise.
+pub const KEEP_MESSAGES_DEFAULT: usize = 10_000;
 
 /// How long messages are kept unless `--keep-for` says otherwise.
-pub const KEEP_FOR: Duration = Duration::from_hours(7 * 24);
+pub const KEEP_FOR_DEFAULT: Duration = Duration::from_hours(7 * 24);
 
-/// What the memory store holds in all, with [`MESSAGE_OVERHEAD`] for each message: the channels
-/// are many, so "a number a channel" alone would be no bound.
+/// What the memory store holds in all, counting [`MESSAGE_OVERHEAD_BYTES`] for each message. There
+/// may be many channels, so a number per channel alone would be no bound.
 pub const MEMORY_LOG_BYTES: usize = 256 * MIB;
 
-/// What a stored log holds in all, counted in the same way. Past it the oldest messages go: a disk
-/// that is full refuses every append.
+/// What a stored log holds in all, counting [`MESSAGE_OVERHEAD_BYTES`] for each message. Past this
+/// the oldest messages are deleted, since a full disk refuses every append.
 pub const STORED_LOG_BYTES: u64 = 64 * 1024 * MIB as u64;
 
-/// Committed messages held in memory for the followers that are up to date. Each may hold an
-/// encoding a wire on top, made when the first follower asks for it.
+/// Committed messages held in memory for the followers that are up to date. Each message may also
+/// hold one encoding per wire, made when the first follower asks for it.
 pub const TAIL_BYTES: usize = 8 * MIB;
 
-/// What a message costs in memory beside its text: counted so that empty ones are not free.
-pub const MESSAGE_OVERHEAD: usize = 512;
+/// What a message costs in memory besides its text. It is counted so that empty messages are not
+/// free.
+pub const MESSAGE_OVERHEAD_BYTES: usize = 512;
 
-/// Names of channels whose messages are all gone that are remembered, so that a gap in one of
-/// them can be told from a channel that never was. About 150 bytes each.
-pub const EMPTY_CHANNELS: usize = 65_536;
+/// Remembered channels whose messages have all been deleted: a gap in such a channel can be told
+/// from a channel that never was. About 150 bytes each.
+pub const EMPTY_CHANNELS_MAX: usize = 65_536;
 
-/// Appends that wait for the writer. A full queue makes the senders wait, not the memory grow;
-/// what they wait with is bounded by [`BODIES_BYTES`].
-pub const APPEND_QUEUE: usize = 4096;
+/// Appends that wait for the log's writer. A full queue makes the senders wait instead of the
+/// memory grow; the messages that they wait with are bounded by [`BODIES_BYTES`].
+pub const QUEUED_APPENDS_MAX: usize = 4096;
 
-/// Most messages in one commit: enough that a commit's price is shared by all who wait, few
+/// Most messages in one commit: enough that all waiting senders share the price of a commit, few
 /// enough that the first of them is not held up by the last.
-pub const BATCH_MESSAGES: usize = 1024;
+pub const BATCH_MESSAGES_MAX: usize = 1024;
 
-/// Most text in one commit, for the same reason.
-pub const BATCH_BYTES: usize = MIB;
+/// Most text in one commit: enough that all waiting senders share the price of a commit, little
+/// enough that the first of them is not held up by the last.
+pub const BATCH_BYTES_MAX: usize = MIB;
 
-/// How often messages past their age are looked for.
-pub const RETAIN_EVERY: Duration = Duration::from_secs(1);
+/// How often the log looks for messages past their age.
+pub const RETAIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Messages that a stored log lets go of at a stretch: a few milliseconds, for which an append
-/// may have to wait. (A commit lets go of as many as it brings, and so many more.)
-pub const RETAIN_STEP: usize = 512;
+/// Messages, keys or channels that one step of retention handles in a stored log: a few
+/// milliseconds, for which an append may have to wait. (A commit deletes as many messages as it
+/// appends, and at most this many more.)
+pub const RETAIN_STEP_ROWS: usize = 512;
 
-/// Free pages (of 4 KiB) that the log's file may have however small it is; beyond these and a
-/// quarter of the file it is made smaller, [`SHRINK_STEP`] pages at a stretch.
-pub const FREE_PAGES: i64 = 1024;
-/// See [`FREE_PAGES`].
-pub const SHRINK_STEP: u32 = 64;
+/// Free pages (of 4 KiB) that the log's file may have however small it is. When it has more than
+/// these and than a quarter of its pages, it is made smaller.
+pub const FREE_PAGES_MAX: i64 = 1024;
+
+/// Free pages (of 4 KiB) that the log's file gives back to the system in one step, for which an
+/// append may have to wait.
+pub const VACUUM_STEP_PAGES: u32 = 64;
 
 /// Connections that read the log's file, each on a thread of its own while it reads, with 2 MiB of
-/// pages in memory. A few: they are there to wait for the disk, not to take the processors from
-/// the streams.
-pub const STORE_READERS: usize = 4;
+/// pages in memory. They are few: they are there to wait for the disk, not to take the processors
+/// from the streams.
+pub const STORE_READERS_MAX: usize = 4;
 
-/// Size of the write-ahead log beside the log's file at which it is emptied by force: readers that
-/// overlap without end could else keep it growing.
+/// Size of the write-ahead log at which it is emptied by force: readers that overlap without end
+/// could otherwise keep it growing.
 pub const WAL_BYTES: u32 = 64 * 1024 * 1024;
 
-/// How long another process may hold the lock of the log's file before appends are refused; and
-/// how long it is waited for when they are refused already.
+/// How long another process may hold the lock of the log's file before appends are refused.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-/// See [`LOCK_TIMEOUT`].
+
+/// How long an append waits for the lock of the log's file while appends are refused because
+/// another process holds it: senders then get their refusal soon.
 pub const LOCK_TIMEOUT_REFUSING: Duration = Duration::from_millis(500);
 
 // --- streams --------------------------------------------------------------------------------
 
-/// Text gathered into one write of a stream. One write for all that is pending is what makes a
-/// busy log cheap; the bound is what makes a slow follower cheap. A longer message goes alone.
+/// Text gathered into one frame, which is one write of a stream. One write for all that is pending
+/// makes a busy log cheap; the bound makes a slow follower cheap. A longer message goes alone.
 pub const FRAME_BYTES: usize = 32 * KIB;
 
-/// Writes of a stream that catches up before others on its thread have their turn.
+/// Writes of a stream that catches up before other streams on its thread have their turn.
 pub const WRITES_AT_ONCE: usize = 8;
 
-/// Most messages in one such write.
+/// Most messages in one frame, which is one write of a stream.
 pub const FRAME_MESSAGES: usize = 512;
 
-/// Followers woken in one go before others on their thread may run, at about 5 µs each; and so many
-/// where a publisher is to go first.
+/// Followers woken in one slice, at about 5 µs each, before other tasks on their thread may run.
 pub const WAKE_SLICE: usize = 32;
-/// See [`WAKE_SLICE`].
+
+/// Followers woken in one slice, at about 5 µs each, while publishers are to go first: when a round
+/// of wake-ups is overrun, or when an append waits for another thread.
 pub const WAKE_SLICE_OVERRUN: usize = 4;
 
-/// A walk is late, and publishers go first, if it has come less than this part of its way (an eighth)
-/// between two messages.
+/// A round of wake-ups is overrun if fewer than one in this many of the followers (an eighth) were
+/// woken before the next message. Publishers then get the processor first.
 pub const OVERRUN_DIVISOR: usize = 8;
 
-/// Tasks that a lane runs before it looks whether a socket has something to say.
-pub const LANE_EVENTS: u32 = 16;
+/// Tasks that a lane runs before it polls its sockets for events.
+pub const LANE_EVENT_INTERVAL: u32 = 16;
 
-/// Followers of a channel on one lane that keep its processor for many milliseconds when they are
-/// woken: a moment before, the sender gets its answer, and can go on if it is on this machine.
+/// Followers of a channel on one lane that are a crowd: to wake them takes many milliseconds of the
+/// lane's processor. Before that the lane waits for [`CROWD_PAUSE`].
 pub const CROWD_FOLLOWERS: usize = 2048;
-/// See [`CROWD_FOLLOWERS`].
+
+/// The pause before a lane wakes [`CROWD_FOLLOWERS`] or more. In it the publisher gets its answer,
+/// and can go on if it runs on this machine.
 pub const CROWD_PAUSE: Duration = Duration::from_millis(1);
 
-/// How often a quiet `text` or `html` stream shows a dot, unless `?heartbeat=` says otherwise.
-pub const DOTS_EVERY: Duration = Duration::from_secs(1);
+/// How often a quiet `text` or `html` stream shows a dot unless `?heartbeat=` says otherwise.
+pub const DOT_INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
 
-/// How often a quiet stream of another kind says that all is well, unless `--heartbeat` or
-/// `?heartbeat=` says otherwise: what the HTML standard advises, below all idle limits in the field
-/// (`CloudFront` has 30 s).
-pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// Interval between the heartbeats of a quiet stream that shows no dots, unless `--heartbeat` or
+/// `?heartbeat=` says otherwise. It is what the HTML standard advises, and below all idle limits in
+/// the field (`CloudFront` has 30 s).
+pub const HEARTBEAT_INTERVAL_DEFAULT: Duration = Duration::from_secs(15);
 
-/// The least and the most that `?heartbeat=` takes. Below a second it would be a load; above a
-/// minute proxies (nginx, most load balancers: 60 s) take the line for dead.
-pub const HEARTBEAT: std::ops::RangeInclusive<Duration> =
+/// The shortest and the longest interval that `?heartbeat=` takes. Below a second heartbeats would
+/// be a load; above a minute proxies (nginx, most load balancers: 60 s) close the connection.
+pub const HEARTBEAT_INTERVAL_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_mins(1);
 
-/// How long a long poll waits unless `?wait=` says otherwise, and the most it may be told to:
-/// nginx and most load balancers give up after 60 s.
-pub const POLL_WAIT: Duration = Duration::from_secs(25);
-/// See [`POLL_WAIT`].
+/// How long a long poll waits unless `?wait=` says otherwise.
+pub const POLL_WAIT_DEFAULT: Duration = Duration::from_secs(25);
+
+/// The longest `?wait=` of a long poll: nginx and most load balancers give up after 60 s.
 pub const POLL_WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// By how much a long poll may end before its time, so that those who began together do not all
-/// come back together.
+/// The part of its time by which a long poll may end early, so that clients that began together do
+/// not all come back together.
 pub const POLL_JITTER: f64 = 0.1;
 
-/// After how many milliseconds an `EventSource` comes back, unless `?retry=` says otherwise.
-pub const SSE_RETRY: u32 = 1000;
+/// After how many milliseconds an `EventSource` reconnects unless `?retry=` says otherwise.
+pub const SSE_RETRY_MS_DEFAULT: u32 = 1000;
 
-/// The longest `?retry=`, a day.
-pub const SSE_RETRY_MAX: u32 = 24 * 60 * 60 * 1000;
+/// The longest `?retry=`, in milliseconds: a day.
+pub const SSE_RETRY_MS_MAX: u32 = 24 * 60 * 60 * 1000;
 
-/// The seconds after which an `EventSource` that was refused is told to come back: spread, or all of
-/// them come back at once.
-pub const SSE_RETRY_REFUSED: std::ops::RangeInclusive<u64> = 5..=30;
+/// The seconds after which a refused `EventSource` is told to reconnect: spread, since otherwise all
+/// of them would come at once.
+pub const SSE_RETRY_REFUSED_SECONDS: std::ops::RangeInclusive<u64> = 5..=30;
 
 /// The seconds after which any other client that was refused because the server is at its limit of
 /// connections is told to come back (`Retry-After`).
-pub const RETRY_AFTER_FULL: std::ops::RangeInclusive<u64> = 2..=8;
+pub const RETRY_AFTER_FULL_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
 
 /// The seconds after the end of the drain at which clients are told to come back: the time in which
 /// another server takes over, spread so that they do not all come at once.
-pub const RETRY_AFTER_STOP: std::ops::RangeInclusive<u64> = 2..=8;
+pub const RETRY_AFTER_STOP_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
 
-/// After how many bytes a script frame ends, to be loaded anew: each script takes itself out of
-/// the document, but what a browser keeps of a page that loads grows all the same.
+/// After how many bytes a script frame (a hidden iframe) ends, to be loaded anew. Each script
+/// removes itself from the document, but what a browser keeps of a loading page grows all the same.
 pub const SCRIPT_FRAME_BYTES: usize = MIB;
 
-/// `Idempotency-Key`s remembered, and for how long. About 250 bytes each; when there are more,
-/// the oldest are forgotten before their time.
+/// `Idempotency-Key`s remembered, about 250 bytes each. When there are more, the oldest are
+/// forgotten before [`IDEMPOTENCY_WINDOW`] is over.
 pub const IDEMPOTENCY_KEYS_MAX: usize = 100_000;
-/// See [`IDEMPOTENCY_KEYS_MAX`].
+
+/// How long an `Idempotency-Key` is remembered.
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_mins(10);
 
 /// Longest `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
 
-/// Lines of an upload appended in one go.
-pub const UPLOAD_LINES: usize = 256;
+/// Lines of an upload that are appended together.
+pub const UPLOAD_BATCH_LINES: usize = 256;
 
 /// HTML that a browser is sent before it paints: Safari and old engines wait for about 1 KiB.
 pub const PRELUDE_BYTES: usize = KIB;
 
 // --- connections ----------------------------------------------------------------------------
 
-/// Files kept free of connections: the store, the pages, standard streams, and the connections
-/// that are told that there is no room.
+/// Open files that are reserved for other uses than connections: the store, the pages, standard
+/// streams, and the connections that are refused because the server is full.
 pub const RESERVED_FILES: u64 = 128;
 
 /// Connections past `--max-connections` that are answered (503) at the same time. More than
-/// these are closed without a word.
+/// these are closed without an answer.
 pub const REFUSALS_MAX: usize = 64;
 
-/// How long a client may take for a request's head, and may say nothing between two requests.
+/// How long a client may take for a request's head, and may be silent between two requests.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a client may take for a request's body.
@@ -209,45 +221,45 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// that reads less than 4 KiB a second counts as one that does not read.)
 pub const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long the kernel waits for an acknowledgement of what was sent, or of its question whether the
-/// other side is still there (`TCP_USER_TIMEOUT`). On Linux it takes the place of
-/// [`KEEPALIVE_PROBES`], so it is as long as these take: one lost packet ends no connection.
+/// How long the kernel waits for an acknowledgement of what was sent, or of its probe whether the
+/// peer is still there (`TCP_USER_TIMEOUT`). On Linux it takes the place of [`KEEPALIVE_PROBES`], so
+/// it is as long as these take: one lost packet breaks no connection.
 pub const ACK_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The silence after which the kernel asks whether the other side is still there.
+/// After how much silence the kernel probes whether the peer is still there (`TCP_KEEPIDLE`).
 pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
-/// The time between two of the kernel's questions whether the other side is still there.
+/// How long the kernel waits between two of its probes (`TCP_KEEPINTVL`).
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often the kernel asks whether the other side is still there before it gives up.
+/// How many unanswered probes break a connection (`TCP_KEEPCNT`).
 pub const KEEPALIVE_PROBES: u32 = 3;
 
 /// The kernel's send buffer of a connection (it doubles the number for its own book-keeping).
 /// Left alone it grows to 4 MiB for a client that does not read.
-pub const SEND_BUFFER: usize = 64 * KIB;
+pub const SEND_BUFFER_BYTES: usize = 64 * KIB;
 
-/// hyper's buffers of a connection, each: a request's head must fit, and a stream's frames wait
-/// in it for the socket. The least that takes a [`FRAME_BYTES`] frame whole.
-pub const HTTP_BUFFER: usize = 32 * KIB;
+/// Each of hyper's buffers of a connection: a request's head must fit, and a stream's frames wait
+/// in it for the socket. This is the least that takes a frame of [`FRAME_BYTES`] whole.
+pub const HTTP_BUFFER_BYTES: usize = 32 * KIB;
 
 /// How long a connection whose request was refused before its body had been read is still read
-/// from, so that the client sees the answer and not a reset connection. One whose last answer is
-/// to have come for sure has this and [`STALL_TIMEOUT`].
-pub const LINGER: Duration = Duration::from_secs(2);
+/// from, so that the client sees the answer and not a reset connection. A connection whose last
+/// answer must be known to have arrived has [`STALL_TIMEOUT`] on top.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest pause between two questions whether the kernel has closed a connection for good,
-/// which takes as long as a packet there and back.
-pub const CLOSE_PAUSE: Duration = Duration::from_millis(64);
+/// The longest pause between two checks whether the kernel has closed a connection for good,
+/// which takes one round trip.
+pub const CLOSE_POLL_INTERVAL_MAX: Duration = Duration::from_millis(64);
 
-/// Connections that wait to be accepted, in the kernel.
-pub const BACKLOG: u32 = 4096;
+/// Connections that wait in the kernel to be accepted.
+pub const ACCEPT_BACKLOG: u32 = 4096;
 
 /// The pause after `accept` failed for want of files or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long open streams have to end unless `--drain` says otherwise.
-pub const DRAIN: Duration = Duration::from_secs(5);
+pub const DRAIN_DEFAULT: Duration = Duration::from_secs(5);
 
 /// What connections get on top of `--drain` to finish writing before they are cut.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
@@ -257,23 +269,23 @@ pub const LATE_GRACE: Duration = Duration::from_millis(100);
 
 // --- mailboxes ------------------------------------------------------------------------------
 
-/// Longest name of a mailbox, in characters: a person's, in any script.
+/// Longest name of a mailbox, in characters: a person's name in any script fits.
 pub const MAILBOX_NAME_CHARS: usize = 100;
 
-/// Room in a mailbox's form for all but the message: two names, a cursor, a duration.
-pub const MAILBOX_FORM: usize = 4 * KIB;
+/// Size of a mailbox's form without the message: two names, a cursor, a duration.
+pub const MAILBOX_FORM_BYTES: usize = 4 * KIB;
 
-/// Letters of a mailbox between the first that nobody has received yet and the last that was
-/// handed out. Each costs a few bytes in memory and in every note of what was received; when there
-/// are so many, the next is handed out when the first has been received or came back.
+/// Letters of a mailbox from the first that is not acknowledged to the last that was delivered.
+/// Each costs a few bytes in memory and in every stored ack state. At this many, the next letter is
+/// delivered when the first has been acknowledged or returned.
 pub const MAILBOX_IN_FLIGHT_MAX: usize = 256;
 
-/// The pause after the log did not take a note of what was received.
-pub const MAILBOX_RETRY: Duration = Duration::from_secs(1);
+/// The pause before a mailbox's ack state is appended again, after the log did not take it.
+pub const MAILBOX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 // --- the chat -------------------------------------------------------------------------------
 
-/// Longest form beside those that carry a text: a name and two passwords, each letter nine bytes.
+/// Longest form that carries no message: a name and two passwords, each character nine bytes.
 pub const FORM_BYTES: usize = 16 * KIB;
 
 /// Longest text in a conversation.
@@ -282,36 +294,37 @@ pub const CHAT_TEXT_BYTES: usize = 16 * KIB;
 /// Messages of a conversation that are shown at once unless `?limit=` says otherwise.
 pub const HISTORY_MESSAGES_DEFAULT: usize = 50;
 
-/// The most that `?limit=` may say there.
+/// The highest `?limit=` of messages of a conversation that are shown at once.
 pub const HISTORY_MESSAGES_MAX: usize = 200;
 
-/// Text of such messages that is shown at once, however few they are then: an answer stays in
+/// Text of a conversation that is shown at once, however few messages that is: an answer stays in
 /// memory until its client has read it, and as JSON it may be six times as long.
 pub const HISTORY_BYTES: usize = 256 * KIB;
 
 /// Unread messages that are counted in a conversation: a page shows more as "99+".
 pub const UNREAD_COUNTED_MAX: usize = 100;
 
-/// For how long somebody may be without a stream and still be online: a reload, or the next long
+/// For how long an account may be without a stream and still be online: a reload, or the next long
 /// poll, takes less.
 pub const PRESENCE_GRACE: Duration = Duration::from_millis(700);
 
-/// What is told of who comes and goes, in memory for those whose line has broken for a moment.
+/// Presence events held in memory, for clients whose connection breaks for a moment.
 pub const PRESENCE_BYTES: usize = 16 * MIB;
 
-/// How often a quiet stream of the chat says that all is well: more often than others, so that
-/// whoever is gone without a word is offline after the time of an ordinary heartbeat.
-pub const CHAT_HEARTBEAT: Duration = Duration::from_secs(5);
+/// Interval between the heartbeats of a quiet stream of the chat. It is shorter than that of other
+/// streams, so that an account whose client vanished is offline after the time of an ordinary
+/// heartbeat.
+pub const CHAT_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long the kernel waits for an acknowledgement on a stream of the chat, in the place of
-/// [`ACK_TIMEOUT`]: a client that vanished without closing is offline soon.
+/// For how long the client of a chat stream may leave sent bytes unacknowledged
+/// (`TCP_USER_TIMEOUT`, in the place of [`ACK_TIMEOUT`]) before its account is offline.
 pub const PRESENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The silence after which the kernel asks whether the client of such a stream is still there. With
-/// [`CHAT_HEARTBEAT`] there is no such silence while the client answers.
+/// After how much silence the kernel probes whether the client of a chat stream is still there. With
+/// [`CHAT_HEARTBEAT_INTERVAL`] there is no such silence while the client answers.
 pub const PRESENCE_KEEPALIVE_IDLE: Duration = Duration::from_secs(7);
 
-/// The time between two of these questions.
+/// How long the kernel waits between two of these probes.
 pub const PRESENCE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
 
 // --- pages ----------------------------------------------------------------------------------
@@ -319,11 +332,11 @@ pub const PRESENCE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
 /// Browsers' sessions of `/receiver`. The one used longest ago makes room for a new one.
 pub const RECEIVER_SESSIONS_MAX: usize = 10_000;
 
-/// After how long without a request a session is forgotten.
-pub const RECEIVER_SESSION_IDLE: Duration = Duration::from_mins(20);
+/// After how long without a request a session of `/receiver` is forgotten.
+pub const RECEIVER_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(20);
 
-/// Largest file that `--pages DIR` serves: they are read into memory for each request.
-pub const PAGE_BYTES: u64 = 4 * 1024 * 1024;
+/// Largest file that `--pages DIR` serves: such files are read into memory for each request.
+pub const PAGE_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 // --- accounts -------------------------------------------------------------------------------
 
@@ -333,33 +346,35 @@ pub const ACCOUNT_NAME_CHARS: usize = 32;
 /// Shortest password, in characters (NIST SP 800-63B).
 pub const PASSWORD_CHARS_MIN: usize = 8;
 
-/// Longest password: more than anybody types, and nothing to hash beside what argon2 does.
+/// Longest password: more than a person types, and little to hash compared with argon2's own work.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 
-/// What a hash of a password costs, whoever asks for it: memory in KiB, and passes over it. OWASP's
-/// "Password Storage Cheat Sheet" gives these for argon2id: 20 to 50 ms of a processor.
+/// Memory that a password hash takes, in KiB. OWASP's "Password Storage Cheat Sheet" gives this and
+/// [`HASH_PASSES`] for argon2id: together 20 to 50 ms of a processor, whoever asks for it.
 pub const HASH_KIB: u32 = 19 * 1024;
-/// See [`HASH_KIB`].
+
+/// Passes that a password hash makes over its [`HASH_KIB`] of memory.
 pub const HASH_PASSES: u32 = 2;
 
-/// Most hashes made at the same time, so 38 MiB; and never on more than half of the processors,
-/// which are there for the streams.
+/// Most password hashes made at the same time, so 38 MiB; and never on more than half of the
+/// processors, which are there for the streams.
 pub const HASHES_AT_ONCE_MAX: usize = 2;
 
-/// Passwords that wait for that, about a second's worth; past it they are told to try again.
-pub const HASHES_WAITING: usize = 32;
+/// Passwords that wait to be hashed, about a second's worth. Past this a client is told to try
+/// again.
+pub const HASHES_WAITING_MAX: usize = 32;
 
-/// Tries at a thing: so many at once, and one more each time this long has passed.
+/// How often a client may try an action: a burst of tries, and then one more try per interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// How many at once.
+    /// Tries that are allowed at once.
     pub burst: u32,
-    /// After how long there is one more.
+    /// After how long one more try is allowed.
     pub every: Duration,
 }
 
-/// Wrong passwords for one name from one address: a person who tries all that they have ever had
-/// is through before this, and who guesses gets 8,640 a day.
+/// Wrong passwords for one name from one address: a person who tries all passwords they ever had
+/// is through before this, and an attacker gets 8,640 guesses a day.
 pub const LOGINS_OF_PAIR: Rate = Rate {
     burst: 10,
     every: Duration::from_secs(10),
@@ -371,86 +386,86 @@ pub const LOGINS_FROM_ADDRESS: Rate = Rate {
     every: Duration::from_secs(3),
 };
 
-/// Wrong passwords for one name from all addresses: against guessing from many. It can be used up
-/// to keep somebody from logging in, so it is wide; who is logged in already does not notice.
+/// Wrong passwords for one name from all addresses: against guessing from many. An attacker can use
+/// it up to keep a person from logging in, so it is wide; an open session is not affected.
 pub const LOGINS_OF_NAME: Rate = Rate {
     burst: 300,
     every: Duration::from_secs(1),
 };
 
 /// New accounts from one address: a class registers at the same time.
-pub const REGISTRATIONS: Rate = Rate {
+pub const REGISTRATIONS_FROM_ADDRESS: Rate = Rate {
     burst: 40,
     every: Duration::from_secs(30),
 };
 
 /// Names, addresses and pairs of them whose tries are remembered, each. At most 1 KiB for each,
-/// 100 bytes as a rule; when there are more, the one that tried longest ago may try afresh.
-pub const RATE_LIMIT_KEYS: usize = 10_000;
+/// 100 bytes as a rule; when there are more, the one that tried longest ago starts afresh.
+pub const RATE_LIMIT_KEYS_MAX: usize = 10_000;
 
 /// Accounts. Each has a row of about 300 bytes, and those of its sessions and friends.
 pub const ACCOUNTS_MAX: u32 = 100_000;
 
 /// Sessions of an account, each a browser that is logged in; the oldest makes room for a new one.
-pub const SESSIONS_OF_ACCOUNT: u32 = 20;
+pub const ACCOUNT_SESSIONS_MAX: u32 = 20;
 
-/// After how long without a request one has to log in again.
-pub const LOGIN_IDLE: Duration = Duration::from_hours(30 * 24);
+/// After how long without a request a person has to log in again.
+pub const LOGIN_IDLE_TIMEOUT: Duration = Duration::from_hours(30 * 24);
 
 /// How long a browser keeps the cookie of a login: the most that it may (RFC 6265bis, section 5.5).
-/// It is given once, so a shorter time would log out who comes every day.
-pub const COOKIE_AGE: Duration = Duration::from_hours(400 * 24);
+/// The cookie is set once, so a shorter time would log out a person who comes every day.
+pub const LOGIN_COOKIE_AGE: Duration = Duration::from_hours(400 * 24);
 
-/// How exactly it is known when a session was used last: each time that is written is a commit.
-pub const LOGIN_USED: Duration = Duration::from_hours(1);
+/// How exactly a session's last use is recorded: each record of it is a commit.
+pub const LOGIN_USED_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Sessions that have run out are deleted when somebody logs in, so many at a time: more than
-/// begin.
-pub const LOGINS_FORGOTTEN: u32 = 16;
+/// Expired sessions that are deleted at each login: more than begin.
+pub const LOGIN_CLEANUP_ROWS: u32 = 16;
 
-/// Friends of an account, with those asked and asking: a list that is shown at once.
+/// Friends of an account, with open requests in both directions: a list that is shown at once.
 pub const FRIENDS_MAX: u32 = 200;
 
-/// Most channels of a stream that takes up new ones while it is open, about 200 bytes each: the
-/// chat's, one for each friendship that has been made since, though some have ended. Past it the
-/// stream ends, and comes back with those of the friends there are.
+/// Most channels of a stream that adds channels while it is open, about 200 bytes each: the chat's,
+/// with one for each friendship made since, though some have ended. Past this the stream ends, and
+/// its client reconnects with the channels of its present friends.
 pub const GROWING_STREAM_CHANNELS_MAX: usize = 2 * FRIENDS_MAX as usize;
 
-// What must hold between them.
+// The relations that must hold between the bounds.
 const _: () = {
-    assert!(MESSAGE_BYTES <= MESSAGE_BYTES_CEILING);
-    assert!(MESSAGE_BYTES_CEILING <= BODIES_BYTES, "one body must fit");
+    assert!(MESSAGE_BYTES_DEFAULT <= MESSAGE_BYTES_MAX);
+    assert!(MESSAGE_BYTES_MAX <= BODIES_BYTES, "one body must fit");
     assert!(
         BODIES_BYTES <= u32::MAX as usize,
-        "a semaphore hands out so many"
+        "a semaphore takes no more permits at once"
     );
     assert!(
-        MESSAGE_BYTES_CEILING + MESSAGE_OVERHEAD <= TAIL_BYTES,
+        MESSAGE_BYTES_MAX + MESSAGE_OVERHEAD_BYTES <= TAIL_BYTES,
         "the newest message must fit the tail"
     );
     assert!(TAIL_BYTES <= MEMORY_LOG_BYTES);
     assert!(
-        CHAT_TEXT_BYTES * 6 <= MESSAGE_BYTES_CEILING,
+        CHAT_TEXT_BYTES * 6 <= MESSAGE_BYTES_MAX,
         "a text may take six times its bytes as JSON"
     );
-    assert!(FRAME_BYTES <= HTTP_BUFFER);
+    assert!(FRAME_BYTES <= HTTP_BUFFER_BYTES);
     assert!(
         GROWING_STREAM_CHANNELS_MAX > FRIENDS_MAX as usize + 1,
-        "a stream that has just begun takes up one more"
+        "a stream that has just begun can add a channel"
     );
     assert!(
-        MAILBOX_IN_FLIGHT_MAX <= BATCH_MESSAGES,
-        "the notes of what was received go together"
+        MAILBOX_IN_FLIGHT_MAX <= BATCH_MESSAGES_MAX,
+        "acknowledgements of a whole window fit one commit"
     );
     assert!(
-        CHAT_HEARTBEAT.as_secs() + PRESENCE_TIMEOUT.as_secs() <= HEARTBEAT_EVERY.as_secs(),
-        "whoever is gone is offline by then"
+        CHAT_HEARTBEAT_INTERVAL.as_secs() + PRESENCE_TIMEOUT.as_secs()
+            <= HEARTBEAT_INTERVAL_DEFAULT.as_secs(),
+        "an account whose client vanished is offline by then"
     );
     assert!(PRELUDE_BYTES <= FRAME_BYTES);
     assert!(
         ACK_TIMEOUT.as_secs()
             >= KEEPALIVE_IDLE.as_secs() + KEEPALIVE_PROBES as u64 * KEEPALIVE_INTERVAL.as_secs(),
-        "one lost packet ends no connection"
+        "one lost packet breaks no connection"
     );
     assert!(
         PRESENCE_TIMEOUT.as_secs()

@@ -331,7 +331,7 @@ impl Message {
 /// See [`Message::cost`].
 #[must_use]
 pub fn cost(text_bytes: usize) -> usize {
-    text_bytes + limits::MESSAGE_OVERHEAD
+    text_bytes + limits::MESSAGE_OVERHEAD_BYTES
 }
 
 /// Why messages that were asked for are gone.

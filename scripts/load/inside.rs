@@ -26,7 +26,7 @@ impl Inside {
         // All of it, as the server does here.
         let keep = Keep {
             messages: 20_000_000,
-            age: limits::KEEP_FOR,
+            age: limits::KEEP_FOR_DEFAULT,
         };
         let store = Store::Sqlite(Sqlite::open(file, keep, limits::STORED_LOG_BYTES)?);
         let log = {

@@ -55,7 +55,7 @@ impl Default for LoginLimiter {
             pairs: RateLimiter::new(limits::LOGINS_OF_PAIR),
             addresses: RateLimiter::new(limits::LOGINS_FROM_ADDRESS),
             names: RateLimiter::new(limits::LOGINS_OF_NAME),
-            registrations: RateLimiter::new(limits::REGISTRATIONS),
+            registrations: RateLimiter::new(limits::REGISTRATIONS_FROM_ADDRESS),
         }))
     }
 }
@@ -198,7 +198,7 @@ mod tests {
     fn registrations_limited_by_address() {
         let limiter = LoginLimiter::default();
         let now = Instant::now();
-        for _ in 0..limits::REGISTRATIONS.burst {
+        for _ in 0..limits::REGISTRATIONS_FROM_ADDRESS.burst {
             assert_eq!(
                 limiter.charge_registration(address("192.0.2.1"), now),
                 Ok(())

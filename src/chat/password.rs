@@ -103,7 +103,7 @@ impl Default for Hasher {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let at_once = (processors / 2).clamp(1, limits::HASHES_AT_ONCE_MAX);
         Hasher {
-            queue: Arc::new(Semaphore::new(at_once + limits::HASHES_WAITING)),
+            queue: Arc::new(Semaphore::new(at_once + limits::HASHES_WAITING_MAX)),
             hashing: Arc::new(Semaphore::new(at_once)),
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct RateLimiter<K: Hash + Eq> {
 impl<K: Hash + Eq> RateLimiter<K> {
     /// A limiter under which each key may try as often as `rate` says.
     pub(super) fn new(rate: Rate) -> RateLimiter<K> {
-        let most = NonZeroUsize::new(limits::RATE_LIMIT_KEYS).unwrap_or(NonZeroUsize::MIN);
+        let most = NonZeroUsize::new(limits::RATE_LIMIT_KEYS_MAX).unwrap_or(NonZeroUsize::MIN);
         RateLimiter {
             rate,
             full_at: LruCache::sparse(most),
@@ -125,11 +125,11 @@ mod tests {
     fn key_that_tried_longest_ago_forgotten() {
         let mut limiter = RateLimiter::new(RATE);
         let now = Instant::now();
-        for key in 0..limits::RATE_LIMIT_KEYS + 10 {
+        for key in 0..limits::RATE_LIMIT_KEYS_MAX + 10 {
             limiter.charge(key, now);
         }
-        assert_eq!(limiter.full_at.len(), limits::RATE_LIMIT_KEYS);
-        assert!(limiter.full_at.contains(&limits::RATE_LIMIT_KEYS));
+        assert_eq!(limiter.full_at.len(), limits::RATE_LIMIT_KEYS_MAX);
+        assert!(limiter.full_at.contains(&limits::RATE_LIMIT_KEYS_MAX));
         assert!(!limiter.full_at.contains(&0));
     }
 }

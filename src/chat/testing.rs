@@ -14,7 +14,7 @@ use crate::message::Seq;
 pub(super) fn chat() -> Chat {
     let keep = Keep {
         messages: usize::MAX,
-        age: limits::KEEP_FOR,
+        age: limits::KEEP_FOR_DEFAULT,
     };
     let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
     let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();

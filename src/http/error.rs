@@ -20,7 +20,7 @@ pub(super) enum Error {
     MethodNotAllowed { method: String, allow: String },
     #[error("the channel name {name:?} {why}")]
     BadChannel { name: String, why: NameError },
-    #[error("{0} channels were asked for in one stream; {max} is the most", max = limits::CHANNELS_IN_STREAM)]
+    #[error("{0} channels were asked for in one stream; {max} is the most", max = limits::STREAM_CHANNELS_MAX)]
     TooManyChannels(usize),
     #[error("a message goes to one channel; {0:?} names several")]
     OneChannel(String),

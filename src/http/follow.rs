@@ -39,7 +39,7 @@ pub(super) async fn channels(call: Call<'_>) -> Result<Response<Body>, Error> {
 /// When there are too many, or one is not a channel name.
 fn names(list: &str) -> Result<Vec<Channel>, Error> {
     let count = list.split(',').count();
-    if count > limits::CHANNELS_IN_STREAM {
+    if count > limits::STREAM_CHANNELS_MAX {
         return Err(Error::TooManyChannels(count));
     }
     let name = |name: &str| {

@@ -128,7 +128,7 @@ pub(super) fn wait(text: &str) -> Result<Duration, String> {
 
 /// Reads `retry`, the milliseconds after which an `EventSource` comes back.
 fn retry(text: &str) -> Result<u32, String> {
-    let most = limits::SSE_RETRY_MAX;
+    let most = limits::SSE_RETRY_MS_MAX;
     let outside = || format!("must be a number of milliseconds, at most {most}");
     text.parse()
         .ok()

@@ -67,7 +67,7 @@ impl Refusal {
 /// spread, or all of them come back together.
 fn retry_after(error: &Error, drain: &Drain) -> Option<Duration> {
     match error {
-        Error::Full => Some(random_seconds(limits::RETRY_AFTER_FULL)),
+        Error::Full => Some(random_seconds(limits::RETRY_AFTER_FULL_SECONDS)),
         Error::Stopping => Some(after_the_drain(drain)),
         _ => None,
     }
@@ -78,7 +78,7 @@ pub(super) fn after_the_drain(drain: &Drain) -> Duration {
     let left = drain
         .deadline(1.0)
         .map_or(Duration::ZERO, |end| end.duration_since(Instant::now()));
-    left + random_seconds(limits::RETRY_AFTER_STOP)
+    left + random_seconds(limits::RETRY_AFTER_STOP_SECONDS)
 }
 
 fn random_seconds(range: std::ops::RangeInclusive<u64>) -> Duration {
@@ -92,7 +92,7 @@ fn random_seconds(range: std::ops::RangeInclusive<u64>) -> Duration {
 fn sse_retry(error: &Error, wait: Option<Duration>) -> Response<Body> {
     let wait = wait
         .filter(|_| matches!(error, Error::Stopping))
-        .unwrap_or_else(|| random_seconds(limits::SSE_RETRY_REFUSED));
+        .unwrap_or_else(|| random_seconds(limits::SSE_RETRY_REFUSED_SECONDS));
     let text = format!(": {error}\nretry: {}\n\n", wait.as_millis());
     let mut response = reply::full(StatusCode::OK, Wire::Sse.content_type(), text);
     response

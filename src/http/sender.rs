@@ -44,7 +44,11 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
 /// `POST`: appends a message, and redirects to a page that can be reloaded without appending it again.
 pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let most = call.app.max_message;
-    let fields = body::fields(&mut call, most * limits::FORM_FACTOR + "msg=".len()).await?;
+    let fields = body::fields(
+        &mut call,
+        most * limits::FORM_ENCODING_FACTOR + "msg=".len(),
+    )
+    .await?;
     let msg = form::field(&fields, "msg")?;
     let data = body::message(msg.into(), most)?;
     let message = call

@@ -41,7 +41,10 @@ impl StreamSpec {
             since,
             no_later_than: None,
             page: None,
-            options: Options::new(Encoder::Text(Dots::default()), Some(limits::DOTS_EVERY)),
+            options: Options::new(
+                Encoder::Text(Dots::default()),
+                Some(limits::DOT_INTERVAL_DEFAULT),
+            ),
         }
     }
 
@@ -66,7 +69,7 @@ impl StreamSpec {
         call: &Call<'_>,
     ) -> Result<StreamSpec, Error> {
         let usual = if wire.has_dots() {
-            limits::DOTS_EVERY
+            limits::DOT_INTERVAL_DEFAULT
         } else {
             call.app.heartbeat
         };
@@ -82,14 +85,14 @@ impl StreamSpec {
                 Encoder::Script(Box::new(script_frame(params, call)?))
             }
             Wire::Sse => Encoder::Sse(SseOptions {
-                retry: params.retry.unwrap_or(limits::SSE_RETRY),
+                retry: params.retry.unwrap_or(limits::SSE_RETRY_MS_DEFAULT),
                 heartbeat_event: params.heartbeat_event,
             }),
             Wire::Ndjson => Encoder::Ndjson,
             Wire::Json => {
                 options.heartbeat = None;
                 options.ends.is_long_poll = true;
-                let wait = jittered(params.wait.unwrap_or(limits::POLL_WAIT));
+                let wait = jittered(params.wait.unwrap_or(limits::POLL_WAIT_DEFAULT));
                 let timeout = params.timeout.map_or(wait, |timeout| timeout.min(wait));
                 options.ends.timeout = Some(timeout);
                 Encoder::Json(Box::default())

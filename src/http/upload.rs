@@ -88,7 +88,7 @@ impl Upload {
             };
             let mut rest = &data[..];
             while !rest.is_empty() {
-                let (found, result) = lines.take(&mut rest, limits::UPLOAD_LINES);
+                let (found, result) = lines.take(&mut rest, limits::UPLOAD_BATCH_LINES);
                 self.append(call, found).await?;
                 result?;
             }

@@ -11,7 +11,7 @@ pub(super) struct Size {
 }
 
 /// How many of the waiting appends, given by their sizes and in their order, make one commit: as
-/// many as [`limits::BATCH_MESSAGES`] and [`limits::BATCH_BYTES`] allow, and at least one if any
+/// many as [`limits::BATCH_MESSAGES_MAX`] and [`limits::BATCH_BYTES_MAX`] allow, and at least one if any
 /// waits.
 #[must_use]
 pub(super) fn fit(waiting: impl IntoIterator<Item = Size>) -> usize {
@@ -19,7 +19,7 @@ pub(super) fn fit(waiting: impl IntoIterator<Item = Size>) -> usize {
     let fits = |(index, size): &(usize, Size)| {
         messages += size.messages;
         bytes += size.bytes;
-        *index == 0 || (messages <= limits::BATCH_MESSAGES && bytes <= limits::BATCH_BYTES)
+        *index == 0 || (messages <= limits::BATCH_MESSAGES_MAX && bytes <= limits::BATCH_BYTES_MAX)
     };
     waiting.into_iter().enumerate().take_while(fits).count()
 }
@@ -33,14 +33,14 @@ mod tests {
         let one = |bytes| Size { messages: 1, bytes };
         assert_eq!(fit([]), 0);
         assert_eq!(fit([one(10), one(10)]), 2);
-        assert_eq!(fit([one(limits::BATCH_BYTES * 2), one(1)]), 1);
-        assert_eq!(fit([one(limits::BATCH_BYTES / 2); 5]), 2);
+        assert_eq!(fit([one(limits::BATCH_BYTES_MAX * 2), one(1)]), 1);
+        assert_eq!(fit([one(limits::BATCH_BYTES_MAX / 2); 5]), 2);
         assert_eq!(
             fit(std::iter::repeat_n(one(1), 1_000_000)),
-            limits::BATCH_MESSAGES
+            limits::BATCH_MESSAGES_MAX
         );
         let half = Size {
-            messages: limits::BATCH_MESSAGES / 2,
+            messages: limits::BATCH_MESSAGES_MAX / 2,
             bytes: 0,
         };
         assert_eq!(fit([half; 5]), 2);

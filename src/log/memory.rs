@@ -254,7 +254,7 @@ impl State {
         if kept.seqs.is_empty() {
             self.empty.insert(seq, message.channel.clone());
         }
-        if self.empty.len() > limits::EMPTY_CHANNELS
+        if self.empty.len() > limits::EMPTY_CHANNELS_MAX
             && let Some((seq, channel)) = self.empty.pop_first()
         {
             self.channels.remove(&channel);

@@ -137,7 +137,7 @@ impl Log {
     }
 
     /// Appends messages behind each other, all or none of them. What stands in one call should be
-    /// no more than fits a commit ([`limits::BATCH_MESSAGES`]).
+    /// no more than fits a commit ([`limits::BATCH_MESSAGES_MAX`]).
     ///
     /// # Errors
     /// When the store could not take them; then none is in the log.

@@ -69,7 +69,7 @@ pub(super) fn stopped() -> StoreError {
 /// an append on it: with 64 publishers over HTTP a fifth more is appended than if each commit went
 /// to such a thread and back.
 pub(super) fn start(shared: &Arc<LogShared>) -> io::Result<Queue> {
-    let (appends, waiting) = mpsc::channel(limits::APPEND_QUEUE);
+    let (appends, waiting) = mpsc::channel(limits::QUEUED_APPENDS_MAX);
     let running = run(Arc::clone(shared), waiting);
     let thread = if shared.store.at_once().is_none() {
         let runtime = Builder::new_current_thread().enable_time().build()?;
@@ -89,7 +89,7 @@ pub(super) fn start(shared: &Arc<LogShared>) -> io::Result<Queue> {
 /// batch is committed is the next batch.
 async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<Pending>) {
     let mut waiting = VecDeque::new();
-    let mut retain = tokio::time::interval(limits::RETAIN_EVERY);
+    let mut retain = tokio::time::interval(limits::RETAIN_INTERVAL);
     retain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut house = Ok(false);
     loop {
@@ -140,7 +140,7 @@ async fn gather(queue: &mut mpsc::Receiver<Pending>, waiting: &mut VecDeque<Pend
             None => return false,
         }
     }
-    while waiting.len() < limits::BATCH_MESSAGES
+    while waiting.len() < limits::BATCH_MESSAGES_MAX
         && let Ok(next) = queue.try_recv()
     {
         waiting.push_back(next);

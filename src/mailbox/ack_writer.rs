@@ -47,7 +47,7 @@ async fn write(mailbox: Arc<Mailbox>) {
                      {error}"
                 );
             }
-            tokio::time::sleep(limits::MAILBOX_RETRY).await;
+            tokio::time::sleep(limits::MAILBOX_RETRY_PAUSE).await;
         }
     }
 }

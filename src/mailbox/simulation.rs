@@ -19,7 +19,7 @@ const RECEIVERS: u64 = 20;
 fn mailboxes() -> Mailboxes {
     let keep = Keep {
         messages: usize::MAX,
-        age: limits::KEEP_FOR,
+        age: limits::KEEP_FOR_DEFAULT,
     };
     let store = Store::Memory(Memory::new(keep, limits::MEMORY_LOG_BYTES));
     Mailboxes::new(Log::open(store, Arc::default()).unwrap(), Arc::default())

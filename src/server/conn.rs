@@ -96,7 +96,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
     let mut http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.head)
-        .max_buf_size(limits::HTTP_BUFFER)
+        .max_buf_size(limits::HTTP_BUFFER_BYTES)
         .serve_connection(io, service);
     let mut draining = pin!(drain.begun());
     let mut is_draining = false;
@@ -161,7 +161,7 @@ async fn close<S>(
     if connection.has_unconfirmed() {
         socket.set_ack_timeout(Some(stall));
         let all = all_arrived(&mut socket, connection);
-        return match tokio::time::timeout(stall + limits::LINGER, all).await {
+        return match tokio::time::timeout(stall + limits::LINGER_TIMEOUT, all).await {
             Ok(ended) => ended.is_ok(),
             // Linux would have given up by now if anything were unacknowledged (`TCP_USER_TIMEOUT`).
             Err(_) => cfg!(target_os = "linux"),
@@ -172,7 +172,7 @@ async fn close<S>(
         let drained = drain.begun();
         let read = all_arrived(&mut socket, connection);
         tokio::select! {
-            _ = tokio::time::timeout(limits::LINGER, read) => {}
+            _ = tokio::time::timeout(limits::LINGER_TIMEOUT, read) => {}
             () = drained => {}
         }
     }
@@ -300,7 +300,7 @@ mod tests {
             let expected = if stops {
                 Duration::ZERO
             } else {
-                limits::LINGER
+                limits::LINGER_TIMEOUT
             };
             assert_eq!(began.elapsed().as_secs(), expected.as_secs(), "{stops}");
         }

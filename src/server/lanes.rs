@@ -63,7 +63,9 @@ impl Lane {
         // Built where it is dropped: that may block.
         let run = move || {
             let mut builder = Builder::new_current_thread();
-            builder.enable_all().event_interval(limits::LANE_EVENTS);
+            builder
+                .enable_all()
+                .event_interval(limits::LANE_EVENT_INTERVAL);
             match builder.build() {
                 Ok(runtime) => {
                     let _ = say.send(Ok(runtime.handle().clone()));

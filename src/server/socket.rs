@@ -22,14 +22,14 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
-    socket.listen(limits::BACKLOG)
+    socket.listen(limits::ACCEPT_BACKLOG)
 }
 
 /// Sets what every connection needs: lines leave at once, a client that does not read costs
 /// little, and a client that vanishes without closing is noticed.
 pub(super) fn tune(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
-    SockRef::from(socket).set_send_buffer_size(limits::SEND_BUFFER)?;
+    SockRef::from(socket).set_send_buffer_size(limits::SEND_BUFFER_BYTES)?;
     set_keepalive(socket, limits::KEEPALIVE_IDLE, limits::KEEPALIVE_INTERVAL)?;
     set_user_timeout(socket, Some(limits::ACK_TIMEOUT))
 }
@@ -108,7 +108,7 @@ pub(super) async fn closed(socket: &TcpStream) -> io::Result<()> {
     let mut pause = Duration::from_millis(1);
     while socket.peer_addr().is_ok() {
         tokio::time::sleep(pause).await;
-        pause = (2 * pause).min(limits::CLOSE_PAUSE);
+        pause = (2 * pause).min(limits::CLOSE_POLL_INTERVAL_MAX);
     }
     socket.take_error()?.map_or(Ok(()), Err)
 }

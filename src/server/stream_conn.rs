@@ -140,7 +140,7 @@ impl StreamConn {
     /// the last on this connection.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut sink = [0; 256];
-        while self.ignored < limits::HTTP_BUFFER {
+        while self.ignored < limits::HTTP_BUFFER_BYTES {
             ready!(self.socket.poll_read_ready(cx))?;
             match self.socket.try_read(&mut sink) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
@@ -251,7 +251,7 @@ mod tests {
     async fn stalled_client_is_reset() {
         let drain = Drain::new(Duration::ZERO);
         let mut running = start(&drain).await;
-        let text = "x".repeat(limits::MESSAGE_BYTES);
+        let text = "x".repeat(limits::MESSAGE_BYTES_DEFAULT);
         for _ in 0..200 {
             let draft = Draft::new(Channel::main(), text.as_str());
             running.log.append(draft).await.unwrap();

@@ -245,7 +245,7 @@ async fn a_flood_of_lines_arrives_whole() {
 /// Bodies that do not end are held in memory, so there is a bound for all of them together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unfinished_bodies_have_a_bound_together() {
-    const MOST: usize = limits::MESSAGE_BYTES_CEILING;
+    const MOST: usize = limits::MESSAGE_BYTES_MAX;
     let server = TestServer::with(|config| config.max_message = MOST);
     let addr = server.addr;
     let unfinished = vec![b'x'; MOST];

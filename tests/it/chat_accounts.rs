@@ -76,7 +76,7 @@ async fn the_cookie_is_for_this_server_alone() {
         let age = attributes.iter().find_map(|a| a.strip_prefix("Max-Age="));
         let age: u64 = age.unwrap().parse().unwrap();
         // It is given once, and is not to run out for who comes every day.
-        assert!(age > limits::LOGIN_IDLE.as_secs(), "{cookie}");
+        assert!(age > limits::LOGIN_IDLE_TIMEOUT.as_secs(), "{cookie}");
         for expected in ["HttpOnly", "SameSite=Lax"] {
             assert!(attributes.contains(&expected), "{cookie}");
         }
@@ -211,7 +211,7 @@ async fn who_logs_in_everywhere_is_logged_out_where_it_was_longest_ago() {
     let first = zoe.follow("/chat/stream").await;
     let mut second = Person::nobody(server.addr);
     assert!(second.enter("login", "Zoë", PASSWORD).await.status < 300);
-    for _ in 1..limits::SESSIONS_OF_ACCOUNT {
+    for _ in 1..limits::ACCOUNT_SESSIONS_MAX {
         let mut elsewhere = Person::nobody(server.addr);
         assert!(elsewhere.enter("login", "Zoë", PASSWORD).await.status < 300);
     }

@@ -85,7 +85,8 @@ async fn whoever_is_gone_without_a_word_is_offline_after_the_time_of_a_heartbeat
     assert!(net.is_online(gone, friend).await);
 
     net.set_line("down").await;
-    sleep(limits::HEARTBEAT_EVERY + limits::PRESENCE_GRACE + Duration::from_secs(1)).await;
+    sleep(limits::HEARTBEAT_INTERVAL_DEFAULT + limits::PRESENCE_GRACE + Duration::from_secs(1))
+        .await;
     net.set_line("up").await;
     assert!(!net.is_online(gone, friend).await);
     assert!(

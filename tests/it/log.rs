@@ -315,7 +315,7 @@ async fn the_memory_log_stays_within_its_bytes() {
     }
     let (first, last) = log.bounds();
     let kept = last.0 - first.0 + 1;
-    let fits = (limits::TAIL_BYTES / (text.len() + limits::MESSAGE_OVERHEAD)) as u64;
+    let fits = (limits::TAIL_BYTES / (text.len() + limits::MESSAGE_OVERHEAD_BYTES)) as u64;
     assert_eq!(kept, fits);
     let mut early = reader(&log, &[Channel::new("c0").unwrap()], Since::Seq(Seq::START)).await;
     let items = poll_fn(|cx| early.poll_read(cx, PageLimit::new(1, 0)))

@@ -283,7 +283,7 @@ async fn all_together_are_kept_within_a_number_of_bytes() {
     let (_directory, stores) = stores(usize::MAX >> 1, 1_000_000);
     for store in stores {
         let text = "x".repeat(10_000);
-        let fits = BUDGET as u64 / (10_000 + limits::MESSAGE_OVERHEAD as u64);
+        let fits = BUDGET as u64 / (10_000 + limits::MESSAGE_OVERHEAD_BYTES as u64);
         for n in 0..2 * fits {
             let draft = Draft::new(channel(&format!("c{n}")), text.as_str());
             store.commit(vec![draft], Timestamp(1)).await.unwrap();
@@ -301,15 +301,15 @@ async fn all_together_are_kept_within_a_number_of_bytes() {
 async fn a_channel_that_was_forgotten_does_not_pass_for_a_new_one() {
     let (_directory, stores) = stores(10, 100);
     for store in stores {
-        let names = 0..=limits::EMPTY_CHANNELS;
+        let names = 0..=limits::EMPTY_CHANNELS_MAX;
         let drafts: Vec<Draft> = names
             .map(|n| Draft::new(channel(&format!("c{n}")), ""))
             .collect();
-        for batch in drafts.chunks(limits::BATCH_MESSAGES) {
+        for batch in drafts.chunks(limits::BATCH_MESSAGES_MAX) {
             store.commit(batch.to_vec(), Timestamp(1000)).await.unwrap();
             retain(&store, 2000).await;
         }
-        let last = limits::EMPTY_CHANNELS as u64 + 1;
+        let last = limits::EMPTY_CHANNELS_MAX as u64 + 1;
         store
             .commit(vec![Draft::new(channel("c0"), "again")], Timestamp(2000))
             .await

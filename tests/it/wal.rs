@@ -62,7 +62,7 @@ async fn it_is_emptied_though_there_is_always_somebody_reading() {
     let log = Log::new();
     log.append(20).await;
     let over = Arc::new(AtomicBool::new(false));
-    let readers = (0..2 * limits::STORE_READERS).map(|_| {
+    let readers = (0..2 * limits::STORE_READERS_MAX).map(|_| {
         let (store, over) = (Arc::clone(&log.store), Arc::clone(&over));
         tokio::spawn(async move {
             let all = [(Channel::main(), Seq::START)].into();

@@ -105,10 +105,10 @@ impl Database {
         let Some((session, used)) = found.await? else {
             return Ok(None);
         };
-        if used < now.earlier(limits::LOGIN_IDLE) {
+        if used < now.earlier(limits::LOGIN_IDLE_TIMEOUT) {
             return Ok(None);
         }
-        if used < now.earlier(limits::LOGIN_USED) {
+        if used < now.earlier(limits::LOGIN_USED_INTERVAL) {
             self.touch_session(session.id, now).await;
         }
         Ok(Some(session))
@@ -178,7 +178,7 @@ fn evict_sessions(
                            SELECT id FROM sessions WHERE account = ? \
                            ORDER BY used DESC, id DESC LIMIT -1 OFFSET ? \
                        ) RETURNING id";
-    let stay = limits::SESSIONS_OF_ACCOUNT - 1;
+    let stay = limits::ACCOUNT_SESSIONS_MAX - 1;
     session_ids(transaction, SQL, &[&account, &stay])
 }
 
@@ -187,7 +187,10 @@ fn delete_idle_sessions(transaction: &Transaction<'_>, now: Timestamp) -> rusqli
     const SQL: &str = "DELETE FROM sessions WHERE id IN ( \
                            SELECT id FROM sessions WHERE used < ? ORDER BY used LIMIT ? \
                        )";
-    let values = params![now.earlier(limits::LOGIN_IDLE), limits::LOGINS_FORGOTTEN];
+    let values = params![
+        now.earlier(limits::LOGIN_IDLE_TIMEOUT),
+        limits::LOGIN_CLEANUP_ROWS
+    ];
     transaction.prepare_cached(SQL)?.execute(values).map(drop)
 }
 
@@ -267,7 +270,7 @@ mod tests {
             log_in(&database, &zoe, START).await,
             log_in(&database, &zoe, START).await,
         );
-        let idle = limits::LOGIN_IDLE;
+        let idle = limits::LOGIN_IDLE_TIMEOUT;
         for days in [20, 40, 60] {
             let now = after(Duration::from_hours(days * 24));
             assert!(database.session(&one.token, now).await.unwrap().is_some());
@@ -285,11 +288,11 @@ mod tests {
         let zoe = person(&database, "Zoë").await;
         let other = log_in(&database, &person(&database, "Ben").await, START).await;
         let mut begun = Vec::new();
-        for _ in 0..limits::SESSIONS_OF_ACCOUNT {
+        for _ in 0..limits::ACCOUNT_SESSIONS_MAX {
             begun.push(log_in(&database, &zoe, START).await);
         }
         assert!(begun.iter().all(|login| login.ended.is_empty()));
-        let used = after(2 * limits::LOGIN_USED);
+        let used = after(2 * limits::LOGIN_USED_INTERVAL);
         database.session(&begun[0].token, used).await.unwrap();
         let newest = log_in(&database, &zoe, used).await;
         assert_eq!(newest.ended, vec![begun[1].session.id]);

@@ -163,7 +163,7 @@ fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: Option<&Tok
     let (token, seconds) = match token {
         // The server decides when a session ends, so the browser keeps the cookie for as long as it
         // may.
-        Some(token) => (token.as_str(), limits::COOKIE_AGE.as_secs()),
+        Some(token) => (token.as_str(), limits::LOGIN_COOKIE_AGE.as_secs()),
         None => ("", 0),
     };
     let secure = if browser::is_secure(&call.head.headers) {

@@ -112,7 +112,7 @@ struct SentObject {
 /// `POST /chat/with/NAME`: says something to a friend.
 pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
-    let most = limits::CHAT_TEXT_BYTES * limits::FORM_FACTOR + limits::FORM_BYTES;
+    let most = limits::CHAT_TEXT_BYTES * limits::FORM_ENCODING_FACTOR + limits::FORM_BYTES;
     let fields = body::fields(&mut call, most).await?;
     let text = form::field(&fields, "msg")?;
     if text.trim().is_empty() {

@@ -39,7 +39,7 @@ pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
     let mut spec = spec.on(wire, &params, &call)?;
     if params.heartbeat.is_none() {
         // A connection that has broken silently is to be noticed soon.
-        let shortened = |heartbeat: Duration| heartbeat.min(limits::CHAT_HEARTBEAT);
+        let shortened = |heartbeat: Duration| heartbeat.min(limits::CHAT_HEARTBEAT_INTERVAL);
         spec.options.heartbeat = spec.options.heartbeat.map(shortened);
     }
     spec.respond(&call).await

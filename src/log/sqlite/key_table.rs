@@ -66,7 +66,7 @@ pub(super) fn forget(
     ledger: &mut LogRow,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    for _ in 0..limits::RETAIN_STEP {
+    for _ in 0..limits::RETAIN_STEP_ROWS {
         match oldest(connection)? {
             Some((seq, time)) if is_over(time, now) => forget_one(connection, ledger, seq)?,
             _ => break,

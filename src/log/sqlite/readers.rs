@@ -34,7 +34,7 @@ impl Readers {
             files,
             shared,
             idle: Mutex::default(),
-            turns: Arc::new(Semaphore::new(limits::STORE_READERS)),
+            turns: Arc::new(Semaphore::new(limits::STORE_READERS_MAX)),
             _writer: writer,
         }
     }

@@ -19,7 +19,7 @@ pub(super) struct Allowance(u64);
 impl Allowance {
     /// One that keeps pace with a commit of so many messages, and gains on what there was.
     pub(super) fn beside(messages: usize) -> Allowance {
-        Allowance((messages + limits::RETAIN_STEP) as u64)
+        Allowance((messages + limits::RETAIN_STEP_ROWS) as u64)
     }
 
     fn take(&mut self, wanted: u64) -> u64 {
@@ -172,7 +172,7 @@ impl Retention {
     fn look(&mut self, connection: &Connection, from: i64) -> rusqlite::Result<Step> {
         const SQL: &str = "SELECT id, kept FROM channels WHERE id > ? ORDER BY id LIMIT ?";
         let mut statement = connection.prepare_cached(SQL)?;
-        let mut rows = statement.query(params![from, Count(limits::RETAIN_STEP as u64)])?;
+        let mut rows = statement.query(params![from, Count(limits::RETAIN_STEP_ROWS as u64)])?;
         let mut looked_at = None;
         while let Some(row) = rows.next()? {
             let (channel, Count(kept)) = (row.get(0)?, row.get(1)?);
@@ -194,7 +194,7 @@ fn oldest(
     const SQL: &str =
         "SELECT seq, channel, octet_length(data), time FROM messages ORDER BY seq LIMIT ?";
     let mut statement = connection.prepare_cached(SQL)?;
-    let mut rows = statement.query(params![Count(limits::RETAIN_STEP as u64)])?;
+    let mut rows = statement.query(params![Count(limits::RETAIN_STEP_ROWS as u64)])?;
     let mut victims = Vec::new();
     while let Some(row) = rows.next()? {
         let victim = Victim::read(row)?;
@@ -230,7 +230,7 @@ fn let_go(
             lose.query_row(params![Count(count), through, channel], |row| row.get(0))?;
         ledger.empty += u64::from(is_empty);
     }
-    while ledger.empty > limits::EMPTY_CHANNELS as u64 {
+    while ledger.empty > limits::EMPTY_CHANNELS_MAX as u64 {
         forget_channel(connection, ledger)?;
     }
     Ok(())
