@@ -1,7 +1,7 @@
-//! What travels, and the names for places in the log.
+//! Messages, and the names of positions in the log.
 //!
-//! Everything here is checked where it is made ([`Channel::new`],
-//! [`EventName::new`], [`Cursor::from_str`]), so that the code behind can trust it.
+//! Every value is checked where it is made ([`Channel::new`], [`EventName::new`],
+//! [`IdempotencyKey::new`], [`Cursor::from_str`]), so that all other code can trust it.
 
 mod idempotency_key;
 
@@ -13,21 +13,22 @@ use std::time::{Duration, SystemTime};
 use crate::limits;
 pub use idempotency_key::IdempotencyKey;
 
-/// A message's place in the log: 1, 2, 3, … over all channels. 0 is the place before the first.
+/// A message's position in the log: 1, 2, 3, … over all channels. 0 is the position before the
+/// first message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// The place before the first message.
+    /// The position before the first message.
     pub const START: Seq = Seq(0);
 
-    /// The place after this one.
+    /// Returns the position after this one.
     #[must_use]
     pub fn next(self) -> Seq {
         Seq(self.0 + 1)
     }
 
-    /// The place before this one; the start stays the start.
+    /// Returns the position before this one; for [`Seq::START`], itself.
     #[must_use]
     pub fn before(self) -> Seq {
         Seq(self.0.saturating_sub(1))
@@ -40,12 +41,12 @@ impl fmt::Display for Seq {
     }
 }
 
-/// Names one life of the log: it changes whenever an old seq would mean another message.
+/// The log's epoch: a name that changes whenever an old seq would mean another message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch(Arc<str>);
 
 impl Epoch {
-    /// A new epoch out of 50 random bits: ten letters and digits, easy to read aloud.
+    /// Returns a new epoch out of 50 random bits: ten letters and digits, easy to read aloud.
     #[must_use]
     pub fn random() -> Epoch {
         // Crockford's base 32 has no letters that look like digits.
@@ -61,15 +62,15 @@ impl Epoch {
         Epoch(text.into())
     }
 
-    /// The name of some log's life: 1 to 32 letters and digits.
+    /// Returns the epoch that a text names, or `None` if the text is not 1 to 32 letters and digits.
     #[must_use]
     pub fn new(text: &str) -> Option<Epoch> {
-        let sound =
+        let is_valid =
             (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        sound.then(|| Epoch(text.into()))
+        is_valid.then(|| Epoch(text.into()))
     }
 
-    /// The name.
+    /// Returns the epoch as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -82,12 +83,13 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// `EPOCH-SEQ`: "everything up to and including SEQ has been seen". The same on every transport.
+/// A cursor, `EPOCH-SEQ`: "everything up to and including SEQ has been seen". It is the same on
+/// every transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// The life of the log in which `seq` means something.
+    /// The epoch of the log that `seq` belongs to.
     pub epoch: Epoch,
-    /// The last place that has been seen.
+    /// The last position that has been seen.
     pub seq: Seq,
 }
 
@@ -97,7 +99,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// The text is not a cursor.
+/// The error of a text that is not a [`Cursor`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("is not a cursor (EPOCH-SEQ, such as k3f9x2qa0b-17)")]
 pub struct ParseCursorError;
@@ -105,7 +107,8 @@ pub struct ParseCursorError;
 impl FromStr for Cursor {
     type Err = ParseCursorError;
 
-    /// Takes any epoch: one that is not the log's own is a gap to speak of, not an error.
+    /// Parses a cursor of any epoch. An epoch that is not the log's own is no error here: the
+    /// follower is told of a gap.
     fn from_str(text: &str) -> Result<Cursor, ParseCursorError> {
         let (epoch, seq) = text.rsplit_once('-').ok_or(ParseCursorError)?;
         let epoch = Epoch::new(epoch).ok_or(ParseCursorError)?;
@@ -117,36 +120,46 @@ impl FromStr for Cursor {
     }
 }
 
-/// Why a text is not a name.
+/// The error of a text that is not a name or a key.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NameError {
-    /// Nothing there.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
-    /// So long, where so much is the most.
-    #[error("is {0} characters long; {1} is the most")]
+    /// The text is too long: how many characters it has, and how many are allowed.
+    #[error("is {0} characters long; the limit is {1}")]
     TooLong(usize, usize),
-    /// A character that names do not have.
-    #[error("has the character {0:?}; only {1} can stand in it")]
+    /// The text has a character that is not allowed: the character, and which are allowed.
+    #[error("has the character {0:?}; only {1} can be used")]
     Character(char, &'static str),
-    /// A name that begins with `~`.
+    /// The text begins with `~`, as only the names of the server's own channels do.
     #[error("begins with ~; such channels are the server's own")]
     Reserved,
-    /// An event that the server itself says.
-    #[error("is what the server itself says on a stream (as are gap, end, heartbeat)")]
+    /// The text is the name of an event that only the server sends.
+    #[error("is one of the server's own events (gap, end, heartbeat); choose another name")]
     OwnEvent,
 }
 
-fn check_name(text: &str, extra: &[u8], allowed: &'static str) -> Result<(), NameError> {
+/// Checks a name or a key: one to `chars_max` characters, each of them allowed.
+///
+/// # Errors
+/// The first of: the text is empty, has a character that `is_allowed` refuses (`allowed` says in
+/// the error which characters are), or is too long.
+pub(crate) fn check_name(
+    text: &str,
+    chars_max: usize,
+    allowed: &'static str,
+    is_allowed: impl Fn(char) -> bool,
+) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
     }
-    let known = |c: char| c.is_ascii_alphanumeric() || (c.is_ascii() && extra.contains(&(c as u8)));
-    if let Some(c) = text.chars().find(|&c| !known(c)) {
+    if let Some(c) = text.chars().find(|&c| !is_allowed(c)) {
         return Err(NameError::Character(c, allowed));
     }
-    if text.len() > limits::NAME_BYTES {
-        return Err(NameError::TooLong(text.len(), limits::NAME_BYTES));
+    let chars = text.chars().count();
+    if chars > chars_max {
+        return Err(NameError::TooLong(chars, chars_max));
     }
     Ok(())
 }
@@ -156,30 +169,32 @@ fn check_name(text: &str, extra: &[u8], allowed: &'static str) -> Result<(), Nam
 pub struct Channel(Arc<str>);
 
 impl Channel {
-    /// The channel of somebody outside.
+    /// Returns the channel that a client names.
     ///
     /// # Errors
-    /// When the text is no channel name, or one of the server's own (`~…`).
+    /// When the text is no channel name, or names one of the server's own channels (`~…`).
     pub fn new(text: &str) -> Result<Channel, NameError> {
-        check_name(text, b"._~-", "A-Z a-z 0-9 . _ ~ -")?;
+        check_name(text, limits::NAME_BYTES, "A-Z a-z 0-9 . _ ~ -", |c| {
+            c.is_ascii_alphanumeric() || "._~-".contains(c)
+        })?;
         if text.starts_with('~') {
             return Err(NameError::Reserved);
         }
         Ok(Channel(text.into()))
     }
 
-    /// A channel of the server's own, which nobody outside can name.
+    /// Returns a channel of the server's own, `~{name}`, which no client can name.
     pub(crate) fn of_server(name: &str) -> Channel {
         Channel(format!("~{name}").into())
     }
 
-    /// `main`, the channel of `/stream`, `/send`, `/sender` and `/receiver`.
+    /// Returns `main`, the channel of `/stream`, `/send`, `/sender` and `/receiver`.
     #[must_use]
     pub fn main() -> Channel {
         Channel("main".into())
     }
 
-    /// The name.
+    /// Returns the channel's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -192,44 +207,47 @@ impl fmt::Display for Channel {
     }
 }
 
-/// An event's name: `[A-Za-z0-9._:-]{1,64}`; `message` unless the sender says otherwise.
+/// A message's event name: `[A-Za-z0-9._:-]{1,64}`; `message` unless the sender says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventName(Option<Box<str>>);
 
 impl EventName {
-    /// The name that a message has unless it is given another.
+    /// The event name of a message whose sender gave none: `message`.
     pub const DEFAULT: EventName = EventName(None);
 
-    /// A name given by a sender.
+    /// Returns the event name that a sender gave.
     ///
     /// # Errors
-    /// When the text is no event name.
+    /// When the text is no event name, or names an event of the server itself.
     pub fn new(text: &str) -> Result<EventName, NameError> {
-        check_name(text, b"._:-", "A-Z a-z 0-9 . _ : -")?;
-        // In Server-Sent Events a message of that name could not be told from the server's word.
+        check_name(text, limits::NAME_BYTES, "A-Z a-z 0-9 . _ : -", |c| {
+            c.is_ascii_alphanumeric() || "._:-".contains(c)
+        })?;
+        // In Server-Sent Events a message with such a name could not be told from the server's own
+        // event.
         if ["gap", "end", "heartbeat"].contains(&text) {
             return Err(NameError::OwnEvent);
         }
         Ok(EventName((text != "message").then(|| text.into())))
     }
 
-    /// The name.
+    /// Returns the event name as text, `message` by default.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.own().unwrap_or("message")
     }
 
-    /// A name that the server gives; it is one that a sender could give, too.
+    /// Returns an event name that the server gives. It is a name that a sender could give, too.
     pub(crate) fn of_server(name: &'static str) -> EventName {
         EventName(Some(name.into()))
     }
 
-    /// The name, if it is another than the default.
+    /// Returns the event name if it is not the default.
     pub(crate) fn own(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    /// What [`EventName::own`] gave, coming back from where it was kept.
+    /// Returns the event name from what [`EventName::own`] returned, as a store has kept it.
     pub(crate) fn from_own(own: Option<Box<str>>) -> EventName {
         EventName(own)
     }
@@ -240,14 +258,15 @@ impl EventName {
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// The clock's time. Only the edges ask for it; all else is given its time.
+    /// Returns the system clock's time. Only the edges of the program read the clock; all other code
+    /// is given the time.
     #[must_use]
     pub fn now() -> Timestamp {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Timestamp(since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// The moment that lies `span` before this one.
+    /// Returns the moment that lies `span` before this one, but not before 1970.
     #[must_use]
     pub fn earlier(self, span: Duration) -> Timestamp {
         Timestamp(
@@ -268,21 +287,21 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A message that is not in the log yet. It has no seq and no time: those come from the store.
+/// A message that is not in the log yet. It has no seq and no time: the store gives it both.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Where it goes.
+    /// The channel that the message is for.
     pub channel: Channel,
-    /// What kind it is.
+    /// The message's event name.
     pub event: EventName,
-    /// What it says.
+    /// The message's text.
     pub data: Box<str>,
-    /// What its sender calls it, to try again safely.
+    /// The sender's key, with which the sender can safely try the append again.
     pub key: Option<IdempotencyKey>,
 }
 
 impl Draft {
-    /// A draft with the default event name and no key.
+    /// Returns a draft with the default event name and no key.
     #[must_use]
     pub fn new(channel: Channel, data: impl Into<Box<str>>) -> Draft {
         Draft {
@@ -294,59 +313,61 @@ impl Draft {
     }
 }
 
-/// What became of an append.
+/// The answer to an append: where in the log the message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The message's place.
+    /// The message's position.
     pub seq: Seq,
-    /// When the store took it.
+    /// When the store took the message.
     pub time: Timestamp,
-    /// Was it appended before, under the same key?
+    /// Whether the message had been appended before, under the same key.
     pub duplicate: bool,
 }
 
 /// A message of the log.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Its place.
+    /// The message's position.
     pub seq: Seq,
-    /// When the store took it. Never less than that of the message before.
+    /// When the store took the message. It is never less than the time of the message before.
     pub time: Timestamp,
-    /// Its channel.
+    /// The message's channel.
     pub channel: Channel,
-    /// Its event name.
+    /// The message's event name.
     pub event: EventName,
-    /// Its text.
+    /// The message's text.
     pub data: Box<str>,
 }
 
 impl Message {
-    /// What it counts against a bound of bytes: its text, and a share for all the rest.
+    /// Returns what the message counts against a bound of bytes: its text, and
+    /// [`limits::MESSAGE_OVERHEAD_BYTES`] for all the rest.
     #[must_use]
     pub fn cost(&self) -> usize {
         cost(self.data.len())
     }
 }
 
-/// See [`Message::cost`].
+/// Returns what a message with a text of `text_bytes` counts against a bound of bytes, as
+/// [`Message::cost`] does.
 #[must_use]
 pub fn cost(text_bytes: usize) -> usize {
     text_bytes + limits::MESSAGE_OVERHEAD_BYTES
 }
 
-/// Why messages that were asked for are gone.
+/// The reason of a [`Gap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GapReason {
-    /// They were older than what is kept.
+    /// The messages have been trimmed by retention.
     Expired,
-    /// The cursor is of another life of the log.
+    /// The cursor is of another epoch of the log.
     Epoch,
-    /// The cursor lies behind the end of the log.
+    /// The cursor is past the end of the log.
     Future,
 }
 
 impl GapReason {
-    /// The word on the wire.
+    /// Returns the reason's word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -357,14 +378,15 @@ impl GapReason {
     }
 }
 
-/// Messages that were asked for and are gone: said in-band, never silence.
+/// A gap in what a follower asked for. The follower is told of it in the stream; messages are never
+/// missing silently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Why.
+    /// Why messages are missing.
     pub reason: GapReason,
-    /// How many, where that is known.
+    /// How many messages are missing, where that is known.
     pub missed: Option<u64>,
-    /// The place from which it goes on.
+    /// The position after which the stream continues.
     pub resumes: Seq,
 }
 
@@ -373,7 +395,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_are_read_as_they_are_written() {
+    fn cursor_round_trip() {
         let cursor = Cursor {
             epoch: Epoch::random(),
             seq: Seq(17),
@@ -396,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_checked_at_the_entrance() {
+    fn names_are_checked() {
         assert_eq!(Channel::new("a.B_9~-").unwrap().as_str(), "a.B_9~-");
         assert_eq!(Channel::new(""), Err(NameError::Empty));
         assert_eq!(Channel::new("~own"), Err(NameError::Reserved));
@@ -417,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_rfc_3339() {
+    fn timestamp_is_rfc_3339() {
         assert_eq!(
             Timestamp(1_763_636_607_042).to_string(),
             "2025-11-20T11:03:27.042Z"

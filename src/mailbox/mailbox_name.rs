@@ -5,7 +5,7 @@ use std::fmt::Write;
 use blake2::{Blake2b128, Digest};
 
 use crate::limits;
-use crate::message::{Channel, NameError};
+use crate::message::{Channel, NameError, check_name};
 
 /// A mailbox's name: any text without control characters, at most
 /// [`limits::MAILBOX_NAME_CHARS`] characters long. Names are compared exactly as they are written.
@@ -18,16 +18,12 @@ impl MailboxName {
     /// # Errors
     /// When the text is empty, too long, or has a control character.
     pub fn new(text: &str) -> Result<MailboxName, NameError> {
-        if text.is_empty() {
-            return Err(NameError::Empty);
-        }
-        if let Some(c) = text.chars().find(|c| c.is_control()) {
-            return Err(NameError::Character(c, "text without control characters"));
-        }
-        let count = text.chars().count();
-        if count > limits::MAILBOX_NAME_CHARS {
-            return Err(NameError::TooLong(count, limits::MAILBOX_NAME_CHARS));
-        }
+        check_name(
+            text,
+            limits::MAILBOX_NAME_CHARS,
+            "text without control characters",
+            |c| !c.is_control(),
+        )?;
         Ok(MailboxName(text.into()))
     }
 

@@ -1,44 +1,39 @@
-//! What makes it safe to try an append again.
+//! Idempotency keys, which make it safe to try an append again.
 
 use std::fmt;
 
-use super::NameError;
+use super::{NameError, check_name};
 use crate::limits;
 
-/// What a sender calls an append, so that to try again is not to append again:
-/// `Idempotency-Key`, 1 to 128 printable ASCII characters.
+/// An `Idempotency-Key`, 1 to 128 printable ASCII characters: a sender's name for an append, so that
+/// a second try with the same key does not append the message again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(Box<str>);
 
 impl IdempotencyKey {
-    /// A key given by a sender.
+    /// Returns the key that a sender gave.
     ///
     /// # Errors
     /// When the text is no key.
     pub fn new(text: &str) -> Result<IdempotencyKey, NameError> {
-        let printable = |c: char| c.is_ascii_graphic() || c == ' ';
-        if text.is_empty() {
-            return Err(NameError::Empty);
-        }
-        if let Some(c) = text.chars().find(|&c| !printable(c)) {
-            return Err(NameError::Character(c, "printable ASCII"));
-        }
-        if text.len() > limits::IDEMPOTENCY_KEY_BYTES {
-            return Err(NameError::TooLong(
-                text.len(),
-                limits::IDEMPOTENCY_KEY_BYTES,
-            ));
-        }
+        let is_printable = |c: char| c.is_ascii_graphic() || c == ' ';
+        check_name(
+            text,
+            limits::IDEMPOTENCY_KEY_BYTES,
+            "printable ASCII",
+            is_printable,
+        )?;
         Ok(IdempotencyKey(text.into()))
     }
 
-    /// The key.
+    /// Returns the key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The sender's own, where several share a channel: the same key of another is another.
+    /// Returns the key with the sender's name in front, for a channel that several senders share:
+    /// the same key of two senders is then two keys.
     pub(crate) fn of(&self, sender: impl fmt::Display) -> IdempotencyKey {
         IdempotencyKey(format!("{sender}.{}", self.0).into())
     }

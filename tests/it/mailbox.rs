@@ -134,7 +134,7 @@ async fn what_makes_no_sense_is_refused_with_a_sentence() {
         (
             &format!("action=receive&me={long}"),
             400,
-            "101 characters long; 100 is the most",
+            "101 characters long; the limit is 100",
         ),
         ("action=receive&me=%FF", 400, "is not UTF-8"),
         (

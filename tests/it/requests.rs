@@ -32,7 +32,7 @@ const TABLE: &[Row] = &[
     row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi", 201, "\"seq\":"),
     row(b"POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nhi\n", 201, "\"channel\":\"main\""),
     row(b"POST /c/main?event=note HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n\n", 201, "\"cursor\":"),
-    row(b"POST /c/main?event=end HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "what the server itself says"),
+    row(b"POST /c/main?event=end HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "the server's own events"),
     row(b"POST /c/main?event=a%20b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "event=\"a b\" has the character ' '"),
     row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 400, "the message is empty"),
     row(b"POST /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 400, "the message is empty"),
