@@ -4,6 +4,7 @@
 //! [`IdempotencyKey::new`], [`Cursor::from_str`]), so that all other code can trust it.
 
 mod idempotency_key;
+mod name;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::limits;
 pub use idempotency_key::IdempotencyKey;
+pub(crate) use name::check_name;
+pub use name::{Channel, EventName, NameError};
 
 /// A message's position in the log: 1, 2, 3, … over all channels. 0 is the position before the
 /// first message.
@@ -62,7 +65,8 @@ impl Epoch {
         Epoch(text.into())
     }
 
-    /// Returns the epoch that a text names, or `None` if the text is not 1 to 32 letters and digits.
+    /// Returns the epoch that a text names, or `None` if the text is not 1 to 32 letters and
+    /// digits.
     #[must_use]
     pub fn new(text: &str) -> Option<Epoch> {
         let is_valid =
@@ -120,146 +124,13 @@ impl FromStr for Cursor {
     }
 }
 
-/// The error of a text that is not a name or a key.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum NameError {
-    /// The text is empty.
-    #[error("is empty")]
-    Empty,
-    /// The text is too long: how many characters it has, and how many are allowed.
-    #[error("is {0} characters long; the limit is {1}")]
-    TooLong(usize, usize),
-    /// The text has a character that is not allowed: the character, and which are allowed.
-    #[error("has the character {0:?}; only {1} can be used")]
-    Character(char, &'static str),
-    /// The text begins with `~`, as only the names of the server's own channels do.
-    #[error("begins with ~; such channels are the server's own")]
-    Reserved,
-    /// The text is the name of an event that only the server sends.
-    #[error("is one of the server's own events (gap, end, heartbeat); choose another name")]
-    OwnEvent,
-}
-
-/// Checks a name or a key: one to `chars_max` characters, each of them allowed.
-///
-/// # Errors
-/// The first of: the text is empty, has a character that `is_allowed` refuses (`allowed` says in
-/// the error which characters are), or is too long.
-pub(crate) fn check_name(
-    text: &str,
-    chars_max: usize,
-    allowed: &'static str,
-    is_allowed: impl Fn(char) -> bool,
-) -> Result<(), NameError> {
-    if text.is_empty() {
-        return Err(NameError::Empty);
-    }
-    if let Some(c) = text.chars().find(|&c| !is_allowed(c)) {
-        return Err(NameError::Character(c, allowed));
-    }
-    let chars = text.chars().count();
-    if chars > chars_max {
-        return Err(NameError::TooLong(chars, chars_max));
-    }
-    Ok(())
-}
-
-/// A channel's name: `[A-Za-z0-9._~-]{1,64}`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Channel(Arc<str>);
-
-impl Channel {
-    /// Returns the channel that a client names.
-    ///
-    /// # Errors
-    /// When the text is no channel name, or names one of the server's own channels (`~…`).
-    pub fn new(text: &str) -> Result<Channel, NameError> {
-        check_name(text, limits::NAME_BYTES, "A-Z a-z 0-9 . _ ~ -", |c| {
-            c.is_ascii_alphanumeric() || "._~-".contains(c)
-        })?;
-        if text.starts_with('~') {
-            return Err(NameError::Reserved);
-        }
-        Ok(Channel(text.into()))
-    }
-
-    /// Returns a channel of the server's own, `~{name}`, which no client can name.
-    pub(crate) fn of_server(name: &str) -> Channel {
-        Channel(format!("~{name}").into())
-    }
-
-    /// Returns `main`, the channel of `/stream`, `/send`, `/sender` and `/receiver`.
-    #[must_use]
-    pub fn main() -> Channel {
-        Channel("main".into())
-    }
-
-    /// Returns the channel's name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A message's event name: `[A-Za-z0-9._:-]{1,64}`; `message` unless the sender says otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventName(Option<Box<str>>);
-
-impl EventName {
-    /// The event name of a message whose sender gave none: `message`.
-    pub const DEFAULT: EventName = EventName(None);
-
-    /// Returns the event name that a sender gave.
-    ///
-    /// # Errors
-    /// When the text is no event name, or names an event of the server itself.
-    pub fn new(text: &str) -> Result<EventName, NameError> {
-        check_name(text, limits::NAME_BYTES, "A-Z a-z 0-9 . _ : -", |c| {
-            c.is_ascii_alphanumeric() || "._:-".contains(c)
-        })?;
-        // In Server-Sent Events a message with such a name could not be told from the server's own
-        // event.
-        if ["gap", "end", "heartbeat"].contains(&text) {
-            return Err(NameError::OwnEvent);
-        }
-        Ok(EventName((text != "message").then(|| text.into())))
-    }
-
-    /// Returns the event name as text, `message` by default.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.own().unwrap_or("message")
-    }
-
-    /// Returns an event name that the server gives. It is a name that a sender could give, too.
-    pub(crate) fn of_server(name: &'static str) -> EventName {
-        EventName(Some(name.into()))
-    }
-
-    /// Returns the event name if it is not the default.
-    pub(crate) fn own(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-
-    /// Returns the event name from what [`EventName::own`] returned, as a store has kept it.
-    pub(crate) fn from_own(own: Option<Box<str>>) -> EventName {
-        EventName(own)
-    }
-}
-
 /// A moment, in milliseconds since 1970-01-01T00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// Returns the system clock's time. Only the edges of the program read the clock; all other code
-    /// is given the time.
+    /// Returns the system clock's time. Only the edges of the program read the clock; all other
+    /// code is given the time.
     #[must_use]
     pub fn now() -> Timestamp {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -415,27 +286,6 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<Cursor>(), Err(ParseCursorError), "{bad}");
         }
-    }
-
-    #[test]
-    fn names_are_checked() {
-        assert_eq!(Channel::new("a.B_9~-").unwrap().as_str(), "a.B_9~-");
-        assert_eq!(Channel::new(""), Err(NameError::Empty));
-        assert_eq!(Channel::new("~own"), Err(NameError::Reserved));
-        assert_eq!(
-            Channel::new(&"x".repeat(65)),
-            Err(NameError::TooLong(65, 64))
-        );
-        assert!(matches!(
-            Channel::new("ä"),
-            Err(NameError::Character('ä', _))
-        ));
-        assert!(matches!(
-            EventName::new("a\nb"),
-            Err(NameError::Character('\n', _))
-        ));
-        assert_eq!(EventName::new("message"), Ok(EventName::DEFAULT));
-        assert_eq!(EventName::new("gap"), Err(NameError::OwnEvent));
     }
 
     #[test]

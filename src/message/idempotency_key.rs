@@ -5,8 +5,8 @@ use std::fmt;
 use super::{NameError, check_name};
 use crate::limits;
 
-/// An `Idempotency-Key`, 1 to 128 printable ASCII characters: a sender's name for an append, so that
-/// a second try with the same key does not append the message again.
+/// An `Idempotency-Key`, 1 to 128 printable ASCII characters: a sender's name for an append, so
+/// that a second try with the same key does not append the message again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(Box<str>);
 
