@@ -1,4 +1,4 @@
-//! The memory store: as durable as the process.
+//! The memory store: its messages are gone when the process ends.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;
@@ -15,40 +15,45 @@ use super::{PageLimit, Selection};
 use crate::limits;
 use crate::message::{Channel, Draft, Epoch, Message, Receipt, Seq, Timestamp};
 
-/// See the module.
+/// A store in memory. It never blocks, and takes every commit.
 #[derive(Debug)]
 pub struct Memory {
     epoch: Epoch,
     keep: Keep,
+    /// How many bytes the messages may take ([`Message::cost`]).
     budget: usize,
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct MemoryState {
+    /// The newest message that was ever committed.
     last: Seq,
-    /// The newest message that was let go.
+    /// The newest message that was trimmed.
     trimmed_through: Seq,
+    /// The time of the message `last`.
     time: Timestamp,
+    /// How many bytes the messages take.
     bytes: usize,
     keys: RecentKeys,
     messages: BTreeMap<Seq, Arc<Message>>,
-    channels: HashMap<Channel, Kept>,
-    /// The channels of which nothing is kept, by the last message they lost.
+    channels: HashMap<Channel, KeptChannel>,
+    /// The channels that keep no message, by their last trimmed message.
     empty: BTreeMap<Seq, Channel>,
-    /// The last message lost of any channel that is not in `channels` any more.
+    /// The last trimmed message of all channels that are no longer in `channels`.
     forgotten: Seq,
 }
 
 /// What is known of a channel.
 #[derive(Debug)]
-struct Kept {
+struct KeptChannel {
+    /// The messages that the channel keeps.
     seqs: VecDeque<Seq>,
     trimmed: Trimmed,
 }
 
 impl Memory {
-    /// An empty log with a new epoch, that keeps at most `budget` bytes
+    /// Returns an empty log with a new epoch. It keeps at most `budget` bytes
     /// ([`limits::MEMORY_LOG_BYTES`]) whatever `keep` says.
     #[must_use]
     pub fn new(keep: Keep, budget: usize) -> Memory {
@@ -79,7 +84,7 @@ impl Memory {
         let mut messages = Vec::with_capacity(drafts.len());
         let receipts = drafts
             .into_iter()
-            .map(|draft| state.take(draft, now, &mut messages))
+            .map(|draft| state.append_once(draft, now, &mut messages))
             .collect();
         for message in &messages {
             state.trim(&message.channel, self.keep.messages);
@@ -93,7 +98,7 @@ impl Memory {
     pub(super) fn retain(&self, now: Timestamp) {
         let too_old = now.earlier(self.keep.age);
         let mut state = self.state.lock();
-        state.keys.forget(now);
+        state.keys.forget_expired(now);
         while state
             .messages
             .first_key_value()
@@ -103,33 +108,38 @@ impl Memory {
         }
     }
 
-    pub(super) fn read(&self, selection: &Selection, after: Seq, room: PageLimit) -> Page {
+    pub(super) fn read(&self, selection: &Selection, after: Seq, limit: PageLimit) -> Page {
         let state = self.state.lock();
         let runs = selection
             .iter()
             .map(|(channel, from)| state.run(channel, after.max(*from)).peekable());
-        let Ok(page) = merge(runs.collect(), room, state.last, state.trimmed_through);
+        let Ok(page) = merge(runs.collect(), limit, state.last, state.trimmed_through);
         page
     }
 
-    pub(super) fn locate(&self, channels: &[Channel], place: StartAt, now: Timestamp) -> Selection {
+    pub(super) fn locate(
+        &self,
+        channels: &[Channel],
+        start_at: StartAt,
+        now: Timestamp,
+    ) -> Selection {
         let state = self.state.lock();
-        let behind_first = |channel: &Channel| match state.channels.get(channel) {
+        let trimmed_through = |channel: &Channel| match state.channels.get(channel) {
             Some(kept) => kept.trimmed.through,
             None => state.forgotten,
         };
-        match place {
+        match start_at {
             StartAt::Earliest => channels
                 .iter()
-                .map(|channel| (channel.clone(), behind_first(channel)))
+                .map(|channel| (channel.clone(), trimmed_through(channel)))
                 .collect(),
             StartAt::Last { count, through } => {
-                // The last `count` of each channel hold the last `count` of all.
+                // The last `count` of all channels are among the last `count` of each channel.
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 let kept = channels
                     .iter()
                     .filter_map(|channel| state.channels.get(channel));
-                let last = |kept: &Kept| {
+                let last = |kept: &KeptChannel| {
                     let end = kept.seqs.partition_point(|seq| *seq <= through);
                     let last = kept.seqs.range(..end).rev().take(count);
                     last.copied().collect::<Vec<_>>()
@@ -144,7 +154,7 @@ impl Memory {
                 let at = first.map_or(through, |seq| seq.before());
                 channels
                     .iter()
-                    .map(|channel| (channel.clone(), at.max(behind_first(channel))))
+                    .map(|channel| (channel.clone(), at.max(trimmed_through(channel))))
                     .collect()
             }
             StartAt::Ago(age) => {
@@ -166,9 +176,10 @@ impl Memory {
     }
 }
 
-impl State {
-    /// Appends a draft, unless its key says that it has been.
-    fn take(
+impl MemoryState {
+    /// Appends a draft, unless a message with its key has been appended already. Adds a new message
+    /// to `messages`.
+    fn append_once(
         &mut self,
         mut draft: Draft,
         now: Timestamp,
@@ -203,7 +214,7 @@ impl State {
         let kept = self
             .channels
             .entry(channel.clone())
-            .or_insert_with(|| Kept {
+            .or_insert_with(|| KeptChannel {
                 seqs: VecDeque::new(),
                 trimmed: Trimmed::begin(self.last, self.forgotten),
             });
@@ -223,7 +234,7 @@ impl State {
         message
     }
 
-    /// Lets go of what a channel has beyond `keep` messages.
+    /// Evicts the oldest messages of a channel beyond the `keep` that it may have.
     fn trim(&mut self, channel: &Channel, keep: usize) {
         while let Some(kept) = self.channels.get(channel)
             && kept.seqs.len() > keep
@@ -238,7 +249,7 @@ impl State {
         }
     }
 
-    /// Lets go of a message that is the oldest of its channel.
+    /// Evicts a message, which must be the oldest of its channel.
     fn evict(&mut self, seq: Seq) {
         let Some(message) = self.messages.remove(&seq) else {
             return;
@@ -262,7 +273,8 @@ impl State {
         }
     }
 
-    /// A channel's part of a read: perhaps a gap, then messages.
+    /// Returns a channel's part of a read: the gap if there is one, then the messages after
+    /// `after`.
     fn run(
         &self,
         channel: &Channel,

@@ -183,7 +183,7 @@ fn open_store(config: &Config) -> Result<(Store, SideTables), StartError> {
         StoreKind::Sqlite(path) => {
             let sqlite = Sqlite::open(path, config.keep, limits::STORED_LOG_BYTES)?;
             log::info!("the log is in {}", path.display());
-            let side_tables = sqlite.beside()?;
+            let side_tables = sqlite.side_tables()?;
             Ok((Store::Sqlite(sqlite), side_tables))
         }
     }

@@ -1,4 +1,4 @@
-//! What `SQLite` says, as a sentence that says what to do.
+//! The errors of `SQLite`, as sentences that say what to do.
 
 use rusqlite::ErrorCode;
 
@@ -6,11 +6,11 @@ use crate::log::StoreError;
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
-        StoreError(sentence(&error))
+        StoreError(describe(&error))
     }
 }
 
-/// Is it only that another process holds the lock?
+/// Whether an error means only that another process holds the lock.
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -18,8 +18,9 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Where the log's file lies is said where the server is started, not to those who send.
-pub(super) fn sentence(error: &rusqlite::Error) -> String {
+/// Describes an error in a sentence for senders. It does not give the file's path: that is told to
+/// the operator, at the start of the server.
+pub(super) fn describe(error: &rusqlite::Error) -> String {
     let code = error.sqlite_error().map_or(0, |error| error.extended_code);
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
@@ -30,13 +31,13 @@ pub(super) fn sentence(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another process holds the lock of the log's file".to_owned()
         }
-        Some(ErrorCode::ReadOnly) => "the log's file may not be written".to_owned(),
+        Some(ErrorCode::ReadOnly) => "the log's file is read-only".to_owned(),
         Some(ErrorCode::CannotOpen) => {
             format!("the log's file cannot be opened (SQLite's error {code})")
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!(
-            "the log's file is damaged ({error}): stop the server, and put a copy in its place, \
-             or move it away to begin anew"
+            "the log's file is damaged ({error}): stop the server, and restore a copy, or move \
+             the file away to begin anew"
         ),
         _ => format!("the log's file cannot be used ({error})"),
     }

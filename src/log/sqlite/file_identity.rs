@@ -1,45 +1,50 @@
-//! Are the files that are open still those at their paths?
+//! Whether the open files are still the files at their paths.
 //!
-//! `SQLite` goes on writing into a file that was moved away or deleted, and what is written there is
-//! gone with the process.
+//! `SQLite` goes on writing into a file that was moved away or deleted, and all that is written
+//! there is gone when the process ends.
 
 use std::path::{Path, PathBuf};
 
 use super::open::with_suffix;
 use crate::log::StoreError;
 
-/// The log's file, its write-ahead log, and what keeps other servers away: without that another may
-/// write beside this one.
+/// The identity of the log's file, its write-ahead log, and its lock file, as they were opened. The
+/// lock file keeps other servers away: if it is replaced, another server may write to the same log.
 #[derive(Debug)]
 pub(super) struct FileIdentity {
     path: PathBuf,
     wal: PathBuf,
     lock: PathBuf,
-    identities: [Option<Identity>; 3],
+    inodes: [Option<Inode>; 3],
 }
 
 impl FileIdentity {
-    /// Those at a path now, which are open.
+    /// Returns the identity of the files that are at these paths now, and open.
     pub(super) fn at(path: &Path) -> FileIdentity {
         let (wal, lock) = (with_suffix(path, "-wal"), with_suffix(path, "-lock"));
         FileIdentity {
-            identities: [path, &wal, &lock].map(|path| Some(look(path)?.0)),
+            inodes: [path, &wal, &lock].map(|path| Some(stat(path)?.0)),
             path: path.to_owned(),
             wal,
             lock,
         }
     }
 
+    /// Returns the path of the log's file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Holds them to be the same; gives the length of the write-ahead log, in bytes.
+    /// Checks that the files are still the same. Returns the length of the write-ahead log, in
+    /// bytes.
+    ///
+    /// # Errors
+    /// When one of the files was moved, replaced or deleted.
     pub(super) fn check(&self) -> Result<u64, StoreError> {
-        let now = [&self.path, &self.wal, &self.lock].map(|path| look(path));
-        if now.map(|file| Some(file?.0)) != self.identities {
+        let now = [&self.path, &self.wal, &self.lock].map(|path| stat(path));
+        if now.map(|file| Some(file?.0)) != self.inodes {
             return Err(StoreError(
-                "the log's file, or the -wal or -lock file beside it, was moved, replaced or \
+                "the log's file, or the -wal or -lock file next to it, was moved, replaced or \
                  deleted: put it back, or restart the server to begin with what is there"
                     .to_owned(),
             ));
@@ -48,18 +53,20 @@ impl FileIdentity {
     }
 }
 
-/// Device and inode.
-type Identity = (u64, u64);
+/// A file's device and inode.
+type Inode = (u64, u64);
 
+/// Returns the inode and the length of the file at a path, if there is one.
 #[cfg(unix)]
-fn look(path: &Path) -> Option<(Identity, u64)> {
+fn stat(path: &Path) -> Option<(Inode, u64)> {
     use std::os::unix::fs::MetadataExt;
     let file = std::fs::metadata(path).ok()?;
     Some(((file.dev(), file.ino()), file.len()))
 }
 
+/// Returns a constant instead of the inode, and the length of the file at a path, if there is one.
 #[cfg(not(unix))]
-fn look(path: &Path) -> Option<(Identity, u64)> {
-    // The system does not let go of a file that is open.
+fn stat(path: &Path) -> Option<(Inode, u64)> {
+    // The system does not let an open file be moved or deleted.
     Some(((0, 0), std::fs::metadata(path).ok()?.len()))
 }

@@ -1,4 +1,4 @@
-//! What a commit writes.
+//! Writes a commit: numbers its messages and inserts them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::log::trimmed::Trimmed;
 use crate::log::{Commit, Keep};
 use crate::message::{Channel, Draft, Message, Receipt, Timestamp};
 
-/// Numbers the drafts and writes them, and lets go of what is too many then.
+/// Numbers the drafts and writes them, and deletes the messages that are too many then.
 pub(super) fn commit(
     connection: &Connection,
-    ledger: &mut LogRow,
+    log_row: &mut LogRow,
     drafts: Vec<Draft>,
     now: Timestamp,
     keep: Keep,
@@ -24,59 +24,65 @@ pub(super) fn commit(
 ) -> rusqlite::Result<Commit> {
     let mut receipts = Vec::with_capacity(drafts.len());
     let mut messages = Vec::with_capacity(drafts.len());
-    let mut channels = Channels::default();
+    let mut channels = TouchedChannels::default();
     for mut draft in drafts {
         let key = draft.key.take();
-        let name = key.as_ref().map(|key| (draft.channel.clone(), key));
-        if let Some((channel, key)) = &name
-            && let Some(first) = key_table::find(connection, ledger, (channel, key), now)?
+        let key = key.as_ref().map(|key| (draft.channel.clone(), key));
+        if let Some((channel, key)) = &key
+            && let Some(first) = key_table::find(connection, log_row, (channel, key), now)?
         {
             receipts.push(first);
             continue;
         }
-        let message = number(ledger, draft, now);
-        write(connection, ledger, &mut channels, &message)?;
+        let message = number(log_row, draft, now);
+        write(connection, log_row, &mut channels, &message)?;
         let receipt = Receipt {
             seq: message.seq,
             time: message.time,
             duplicate: false,
         };
-        if let Some((channel, key)) = &name {
-            key_table::remember(connection, ledger, (channel, key), receipt)?;
+        if let Some((channel, key)) = &key {
+            key_table::remember(connection, log_row, (channel, key), receipt)?;
         }
         receipts.push(receipt);
         messages.push(Arc::new(message));
     }
-    let mut allowance = Allowance::beside(messages.len());
+    let mut allowance = Allowance::for_commit(messages.len());
     for row in channels.0.into_values() {
         row.save(connection)?;
-        retain::beyond_count(connection, ledger, (row.id, row.kept), keep, &mut allowance)?;
+        retain::trim_to_count(
+            connection,
+            log_row,
+            (row.id, row.kept),
+            keep,
+            &mut allowance,
+        )?;
     }
-    retain::beyond_budget(connection, ledger, budget)?;
+    retain::trim_to_budget(connection, log_row, budget)?;
     Ok(Commit { receipts, messages })
 }
 
-/// Gives a draft its place and its time.
-fn number(ledger: &LogRow, draft: Draft, now: Timestamp) -> Message {
+/// Gives a draft its position and its time.
+fn number(log_row: &LogRow, draft: Draft, now: Timestamp) -> Message {
     Message {
-        seq: ledger.last.next(),
-        time: ledger.time.max(now),
+        seq: log_row.last.next(),
+        time: log_row.time.max(now),
         channel: draft.channel,
         event: draft.event,
         data: draft.data,
     }
 }
 
-/// Writes a message that has its place, behind all others.
+/// Inserts a numbered message as the newest of the log.
 fn write(
     connection: &Connection,
-    ledger: &mut LogRow,
-    channels: &mut Channels,
+    log_row: &mut LogRow,
+    channels: &mut TouchedChannels,
     message: &Message,
 ) -> rusqlite::Result<()> {
     const SQL: &str =
         "INSERT INTO messages (seq, channel, time, event, data) VALUES (?, ?, ?, ?, ?)";
-    let row = channels.row(connection, ledger, message)?;
+    let row = channels.row(connection, log_row, message)?;
     connection.prepare_cached(SQL)?.execute(params![
         message.seq,
         row.id,
@@ -85,38 +91,40 @@ fn write(
         message.data,
     ])?;
     row.kept += 1;
-    ledger.last = message.seq;
-    ledger.time = message.time;
-    ledger.bytes += message.cost() as u64;
+    log_row.last = message.seq;
+    log_row.time = message.time;
+    log_row.bytes += message.cost() as u64;
     Ok(())
 }
 
-/// The rows of the channels that a commit writes to: read and written once.
+/// The channels that a commit writes to. The row of each is read and written once.
 #[derive(Default)]
-struct Channels(HashMap<Channel, Row>);
+struct TouchedChannels(HashMap<Channel, ChannelCounts>);
 
+/// The row of a channel, with how many messages the channel keeps.
 #[derive(Clone, Copy)]
-struct Row {
+struct ChannelCounts {
     id: i64,
     kept: u64,
 }
 
-impl Channels {
-    /// The row of a message's channel, which gets one if it has none.
+impl TouchedChannels {
+    /// Returns the row of a message's channel, which is inserted if there is none.
     fn row(
         &mut self,
         connection: &Connection,
-        ledger: &mut LogRow,
+        log_row: &mut LogRow,
         message: &Message,
-    ) -> rusqlite::Result<&mut Row> {
-        // Looked up twice: the entry of a name that is there already needs no copy of it.
+    ) -> rusqlite::Result<&mut ChannelCounts> {
+        // Looked up twice, because `HashMap::entry` would need a copy of the name even if it is
+        // there already.
         if !self.0.contains_key(&message.channel) {
-            let row = if let Some(row) = Row::load(connection, &message.channel)? {
-                ledger.empty = ledger.empty.saturating_sub(u64::from(row.kept == 0));
+            let row = if let Some(row) = ChannelCounts::load(connection, &message.channel)? {
+                log_row.empty = log_row.empty.saturating_sub(u64::from(row.kept == 0));
                 row
             } else {
-                let trimmed = Trimmed::begin(message.seq, ledger.forgotten);
-                Row::insert(connection, &message.channel, trimmed)?
+                let trimmed = Trimmed::begin(message.seq, log_row.forgotten);
+                ChannelCounts::insert(connection, &message.channel, trimmed)?
             };
             self.0.insert(message.channel.clone(), row);
         }
@@ -126,13 +134,13 @@ impl Channels {
     }
 }
 
-impl Row {
-    fn load(connection: &Connection, channel: &Channel) -> rusqlite::Result<Option<Row>> {
+impl ChannelCounts {
+    fn load(connection: &Connection, channel: &Channel) -> rusqlite::Result<Option<ChannelCounts>> {
         const SQL: &str = "SELECT id, kept FROM channels WHERE name = ?";
         let mut statement = connection.prepare_cached(SQL)?;
         let row = statement.query_row(params![channel], |row| {
             let Count(kept) = row.get(1)?;
-            Ok(Row {
+            Ok(ChannelCounts {
                 id: row.get(0)?,
                 kept,
             })
@@ -144,7 +152,7 @@ impl Row {
         connection: &Connection,
         channel: &Channel,
         trimmed: Trimmed,
-    ) -> rusqlite::Result<Row> {
+    ) -> rusqlite::Result<ChannelCounts> {
         const SQL: &str = "INSERT INTO channels (name, kept, first, lost_through, lost) \
                            VALUES (?, 0, ?, ?, ?)";
         connection.prepare_cached(SQL)?.execute(params![
@@ -153,7 +161,7 @@ impl Row {
             trimmed.through,
             Count(trimmed.count)
         ])?;
-        Ok(Row {
+        Ok(ChannelCounts {
             id: connection.last_insert_rowid(),
             kept: 0,
         })

@@ -1,17 +1,18 @@
-//! The keys of appends, see [`keys`](crate::log::keys) for those of the memory store.
+//! The idempotency keys of recent appends, in a table. The memory store has them in
+//! [`RecentKeys`](crate::log::recent_keys::RecentKeys).
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::log_row::LogRow;
 use super::value::params;
 use crate::limits;
-use crate::log::recent_keys::is_over;
+use crate::log::recent_keys::is_expired;
 use crate::message::{Channel, IdempotencyKey, Receipt, Seq, Timestamp};
 
-/// The first receipt under a key, as a later one gets it.
+/// Returns the receipt of the first append with this key, marked as that of a duplicate.
 pub(super) fn find(
     connection: &Connection,
-    ledger: &mut LogRow,
+    log_row: &mut LogRow,
     (channel, key): (&Channel, &IdempotencyKey),
     now: Timestamp,
 ) -> rusqlite::Result<Option<Receipt>> {
@@ -23,8 +24,8 @@ pub(super) fn find(
     let Some((seq, time)) = found else {
         return Ok(None);
     };
-    if is_over(time, now) {
-        forget_one(connection, ledger, seq)?;
+    if is_expired(time, now) {
+        forget_key(connection, log_row, seq)?;
         return Ok(None);
     }
     Ok(Some(Receipt {
@@ -34,48 +35,48 @@ pub(super) fn find(
     }))
 }
 
-/// Remembers a key that [`find`] does not know; forgets the oldest if there are too many.
+/// Remembers a key that [`find`] does not find, and forgets the oldest keys if there are too many.
 pub(super) fn remember(
     connection: &Connection,
-    ledger: &mut LogRow,
+    log_row: &mut LogRow,
     (channel, key): (&Channel, &IdempotencyKey),
     receipt: Receipt,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT INTO keys (seq, time, channel, key) VALUES (?, ?, ?, ?)";
-    while ledger.keys >= limits::IDEMPOTENCY_KEYS_MAX as u64 {
+    while log_row.keys >= limits::IDEMPOTENCY_KEYS_MAX as u64 {
         let Some((seq, _)) = oldest(connection)? else {
             break;
         };
-        forget_one(connection, ledger, seq)?;
+        forget_key(connection, log_row, seq)?;
     }
     connection
         .prepare_cached(SQL)?
         .execute(params![receipt.seq, receipt.time, channel, key])?;
-    ledger.keys += 1;
+    log_row.keys += 1;
     Ok(())
 }
 
-/// Are there any whose time is over?
-pub(super) fn is_due(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
-    Ok(oldest(connection)?.is_some_and(|(_, time)| is_over(time, now)))
+/// Whether there are keys that have left the window at `now`.
+pub(super) fn has_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    Ok(oldest(connection)?.is_some_and(|(_, time)| is_expired(time, now)))
 }
 
-/// Forgets those whose time is over, a step's worth at most.
-pub(super) fn forget(
+/// Forgets keys that have left the window at `now`, at most [`limits::RETAIN_STEP_ROWS`] of them.
+pub(super) fn forget_expired(
     connection: &Connection,
-    ledger: &mut LogRow,
+    log_row: &mut LogRow,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     for _ in 0..limits::RETAIN_STEP_ROWS {
         match oldest(connection)? {
-            Some((seq, time)) if is_over(time, now) => forget_one(connection, ledger, seq)?,
+            Some((seq, time)) if is_expired(time, now) => forget_key(connection, log_row, seq)?,
             _ => break,
         }
     }
     Ok(())
 }
 
-/// The oldest that is remembered, and its time.
+/// Returns the oldest key that is remembered, and its time.
 fn oldest(connection: &Connection) -> rusqlite::Result<Option<(Seq, Timestamp)>> {
     const SQL: &str = "SELECT seq, time FROM keys ORDER BY seq LIMIT 1";
     let mut statement = connection.prepare_cached(SQL)?;
@@ -84,10 +85,10 @@ fn oldest(connection: &Connection) -> rusqlite::Result<Option<(Seq, Timestamp)>>
         .optional()
 }
 
-fn forget_one(connection: &Connection, ledger: &mut LogRow, seq: Seq) -> rusqlite::Result<()> {
+fn forget_key(connection: &Connection, log_row: &mut LogRow, seq: Seq) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM keys WHERE seq = ?")?
         .execute(params![seq])?;
-    ledger.keys = ledger.keys.saturating_sub(1);
+    log_row.keys = log_row.keys.saturating_sub(1);
     Ok(())
 }

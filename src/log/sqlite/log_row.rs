@@ -1,20 +1,27 @@
-//! The row of the log: what is true of it as a whole.
+//! The one row of the table `log`: what is known of the log as a whole.
 
 use rusqlite::Connection;
 
 use super::value::{Count, params};
 use crate::message::{Seq, Timestamp};
 
-/// See the table `log` of the schema. Read at the beginning of a transaction, written at its end:
-/// what somebody has done to the tables by hand is seen, and survived.
+/// The row of the table `log`. It is read at the beginning of each transaction and written at its
+/// end, so that a change which an operator makes to the tables by hand is seen, and survived.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogRow {
+    /// The newest message that was ever committed.
     pub(super) last: Seq,
+    /// The time of that message.
     pub(super) time: Timestamp,
+    /// The newest message that was trimmed.
     pub(super) trimmed_through: Seq,
+    /// The last trimmed message of all channels that have no row any more.
     pub(super) forgotten: Seq,
+    /// How many bytes the messages take ([`Message::cost`](crate::message::Message::cost)).
     pub(super) bytes: u64,
+    /// The number of idempotency keys.
     pub(super) keys: u64,
+    /// The number of channels that keep no message.
     pub(super) empty: u64,
 }
 
@@ -51,7 +58,7 @@ impl LogRow {
     }
 }
 
-/// The oldest message that is kept, and its time.
+/// Returns the oldest message that is kept, and its time.
 pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Option<(Seq, Timestamp)>> {
     const SQL: &str = "SELECT seq, time FROM messages ORDER BY seq LIMIT 1";
     let mut statement = connection.prepare_cached(SQL)?;

@@ -1,7 +1,8 @@
 //! The stored log: a file that outlives the process. All of the log's SQL is here.
 //!
-//! One connection writes, a transaction a commit, each on the disk before it is answered; a few
-//! read, beside it and beside each other (<https://sqlite.org/wal.html>).
+//! One connection writes: each commit is one transaction, which is on the disk before it is
+//! answered. A few connections read at the same time, independent of it and of each other
+//! (<https://sqlite.org/wal.html>).
 
 mod error;
 mod file_identity;
@@ -33,53 +34,60 @@ use log_row::LogRow;
 pub use open::OpenError;
 use readers::Readers;
 pub use side_tables::SideTables;
-use write_connection::Writer;
+use write_connection::WriteConnection;
 
-/// See the module.
+/// A store in a file, by `SQLite`.
 #[derive(Debug)]
 pub struct Sqlite {
     epoch: Epoch,
-    files: Arc<FileIdentity>,
-    shared: Arc<Shared>,
+    identity: Arc<FileIdentity>,
+    shared: Arc<SqliteShared>,
     readers: Arc<Readers>,
-    /// The log's writer has it to itself. Whoever else has a connection holds this, too, and lets go
-    /// of it after that: the connection that is closed last removes the write-ahead log, and of two
-    /// that are closed at the same moment each would leave it to the other.
-    writer: Arc<Mutex<Writer>>,
+    /// Only the log's writer uses this connection. Every owner of another connection holds it, too,
+    /// and drops it after that connection: the connection that is closed last removes the
+    /// write-ahead log, and of two that are closed at the same moment each would leave it to the
+    /// other.
+    writer: Arc<Mutex<WriteConnection>>,
 }
 
-/// What all who have the file open share.
+/// The state that all connections to the file share.
 #[derive(Debug)]
-struct Shared {
+struct SqliteShared {
     bounds: Mutex<Bounds>,
-    /// Held by whoever reads.
+    /// Locked for reading while a connection reads, and for writing while the write-ahead log is
+    /// emptied.
     reading: RwLock<()>,
-    /// Held by whoever writes: `SQLite`'s own lock has no order in which it is given.
+    /// Locked while a connection writes: `SQLite`'s own lock is not given in the order in which it
+    /// was asked for.
     writing: Mutex<()>,
-    /// Let go when the last connection has been closed.
+    /// The lock that keeps other servers away, held until the last connection has been closed.
     _lock: File,
 }
 
-/// The edges of the log, as of the last commit.
+/// The bounds of the log, as of the last commit.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
+    /// The oldest message that is kept; 0 if none is.
     oldest: Seq,
+    /// The newest message that was ever committed.
     last: Seq,
+    /// The newest message that was trimmed.
     trimmed_through: Seq,
 }
 
 impl Bounds {
-    fn of(connection: &Connection, ledger: &LogRow) -> rusqlite::Result<Bounds> {
+    fn of(connection: &Connection, log_row: &LogRow) -> rusqlite::Result<Bounds> {
         Ok(Bounds {
             oldest: log_row::oldest(connection)?.map_or(Seq::START, |(seq, _)| seq),
-            last: ledger.last,
-            trimmed_through: ledger.trimmed_through,
+            last: log_row.last,
+            trimmed_through: log_row.trimmed_through,
         })
     }
 }
 
-impl Shared {
-    /// A reader may be told of a commit before the writer has heard that it is done.
+impl SqliteShared {
+    /// Notes that the log has been committed up to `through`, as a reader has seen. A reader may
+    /// see a commit before the writer knows that it is done.
     fn note_committed(&self, through: Seq) {
         let mut bounds = self.bounds.lock();
         bounds.last = bounds.last.max(through);
@@ -87,46 +95,50 @@ impl Shared {
 }
 
 impl Sqlite {
-    /// Opens the log in a file, or creates it; it keeps at most `budget` bytes
+    /// Opens the log in a file, or creates it. It keeps at most `budget` bytes
     /// ([`limits::STORED_LOG_BYTES`](crate::limits::STORED_LOG_BYTES)) whatever `keep` says.
     ///
     /// # Errors
-    /// When the file is not a log's, or not whole, or another server has it, or it cannot be
+    /// When the file is not a log's, or is damaged, or is in use by another server, or cannot be
     /// written. Then nothing has been touched.
     pub fn open(path: &Path, keep: Keep, budget: u64) -> Result<Sqlite, OpenError> {
         let opened = open::open(path)?;
         let epoch = opened.epoch;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SqliteShared {
             bounds: Mutex::new(opened.bounds),
             reading: RwLock::default(),
             writing: Mutex::default(),
             _lock: opened.lock,
         });
-        let files = Arc::new(FileIdentity::at(&opened.path));
-        let writer = Arc::new(Mutex::new(Writer::new(
+        let identity = Arc::new(FileIdentity::at(&opened.path));
+        let writer = Arc::new(Mutex::new(WriteConnection::new(
             opened.connection,
-            Arc::clone(&files),
+            Arc::clone(&identity),
             Arc::clone(&shared),
             keep,
             budget,
         )));
-        let readers = Readers::new(Arc::clone(&files), Arc::clone(&shared), Arc::clone(&writer));
+        let readers = Readers::new(
+            Arc::clone(&identity),
+            Arc::clone(&shared),
+            Arc::clone(&writer),
+        );
         Ok(Sqlite {
             epoch,
-            files,
+            identity,
             shared,
             readers: Arc::new(readers),
             writer,
         })
     }
 
-    /// A place in the same file for what is not the log.
+    /// Opens side tables in the log's file, for data that is not of the log.
     ///
     /// # Errors
     /// When the file cannot be opened once more.
-    pub fn beside(&self) -> Result<SideTables, StoreError> {
-        SideTables::of(
-            Arc::clone(&self.files),
+    pub fn side_tables(&self) -> Result<SideTables, StoreError> {
+        SideTables::in_file(
+            Arc::clone(&self.identity),
             Arc::clone(&self.shared),
             Arc::clone(&self.writer),
         )
@@ -153,12 +165,12 @@ impl Sqlite {
         &self,
         selection: &Selection,
         after: Seq,
-        room: PageLimit,
+        limit: PageLimit,
     ) -> Result<Page, StoreError> {
         let selection = selection.clone();
         let page = self
             .readers
-            .read(move |connection| read::page(connection, &selection, after, room))
+            .read(move |connection| read::page(connection, &selection, after, limit))
             .await?;
         self.shared.note_committed(page.through);
         Ok(page)
@@ -167,18 +179,18 @@ impl Sqlite {
     pub(super) async fn locate(
         &self,
         channels: &[Channel],
-        place: StartAt,
+        start_at: StartAt,
         now: Timestamp,
     ) -> Result<Selection, StoreError> {
         let channels = channels.to_vec();
         let selection = self
             .readers
-            .read(move |connection| read::locate(connection, &channels, place, now))
+            .read(move |connection| read::locate(connection, &channels, start_at, now))
             .await?;
         let newest = selection.iter().map(|(_, from)| *from).max();
         self.shared.note_committed(newest.unwrap_or_default());
-        // Made anew on this thread: a stream keeps it, and what it keeps of a thread that was there
-        // only to read would keep that thread's memory.
+        // Copied on this thread: a stream keeps the selection, and memory that was allocated on a
+        // thread which is there only to read would keep that thread's arena alive.
         Ok(selection.iter().cloned().collect())
     }
 
@@ -199,8 +211,9 @@ mod tests {
 
     use super::*;
 
+    /// Only the log's file is left when its connections are closed at the same moment.
     #[test]
-    fn one_file_is_left_when_all_let_go_at_the_same_moment() {
+    fn wal_is_removed_when_all_close_at_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.db");
         let keep = Keep {
@@ -209,14 +222,14 @@ mod tests {
         };
         for round in 0..100 {
             let sqlite = Sqlite::open(&path, keep, 1 << 20).unwrap();
-            let beside = sqlite.beside().unwrap();
+            let side_tables = sqlite.side_tables().unwrap();
             let draft = Draft::new(Channel::main(), "hello");
             sqlite.commit(vec![draft], Timestamp(round)).unwrap();
             let barrier = Barrier::new(2);
             thread::scope(|scope| {
                 scope.spawn(|| {
                     barrier.wait();
-                    drop(beside);
+                    drop(side_tables);
                 });
                 barrier.wait();
                 drop(sqlite);

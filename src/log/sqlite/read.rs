@@ -1,4 +1,4 @@
-//! What a reader asks for: pages, and places to begin at.
+//! The reads of the log: pages, and positions to start at.
 
 use std::sync::Arc;
 
@@ -12,21 +12,21 @@ use crate::log::trimmed::Trimmed;
 use crate::log::{Page, PageLimit, Selection, Stored};
 use crate::message::{Channel, EventName, Message, Seq, Timestamp};
 
-/// See [`Store::read`](crate::log::Store::read).
+/// Reads a page, as [`Store::read`](crate::log::Store::read) promises.
 pub(super) fn page(
     connection: &mut Connection,
     selection: &Selection,
     after: Seq,
-    room: PageLimit,
+    limit: PageLimit,
 ) -> rusqlite::Result<Page> {
     const SQL: &str = "SELECT seq, time, event, data FROM messages \
                        WHERE channel = ? AND seq > ? ORDER BY seq";
-    // One state of the log for all that is read.
+    // One transaction, so that all is read from one state of the log.
     let snapshot = connection.transaction()?;
-    let ledger = LogRow::load(&snapshot)?;
+    let log_row = LogRow::load(&snapshot)?;
     let mut parts = Vec::with_capacity(selection.len());
     for (channel, from) in selection {
-        let row = ChannelRow::load(&snapshot, channel, &ledger)?;
+        let row = ChannelRow::load(&snapshot, channel, &log_row)?;
         let statement = row.id.map(|_| snapshot.prepare_cached(SQL)).transpose()?;
         parts.push((channel, after.max(*from), row, statement));
     }
@@ -37,14 +37,15 @@ pub(super) fn page(
             .as_mut()
             .map(|statement| statement.query_map(params![row.id, *after], read))
             .transpose()?;
-        // Stepped as they are asked for: what there is no room for is not read.
+        // The rows are read as the merge asks for them: those beyond the limit are not read.
         let messages = messages.into_iter().flatten();
         let gap = row.trimmed.gap(*after).map(|gap| Ok(Stored::Gap(gap)));
         runs.push(gap.into_iter().chain(messages).peekable());
     }
-    merge(runs, room, ledger.last, ledger.trimmed_through)
+    merge(runs, limit, log_row.last, log_row.trimmed_through)
 }
 
+/// Reads a message from the columns `seq, time, event, data`.
 fn message(row: &Row<'_>, channel: &Channel) -> rusqlite::Result<Stored> {
     Ok(Stored::Message(Arc::new(Message {
         seq: row.get(0)?,
@@ -55,31 +56,31 @@ fn message(row: &Row<'_>, channel: &Channel) -> rusqlite::Result<Stored> {
     })))
 }
 
-/// See [`Store::locate`](crate::log::Store::locate).
+/// Finds where a follower starts, as [`Store::locate`](crate::log::Store::locate) promises.
 pub(super) fn locate(
     connection: &mut Connection,
     channels: &[Channel],
-    place: StartAt,
+    start_at: StartAt,
     now: Timestamp,
 ) -> rusqlite::Result<Selection> {
     let snapshot = connection.transaction()?;
-    let ledger = LogRow::load(&snapshot)?;
+    let log_row = LogRow::load(&snapshot)?;
     let rows = channels
         .iter()
-        .map(|channel| ChannelRow::load(&snapshot, channel, &ledger));
+        .map(|channel| ChannelRow::load(&snapshot, channel, &log_row));
     let rows: Vec<ChannelRow> = rows.collect::<Result<_, _>>()?;
-    let at = match place {
+    let at = match start_at {
         StartAt::Earliest => Seq::START,
         StartAt::Last { count, through } => before_last(&snapshot, &rows, count, through)?,
-        StartAt::Ago(age) => before_moment(&snapshot, now.earlier(age), ledger.last)?,
+        StartAt::Ago(age) => before_moment(&snapshot, now.earlier(age), log_row.last)?,
     };
-    // What is gone is not asked for.
+    // A follower does not ask for messages that have been trimmed.
     let begin =
         |(channel, row): (&Channel, &ChannelRow)| (channel.clone(), at.max(row.trimmed.through));
     Ok(channels.iter().zip(&rows).map(begin).collect())
 }
 
-/// The place before the last `count` messages of these channels up to a place.
+/// Returns the position before the last `count` messages of these channels up to `through`.
 fn before_last(
     snapshot: &Connection,
     rows: &[ChannelRow],
@@ -93,7 +94,7 @@ fn before_last(
     let ids = rows.iter().filter_map(|row| row.id);
     let statements = ids.map(|id| Ok((id, snapshot.prepare_cached(SQL)?)));
     let mut statements: Vec<_> = statements.collect::<rusqlite::Result<_>>()?;
-    // The channels' seqs from the end, merged.
+    // One run of seqs per channel, each from its end, to be merged.
     let mut runs = Vec::with_capacity(statements.len());
     for (id, statement) in &mut statements {
         let mut run = statement.query_map(params![*id, through], |row| row.get::<_, Seq>(0))?;
@@ -115,15 +116,15 @@ fn before_last(
     Ok(first.before())
 }
 
-/// The place before the first message that is not older than a moment.
+/// Returns the position before the first message that is not older than `oldest`.
 fn before_moment(snapshot: &Connection, oldest: Timestamp, last: Seq) -> rusqlite::Result<Seq> {
     const SQL: &str = "SELECT seq, time FROM messages WHERE seq > ? ORDER BY seq LIMIT 1";
     let Some((first, _)) = log_row::oldest(snapshot)? else {
         return Ok(last);
     };
     let mut statement = snapshot.prepare_cached(SQL)?;
-    // Times never fall, so the seqs are in the order of the times: all up to `low` is older, and
-    // nothing behind `high` is.
+    // Times never fall, so the seqs are in the order of the times: all messages up to `low` are
+    // older, and none after `high` is.
     let (mut low, mut high) = (first.before(), last);
     while low < high {
         let middle = Seq(low.0 + (high.0 - low.0) / 2);
@@ -140,7 +141,7 @@ fn before_moment(snapshot: &Connection, oldest: Timestamp, last: Seq) -> rusqlit
 
 /// What is known of a channel.
 struct ChannelRow {
-    /// `None` for one that has no row.
+    /// `None` for a channel that has no row.
     id: Option<i64>,
     kept: u64,
     trimmed: Trimmed,
@@ -150,7 +151,7 @@ impl ChannelRow {
     fn load(
         snapshot: &Connection,
         channel: &Channel,
-        ledger: &LogRow,
+        log_row: &LogRow,
     ) -> rusqlite::Result<ChannelRow> {
         const SQL: &str = "SELECT id, kept, first, lost_through, lost FROM channels WHERE name = ?";
         let mut statement = snapshot.prepare_cached(SQL)?;
@@ -169,7 +170,7 @@ impl ChannelRow {
         Ok(row.optional()?.unwrap_or(ChannelRow {
             id: None,
             kept: 0,
-            trimmed: Trimmed::of_unknown(ledger.forgotten),
+            trimmed: Trimmed::of_unknown(log_row.forgotten),
         }))
     }
 }

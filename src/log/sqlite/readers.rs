@@ -1,4 +1,4 @@
-//! The connections that read, off the async workers.
+//! The connections that read, on tokio's blocking pool.
 
 use std::sync::Arc;
 
@@ -7,31 +7,33 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::file_identity::FileIdentity;
-use super::write_connection::Writer;
-use super::{Shared, open};
+use super::write_connection::WriteConnection;
+use super::{SqliteShared, open};
 use crate::limits;
 use crate::log::StoreError;
 
-/// A few connections, taken in turn; opened when they are first needed.
+/// A pool of read connections, at most [`limits::STORE_READERS_MAX`]. A connection is opened when
+/// it is first needed.
 #[derive(Debug)]
 pub(super) struct Readers {
-    files: Arc<FileIdentity>,
-    shared: Arc<Shared>,
+    identity: Arc<FileIdentity>,
+    shared: Arc<SqliteShared>,
     idle: Mutex<Vec<Connection>>,
-    /// Whoever has come first reads first.
+    /// A fair semaphore: reads have their turns in the order in which they were asked for.
     turns: Arc<Semaphore>,
-    /// Behind the connections, see [`Sqlite`](super::Sqlite).
-    _writer: Arc<Mutex<Writer>>,
+    /// Declared after the connections so that it is dropped after them, for the reason given at
+    /// `Sqlite::writer`.
+    _writer: Arc<Mutex<WriteConnection>>,
 }
 
 impl Readers {
     pub(super) fn new(
-        files: Arc<FileIdentity>,
-        shared: Arc<Shared>,
-        writer: Arc<Mutex<Writer>>,
+        identity: Arc<FileIdentity>,
+        shared: Arc<SqliteShared>,
+        writer: Arc<Mutex<WriteConnection>>,
     ) -> Readers {
         Readers {
-            files,
+            identity,
             shared,
             idle: Mutex::default(),
             turns: Arc::new(Semaphore::new(limits::STORE_READERS_MAX)),
@@ -39,7 +41,10 @@ impl Readers {
         }
     }
 
-    /// Reads on one of them.
+    /// Reads on one of the connections.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -49,24 +54,26 @@ impl Readers {
         let turn = turns.acquire_owned().await.map_err(|_| stopped())?;
         let readers = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
-            // Whoever has left need not be waited for any more; the connection must.
+            // Held here and not in the future: a client that leaves drops the future, but the
+            // connection is busy until the work is done.
             let _turn = turn;
             let mut connection = readers.take()?;
             let _reading = readers.shared.reading.read();
             let read = work(&mut connection)?;
-            // One that has failed is not used again.
+            // A connection that has failed is not used again.
             readers.idle.lock().push(connection);
             Ok(read)
         });
         reading.await.map_err(|_| stopped())?
     }
 
+    /// Takes an idle connection, or opens one.
     fn take(&self) -> Result<Connection, StoreError> {
         if let Some(connection) = self.idle.lock().pop() {
             return Ok(connection);
         }
-        self.files.check()?;
-        let connection = Connection::open_with_flags(self.files.path(), open::FLAGS)?;
+        self.identity.check()?;
+        let connection = Connection::open_with_flags(self.identity.path(), open::FLAGS)?;
         connection.busy_timeout(limits::LOCK_TIMEOUT)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)

@@ -1,5 +1,5 @@
-//! Letting go of messages: those beyond the number that a channel keeps, those beyond the bytes
-//! that all may have, and those that are too old.
+//! Retention: trims the messages beyond the number that a channel keeps, those beyond the bytes
+//! that all messages may take, and those that are too old.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,18 @@ use crate::limits;
 use crate::log::Keep;
 use crate::message::{self, Seq, Timestamp};
 
-/// How many messages a transaction may still let go.
+/// How many messages a transaction may still delete.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance(u64);
 
 impl Allowance {
-    /// One that keeps pace with a commit of so many messages, and gains on what there was.
-    pub(super) fn beside(messages: usize) -> Allowance {
+    /// Returns the allowance of a commit of this many messages: as many deletions as it has
+    /// messages, so that retention keeps pace, and some more, so that it catches up.
+    pub(super) fn for_commit(messages: usize) -> Allowance {
         Allowance((messages + limits::RETAIN_STEP_ROWS) as u64)
     }
 
+    /// Takes up to `wanted` deletions from the allowance, and returns how many.
     fn take(&mut self, wanted: u64) -> u64 {
         let taken = wanted.min(self.0);
         self.0 -= taken;
@@ -29,7 +31,7 @@ impl Allowance {
     }
 }
 
-/// A message that goes.
+/// A message that is to be deleted.
 struct Victim {
     seq: Seq,
     channel: i64,
@@ -37,6 +39,7 @@ struct Victim {
 }
 
 impl Victim {
+    /// Reads a victim from the columns `seq, channel, octet_length(data)`.
     fn read(row: &Row<'_>) -> rusqlite::Result<Victim> {
         let bytes: i64 = row.get(2)?;
         Ok(Victim {
@@ -47,10 +50,10 @@ impl Victim {
     }
 }
 
-/// Lets go of a channel's oldest, if it keeps too many.
-pub(super) fn beyond_count(
+/// Deletes the oldest messages of a channel that keeps more than it may.
+pub(super) fn trim_to_count(
     connection: &Connection,
-    ledger: &mut LogRow,
+    log_row: &mut LogRow,
     (channel, kept): (i64, u64),
     keep: Keep,
     allowance: &mut Allowance,
@@ -64,51 +67,52 @@ pub(super) fn beyond_count(
     let mut statement = connection.prepare_cached(SQL)?;
     let victims = statement.query_map(params![channel, Count(count)], Victim::read)?;
     let victims: Vec<Victim> = victims.collect::<Result<_, _>>()?;
-    let_go(connection, ledger, &victims)
+    delete(connection, log_row, &victims)
 }
 
-/// Lets go of the oldest of all, while all together count more than the budget.
-pub(super) fn beyond_budget(
+/// Deletes the oldest messages of the log while all messages together take more than the budget.
+pub(super) fn trim_to_budget(
     connection: &Connection,
-    ledger: &mut LogRow,
+    log_row: &mut LogRow,
     budget: u64,
 ) -> rusqlite::Result<()> {
-    while ledger.bytes > budget {
-        let mut left = ledger.bytes;
+    while log_row.bytes > budget {
+        let mut remaining = log_row.bytes;
         let victims = oldest(connection, |victim, _| {
-            let goes = left > budget;
-            left = left.saturating_sub(victim.cost);
-            goes
+            let is_victim = remaining > budget;
+            remaining = remaining.saturating_sub(victim.cost);
+            is_victim
         })?;
         if victims.is_empty() {
             break;
         }
-        let_go(connection, ledger, &victims)?;
+        delete(connection, log_row, &victims)?;
     }
     Ok(())
 }
 
-/// What is to be done beside the appends, in steps.
+/// The state of the retention that is done between the commits, in steps.
 #[derive(Debug)]
 pub(super) struct Retention {
     keep: Keep,
-    /// The channels up to this row keep no more than they may, `None` if all do: the number may
-    /// have been higher in the life of the server before.
-    looked_at: Option<i64>,
+    /// The row up to which the channels have been checked to keep no more than they may; `None`
+    /// when all have been. They are checked once: `--keep` may have been higher before the server
+    /// was restarted.
+    checked_through: Option<i64>,
 }
 
-/// A step to be done.
+/// A step of retention that is to be done.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Step {
-    /// Some channels were looked at, and nothing has to go.
-    Look,
+pub(super) enum RetentionStep {
+    /// Some channels were checked, and nothing is to be deleted.
+    Checked,
     /// Messages are too old.
     Age,
-    /// A channel keeps too many.
+    /// A channel keeps too many messages.
     Count { channel: i64, kept: u64 },
-    /// Keys are too old.
-    RecentKeys,
-    /// The file has more free pages than it needs.
+    /// Idempotency keys are too old.
+    Keys,
+    /// The file has more free pages than it may have.
     Shrink,
 }
 
@@ -116,80 +120,86 @@ impl Retention {
     pub(super) fn new(keep: Keep) -> Retention {
         Retention {
             keep,
-            looked_at: Some(0),
+            checked_through: Some(0),
         }
     }
 
-    /// Looks for something to do, without the lock.
+    /// Finds the next step, without the lock of the file.
     pub(super) fn find(
         &mut self,
         connection: &Connection,
         now: Timestamp,
-    ) -> rusqlite::Result<Option<Step>> {
+    ) -> rusqlite::Result<Option<RetentionStep>> {
         let too_old = now.earlier(self.keep.age);
         if log_row::oldest(connection)?.is_some_and(|(_, time)| time < too_old) {
-            return Ok(Some(Step::Age));
+            return Ok(Some(RetentionStep::Age));
         }
-        if key_table::is_due(connection, now)? {
-            return Ok(Some(Step::RecentKeys));
+        if key_table::has_expired(connection, now)? {
+            return Ok(Some(RetentionStep::Keys));
         }
-        if let Some(from) = self.looked_at {
-            return self.look(connection, from).map(Some);
+        if let Some(from) = self.checked_through {
+            return self.check_counts(connection, from).map(Some);
         }
-        Ok(vacuum::is_wasteful(connection)?.then_some(Step::Shrink))
+        Ok(vacuum::has_excess_pages(connection)?.then_some(RetentionStep::Shrink))
     }
 
     /// Does a step, in a transaction.
     pub(super) fn step(
         &self,
         connection: &Connection,
-        ledger: &mut LogRow,
-        step: Step,
+        log_row: &mut LogRow,
+        step: RetentionStep,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
         match step {
-            Step::Look => Ok(()),
-            Step::Age => {
+            RetentionStep::Checked => Ok(()),
+            RetentionStep::Age => {
                 let too_old = now.earlier(self.keep.age);
                 let victims = oldest(connection, |_, time| time < too_old)?;
-                let_go(connection, ledger, &victims)
+                delete(connection, log_row, &victims)
             }
-            Step::Count { channel, kept } => {
-                let mut allowance = Allowance::beside(0);
-                beyond_count(
+            RetentionStep::Count { channel, kept } => {
+                let mut allowance = Allowance::for_commit(0);
+                trim_to_count(
                     connection,
-                    ledger,
+                    log_row,
                     (channel, kept),
                     self.keep,
                     &mut allowance,
                 )
             }
-            Step::RecentKeys => key_table::forget(connection, ledger, now),
-            Step::Shrink => vacuum::shrink(connection),
+            RetentionStep::Keys => key_table::forget_expired(connection, log_row, now),
+            RetentionStep::Shrink => vacuum::shrink(connection),
         }
     }
 
-    fn look(&mut self, connection: &Connection, from: i64) -> rusqlite::Result<Step> {
+    /// Checks how many messages the next channels after the row `from` keep.
+    fn check_counts(
+        &mut self,
+        connection: &Connection,
+        from: i64,
+    ) -> rusqlite::Result<RetentionStep> {
         const SQL: &str = "SELECT id, kept FROM channels WHERE id > ? ORDER BY id LIMIT ?";
         let mut statement = connection.prepare_cached(SQL)?;
         let mut rows = statement.query(params![from, Count(limits::RETAIN_STEP_ROWS as u64)])?;
-        let mut looked_at = None;
+        let mut checked_through = None;
         while let Some(row) = rows.next()? {
             let (channel, Count(kept)) = (row.get(0)?, row.get(1)?);
             if kept > self.keep.messages as u64 {
-                return Ok(Step::Count { channel, kept });
+                return Ok(RetentionStep::Count { channel, kept });
             }
-            looked_at = Some(channel);
+            checked_through = Some(channel);
         }
-        self.looked_at = looked_at;
-        Ok(Step::Look)
+        self.checked_through = checked_through;
+        Ok(RetentionStep::Checked)
     }
 }
 
-/// The oldest messages, as long as they go; a step's worth at most.
+/// Returns the oldest messages, up to the first that is not a victim, and at most
+/// [`limits::RETAIN_STEP_ROWS`] of them.
 fn oldest(
     connection: &Connection,
-    mut goes: impl FnMut(&Victim, Timestamp) -> bool,
+    mut is_victim: impl FnMut(&Victim, Timestamp) -> bool,
 ) -> rusqlite::Result<Vec<Victim>> {
     const SQL: &str =
         "SELECT seq, channel, octet_length(data), time FROM messages ORDER BY seq LIMIT ?";
@@ -198,7 +208,7 @@ fn oldest(
     let mut victims = Vec::new();
     while let Some(row) = rows.next()? {
         let victim = Victim::read(row)?;
-        if !goes(&victim, row.get(3)?) {
+        if !is_victim(&victim, row.get(3)?) {
             break;
         }
         victims.push(victim);
@@ -206,38 +216,39 @@ fn oldest(
     Ok(victims)
 }
 
-/// Lets go of messages, each the oldest of its channel when its turn comes.
-fn let_go(
+/// Deletes messages, each of which is the oldest of its channel when its turn comes.
+fn delete(
     connection: &Connection,
-    ledger: &mut LogRow,
+    log_row: &mut LogRow,
     victims: &[Victim],
 ) -> rusqlite::Result<()> {
-    const LOSE: &str = "UPDATE channels SET kept = kept - ?, lost = lost + ?1, lost_through = ? \
-                        WHERE id = ? RETURNING kept = 0";
-    let mut lost: BTreeMap<i64, (u64, Seq)> = BTreeMap::new();
-    let mut delete = connection.prepare_cached("DELETE FROM messages WHERE seq = ?")?;
+    const NOTE_TRIMMED: &str = "UPDATE channels \
+                                SET kept = kept - ?, lost = lost + ?1, lost_through = ? \
+                                WHERE id = ? RETURNING kept = 0";
+    let mut trimmed: BTreeMap<i64, (u64, Seq)> = BTreeMap::new();
+    let mut statement = connection.prepare_cached("DELETE FROM messages WHERE seq = ?")?;
     for victim in victims {
-        delete.execute(params![victim.seq])?;
-        ledger.bytes = ledger.bytes.saturating_sub(victim.cost);
-        ledger.trimmed_through = ledger.trimmed_through.max(victim.seq);
-        let (count, through) = lost.entry(victim.channel).or_default();
+        statement.execute(params![victim.seq])?;
+        log_row.bytes = log_row.bytes.saturating_sub(victim.cost);
+        log_row.trimmed_through = log_row.trimmed_through.max(victim.seq);
+        let (count, through) = trimmed.entry(victim.channel).or_default();
         *count += 1;
         *through = victim.seq;
     }
-    let mut lose = connection.prepare_cached(LOSE)?;
-    for (channel, (count, through)) in lost {
+    let mut note_trimmed = connection.prepare_cached(NOTE_TRIMMED)?;
+    for (channel, (count, through)) in trimmed {
         let is_empty: bool =
-            lose.query_row(params![Count(count), through, channel], |row| row.get(0))?;
-        ledger.empty += u64::from(is_empty);
+            note_trimmed.query_row(params![Count(count), through, channel], |row| row.get(0))?;
+        log_row.empty += u64::from(is_empty);
     }
-    while ledger.empty > limits::EMPTY_CHANNELS_MAX as u64 {
-        forget_channel(connection, ledger)?;
+    while log_row.empty > limits::EMPTY_CHANNELS_MAX as u64 {
+        forget_channel(connection, log_row)?;
     }
     Ok(())
 }
 
 /// Forgets the channel that has been empty for the longest time.
-fn forget_channel(connection: &Connection, ledger: &mut LogRow) -> rusqlite::Result<()> {
+fn forget_channel(connection: &Connection, log_row: &mut LogRow) -> rusqlite::Result<()> {
     const SQL: &str = "DELETE FROM channels WHERE id = \
                        (SELECT id FROM channels WHERE kept = 0 ORDER BY lost_through LIMIT 1) \
                        RETURNING lost_through";
@@ -245,8 +256,8 @@ fn forget_channel(connection: &Connection, ledger: &mut LogRow) -> rusqlite::Res
         .prepare_cached(SQL)?
         .query_row([], |row| row.get(0))
         .optional()?;
-    ledger.forgotten = ledger.forgotten.max(through.unwrap_or_default());
-    // If there is none, they were miscounted.
-    ledger.empty = through.map_or(0, |_| ledger.empty.saturating_sub(1));
+    log_row.forgotten = log_row.forgotten.max(through.unwrap_or_default());
+    // If no channel is empty, the number was wrong.
+    log_row.empty = through.map_or(0, |_| log_row.empty.saturating_sub(1));
     Ok(())
 }

@@ -1,15 +1,15 @@
-//! The tables, and how a file of an earlier version comes to have them.
+//! The log's tables, and the migration of files of earlier versions.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::value::params;
 use crate::message::Epoch;
 
-/// Says in a file's header whose it is: "ffrm" (`PRAGMA application_id`).
+/// Marks a file as this program's in the file's header: "ffrm" (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"ffrm");
 
-/// What brings a file from each version (`PRAGMA user_version`) to the next. What has been
-/// released is not changed any more; a change is one more line.
+/// The step from each version of a file (`PRAGMA user_version`) to the next. A step that has been
+/// released is never changed; a change is one more step.
 const MIGRATIONS: [&str; 1] = ["
     -- One row: the log itself.
     CREATE TABLE log (
@@ -17,11 +17,11 @@ const MIGRATIONS: [&str; 1] = ["
         epoch TEXT NOT NULL,
         last INTEGER NOT NULL DEFAULT 0,       -- the newest message's seq
         time INTEGER NOT NULL DEFAULT 0,       -- and its time, in ms since 1970
-        lost INTEGER NOT NULL DEFAULT 0,       -- the newest message that was let go
-        forgotten INTEGER NOT NULL DEFAULT 0,  -- the same, of channels that have no row any more
+        lost INTEGER NOT NULL DEFAULT 0,       -- the newest message that was trimmed
+        forgotten INTEGER NOT NULL DEFAULT 0,  -- the newest trimmed message of deleted channels
         bytes INTEGER NOT NULL DEFAULT 0,      -- what all messages count against the bound
         keys INTEGER NOT NULL DEFAULT 0,       -- rows of keys
-        empty INTEGER NOT NULL DEFAULT 0,      -- rows of channels of which nothing is kept
+        empty INTEGER NOT NULL DEFAULT 0,      -- rows of channels that keep no message
         probes INTEGER NOT NULL DEFAULT 0      -- raised to find out whether the file can be written
     ) STRICT;
 
@@ -30,8 +30,8 @@ const MIGRATIONS: [&str; 1] = ["
         name TEXT NOT NULL UNIQUE,
         kept INTEGER NOT NULL,                 -- rows of messages
         first INTEGER NOT NULL,                -- the first message it ever had, 0 if not known
-        lost_through INTEGER NOT NULL,         -- the last message it has lost
-        lost INTEGER NOT NULL                  -- how many it has lost
+        lost_through INTEGER NOT NULL,         -- its newest trimmed message
+        lost INTEGER NOT NULL                  -- how many of its messages were trimmed
     ) STRICT;
     CREATE INDEX empty_channels ON channels (lost_through) WHERE kept = 0;
 
@@ -44,7 +44,7 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     CREATE INDEX messages_of_channel ON messages (channel, seq);
 
-    -- Idempotency-Keys and what they were answered.
+    -- Idempotency-Keys and their receipts.
     CREATE TABLE keys (
         seq INTEGER PRIMARY KEY,
         time INTEGER NOT NULL,
@@ -54,15 +54,15 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     "];
 
-/// The version that this program writes.
+/// The version of the files that this program writes.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "they are a few"
+    reason = "there are only a few"
 )]
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
 
-/// Brings a file from a version to [`VERSION`], or leaves it as it is.
+/// Brings a file from the version `from` to [`VERSION`], as a whole or not at all.
 pub(super) fn migrate(connection: &mut Connection, from: i32) -> rusqlite::Result<()> {
     if from == VERSION {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What lives beside the log: tables of other parts of the program, in the log's file.
+//! Side tables: tables of other modules in the log's file.
 
 use std::sync::Arc;
 
@@ -8,36 +8,39 @@ use tokio::sync::Semaphore;
 
 use super::file_identity::FileIdentity;
 use super::value::{Count, params};
-use super::write_connection::{self, Writer};
-use super::{Shared, open};
+use super::write_connection::{self, WriteConnection};
+use super::{SqliteShared, open};
 use crate::limits;
 use crate::log::StoreError;
 
-/// A connection to the log's file for those who keep something else there; where the log is in
-/// memory, it is too. Clones are the same connection.
+/// A connection for the tables of other modules: to the log's file, or to a database in memory if
+/// the log is in memory. Clones are the same connection.
 #[derive(Clone, Debug)]
-pub struct SideTables(Arc<Inner>);
+pub struct SideTables(Arc<SideTablesInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct SideTablesInner {
     connection: Mutex<Connection>,
-    /// Whoever has come first goes first, and nobody waits on a thread.
+    /// A fair semaphore: accesses have their turns in the order in which they were asked for, and
+    /// none of them waits on a thread.
     turn: Arc<Semaphore>,
-    /// `None` in memory. Behind the connection.
-    file: Option<File>,
+    /// The log's file; `None` in memory. Declared after the connection so that it is dropped after
+    /// it, for the reason given at `Sqlite::writer`.
+    file: Option<SharedFile>,
 }
 
-/// The log's file.
+/// The log's file, which is shared with the log's own connections.
 #[derive(Debug)]
-struct File {
-    files: Arc<FileIdentity>,
-    shared: Arc<Shared>,
-    /// See [`Sqlite`](super::Sqlite).
-    _writer: Arc<Mutex<Writer>>,
+struct SharedFile {
+    identity: Arc<FileIdentity>,
+    shared: Arc<SqliteShared>,
+    /// Held so that the write connection is closed after this one, for the reason given at
+    /// `Sqlite::writer`.
+    _writer: Arc<Mutex<WriteConnection>>,
 }
 
 impl SideTables {
-    /// In memory: gone with the process.
+    /// Returns side tables in memory, which are gone when the process ends.
     ///
     /// # Errors
     /// When there is no memory.
@@ -45,37 +48,37 @@ impl SideTables {
         SideTables::new(Connection::open_in_memory()?, None)
     }
 
-    /// Beside a log that is open.
-    pub(super) fn of(
-        files: Arc<FileIdentity>,
-        shared: Arc<Shared>,
-        writer: Arc<Mutex<Writer>>,
+    /// Returns side tables in the file of a log that is open.
+    pub(super) fn in_file(
+        identity: Arc<FileIdentity>,
+        shared: Arc<SqliteShared>,
+        writer: Arc<Mutex<WriteConnection>>,
     ) -> Result<SideTables, StoreError> {
-        files.check()?;
-        let connection = Connection::open_with_flags(files.path(), open::FLAGS)?;
-        open::tune(&connection)?;
-        let file = File {
-            files,
+        identity.check()?;
+        let connection = Connection::open_with_flags(identity.path(), open::FLAGS)?;
+        open::configure(&connection)?;
+        let file = SharedFile {
+            identity,
             shared,
             _writer: writer,
         };
         SideTables::new(connection, Some(file))
     }
 
-    fn new(connection: Connection, file: Option<File>) -> Result<SideTables, StoreError> {
+    fn new(connection: Connection, file: Option<SharedFile>) -> Result<SideTables, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
-        Ok(SideTables(Arc::new(Inner {
+        Ok(SideTables(Arc::new(SideTablesInner {
             connection: Mutex::new(connection),
             turn: Arc::new(Semaphore::new(1)),
             file,
         })))
     }
 
-    /// Brings the tables of a part of the program up to date: each step leads from one version to
-    /// the next. What has been released is not changed any more; a change is one more step.
+    /// Brings the tables of a part of the program up to date. Each step leads from one version to
+    /// the next. A step that has been released is never changed; a change is one more step.
     ///
     /// # Errors
-    /// When the file has a version that this program does not know, or cannot be written.
+    /// When the file has a newer version than this program knows, or cannot be written.
     pub fn migrate(&self, part: &str, steps: &[&str]) -> Result<(), StoreError> {
         const PARTS: &str = "CREATE TABLE IF NOT EXISTS parts (name TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT";
         const VERSION: &str = "SELECT version FROM parts WHERE name = ?";
@@ -94,14 +97,14 @@ impl SideTables {
         })?;
         if newest > known {
             return Err(StoreError(format!(
-                "its {part} are of version {newest}, and this program knows them up to {known}; \
-                 use a newer forever-frame"
+                "its {part} tables have version {newest}, and this program knows versions up to \
+                 {known}; use a newer forever-frame"
             )));
         }
         Ok(())
     }
 
-    /// Reads.
+    /// Runs `work`, which reads.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -112,7 +115,7 @@ impl SideTables {
         self.blocking(|inner| inner.read(work)).await
     }
 
-    /// A transaction, on the disk when this returns, or not done at all.
+    /// Runs `work` in a transaction, which is on the disk when this returns, or not done at all.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -125,14 +128,15 @@ impl SideTables {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&SideTablesInner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let stopped = || StoreError("the log's file is closed".to_owned());
         let turn = Arc::clone(&self.0.turn);
         let turn = turn.acquire_owned().await.map_err(|_| stopped())?;
         let inner = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || {
-            // Whoever has left need not be waited for any more; the connection must.
+            // Held here and not in the future: a client that leaves drops the future, but the
+            // connection is busy until the work is done.
             let _turn = turn;
             work(&inner)
         });
@@ -140,7 +144,7 @@ impl SideTables {
     }
 }
 
-impl Inner {
+impl SideTablesInner {
     fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -164,10 +168,11 @@ impl Inner {
         Ok(done)
     }
 
+    /// Prepares for an access: rolls back a transaction that failed, and checks the file.
     fn prepare(&self, connection: &Connection) -> Result<(), StoreError> {
-        write_connection::undo(connection)?;
+        write_connection::rollback(connection)?;
         if let Some(file) = &self.file {
-            file.files.check()?;
+            file.identity.check()?;
             connection.busy_timeout(limits::LOCK_TIMEOUT)?;
         }
         Ok(())
@@ -178,14 +183,15 @@ impl Inner {
 mod tests {
     use super::*;
 
+    /// Each step of a migration is done once, and a newer version is refused.
     #[test]
-    fn a_part_is_brought_up_to_date_once_and_never_back() {
-        let beside = SideTables::in_memory().unwrap();
+    fn migrate_runs_each_step_once() {
+        let side_tables = SideTables::in_memory().unwrap();
         let steps = ["CREATE TABLE a (x)", "CREATE TABLE b (x)"];
-        beside.migrate("letters", &steps[..1]).unwrap();
-        beside.migrate("letters", &steps).unwrap();
-        beside.migrate("letters", &steps).unwrap();
-        let error = beside.migrate("letters", &steps[..1]).unwrap_err();
-        assert!(error.0.contains("of version 2"), "{error}");
+        side_tables.migrate("letters", &steps[..1]).unwrap();
+        side_tables.migrate("letters", &steps).unwrap();
+        side_tables.migrate("letters", &steps).unwrap();
+        let error = side_tables.migrate("letters", &steps[..1]).unwrap_err();
+        assert!(error.0.contains("have version 2"), "{error}");
     }
 }

@@ -1,22 +1,23 @@
-//! The pages of the file.
+//! The free pages of the file, and how they are given back to the system.
 
 use rusqlite::Connection;
 
 use crate::limits;
 
-/// Does the file have many more free pages than it needs?
-pub(super) fn is_wasteful(connection: &Connection) -> rusqlite::Result<bool> {
+/// Whether the file has more free pages than it may have: [`limits::FREE_PAGES_MAX`], and a quarter
+/// of all its pages.
+pub(super) fn has_excess_pages(connection: &Connection) -> rusqlite::Result<bool> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (free, all) = (number("freelist_count")?, number("page_count")?);
     Ok(free > limits::FREE_PAGES_MAX.max(all / 4))
 }
 
-/// Gives some free pages back to the system.
+/// Gives some free pages back to the system, at most [`limits::VACUUM_STEP_PAGES`].
 pub(super) fn shrink(connection: &Connection) -> rusqlite::Result<()> {
     let sql = format!("PRAGMA incremental_vacuum({})", limits::VACUUM_STEP_PAGES);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
-    // A row a page.
+    // The statement returns one row for each page that it frees.
     while rows.next()?.is_some() {}
     Ok(())
 }

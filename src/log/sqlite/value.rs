@@ -1,27 +1,28 @@
-//! Our values as `SQLite`'s.
+//! The log's values as values of `SQLite`.
 
 pub(super) use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::message::{Channel, Epoch, IdempotencyKey, Seq, Timestamp};
 
-/// A number that `SQLite` has a sign for, and we have not.
+/// Returns an unsigned number as one of `SQLite`'s, which are signed.
 fn number(number: u64) -> rusqlite::Result<ToSqlOutput<'static>> {
     i64::try_from(number)
         .map(ToSqlOutput::from)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
+/// Returns one of `SQLite`'s numbers as an unsigned number.
 fn from_number(value: ValueRef<'_>) -> FromSqlResult<u64> {
     let number = value.as_i64()?;
     u64::try_from(number).map_err(|_| FromSqlError::OutOfRange(number))
 }
 
-/// A number of things.
+/// A number of rows or bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Count(pub(super) u64);
 
-macro_rules! is_a_number {
+macro_rules! impl_number {
     ($($type:ident),*) => {$(
         impl ToSql for $type {
             fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -37,7 +38,7 @@ macro_rules! is_a_number {
     )*};
 }
 
-macro_rules! is_a_text {
+macro_rules! impl_text {
     ($($type:ident),*) => {$(
         impl ToSql for $type {
             fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -47,8 +48,8 @@ macro_rules! is_a_text {
     )*};
 }
 
-is_a_number!(Seq, Timestamp, Count);
-is_a_text!(Channel, Epoch, IdempotencyKey);
+impl_number!(Seq, Timestamp, Count);
+impl_text!(Channel, Epoch, IdempotencyKey);
 
 impl FromSql for Epoch {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {

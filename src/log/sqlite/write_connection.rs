@@ -1,55 +1,57 @@
-//! The connection that writes: there is no other.
+//! The connection that writes the log. There is only one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::error::{is_busy, sentence};
+use super::error::{describe, is_busy};
 use super::file_identity::FileIdentity;
 use super::log_row::LogRow;
-use super::retain::{Retention, Step};
-use super::{Bounds, Shared, insert};
+use super::retain::{Retention, RetentionStep};
+use super::{Bounds, SqliteShared, insert};
 use crate::limits;
 use crate::log::{Commit, Keep, StoreError};
 use crate::message::{Draft, Timestamp};
 
-/// See the module.
+/// The connection that writes the log, with the state of retention.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct WriteConnection {
     connection: Connection,
-    files: Arc<FileIdentity>,
-    shared: Arc<Shared>,
+    identity: Arc<FileIdentity>,
+    shared: Arc<SqliteShared>,
     keep: Keep,
+    /// How many bytes the messages may take.
     budget: u64,
     retention: Retention,
     /// How long the write-ahead log may become before it is emptied by force, in bytes.
-    wal_most: u64,
-    /// How long another process may hold the lock.
-    patience: Duration,
+    wal_bytes_max: u64,
+    /// How long a commit waits for the lock while another process holds it.
+    lock_timeout: Duration,
 }
 
-impl Writer {
+impl WriteConnection {
     pub(super) fn new(
         connection: Connection,
-        files: Arc<FileIdentity>,
-        shared: Arc<Shared>,
+        identity: Arc<FileIdentity>,
+        shared: Arc<SqliteShared>,
         keep: Keep,
         budget: u64,
-    ) -> Writer {
-        Writer {
+    ) -> WriteConnection {
+        WriteConnection {
             connection,
-            files,
+            identity,
             shared,
             keep,
             budget,
             retention: Retention::new(keep),
-            wal_most: u64::from(limits::WAL_BYTES),
-            patience: limits::LOCK_TIMEOUT,
+            wal_bytes_max: u64::from(limits::WAL_BYTES),
+            lock_timeout: limits::LOCK_TIMEOUT,
         }
     }
 
-    /// See [`Store::commit`](crate::log::Store::commit).
+    /// Commits a batch, as a whole or not at all, as [`Store::commit`](crate::log::Store::commit)
+    /// promises.
     pub(super) fn commit(
         &mut self,
         drafts: Vec<Draft>,
@@ -57,28 +59,29 @@ impl Writer {
     ) -> Result<Commit, StoreError> {
         self.prepare()?;
         let (keep, budget) = (self.keep, self.budget);
-        let result = self.write(self.patience, |connection, ledger, _| {
-            insert::commit(connection, ledger, drafts, now, keep, budget)
+        let result = self.write(self.lock_timeout, |connection, log_row, _| {
+            insert::commit(connection, log_row, drafts, now, keep, budget)
         });
-        // Whoever comes after those who have waited in vain does not wait as long again.
-        self.patience = match &result {
+        // After a commit that waited in vain, the next one does not wait as long again.
+        self.lock_timeout = match &result {
             Err(error) if is_busy(error) => limits::LOCK_TIMEOUT_REFUSING,
             _ => limits::LOCK_TIMEOUT,
         };
         Ok(result?)
     }
 
-    /// See [`Store::retain`](crate::log::Store::retain).
+    /// Does a step of retention, as [`Store::retain`](crate::log::Store::retain) promises. Returns
+    /// whether there may be more to do.
     pub(super) fn retain(&mut self, now: Timestamp) -> Result<bool, StoreError> {
         self.prepare()?;
         let step = match self.retention.find(&self.connection, now)? {
             None => return Ok(false),
-            Some(Step::Look) => return Ok(true),
+            Some(RetentionStep::Checked) => return Ok(true),
             Some(step) => step,
         };
-        // It can wait for the lock until the next time; the appends behind it cannot.
-        let result = self.write(Duration::ZERO, |connection, ledger, retention| {
-            retention.step(connection, ledger, step, now)
+        // Retention can wait for the lock until the next time; the appends that are queued cannot.
+        let result = self.write(Duration::ZERO, |connection, log_row, retention| {
+            retention.step(connection, log_row, step, now)
         });
         match result {
             Err(error) if is_busy(&error) => Ok(false),
@@ -86,9 +89,10 @@ impl Writer {
         }
     }
 
-    /// See [`Store::probe`](crate::log::Store::probe).
+    /// Checks whether a commit would be taken, as [`Store::probe`](crate::log::Store::probe)
+    /// promises.
     pub(super) fn probe(&mut self) -> Result<(), StoreError> {
-        // What stays as it is would not be written.
+        // The number is raised, since SQLite does not write a page that has not changed.
         const SQL: &str = "UPDATE log SET probes = probes + 1";
         self.prepare()?;
         Ok(
@@ -98,69 +102,73 @@ impl Writer {
         )
     }
 
-    /// What comes before each transaction.
+    /// Prepares for a transaction: rolls back one that failed, checks the files, and empties the
+    /// write-ahead log if it is too long.
     fn prepare(&mut self) -> Result<(), StoreError> {
-        undo(&self.connection)?;
-        let wal = self.files.check()?;
-        if wal > self.wal_most {
-            self.empty_wal(wal);
+        rollback(&self.connection)?;
+        let wal_bytes = self.identity.check()?;
+        if wal_bytes > self.wal_bytes_max {
+            self.empty_wal(wal_bytes);
         }
         Ok(())
     }
 
-    /// A transaction, on the disk when this returns, or not done at all.
+    /// Runs `work` in a transaction, which is on the disk when this returns, or not done at all.
     fn write<T>(
         &mut self,
-        patience: Duration,
+        lock_timeout: Duration,
         work: impl FnOnce(&Connection, &mut LogRow, &Retention) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        self.connection.busy_timeout(patience)?;
+        self.connection.busy_timeout(lock_timeout)?;
         let shared = Arc::clone(&self.shared);
         let _writing = shared.writing.lock();
-        // Undone when it is dropped before its end.
+        // Rolled back when it is dropped before its commit.
         let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
-        let mut ledger = LogRow::load(&transaction)?;
-        let done = work(&transaction, &mut ledger, &self.retention)?;
-        ledger.save(&transaction)?;
-        let bounds = Bounds::of(&transaction, &ledger)?;
+        let mut log_row = LogRow::load(&transaction)?;
+        let done = work(&transaction, &mut log_row, &self.retention)?;
+        log_row.save(&transaction)?;
+        let bounds = Bounds::of(&transaction, &log_row)?;
         transaction.commit()?;
         *self.shared.bounds.lock() = bounds;
         Ok(done)
     }
 
-    /// Writes the write-ahead log into the file and begins it anew, for which nobody may be
-    /// reading. What `SQLite` does of itself after a commit gives way to readers.
+    /// Writes the write-ahead log into the file and begins it anew, for which no connection may be
+    /// reading or writing. The checkpoint that `SQLite` does by itself after a commit gives way to
+    /// readers.
     fn empty_wal(&mut self, length: u64) {
         const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let nobody_writes = self.shared.writing.lock();
-        let nobody_reads = self.shared.reading.write();
+        let no_writers = self.shared.writing.lock();
+        let no_readers = self.shared.reading.write();
         let busy = self
             .connection
             .busy_timeout(Duration::ZERO)
             .and_then(|()| self.connection.query_row(SQL, [], |row| row.get(0)));
-        drop((nobody_reads, nobody_writes));
-        self.wal_most = match busy {
+        drop((no_readers, no_writers));
+        self.wal_bytes_max = match busy {
             Ok(false) => limits::WAL_BYTES.into(),
             busy => {
-                let why = busy.map_or_else(
-                    |error| sentence(&error),
+                let reason = busy.map_or_else(
+                    |error| describe(&error),
                     |_| "another process reads the log's file".to_owned(),
                 );
-                log::warn!("the write-ahead log is {length} bytes long: {why}");
+                log::warn!(
+                    "the write-ahead log is {length} bytes long and cannot be emptied: {reason}"
+                );
                 length + u64::from(limits::WAL_BYTES)
             }
         };
     }
 }
 
-/// Undoes a transaction that failed and has not been undone: it does not let another begin.
-pub(super) fn undo(connection: &Connection) -> Result<(), StoreError> {
+/// Rolls back a transaction that failed and is still open: while it is, no other can begin.
+pub(super) fn rollback(connection: &Connection) -> Result<(), StoreError> {
     if connection.is_autocommit() {
         return Ok(());
     }
     connection.execute_batch("ROLLBACK").map_err(|error| {
         StoreError(format!(
-            "a transaction failed and cannot be undone ({error}): restart the server"
+            "a transaction failed and cannot be rolled back ({error}): restart the server"
         ))
     })
 }
