@@ -350,7 +350,7 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 
 /// Memory that a password hash takes, in KiB. OWASP's "Password Storage Cheat Sheet" gives this and
-/// [`HASH_PASSES`] for argon2id: together 20 to 50 ms of a processor, whoever asks for it.
+/// [`HASH_PASSES`] for argon2id: together 20 to 50 ms of a processor for each hash.
 pub const HASH_KIB: u32 = 19 * 1024;
 
 /// Passes that a password hash makes over its [`HASH_KIB`] of memory.

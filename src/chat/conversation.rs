@@ -150,7 +150,7 @@ impl Chat {
         most: usize,
     ) -> Result<History, StoreError> {
         let channel = conversation_channel(me.id, friend.id);
-        self.log.up_to(&channel, through, most).await
+        self.log.history(&channel, through, most).await
     }
 
     /// Returns the position of the first message after a page of history that begins at `first`;

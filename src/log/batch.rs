@@ -1,4 +1,4 @@
-//! What goes into one commit. Pure: sizes go in, a number comes out.
+//! How many appends go into one commit. Pure: sizes go in, a number comes out.
 
 use crate::limits;
 
@@ -6,13 +6,13 @@ use crate::limits;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     pub(super) messages: usize,
-    /// Of text.
+    /// Bytes of text.
     pub(super) bytes: usize,
 }
 
-/// How many of the waiting appends, given by their sizes and in their order, make one commit: as
-/// many as [`limits::BATCH_MESSAGES_MAX`] and [`limits::BATCH_BYTES_MAX`] allow, and at least one if any
-/// waits.
+/// Returns how many of the waiting appends, given by their sizes and in their order, make one
+/// commit: as many as [`limits::BATCH_MESSAGES_MAX`] and [`limits::BATCH_BYTES_MAX`] allow, and at
+/// least one if any waits.
 #[must_use]
 pub(super) fn fit(waiting: impl IntoIterator<Item = Size>) -> usize {
     let (mut messages, mut bytes) = (0, 0);
@@ -28,8 +28,9 @@ pub(super) fn fit(waiting: impl IntoIterator<Item = Size>) -> usize {
 mod tests {
     use super::*;
 
+    /// A commit is bounded, and has at least one append while any waits.
     #[test]
-    fn a_commit_is_bounded_and_never_empty_while_any_waits() {
+    fn batch_is_bounded_and_not_empty() {
         let one = |bytes| Size { messages: 1, bytes };
         assert_eq!(fit([]), 0);
         assert_eq!(fit([one(10), one(10)]), 2);

@@ -1,31 +1,31 @@
-//! Where a follower begins: what `since` may say, and what it means for a log.
+//! Where a follower starts: what `since` may be, and what it means in a log.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Seq};
 
-/// A follower's channels, each with the place up to which it is not asked for.
+/// A follower's channels, each with the position after which the follower wants its messages.
 pub type Selection = Box<[(Channel, Seq)]>;
 
-/// What a follower asks for.
+/// The messages that a follower asks for. Those that are appended later always belong to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// All that is kept.
+    /// All messages that are kept.
     All,
-    /// Only what comes from now on.
+    /// Only messages that are appended from now on.
     Now,
-    /// What comes behind a cursor.
+    /// The messages after a cursor.
     Cursor(Cursor),
-    /// What comes behind a seq, in whatever epoch.
+    /// The messages after a seq, whatever the log's epoch is.
     Seq(Seq),
-    /// The last so many, and what comes.
+    /// The last messages: this many of them.
     Last(u64),
-    /// What is at most so old, and what comes.
+    /// The messages that are at most this old.
     Ago(Duration),
 }
 
-/// The text says none of what [`Since`] may be.
+/// The error of a text that is not a [`Since`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("is none of: a cursor (EPOCH-SEQ), a seq, all, now, -N, a duration such as 10m")]
 pub struct ParseSinceError;
@@ -57,39 +57,41 @@ impl FromStr for Since {
     }
 }
 
-/// A place that only the store knows.
+/// A starting position that only the store can find ([`Store::locate`](super::Store::locate)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartAt {
     /// Before the oldest message that is kept.
     Earliest,
-    /// Before the last so many of the messages up to a place.
+    /// Before the last `count` of the messages up to `through`.
     Last {
-        /// So many.
+        /// How many messages lie between the starting position and `through`.
         count: u64,
-        /// Up to there.
+        /// The last position that is counted.
         through: Seq,
     },
-    /// Before the first message that is not older than so much.
+    /// Before the first message that is at most this old.
     Ago(Duration),
 }
 
-/// How [`Since`] is to be resolved.
+/// A starting position, or how to find it; and the reason of a gap that the follower is told of
+/// first, if there is one.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resolved {
-    /// At this place, after saying that something is missing.
+    /// The follower starts after this position.
     At(Seq, Option<GapReason>),
-    /// Where the store finds this.
+    /// The store has to find the starting position.
     Ask(StartAt, Option<GapReason>),
 }
 
 impl Since {
-    /// What is asked for, in a log of this epoch whose newest message is `last`.
+    /// Returns the starting position in a log with this epoch whose newest message is `last`, or
+    /// how to find it.
     #[must_use]
     pub fn resolve(&self, epoch: &Epoch, last: Seq) -> Resolved {
         match *self {
             Since::All => Resolved::Ask(StartAt::Earliest, None),
             Since::Now => Resolved::At(last, None),
-            // Nothing of this life of the log has been seen: all of it is due.
+            // The follower has seen nothing of this epoch, so it gets all of it.
             Since::Cursor(ref cursor) if cursor.epoch != *epoch => {
                 Resolved::Ask(StartAt::Earliest, Some(GapReason::Epoch))
             }
@@ -109,25 +111,26 @@ impl Since {
     }
 }
 
-/// A follower's beginning.
+/// Where a follower starts.
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// What it follows.
+    /// The channels that the follower reads.
     pub selection: Selection,
-    /// Where it stands.
+    /// The follower's position.
     pub at: Seq,
-    /// What it is told first.
+    /// The gap that the follower is told of first.
     pub gap: Option<Gap>,
-    /// Up to here it reads the store, whatever the tail may still have: what had been let go
-    /// before it came is gone for it. What is let go while it follows, it still gets.
+    /// Up to this position the follower reads the store and not the tail. Messages that were
+    /// trimmed before the follower started are thus reported as a gap even if the tail still has
+    /// them. Messages that are trimmed while it follows, it still gets from the tail.
     pub store_until: Seq,
 }
 
 impl Start {
-    /// Begins its first channel no later than there.
-    pub fn no_later_than(&mut self, known: Seq) {
+    /// Moves the start of the first channel back to `seq`, if it is later than that.
+    pub fn no_later_than(&mut self, seq: Seq) {
         if let Some((_, from)) = self.selection.first_mut() {
-            *from = (*from).min(known);
+            *from = (*from).min(seq);
             self.at = self.at.min(*from);
         }
     }
@@ -138,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn since_is_read() {
+    fn since_parses() {
         assert_eq!("all".parse(), Ok(Since::All));
         assert_eq!("now".parse(), Ok(Since::Now));
         assert_eq!("17".parse(), Ok(Since::Seq(Seq(17))));
@@ -162,8 +165,9 @@ mod tests {
         }
     }
 
+    /// A cursor of another epoch, or past the end of the log, is a gap.
     #[test]
-    fn a_cursor_of_another_life_or_of_the_future_is_a_gap() {
+    fn cursor_of_other_epoch_or_future_is_a_gap() {
         let (epoch, other) = (Epoch::random(), Epoch::random());
         let at = |epoch: &Epoch, seq| {
             Since::Cursor(Cursor {

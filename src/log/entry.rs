@@ -1,12 +1,12 @@
-//! A message of the tail with its encodings.
+//! A message together with its encodings.
 
 use std::sync::{Arc, OnceLock};
 
 use crate::message::{Epoch, Message};
 use crate::wire::{Chunk, Wire};
 
-/// A message and what it is on each wire: encoded when the first follower asks for it, and the
-/// same bytes for all.
+/// A message and its encoding on each wire. A message is encoded when the first follower asks for
+/// it; all followers that have this entry share the bytes.
 #[derive(Debug)]
 pub struct Entry {
     message: Arc<Message>,
@@ -14,7 +14,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A message that nobody has asked for yet.
+    /// Returns the entry of a message, not encoded yet.
     #[must_use]
     pub fn new(message: Arc<Message>) -> Entry {
         Entry {
@@ -23,18 +23,18 @@ impl Entry {
         }
     }
 
-    /// The same, for all who will follow it.
+    /// Returns the entry of a message, not encoded yet, to be shared by its followers.
     pub(super) fn shared(message: &Arc<Message>) -> Arc<Entry> {
         Arc::new(Entry::new(Arc::clone(message)))
     }
 
-    /// The message.
+    /// Returns the message.
     #[must_use]
     pub fn message(&self) -> &Message {
         &self.message
     }
 
-    /// What it is on a wire.
+    /// Returns the message's encoding on a wire.
     #[must_use]
     pub fn encoded(&self, wire: Wire, epoch: &Epoch) -> &Chunk {
         self.encoded[wire.index()].get_or_init(|| Chunk::new(&wire.message(&self.message, epoch)))

@@ -1,10 +1,10 @@
-//! Does the log take messages?
+//! The health of the log: whether it accepts appends.
 
 use parking_lot::Mutex;
 
 use super::StoreError;
 
-/// What the last commit has come to, or the last probe since.
+/// The result of the last commit, or of the last probe since.
 #[derive(Debug)]
 pub(super) struct Health(Mutex<Result<(), StoreError>>);
 
@@ -19,14 +19,14 @@ impl Health {
         self.0.lock().clone()
     }
 
-    /// Says in the server's log what has changed, and only that: under load the same is found
-    /// a thousand times a second.
+    /// Records a result, and reports it in the server's own log if it has changed. Under load the
+    /// same result comes a thousand times a second.
     pub(super) fn set(&self, now: Result<(), StoreError>) {
         let before = std::mem::replace(&mut *self.0.lock(), now.clone());
         match (before, now) {
-            (Err(_), Ok(())) => log::info!("messages are taken again"),
+            (Err(_), Ok(())) => log::info!("appends are accepted again"),
             (before, Err(now)) if before.as_ref() != Err(&now) => {
-                log::error!("messages are refused: {now}");
+                log::error!("appends are refused: {now}");
             }
             _ => {}
         }

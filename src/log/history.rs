@@ -1,4 +1,4 @@
-//! A part of a channel that lies behind us: read once, not followed.
+//! A channel's history: past messages that are read once, not followed.
 
 use std::collections::VecDeque;
 
@@ -6,17 +6,18 @@ use super::{Log, PageLimit, Selection, StartAt, StoreError, Stored};
 use crate::limits;
 use crate::message::{Channel, Seq, Timestamp};
 
-/// What a channel keeps of the part that was asked for.
+/// A part of a channel's history.
 #[derive(Debug, Default)]
 pub struct History {
-    /// Messages, and gaps where there were some, in seq order.
+    /// The messages, and the gaps where messages were trimmed, in seq order.
     pub items: Vec<Stored>,
-    /// Does the channel keep messages before these?
+    /// Whether the channel keeps older messages than these.
     pub more: bool,
 }
 
 impl History {
-    /// How many messages before these are gone, if it is known that some are.
+    /// Returns how many messages before these were trimmed; `None` if none were, or if the number
+    /// is not known.
     #[must_use]
     pub fn missed(&self) -> Option<u64> {
         self.items.iter().find_map(|item| match item {
@@ -27,65 +28,67 @@ impl History {
 }
 
 impl Log {
-    /// The last messages of a channel up to a place, at most so many, and no more than
-    /// [`limits::HISTORY_BYTES`] of them; with the gap before them if nothing older is kept.
+    /// Returns the last messages of a channel up to the position `through`: at most `limit` of
+    /// them, with no more text than [`limits::HISTORY_BYTES`] unless it is a single message. If the
+    /// channel keeps nothing older, the gap before them is included.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn up_to(
+    pub async fn history(
         &self,
         channel: &Channel,
         through: Seq,
-        most: usize,
+        limit: usize,
     ) -> Result<History, StoreError> {
         let (_, last) = self.bounds();
         let through = through.min(last);
-        let place = StartAt::Last {
-            count: most as u64 + 1,
+        let start_at = StartAt::Last {
+            count: limit as u64 + 1,
             through,
         };
         let channels = std::slice::from_ref(channel);
         let selection = self
             .shared
             .store
-            .locate(channels, place, Timestamp(0))
+            .locate(channels, start_at, Timestamp(0))
             .await?;
         let from = selection.first().map_or(through, |(_, from)| *from);
-        let span = self.last_behind(channel, from, through, most).await?;
-        if span.more {
-            return Ok(span);
+        let history = self.last_between(channel, from, through, limit).await?;
+        if history.more {
+            return Ok(history);
         }
-        // All that there is: then what is gone before it is said, too.
-        let with_gap = most + 1;
-        self.last_behind(channel, Seq::START, through, with_gap)
+        // The channel keeps no other messages, so the gap before these belongs to the answer, too.
+        let with_gap = limit + 1;
+        self.last_between(channel, Seq::START, through, with_gap)
             .await
     }
 
-    /// The last of what a channel has behind one place and up to another, where that is at most one
-    /// more than there may be.
-    async fn last_behind(
+    /// Returns the last `limit` items of a channel after `after` and up to `through`. The caller
+    /// knows that there are at most `limit + 1`.
+    async fn last_between(
         &self,
         channel: &Channel,
         after: Seq,
         through: Seq,
-        most: usize,
+        limit: usize,
     ) -> Result<History, StoreError> {
         let (mut items, mut bytes, mut more) = (VecDeque::new(), 0, false);
         let keep = |item: Stored| {
             bytes += item.bytes();
             items.push_back(item);
-            while items.len() > most || (bytes > limits::HISTORY_BYTES && items.len() > 1) {
+            while items.len() > limit || (bytes > limits::HISTORY_BYTES && items.len() > 1) {
                 bytes -= items.pop_front().map_or(0, |first| first.bytes());
                 more = true;
             }
         };
-        self.visit(channel, after, through, most + 1, keep).await?;
+        self.visit(channel, after, through, limit + 1, keep).await?;
         let items = items.into();
         Ok(History { items, more })
     }
 
-    /// Shows the first of the messages of a channel behind one place and up to another, at most so
-    /// many, with the gaps that are among them. It holds few of them at a time.
+    /// Calls `visitor` with the first messages of a channel after `after` and up to `through`, and
+    /// with the gaps among them. It stops after `limit` messages, or earlier by as many gaps as
+    /// there are. The log is read page by page, so few messages are in memory at a time.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -94,19 +97,19 @@ impl Log {
         channel: &Channel,
         after: Seq,
         through: Seq,
-        mut most: usize,
-        mut show: impl FnMut(Stored) + Send,
+        limit: usize,
+        mut visitor: impl FnMut(Stored) + Send,
     ) -> Result<(), StoreError> {
         let selection: Selection = Box::new([(channel.clone(), after)]);
-        let mut at = after;
-        while at < through && most > 0 {
-            let room = PageLimit::new(most, limits::FRAME_BYTES);
-            let page = self.shared.store.read(&selection, at, room).await?;
+        let (mut at, mut remaining) = (after, limit);
+        while at < through && remaining > 0 {
+            let page_limit = PageLimit::new(remaining, limits::FRAME_BYTES);
+            let page = self.shared.store.read(&selection, at, page_limit).await?;
             at = page.through;
             for item in page.items {
                 if item.seq() <= through {
-                    most = most.saturating_sub(1);
-                    show(item);
+                    remaining = remaining.saturating_sub(1);
+                    visitor(item);
                 }
             }
         }

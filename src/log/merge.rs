@@ -1,30 +1,31 @@
-//! The channels' messages and gaps, merged into one page.
+//! Merges the messages and gaps of several channels into one page.
 
 use std::iter::Peekable;
 
 use super::{Page, PageLimit, Stored};
 use crate::message::Seq;
 
-/// A page out of a run of items a channel, each run in seq order, with as much as there is room
-/// for; `last` is the newest message's place, `lost` that of the newest that was let go.
+/// Merges one run of items per channel, each in seq order, into a page with as many messages as
+/// `limit` allows. `last` is the position of the log's newest message, `trimmed_through` that of
+/// the newest message that has been trimmed.
 ///
 /// # Errors
-/// The first that a run has.
+/// The first error that a run yields.
 pub(super) fn merge<E>(
     mut runs: Vec<Peekable<impl Iterator<Item = Result<Stored, E>>>>,
-    mut room: PageLimit,
+    mut limit: PageLimit,
     last: Seq,
     trimmed_through: Seq,
 ) -> Result<Page, E> {
     let mut items = Vec::new();
     loop {
-        // An error is found by whoever takes it.
-        let place = |item: &Result<Stored, E>| item.as_ref().map_or(Seq::START, Stored::seq);
+        // An error comes before all else, so that it is taken and returned at once.
+        let seq_of = |item: &Result<Stored, E>| item.as_ref().map_or(Seq::START, Stored::seq);
         let first = runs
             .iter_mut()
-            .filter_map(|run| Some((place(run.peek()?), run)))
-            .min_by_key(|(place, _)| *place);
-        let Some((place, run)) = first else {
+            .filter_map(|run| Some((seq_of(run.peek()?), run)))
+            .min_by_key(|(seq, _)| *seq);
+        let Some((seq, run)) = first else {
             return Ok(Page {
                 items,
                 through: last,
@@ -32,7 +33,7 @@ pub(super) fn merge<E>(
             });
         };
         let fits = |item: &Result<Stored, E>| match item {
-            Ok(Stored::Message(message)) => room.try_take(message.data.len()),
+            Ok(Stored::Message(message)) => limit.try_take(message.data.len()),
             Ok(Stored::Gap(_)) | Err(_) => true,
         };
         match run.next_if(fits) {
@@ -40,7 +41,7 @@ pub(super) fn merge<E>(
             None => {
                 return Ok(Page {
                     items,
-                    through: place.before(),
+                    through: seq.before(),
                     trimmed_through,
                 });
             }

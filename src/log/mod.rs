@@ -1,12 +1,41 @@
-//! The log: one for all channels, appended to by one writer, read by any number of cursors.
+//! The log: one for all channels, written by one writer, read by any number of cursors.
+//!
+//! The log is append-only. A message in it never changes, and no call deletes one. Only retention
+//! removes messages: the oldest of a channel that has more than it keeps, the oldest of all when
+//! they take too many bytes, and those past their age ([`Keep`], [`Store::retain`]). A cursor that
+//! asks for removed messages gets a [`Gap`].
+//!
+//! # Reads
+//!
+//! A [`Reader`] is a cursor over some channels, and takes messages from two places. While it is
+//! near the end of the log it reads the tail, which holds the newest committed messages in memory:
+//! each is an [`Entry`] that all followers share, and that is encoded once per wire. When it needs
+//! older messages it fetches a [`Page`] from the store: those entries are its own, so each follower
+//! that catches up encodes them anew. When there is nothing new it waits to be woken.
+//!
+//! # The life of an append
 //!
 //! ```text
-//! append ──▶ queue ──▶ writer ──▶ Store::commit ──▶ tail ──▶ answers, then wake-ups
-//!                                    │                ▲
-//!                                    └── fetch ◀── Reader (a cursor) ──▶ follow
+//! blocking store (SQLite):
+//!   append ──▶ queue ──▶ log-writer: a batch ──▶ commit ──▶ tail ──▶ answers ──▶ wake followers
+//! non-blocking store (memory):
+//!   append ──▶ commit, in the appending task ──▶ tail ──▶ wake followers ──▶ return
 //! ```
 //!
-//! To a store that does not block, whoever appends writes it, too.
+//! With a blocking store the append waits in a bounded queue, and the writer commits as many of the
+//! waiting appends together as fit one batch. With a non-blocking store there is no queue: the
+//! appending task commits its own messages, one task at a time. Either way `LogShared::publish`
+//! does the rest, and a message is in the tail before its sender is answered and before any
+//! follower is woken.
+//!
+//! # Threads
+//!
+//! - The thread `log-writer` does all that writes to a blocking store: commits, retention, and the
+//!   probe after a commit that failed. With a non-blocking store it is a task on the runtime that
+//!   opened the log, and does the retention only.
+//! - Reads of the file run on tokio's blocking pool, at most [`limits::STORE_READERS_MAX`] at the
+//!   same time; so do the [`SideTables`] of other modules, one access at a time.
+//! - Each runtime that has followers has one task that wakes them (`wake.rs`).
 
 mod batch;
 mod cursor;
@@ -33,7 +62,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use tokio::sync::oneshot;
 
 pub use cursor::{ParseSinceError, Selection, Since, Start, StartAt};
@@ -48,23 +77,24 @@ pub use sqlite::{OpenError, SideTables, Sqlite};
 pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
 
 use crate::limits;
-use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Message, Receipt, Seq, Timestamp};
+use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Receipt, Seq, Timestamp};
 use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
 use tail::Tail;
 use wake::Wake;
-use writer::{Pending, Queue};
+use writer::{AppendQueue, QueuedAppend, writer_stopped};
 
-/// A handle on the log. Clones are the same log.
+/// A handle on the log. Clones are handles on the same log.
 #[derive(Clone, Debug)]
 pub struct Log {
     shared: Arc<LogShared>,
-    /// Kept out of `shared`: the writer holds that, and ends when the last of these is gone.
-    queue: Arc<Queue>,
+    /// Kept out of `shared`, because the writer holds `shared` and ends when the last handle has
+    /// dropped the queue.
+    queue: Arc<AppendQueue>,
 }
 
-/// What the handles, the readers and the writer share.
+/// The state that the handles, the readers and the writer of a log share.
 #[derive(Debug)]
 struct LogShared {
     epoch: Epoch,
@@ -76,11 +106,11 @@ struct LogShared {
 }
 
 impl Log {
-    /// The log of a store; starts its writer on the current tokio runtime, or on a thread of its
-    /// own if the store blocks.
+    /// Opens the log of a store, and starts its writer: on the current tokio runtime, or on a
+    /// thread of its own if the store blocks.
     ///
     /// # Errors
-    /// When there can be no such thread.
+    /// When the thread cannot be started.
     pub fn open(store: Store, metrics: Arc<Metrics>) -> io::Result<Log> {
         let (_, last) = store.bounds();
         let tail = RwLock::new(Tail::new(last, limits::TAIL_BYTES));
@@ -96,13 +126,13 @@ impl Log {
         Ok(Log { shared, queue })
     }
 
-    /// The life of the log.
+    /// Returns the log's epoch.
     #[must_use]
     pub fn epoch(&self) -> &Epoch {
         &self.shared.epoch
     }
 
-    /// The cursor of a place.
+    /// Returns the cursor of a position in this log.
     #[must_use]
     pub fn cursor(&self, seq: Seq) -> Cursor {
         Cursor {
@@ -111,46 +141,47 @@ impl Log {
         }
     }
 
-    /// The oldest place that still has its message (0 if none has), and the newest.
+    /// Returns the position of the oldest message that is kept (0 if none is), and that of the
+    /// newest message that was ever committed.
     #[must_use]
     pub fn bounds(&self) -> (Seq, Seq) {
         self.shared.store.bounds()
     }
 
-    /// Does it take messages, as far as is known?
+    /// Checks whether the log accepts appends, as far as is known.
     ///
     /// # Errors
-    /// When it does not, and why.
+    /// When it does not, with the reason.
     pub fn health(&self) -> Result<(), StoreError> {
-        self.queue.appends()?;
+        self.queue.sender()?;
         self.shared.health.get()
     }
 
-    /// Appends a message. When this returns it is as durable as the store promises, and
-    /// everybody can read it.
+    /// Appends a message. When this returns, the message is as durable as the store promises, and
+    /// every reader can read it.
     ///
     /// # Errors
-    /// When the store could not take it; then it is not in the log.
+    /// When the store could not take the message; then it is not in the log.
     pub async fn append(&self, draft: Draft) -> Result<Receipt, StoreError> {
         let receipts = self.append_all(vec![draft]).await?;
-        receipts.first().copied().ok_or_else(writer::stopped)
+        receipts.first().copied().ok_or_else(writer_stopped)
     }
 
-    /// Appends messages behind each other, all or none of them. What stands in one call should be
-    /// no more than fits a commit ([`limits::BATCH_MESSAGES_MAX`]).
+    /// Appends messages directly after each other, all or none of them. One call should have no
+    /// more messages than fit one commit ([`limits::BATCH_MESSAGES_MAX`]).
     ///
     /// # Errors
-    /// When the store could not take them; then none is in the log.
+    /// When the store could not take the messages; then none of them is in the log.
     pub async fn append_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, StoreError> {
         let began = Instant::now();
         let sizes: Vec<usize> = drafts.iter().map(|draft| draft.data.len()).collect();
-        let receipts = if let Some(memory) = self.shared.store.at_once() {
+        let receipts = if let Some(memory) = self.shared.store.as_nonblocking() {
             self.shared.append(memory, drafts)
         } else {
             let (answer, answered) = oneshot::channel();
-            let _appending = self.shared.wake.append();
-            self.queue.push(Pending { drafts, answer }).await?;
-            answered.await.map_err(|_| writer::stopped())??
+            let _pending = self.shared.wake.pending_append();
+            self.queue.push(QueuedAppend { drafts, answer }).await?;
+            answered.await.map_err(|_| writer_stopped())??
         };
         let latency = began.elapsed();
         for (receipt, bytes) in receipts.iter().zip(sizes) {
@@ -161,7 +192,7 @@ impl Log {
         Ok(receipts)
     }
 
-    /// Where a follower of these channels begins.
+    /// Finds where a follower of some channels starts.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -180,8 +211,9 @@ impl Log {
                     .collect(),
                 gap,
             ),
-            Resolved::Ask(place, gap) => {
-                (self.shared.store.locate(channels, place, now).await?, gap)
+            Resolved::Ask(start_at, gap) => {
+                let store = &self.shared.store;
+                (store.locate(channels, start_at, now).await?, gap)
             }
         };
         let at = selection
@@ -202,7 +234,7 @@ impl Log {
         })
     }
 
-    /// A reader that begins at `start`.
+    /// Returns a reader that begins at `start`.
     #[must_use]
     pub fn reader(&self, start: Start) -> Reader {
         Reader::new(Arc::clone(&self.shared), start)
@@ -217,25 +249,30 @@ impl Log {
 }
 
 impl LogShared {
-    /// Commits, and lets everybody read it.
+    /// Commits drafts to a store that does not block, and publishes them.
     fn append(&self, memory: &Memory, drafts: Vec<Draft>) -> Vec<Receipt> {
-        // Held meanwhile, so that what is committed next comes behind this.
-        let mut tail = self.tail.write();
-        let Commit { receipts, messages } = memory.commit(drafts, Timestamp::now());
+        // Locked before the commit, so that the batch that is committed next also comes next in the
+        // tail.
+        let tail = self.tail.write();
+        let commit = memory.commit(drafts, Timestamp::now());
+        self.publish(tail, commit, |receipts| receipts)
+    }
+
+    /// Publishes a commit: makes its messages visible in the tail, has `answer` give the senders
+    /// their receipts, and wakes the followers of the messages' channels. Returns the result of
+    /// `answer`.
+    fn publish<T>(
+        &self,
+        mut tail: RwLockWriteGuard<'_, Tail>,
+        commit: Commit,
+        answer: impl FnOnce(Vec<Receipt>) -> T,
+    ) -> T {
+        let Commit { receipts, messages } = commit;
         tail.push(messages.iter().map(Entry::shared));
         drop(tail);
-        self.wake_followers(&messages);
-        receipts
-    }
-
-    /// Lets those read these messages who look.
-    fn publish_to_tail(&self, committed: &[Arc<Message>]) {
-        self.tail.write().push(committed.iter().map(Entry::shared));
-    }
-
-    /// Has those look who wait for them.
-    fn wake_followers(&self, committed: &[Arc<Message>]) {
-        let channels = committed.iter().map(|message| &message.channel);
+        let answered = answer(receipts);
+        let channels = messages.iter().map(|message| &message.channel);
         self.wake.wake(&channels.collect());
+        answered
     }
 }

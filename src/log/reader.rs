@@ -8,7 +8,7 @@ use super::{
 };
 use crate::message::{Cursor, Gap, Seq};
 
-/// What a reader finds.
+/// One item that a reader returns.
 #[derive(Debug)]
 pub enum Item {
     /// The next message.
@@ -61,7 +61,7 @@ impl Reader {
     /// and woken when something may be.
     ///
     /// # Errors
-    /// When the store cannot be read. The reader stays where it is.
+    /// When the store cannot be read. The reader keeps its position.
     pub fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

@@ -26,7 +26,7 @@ impl Source {
     pub(super) fn new(shared: Arc<LogShared>, position: &mut Position) -> Source {
         let channels = position.selection().iter().map(|(channel, _)| channel);
         let waiter = shared.wake.waiter(channels);
-        waiter.share(position.selection_mut());
+        waiter.share_names(position.selection_mut());
         Source {
             shared,
             waiter,

@@ -1,19 +1,27 @@
-//! The contract of a store, and which there are.
+//! The contract of a store, and the stores that there are.
 //!
-//! A store is the ground state: it numbers messages and says when they came, keeps them as
-//! durably as it promises, and knows what it has let go. It owes the log this:
+//! A store is the ground state of the log: it numbers messages and gives them their times, keeps
+//! them as durably as it promises, and knows which it has trimmed. The log relies on this:
 //!
-//! - [`Store::commit`] takes a whole batch or none of it, numbers it behind all that came before,
-//!   with times that never fall, and returns only when the batch is as durable as it gets. A draft
-//!   whose key its channel has seen within [`limits::IDEMPOTENCY_WINDOW`](crate::limits::IDEMPOTENCY_WINDOW), in
-//!   this batch or before, is not appended: its receipt is the first one's.
-//! - [`Store::read`] gives what is kept of some channels behind a place, in seq order, and puts a
-//!   [`Gap`] where messages behind that place are gone.
-//! - [`Store::locate`] finds a place to begin at.
-//! - [`Store::retain`] lets go of what is too old, in steps that do not hold up a commit.
+//! - [`Store::commit`] takes a whole batch or none of it. It numbers the messages after all earlier
+//!   ones, with times that never fall, and returns only when the batch is as durable as the store
+//!   promises. A draft whose key was used in its channel within
+//!   [`limits::IDEMPOTENCY_WINDOW`](crate::limits::IDEMPOTENCY_WINDOW), in this batch or before, is
+//!   not appended: its receipt is that of the first message with the key.
+//! - [`Store::read`] returns the kept messages of some channels after a position, in seq order, and
+//!   a [`Gap`] where messages after that position have been trimmed.
+//! - [`Store::locate`] finds a position to start at.
+//! - [`Store::retain`] deletes expired messages, in steps that do not hold up a commit. Apart from
+//!   it only a commit trims messages, when there are too many. Nothing else deletes a message.
 //! - [`Store::probe`] finds out whether a commit would be taken, after one that was not.
 //!
-//! `tests/it/store.rs` is the contract as a suite that every store passes.
+//! # A third store
+//!
+//! Another store is one file next to `memory.rs` (or a directory, as `sqlite`) with these
+//! functions, a variant of the enum [`Store`] with an arm in each of its functions, and a choice of
+//! it in `config.rs` and `server/mod.rs`, where a store is made. `tests/it/store.rs` is the
+//! contract as a suite that every store has to pass: the new store is one more entry in its list.
+//! The tables of other modules ([`SideTables`](super::SideTables)) stay in `SQLite`.
 
 use std::sync::Arc;
 
@@ -23,52 +31,53 @@ use super::sqlite::Sqlite;
 use super::{PageLimit, Selection};
 use crate::message::{Channel, Draft, Epoch, Gap, Message, Receipt, Seq, Timestamp};
 
-/// How much is kept: what lies beyond either may go.
+/// How much a store keeps. A message that is beyond either bound may be deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// Messages a channel.
+    /// How many messages a channel keeps.
     pub messages: usize,
-    /// Age.
+    /// How old a message may become.
     pub age: std::time::Duration,
 }
 
-/// The store cannot do what was asked. Nothing was done by halves.
+/// The error of a store that cannot do what was asked, with the reason as a sentence. Nothing was
+/// done by halves.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store is not available: {0}")]
 pub struct StoreError(pub String);
 
-/// What a commit has come to.
+/// The result of a commit.
 #[derive(Debug)]
 pub struct Commit {
-    /// What became of each draft, in their order.
+    /// The receipts of the drafts, in the drafts' order.
     pub receipts: Vec<Receipt>,
     /// The messages that are new, in seq order.
     pub messages: Vec<Arc<Message>>,
 }
 
-/// A part of the log, as a store has it.
+/// A part of the log, as it is in the store.
 #[derive(Debug)]
 pub struct Page {
     /// Messages and gaps, in seq order.
     pub items: Vec<Stored>,
-    /// All that is selected up to this place has been considered.
+    /// The position up to which the page is complete: it has all items of the selected channels.
     pub through: Seq,
-    /// The newest place whose message had been let go when this was read: up to there may stand
-    /// gaps of messages before `through`.
+    /// The newest message that had been trimmed when the page was read. Until the reader has come
+    /// there, it may meet further gaps.
     pub trimmed_through: Seq,
 }
 
-/// One thing on a [`Page`].
+/// One item of a [`Page`].
 #[derive(Debug)]
 pub enum Stored {
     /// A message that is kept.
     Message(Arc<Message>),
-    /// Messages that are gone; it stands where the last of them stood.
+    /// Messages that have been trimmed. The gap has the position of the last of them.
     Gap(Gap),
 }
 
 impl Stored {
-    /// Where it stands.
+    /// Returns the item's position.
     #[must_use]
     pub fn seq(&self) -> Seq {
         match self {
@@ -77,7 +86,7 @@ impl Stored {
         }
     }
 
-    /// How much text it has.
+    /// Returns how many bytes of text the item has.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
@@ -87,22 +96,22 @@ impl Stored {
     }
 }
 
-/// One of the stores.
+/// A store of one of the kinds that there are.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a log has one of them")]
+#[expect(clippy::large_enum_variant, reason = "a log has one store")]
 pub enum Store {
-    /// In memory: gone with the process.
+    /// A store in memory: its messages are gone when the process ends.
     Memory(Memory),
-    /// In a file: there when the process is gone.
+    /// A store in a file: its messages outlive the process.
     Sqlite(Sqlite),
 }
 
 #[expect(
     clippy::unused_async,
-    reason = "the contract waits, whether or not a store does"
+    reason = "the contract is async, whether or not a store waits"
 )]
 impl Store {
-    /// The life of the log that the store holds.
+    /// Returns the epoch of the log in the store.
     #[must_use]
     pub fn epoch(&self) -> &Epoch {
         match self {
@@ -111,8 +120,8 @@ impl Store {
         }
     }
 
-    /// The oldest place that still has its message (0 if none has), and the newest: no place that
-    /// has been read from the store lies behind it.
+    /// Returns the position of the oldest message that is kept (0 if none is), and that of the
+    /// newest message that was ever committed. No position read from the store is past the newest.
     #[must_use]
     pub fn bounds(&self) -> (Seq, Seq) {
         match self {
@@ -121,7 +130,7 @@ impl Store {
         }
     }
 
-    /// The newest place whose message has been let go (0 if none has).
+    /// Returns the position of the newest message that has been trimmed (0 if none has).
     #[must_use]
     pub fn trimmed_through(&self) -> Seq {
         match self {
@@ -130,19 +139,19 @@ impl Store {
         }
     }
 
-    /// The store, if it is one that takes a batch at once and always: the others hold up the thread
-    /// that [`Store::commit`], [`Store::retain`] and [`Store::probe`] are called on.
-    pub(super) fn at_once(&self) -> Option<&Memory> {
+    /// Returns the store if it is a non-blocking one, which takes every batch at once. The other
+    /// stores block the thread that calls [`Store::commit`], [`Store::retain`] or [`Store::probe`].
+    pub(super) fn as_nonblocking(&self) -> Option<&Memory> {
         match self {
             Store::Memory(store) => Some(store),
             Store::Sqlite(_) => None,
         }
     }
 
-    /// Takes a batch, whole or not at all.
+    /// Commits a batch, as a whole or not at all.
     ///
     /// # Errors
-    /// When it is not in the log, and will not be.
+    /// When the store could not take the batch; then none of it is in the log, now or later.
     pub async fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Commit, StoreError> {
         match self {
             Store::Memory(store) => Ok(store.commit(drafts, now)),
@@ -150,7 +159,7 @@ impl Store {
         }
     }
 
-    /// What is selected behind `after`, as much of it as there is room for.
+    /// Returns the selected messages and gaps after `after`, as many as `limit` allows.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -158,31 +167,32 @@ impl Store {
         &self,
         selection: &Selection,
         after: Seq,
-        room: PageLimit,
+        limit: PageLimit,
     ) -> Result<Page, StoreError> {
         match self {
-            Store::Memory(store) => Ok(store.read(selection, after, room)),
-            Store::Sqlite(store) => store.read(selection, after, room).await,
+            Store::Memory(store) => Ok(store.read(selection, after, limit)),
+            Store::Sqlite(store) => store.read(selection, after, limit).await,
         }
     }
 
-    /// The place in each of the channels behind which a follower begins.
+    /// Finds the position in each of the channels after which a follower starts.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn locate(
         &self,
         channels: &[Channel],
-        place: StartAt,
+        start_at: StartAt,
         now: Timestamp,
     ) -> Result<Selection, StoreError> {
         match self {
-            Store::Memory(store) => Ok(store.locate(channels, place, now)),
-            Store::Sqlite(store) => store.locate(channels, place, now).await,
+            Store::Memory(store) => Ok(store.locate(channels, start_at, now)),
+            Store::Sqlite(store) => store.locate(channels, start_at, now).await,
         }
     }
 
-    /// Lets go of some of what is too old at `now`; true if there may be more.
+    /// Deletes some of the messages that are too old at `now`. Returns whether there may be more to
+    /// delete.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -196,10 +206,11 @@ impl Store {
         }
     }
 
-    /// Would a commit be taken? Asked after one that failed, until it would.
+    /// Checks whether a commit would be taken. The log asks this after a commit that failed, until
+    /// one would.
     ///
     /// # Errors
-    /// When it would not, and why.
+    /// When a commit would not be taken, with the reason.
     pub async fn probe(&self) -> Result<(), StoreError> {
         match self {
             Store::Memory(_) => Ok(()),

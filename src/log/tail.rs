@@ -1,7 +1,7 @@
 //! The tail: the newest committed messages, in memory, for the followers that are up to date.
 //!
-//! Pure: committed batches go in, and a step of a cursor is answered. It is fed in seq order by
-//! whatever store committed the messages, and holds no message that is not committed.
+//! Pure: committed messages go in, and a cursor gets its next step. Whichever store commits the
+//! messages, they are pushed in seq order, and only after their commit.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,36 +9,42 @@ use std::sync::Arc;
 use super::{Entry, PageLimit, Selection};
 use crate::message::{Channel, Seq};
 
-/// What a cursor is to do next.
+/// The next step of a cursor.
 #[derive(Debug)]
 pub(super) enum TailStep {
-    /// Here are messages; afterwards the cursor stands at `through`.
+    /// The cursor gets these entries and moves to `through`.
     Ready {
         entries: Vec<Arc<Entry>>,
         through: Seq,
-        /// Is there nothing behind that?
+        /// Whether the tail has nothing for the cursor after `through`.
         is_all: bool,
     },
-    /// What comes next is older than the tail: the store has it.
+    /// The cursor's next messages are older than the tail and have to be fetched from the store.
     Fetch,
-    /// There is nothing new up to `through`: wait to be woken.
+    /// There is nothing new up to `through`; the cursor moves there and waits to be woken.
     Wait { through: Seq },
 }
 
-/// See the module.
+/// The newest committed messages, in memory.
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// Every committed message behind this place is here.
+    /// Every committed message after this position is in the tail.
     floor: Seq,
+    /// The position of the newest message.
     last: Seq,
+    /// How many bytes the messages may take ([`Message::cost`](crate::message::Message::cost)).
     budget: usize,
+    /// How many bytes the messages take.
     bytes: usize,
+    /// The messages of all channels, in seq order.
     all: VecDeque<Arc<Entry>>,
+    /// The messages of each channel, in seq order.
     channels: HashMap<Channel, VecDeque<Arc<Entry>>>,
 }
 
 impl Tail {
-    /// The tail of a log whose newest message is `last`, holding up to `budget` bytes.
+    /// Returns the empty tail of a log whose newest message is `last`. It holds up to `budget`
+    /// bytes.
     #[must_use]
     pub(super) fn new(last: Seq, budget: usize) -> Tail {
         Tail {
@@ -51,7 +57,7 @@ impl Tail {
         }
     }
 
-    /// Takes committed messages, in seq order.
+    /// Adds committed messages, in seq order, and drops the oldest messages beyond the budget.
     pub(super) fn push(&mut self, committed: impl IntoIterator<Item = Arc<Entry>>) {
         for entry in committed {
             let message = entry.message();
@@ -84,32 +90,32 @@ impl Tail {
         }
     }
 
-    /// The next step of a cursor that stands at `after`, with at most `room` to carry.
+    /// Returns the next step of a cursor at `after`, with as many messages as `limit` allows.
     #[must_use]
-    pub(super) fn step(&self, selection: &Selection, after: Seq, room: PageLimit) -> TailStep {
+    pub(super) fn step(&self, selection: &Selection, after: Seq, limit: PageLimit) -> TailStep {
         if after < self.floor {
             return TailStep::Fetch;
         }
         if after >= self.last {
             return TailStep::Wait { through: after };
         }
-        // A run of entries a channel, each in seq order, to be merged.
+        // One run of entries per channel, each in seq order, to be merged.
         let run = |(channel, from): &(Channel, Seq)| {
             let entries = self.channels.get(channel)?;
-            let start = behind(entries, after.max(*from));
+            let start = first_after(entries, after.max(*from));
             Some(entries.range(start..).peekable()).filter(|run| run.len() > 0)
         };
         let mut runs: Vec<_> = selection.iter().filter_map(run).collect();
         let mut entries = Vec::new();
-        let mut left = room;
-        // A run that has come to its end is taken out, so each has a next entry.
+        let mut remaining = limit;
+        // A run that has come to its end is removed, so every run in the list has a next entry.
         while let Some(first) =
             (0..runs.len()).min_by_key(|&i| runs[i].peek().map(|entry| entry.message().seq))
         {
             let Some(next) = runs[first].peek() else {
                 break;
             };
-            if !left.try_take(next.message().data.len()) {
+            if !remaining.try_take(next.message().data.len()) {
                 break;
             }
             entries.push(Arc::clone(next));
@@ -137,19 +143,19 @@ impl Tail {
     }
 }
 
-/// Where those begin that stand behind a place. Most who ask are a few behind the newest, so it is
-/// looked for from there, in steps that double: each look at an old one costs a walk to memory.
-fn behind(entries: &VecDeque<Arc<Entry>>, place: Seq) -> usize {
-    let is_behind = |index: usize| entries[index].message().seq > place;
+/// Returns the index of the first entry after `seq`. Most followers lag by only a few entries, so
+/// the search begins at the end, in steps that double: each look at an old entry is a cache miss.
+fn first_after(entries: &VecDeque<Arc<Entry>>, seq: Seq) -> usize {
+    let is_after = |index: usize| entries[index].message().seq > seq;
     let (mut end, mut step) = (entries.len(), 1);
-    while end >= step && is_behind(end - step) {
+    while end >= step && is_after(end - step) {
         end -= step;
         step *= 2;
     }
     let mut start = end.saturating_sub(step);
     while start < end {
         let middle = usize::midpoint(start, end);
-        if is_behind(middle) {
+        if is_after(middle) {
             end = middle;
         } else {
             start = middle + 1;
@@ -175,8 +181,9 @@ mod tests {
         }
     }
 
+    /// A step merges the channels in seq order.
     #[test]
-    fn a_step_merges_the_channels_in_seq_order() {
+    fn step_merges_channels() {
         let mut tail = Tail::new(Seq(10), 1 << 20);
         tail.push([
             entry(11, "a"),
@@ -184,47 +191,53 @@ mod tests {
             entry(14, "c"),
             entry(15, "a"),
         ]);
-        let room = PageLimit::new(10, 1000);
+        let limit = PageLimit::new(10, 1000);
         assert_eq!(
-            seqs(tail.step(&selection(&["a", "b"]), Seq(10), room)),
+            seqs(tail.step(&selection(&["a", "b"]), Seq(10), limit)),
             (vec![11, 12, 15], 15)
         );
         assert_eq!(
-            seqs(tail.step(&selection(&["b"]), Seq(10), room)),
+            seqs(tail.step(&selection(&["b"]), Seq(10), limit)),
             (vec![12], 15)
         );
         assert_eq!(
-            seqs(tail.step(&selection(&["a"]), Seq(11), room)),
+            seqs(tail.step(&selection(&["a"]), Seq(11), limit)),
             (vec![15], 15)
         );
         assert!(matches!(
-            tail.step(&selection(&["d"]), Seq(10), room),
+            tail.step(&selection(&["d"]), Seq(10), limit),
             TailStep::Wait { through: Seq(15) }
         ));
         assert!(matches!(
-            tail.step(&selection(&["a"]), Seq(15), room),
+            tail.step(&selection(&["a"]), Seq(15), limit),
             TailStep::Wait { through: Seq(15) }
         ));
         assert!(matches!(
-            tail.step(&selection(&["a"]), Seq(9), room),
+            tail.step(&selection(&["a"]), Seq(9), limit),
             TailStep::Fetch
         ));
     }
 
+    /// The first entry after a position is found wherever it is.
     #[test]
-    fn the_first_behind_a_place_is_found_wherever_it_is() {
+    fn first_after_finds_every_position() {
         for count in 0..40 {
-            // Each second number.
+            // Every second seq.
             let entries: VecDeque<_> = (1..=count).map(|n| entry(2 * n, "a")).collect();
-            for place in 0..=2 * count + 2 {
-                let expected = entries.partition_point(|entry| entry.message().seq.0 <= place);
-                assert_eq!(behind(&entries, Seq(place)), expected, "{place} of {count}");
+            for seq in 0..=2 * count + 2 {
+                let expected = entries.partition_point(|entry| entry.message().seq.0 <= seq);
+                assert_eq!(
+                    first_after(&entries, Seq(seq)),
+                    expected,
+                    "{seq} of {count}"
+                );
             }
         }
     }
 
+    /// A step has no more messages than its limit allows, and at least one.
     #[test]
-    fn a_step_carries_what_there_is_room_for() {
+    fn step_keeps_to_its_limit() {
         let mut tail = Tail::new(Seq(0), 1 << 20);
         tail.push((1..=9).map(|seq| entry(seq, "a")));
         assert_eq!(
@@ -236,15 +249,16 @@ mod tests {
             seqs(tail.step(&selection(&["a"]), Seq(0), PageLimit::new(9, one * 3))),
             (vec![1, 2, 3], 3)
         );
-        // The first always fits: a message longer than the room goes alone.
+        // The first message always fits: one that is longer than the limit goes alone.
         assert_eq!(
             seqs(tail.step(&selection(&["a"]), Seq(0), PageLimit::new(9, 0))),
             (vec![1], 1)
         );
     }
 
+    /// The oldest messages are dropped when the tail exceeds its budget.
     #[test]
-    fn what_does_not_fit_the_budget_goes_oldest_first() {
+    fn tail_drops_oldest_beyond_budget() {
         let mut tail = Tail::new(Seq(0), 3 * entry(1, "a").message().cost());
         tail.push((1..=5).map(|seq| entry(seq, if seq % 2 == 0 { "even" } else { "odd" })));
         assert!(matches!(

@@ -1,10 +1,11 @@
-//! What the unit tests of the log share.
+//! Helpers that the unit tests of the log share.
 
 use std::sync::Arc;
 
 use super::{Entry, Selection};
 use crate::message::{Channel, EventName, Message, Seq, Timestamp};
 
+/// Returns the entry of a message of a channel; its text is as long for every seq below 1000.
 pub(super) fn entry(seq: u64, channel: &str) -> Arc<Entry> {
     let channel = Channel::new(channel).unwrap();
     let data = format!("message {seq:3}").into();
@@ -18,6 +19,7 @@ pub(super) fn entry(seq: u64, channel: &str) -> Arc<Entry> {
     Arc::new(Entry::new(Arc::new(message)))
 }
 
+/// Returns a selection of all messages of some channels.
 pub(super) fn selection(channels: &[&str]) -> Selection {
     channels
         .iter()

@@ -1,23 +1,25 @@
-//! What a channel has lost.
+//! The trimmed messages of a channel.
 
 use crate::message::{Gap, GapReason, Seq};
 
-/// The messages that a channel had and has no more: always its oldest.
+/// What is known of the messages that retention has removed from a channel. They are always its
+/// oldest.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Trimmed {
-    /// The first message that it ever had; 0 if that is not known.
+    /// The first message that the channel ever had; 0 if that is not known.
     pub(super) first: Seq,
-    /// The last that it has lost; 0 if it has lost none.
+    /// The last message that was trimmed; 0 if none was.
     pub(super) through: Seq,
-    /// How many it has lost, as far as is known.
+    /// How many messages were trimmed, as far as is known.
     pub(super) count: u64,
 }
 
 impl Trimmed {
-    /// Of a channel that begins with the message `first`.
+    /// Returns the state of a channel that begins with the message `first`.
     ///
-    /// Whether it has been there before cannot be told any more if channels have been forgotten:
-    /// then all up to the last of their messages (`forgotten`) may have been its own.
+    /// If channels have been forgotten, it cannot be told whether this one existed before: then all
+    /// positions up to the last message of the forgotten channels (`forgotten`) may have been its
+    /// own.
     pub(super) fn begin(first: Seq, forgotten: Seq) -> Trimmed {
         let first = if forgotten == Seq::START {
             first
@@ -31,12 +33,12 @@ impl Trimmed {
         }
     }
 
-    /// Of a channel that is not known: it never was, or has been forgotten.
+    /// Returns the state of an unknown channel: either it never existed, or it has been forgotten.
     pub(super) fn of_unknown(forgotten: Seq) -> Trimmed {
         Trimmed::begin(Seq::START, forgotten)
     }
 
-    /// What is to be said to a cursor that stands at `after`.
+    /// Returns the gap that a cursor at `after` is told of, if any message after it was trimmed.
     pub(super) fn gap(&self, after: Seq) -> Option<Gap> {
         (self.through > after).then(|| Gap {
             reason: GapReason::Expired,
@@ -45,14 +47,14 @@ impl Trimmed {
         })
     }
 
-    /// How many messages behind `after` are gone, where that can be told from so little.
+    /// Returns how many messages after `after` were trimmed, where these few numbers tell it.
     fn missed(&self, after: Seq) -> Option<u64> {
         if after < self.first {
             return Some(self.count);
         }
-        let places = self.through.0 + 1 - self.first.0;
-        // If the channel had every place of those, the places are the messages.
-        (places == self.count).then(|| self.through.0 - after.0)
+        let positions = self.through.0 + 1 - self.first.0;
+        // If as many messages were trimmed as there are positions, the channel had every position.
+        (positions == self.count).then(|| self.through.0 - after.0)
     }
 }
 
@@ -60,20 +62,21 @@ impl Trimmed {
 mod tests {
     use super::*;
 
+    /// The number of missed messages is given where it can be told.
     #[test]
-    fn what_is_missed_is_said_where_it_can_be_told() {
+    fn missed_is_counted_where_possible() {
         let missed = |trimmed: Trimmed, after| trimmed.gap(Seq(after)).map(|gap| gap.missed);
-        let all_its_own = Trimmed {
+        let contiguous = Trimmed {
             first: Seq(3),
             through: Seq(6),
             count: 4,
         };
-        assert_eq!(missed(all_its_own, 0), Some(Some(4)));
-        assert_eq!(missed(all_its_own, 4), Some(Some(2)));
-        assert_eq!(missed(all_its_own, 6), None);
+        assert_eq!(missed(contiguous, 0), Some(Some(4)));
+        assert_eq!(missed(contiguous, 4), Some(Some(2)));
+        assert_eq!(missed(contiguous, 6), None);
         let among_others = Trimmed {
             count: 2,
-            ..all_its_own
+            ..contiguous
         };
         assert_eq!(missed(among_others, 2), Some(Some(2)));
         assert_eq!(missed(among_others, 3), Some(None));

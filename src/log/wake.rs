@@ -1,12 +1,12 @@
-//! Who is woken when a channel gets a message.
+//! Wakes the followers of a channel that gets a message.
 //!
-//! A follower has one [`Waiter`] for its whole life, in the list of each of its channels. Its waker
-//! is in them *before* it looks at the log; the log is written *before* the lists are walked:
-//! whichever comes first, the follower sees the message or is woken.
+//! A follower has one [`Waiter`] for its whole life, with a slot in the ring of each of its
+//! channels. Its waker is in the slots *before* it looks at the log; the log is written *before*
+//! the rings are gone around: whichever comes first, the follower sees the message or is woken.
 //!
-//! Each runtime with followers has lists of its own, and a task on it that walks them. To wake a
-//! task from its own thread costs a place in that thread's queue; from another it costs a lock,
-//! and often a system call.
+//! Each runtime with followers has rings of its own, and a task on it, the wake loop, that goes
+//! around them. To wake a task from its own thread costs an entry in that thread's queue; from
+//! another thread it costs a lock, and often a system call.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,128 +23,134 @@ use super::Selection;
 use crate::limits;
 use crate::message::Channel;
 
-/// The lists of all runtimes.
+/// The waiting followers on all runtimes.
 #[derive(Debug, Default)]
 pub(super) struct Wake {
-    lanes: RwLock<Vec<Lane>>,
-    /// Appends that another thread is to do, which needs a processor; walks may have them all.
-    appends: Arc<AtomicUsize>,
+    lanes: RwLock<Vec<LaneWaiters>>,
+    /// The number of appends that wait for another thread. That thread needs a processor, and wake
+    /// loops may occupy all of them.
+    pending_appends: Arc<AtomicUsize>,
 }
 
-/// A runtime's part.
+/// The waiting followers on one runtime.
 #[derive(Debug)]
-struct Lane {
+struct LaneWaiters {
     runtime: Id,
-    walker: JoinHandle<()>,
-    walk: Arc<Walk>,
+    task: JoinHandle<()>,
+    wake_loop: Arc<WakeLoop>,
 }
 
+/// The rings of one runtime, and what its wake loop needs to know.
 #[derive(Debug, Default)]
-struct Walk {
-    lists: Mutex<Lists>,
-    some: Notify,
-    appends: Arc<AtomicUsize>,
+struct WakeLoop {
+    rings: Mutex<Rings>,
+    /// Notified when a ring is due.
+    is_due: Notify,
+    pending_appends: Arc<AtomicUsize>,
 }
 
+/// The rings of the channels that are followed on one runtime.
 #[derive(Debug, Default)]
-struct Lists {
-    of: HashMap<Channel, List>,
-    /// The channels whose lists have somebody left to wake. They take turns, a slice each.
+struct Rings {
+    by_channel: HashMap<Channel, Ring>,
+    /// The channels whose rings have followers left to wake. They take turns, a slice each.
     due: VecDeque<Channel>,
 }
 
-/// Who follows a channel, walked in a circle.
+/// The followers of one channel on one runtime, woken in a circle.
 #[derive(Debug, Default)]
-struct List {
-    /// Those who have not looked yet have none.
+struct Ring {
+    /// The followers' wakers. A follower that has not looked at the log yet has none.
     waiters: Slab<Option<Waker>>,
-    /// How many places there are.
-    around: usize,
-    /// Where the walk goes on.
-    place: usize,
-    /// How far it is until everybody has been woken since the last message. One that comes meanwhile
-    /// makes it once around from there, so that nobody is woken twice for what is read at once.
-    left: usize,
-    /// Do messages come much faster than a walk takes?
-    is_late: bool,
+    /// The number of slots in the circle.
+    slots: usize,
+    /// The slot at which the round goes on.
+    next: usize,
+    /// The number of slots to go until every follower has been woken since the last message. A
+    /// message that comes during a round makes it once around from there, so that no follower is
+    /// woken twice for messages that it reads together.
+    remaining: usize,
+    /// Whether messages come much faster than a round takes.
+    is_overrun: bool,
 }
 
-/// A follower's places in the lists. Dropping it leaves them.
+/// A follower's slots in the rings of its channels. When it is dropped the slots are free again.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    walk: Arc<Walk>,
-    /// What is in the lists, to be compared without looking there: it is the same for a task's whole
-    /// life.
+    wake_loop: Arc<WakeLoop>,
+    /// The waker that is in the slots, for a comparison without the lock: a task's waker is the
+    /// same for its whole life.
     waker: Option<Waker>,
-    places: Box<[(Channel, usize)]>,
+    slots: Box<[(Channel, usize)]>,
 }
 
 impl Wake {
-    /// A place in the list of each of the channels, on the current runtime.
+    /// Returns a waiter with a slot in the ring of each of the channels, on the current runtime.
     #[must_use]
     pub(super) fn waiter<'a>(&self, channels: impl IntoIterator<Item = &'a Channel>) -> Waiter {
-        let walk = self.walk();
-        let mut lists = walk.lists.lock();
+        let wake_loop = self.wake_loop();
+        let mut rings = wake_loop.rings.lock();
         let enlist = |channel: &Channel| {
-            // Those who follow a channel share its name: it is in the processor's cache.
-            let shared = lists.of.get_key_value(channel).map(|(key, _)| key.clone());
+            // The followers of a channel share its name, so that it is in the processor's cache.
+            let shared = rings.by_channel.get_key_value(channel);
+            let shared = shared.map(|(key, _)| key.clone());
             let channel = shared.unwrap_or_else(|| channel.clone());
-            let place = lists.of.entry(channel.clone()).or_default().insert();
-            (channel, place)
+            let ring = rings.by_channel.entry(channel.clone()).or_default();
+            (channel, ring.insert())
         };
-        let places = channels.into_iter().map(enlist).collect();
-        drop(lists);
+        let slots = channels.into_iter().map(enlist).collect();
+        drop(rings);
         Waiter {
-            walk,
+            wake_loop,
             waker: None,
-            places,
+            slots,
         }
     }
 
-    /// What is walked on the current runtime.
-    fn walk(&self) -> Arc<Walk> {
+    /// Returns the wake loop of the current runtime, which is started if there is none.
+    fn wake_loop(&self) -> Arc<WakeLoop> {
         let runtime = Handle::current();
-        let is_own = |lane: &&Lane| lane.runtime == runtime.id() && !lane.walker.is_finished();
+        let is_own = |lane: &&LaneWaiters| lane.runtime == runtime.id() && !lane.task.is_finished();
         if let Some(lane) = self.lanes.read().iter().find(is_own) {
-            return Arc::clone(&lane.walk);
+            return Arc::clone(&lane.wake_loop);
         }
         let mut lanes = self.lanes.write();
-        // Another thread of this runtime may have been here.
+        // Another thread of this runtime may have added it meanwhile.
         if let Some(lane) = lanes.iter().find(is_own) {
-            return Arc::clone(&lane.walk);
+            return Arc::clone(&lane.wake_loop);
         }
-        // Those of runtimes that have ended go.
-        lanes.retain(|lane| !lane.walker.is_finished());
-        let walk = Arc::new(Walk {
-            appends: Arc::clone(&self.appends),
-            ..Walk::default()
+        // The lanes of runtimes that have ended are removed.
+        lanes.retain(|lane| !lane.task.is_finished());
+        let wake_loop = Arc::new(WakeLoop {
+            pending_appends: Arc::clone(&self.pending_appends),
+            ..WakeLoop::default()
         });
-        lanes.push(Lane {
+        lanes.push(LaneWaiters {
             runtime: runtime.id(),
-            walker: runtime.spawn(Arc::clone(&walk).run()),
-            walk: Arc::clone(&walk),
+            task: runtime.spawn(Arc::clone(&wake_loop).run()),
+            wake_loop: Arc::clone(&wake_loop),
         });
-        walk
+        wake_loop
     }
 
-    /// Another thread is to do an append for as long as this lives.
+    /// Counts an append that waits for another thread, for as long as the returned guard lives.
     #[must_use]
-    pub(super) fn append(&self) -> Appending<'_> {
-        self.appends.fetch_add(1, Relaxed);
-        Appending(&self.appends)
+    pub(super) fn pending_append(&self) -> PendingAppend<'_> {
+        self.pending_appends.fetch_add(1, Relaxed);
+        PendingAppend(&self.pending_appends)
     }
 
     /// Has the followers of these channels woken, each on its own runtime.
     pub(super) fn wake(&self, channels: &BTreeSet<&Channel>) {
-        for Lane { walk, .. } in &*self.lanes.read() {
-            let mut lists = walk.lists.lock();
+        for LaneWaiters { wake_loop, .. } in &*self.lanes.read() {
+            let mut rings = wake_loop.rings.lock();
             for channel in channels {
-                lists.mark(channel);
+                rings.mark(channel);
             }
-            let is_due = !lists.due.is_empty();
-            drop(lists);
+            let is_due = !rings.due.is_empty();
+            drop(rings);
             if is_due {
-                walk.some.notify_one();
+                wake_loop.is_due.notify_one();
             }
         }
     }
@@ -153,42 +159,44 @@ impl Wake {
 impl Drop for Wake {
     fn drop(&mut self) {
         for lane in self.lanes.get_mut() {
-            lane.walker.abort();
+            lane.task.abort();
         }
     }
 }
 
-/// See [`Wake::append`].
+/// A guard that counts an append as waiting for another thread ([`Wake::pending_append`]).
 #[derive(Debug)]
-pub(super) struct Appending<'a>(&'a AtomicUsize);
+pub(super) struct PendingAppend<'a>(&'a AtomicUsize);
 
-impl Drop for Appending<'_> {
+impl Drop for PendingAppend<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
 }
 
-impl Walk {
-    /// Wakes whoever is due, in slices, outside the lock; others have their turn between them.
+impl WakeLoop {
+    /// Wakes the followers that are due, in slices, outside the lock. Other tasks have their turn
+    /// between two slices.
     ///
-    /// Messages that come much faster than a walk takes are read together, so there is no hurry then:
-    /// it goes on in small slices, and gives way to other threads, the log's writer above all. With
-    /// 2,000 followers and a publisher that sends as fast as it is answered, on the disk, twice as
-    /// much is delivered a second as with large slices, and in memory half as much again.
+    /// Messages that come much faster than a round takes are read together, so there is no hurry
+    /// then: the round goes on in small slices, and gives way to other threads, the log's writer
+    /// above all. With 2,000 followers and a publisher that sends as fast as it is answered, on the
+    /// disk, twice as much is delivered a second as with large slices, and in memory half as much
+    /// again.
     async fn run(self: Arc<Self>) {
         let mut wakers = Vec::with_capacity(limits::WAKE_SLICE);
-        let mut is_late = false;
+        let mut is_overrun = false;
         loop {
-            let gives_way = is_late || self.appends.load(Relaxed) > 0;
-            let most = if gives_way {
+            let gives_way = is_overrun || self.pending_appends.load(Relaxed) > 0;
+            let slice = if gives_way {
                 limits::WAKE_SLICE_OVERRUN
             } else {
                 limits::WAKE_SLICE
             };
-            is_late = self.lists.lock().slice(&mut wakers, most);
+            is_overrun = self.rings.lock().slice(&mut wakers, slice);
             if wakers.is_empty() {
-                self.some.notified().await;
-                if self.lists.lock().has_crowd() {
+                self.is_due.notified().await;
+                if self.rings.lock().has_crowd() {
                     tokio::time::sleep(limits::CROWD_PAUSE).await;
                 }
             } else {
@@ -202,90 +210,94 @@ impl Walk {
     }
 }
 
-impl Lists {
-    /// A channel has a message.
+impl Rings {
+    /// Notes that a channel has a new message.
     fn mark(&mut self, channel: &Channel) {
-        if let Some(list) = self.of.get_mut(channel) {
-            if list.left == 0 {
+        if let Some(ring) = self.by_channel.get_mut(channel) {
+            if ring.remaining == 0 {
                 self.due.push_back(channel.clone());
             }
-            let walked = list.around - list.left;
-            list.is_late = list.left > 0 && walked < list.around / limits::OVERRUN_DIVISOR;
-            list.left = list.around;
+            let passed = ring.slots - ring.remaining;
+            ring.is_overrun = ring.remaining > 0 && passed < ring.slots / limits::OVERRUN_DIVISOR;
+            ring.remaining = ring.slots;
         }
     }
 
-    /// Are those who are due first a crowd?
+    /// Whether the followers of the channel that is due first are a crowd.
     fn has_crowd(&self) -> bool {
-        let first = self.due.front().and_then(|channel| self.of.get(channel));
-        first.is_some_and(|list| list.waiters.len() >= limits::CROWD_FOLLOWERS)
+        let first = self.due.front();
+        let first = first.and_then(|channel| self.by_channel.get(channel));
+        first.is_some_and(|ring| ring.waiters.len() >= limits::CROWD_FOLLOWERS)
     }
 
-    /// The next to be woken; none if nobody is due. Says whether some of them are late.
-    fn slice(&mut self, wakers: &mut Vec<Waker>, most: usize) -> bool {
-        let mut is_late = false;
-        while wakers.len() < most
+    /// Adds the next wakers to `wakers`, until it has `len` or no follower is due. Returns whether
+    /// any of these rings is overrun.
+    fn slice(&mut self, wakers: &mut Vec<Waker>, len: usize) -> bool {
+        let mut is_overrun = false;
+        while wakers.len() < len
             && let Some(channel) = self.due.pop_front()
         {
-            // All of its followers may have left.
-            if let Some(list) = self.of.get_mut(&channel) {
-                is_late |= list.is_late;
-                list.slice(wakers, most);
-                if list.left > 0 {
+            // The ring is gone if all followers of the channel have left.
+            if let Some(ring) = self.by_channel.get_mut(&channel) {
+                is_overrun |= ring.is_overrun;
+                ring.slice(wakers, len);
+                if ring.remaining > 0 {
                     self.due.push_back(channel);
                 }
             }
         }
-        is_late
+        is_overrun
     }
 }
 
-impl List {
+impl Ring {
+    /// Takes a slot for a follower, and returns its number.
     fn insert(&mut self) -> usize {
-        let place = self.waiters.insert(None);
-        // A new place is the last of the circle: a walk that is under way comes by.
-        let more = (place + 1).saturating_sub(self.around);
-        self.around += more;
-        if self.left > 0 {
-            self.left += more;
+        let slot = self.waiters.insert(None);
+        // A new slot is the last of the circle: a round that is under way comes by.
+        let added = (slot + 1).saturating_sub(self.slots);
+        self.slots += added;
+        if self.remaining > 0 {
+            self.remaining += added;
         }
-        place
+        slot
     }
 
-    /// Walks on until the slice is full or all have been woken. Places never move, and who takes one
-    /// that has been passed reads the log after that: nobody is missed.
-    fn slice(&mut self, wakers: &mut Vec<Waker>, most: usize) {
-        while self.left > 0 && wakers.len() < most {
-            wakers.extend(self.waiters.get(self.place).cloned().flatten());
-            self.place = (self.place + 1) % self.around;
-            self.left -= 1;
+    /// Goes on with the round until `wakers` has `len` or all followers have been woken. A slot
+    /// never moves, and a follower that takes a slot which the round has passed reads the log after
+    /// that: no follower is missed.
+    fn slice(&mut self, wakers: &mut Vec<Waker>, len: usize) {
+        while self.remaining > 0 && wakers.len() < len {
+            wakers.extend(self.waiters.get(self.next).cloned().flatten());
+            self.next = (self.next + 1) % self.slots;
+            self.remaining -= 1;
         }
     }
 }
 
 impl Waiter {
-    /// Lets a selection of its channels have the names that the lists have.
-    pub(super) fn share(&self, selection: &mut Selection) {
-        for ((channel, _), (shared, _)) in selection.iter_mut().zip(&self.places) {
+    /// Makes a selection of the waiter's channels share the channel names with the rings.
+    pub(super) fn share_names(&self, selection: &mut Selection) {
+        for ((channel, _), (shared, _)) in selection.iter_mut().zip(&self.slots) {
             channel.clone_from(shared);
         }
     }
 
-    /// The number of channels that are waited for.
+    /// Returns the number of channels that the follower waits for.
     pub(super) fn channels(&self) -> usize {
-        self.places.len()
+        self.slots.len()
     }
 
-    /// Who is to be woken. To be called before looking at the log.
+    /// Registers the waker of the follower's task. It is to be called before each look at the log.
     pub(super) fn register(&mut self, waker: &Waker) {
         if self.waker.as_ref().is_some_and(|own| own.will_wake(waker)) {
             return;
         }
         self.waker = Some(waker.clone());
-        let mut lists = self.walk.lists.lock();
-        for (channel, place) in &self.places {
-            let list = lists.of.get_mut(channel);
-            if let Some(own) = list.and_then(|list| list.waiters.get_mut(*place)) {
+        let mut rings = self.wake_loop.rings.lock();
+        for (channel, slot) in &self.slots {
+            let ring = rings.by_channel.get_mut(channel);
+            if let Some(own) = ring.and_then(|ring| ring.waiters.get_mut(*slot)) {
                 *own = Some(waker.clone());
             }
         }
@@ -294,12 +306,12 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let mut lists = self.walk.lists.lock();
-        for (channel, place) in &self.places {
-            if let Some(list) = lists.of.get_mut(channel) {
-                list.waiters.try_remove(*place);
-                if list.waiters.is_empty() {
-                    lists.of.remove(channel);
+        let mut rings = self.wake_loop.rings.lock();
+        for (channel, slot) in &self.slots {
+            if let Some(ring) = rings.by_channel.get_mut(channel) {
+                ring.waiters.try_remove(*slot);
+                if ring.waiters.is_empty() {
+                    rings.by_channel.remove(channel);
                 }
             }
         }
@@ -310,66 +322,70 @@ impl Drop for Waiter {
 mod tests {
     use super::*;
 
-    fn list(waiters: usize) -> List {
-        let mut list = List::default();
+    /// Returns a ring with this many followers that wait.
+    fn ring(waiters: usize) -> Ring {
+        let mut ring = Ring::default();
         for _ in 0..waiters {
-            wait(&mut list);
+            add_waiter(&mut ring);
         }
-        list
+        ring
     }
 
-    /// A follower that waits.
-    fn wait(list: &mut List) {
-        let place = list.insert();
-        list.waiters[place] = Some(Waker::noop().clone());
+    /// Adds a follower that waits.
+    fn add_waiter(ring: &mut Ring) {
+        let slot = ring.insert();
+        ring.waiters[slot] = Some(Waker::noop().clone());
     }
 
-    /// How many are woken by the next slice.
-    fn woken(list: &mut List) -> usize {
+    /// Returns how many followers the next slice wakes.
+    fn woken(ring: &mut Ring) -> usize {
         let mut wakers = Vec::new();
-        list.slice(&mut wakers, limits::WAKE_SLICE);
+        ring.slice(&mut wakers, limits::WAKE_SLICE);
         wakers.len()
     }
 
+    /// A round wakes each follower once, also those that come meanwhile.
     #[test]
-    fn a_walk_wakes_each_once_also_those_who_come_meanwhile() {
-        let mut list = list(limits::WAKE_SLICE + 10);
-        assert_eq!(woken(&mut list), 0, "there is no message");
-        list.left = list.around;
-        assert_eq!(woken(&mut list), limits::WAKE_SLICE);
-        wait(&mut list);
-        assert_eq!(woken(&mut list), 11);
-        assert_eq!(list.left, 0);
+    fn ring_wakes_each_once() {
+        let mut ring = ring(limits::WAKE_SLICE + 10);
+        assert_eq!(woken(&mut ring), 0, "there is no message");
+        ring.remaining = ring.slots;
+        assert_eq!(woken(&mut ring), limits::WAKE_SLICE);
+        add_waiter(&mut ring);
+        assert_eq!(woken(&mut ring), 11);
+        assert_eq!(ring.remaining, 0);
     }
 
+    /// A ring is overrun only while messages come faster than a round takes.
     #[test]
-    fn a_walk_is_late_only_while_messages_outrun_it() {
+    fn ring_is_overrun_while_messages_outrun_it() {
         let channel = Channel::main();
-        let mut lists = Lists::default();
+        let mut rings = Rings::default();
         for _ in 0..100 {
-            wait(lists.of.entry(channel.clone()).or_default());
+            add_waiter(rings.by_channel.entry(channel.clone()).or_default());
         }
-        let mut is_late = |walked: usize| {
+        let mut is_overrun = |passed: usize| {
             let mut wakers = Vec::new();
-            lists.slice(&mut wakers, walked);
-            lists.mark(&channel);
-            lists.of[&channel].is_late
+            rings.slice(&mut wakers, passed);
+            rings.mark(&channel);
+            rings.by_channel[&channel].is_overrun
         };
-        assert!(!is_late(0), "it has only begun");
-        assert!(!is_late(50));
-        assert!(is_late(5));
-        assert!(is_late(5));
-        assert!(!is_late(100), "all have been woken");
+        assert!(!is_overrun(0), "it has only begun");
+        assert!(!is_overrun(50));
+        assert!(is_overrun(5));
+        assert!(is_overrun(5));
+        assert!(!is_overrun(100), "all have been woken");
     }
 
+    /// A message during a round makes it once around from there.
     #[test]
-    fn a_message_during_a_walk_makes_it_once_around_from_there() {
-        let mut list = list(limits::WAKE_SLICE + 10);
-        list.left = list.around;
-        woken(&mut list);
-        list.left = list.around;
-        assert_eq!(woken(&mut list), limits::WAKE_SLICE);
-        assert_eq!(woken(&mut list), 10);
-        assert_eq!((list.left, list.place), (0, limits::WAKE_SLICE));
+    fn ring_goes_once_around_from_a_new_message() {
+        let mut ring = ring(limits::WAKE_SLICE + 10);
+        ring.remaining = ring.slots;
+        woken(&mut ring);
+        ring.remaining = ring.slots;
+        assert_eq!(woken(&mut ring), limits::WAKE_SLICE);
+        assert_eq!(woken(&mut ring), 10);
+        assert_eq!((ring.remaining, ring.next), (0, limits::WAKE_SLICE));
     }
 }

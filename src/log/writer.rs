@@ -1,4 +1,4 @@
-//! The one that appends to a store that blocks, and keeps house in all.
+//! The log's writer: it appends to a store that blocks, and does the housekeeping of every store.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,14 +12,14 @@ use super::{LogShared, StoreError, batch};
 use crate::limits;
 use crate::message::{Draft, Receipt, Timestamp};
 
-/// An append that waits for its answer: messages that go together.
+/// An append that waits for its answer: messages that are committed together.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct QueuedAppend {
     pub(super) drafts: Vec<Draft>,
     pub(super) answer: oneshot::Sender<Result<Vec<Receipt>, StoreError>>,
 }
 
-impl Pending {
+impl QueuedAppend {
     fn size(&self) -> batch::Size {
         let bytes = self.drafts.iter().map(|draft| draft.data.len()).sum();
         batch::Size {
@@ -29,28 +29,36 @@ impl Pending {
     }
 }
 
-/// The way to the writer, which ends when this is dropped.
+/// The queue of appends to the writer. The writer ends when the queue is dropped.
 #[derive(Debug)]
-pub(super) struct Queue {
-    appends: Option<mpsc::Sender<Pending>>,
+pub(super) struct AppendQueue {
+    appends: Option<mpsc::Sender<QueuedAppend>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Queue {
-    pub(super) async fn push(&self, pending: Pending) -> Result<(), StoreError> {
-        let appends = self.appends()?;
-        appends.send(pending).await.map_err(|_| stopped())
+impl AppendQueue {
+    /// Queues an append, and waits while the queue is full.
+    ///
+    /// # Errors
+    /// When the writer has stopped.
+    pub(super) async fn push(&self, append: QueuedAppend) -> Result<(), StoreError> {
+        let sender = self.sender()?;
+        sender.send(append).await.map_err(|_| writer_stopped())
     }
 
-    /// The way, if there is still a writer at its end.
-    pub(super) fn appends(&self) -> Result<&mpsc::Sender<Pending>, StoreError> {
+    /// Returns the sending side of the queue.
+    ///
+    /// # Errors
+    /// When the writer has stopped.
+    pub(super) fn sender(&self) -> Result<&mpsc::Sender<QueuedAppend>, StoreError> {
         let open = self.appends.as_ref().filter(|appends| !appends.is_closed());
-        open.ok_or_else(stopped)
+        open.ok_or_else(writer_stopped)
     }
 }
 
-impl Drop for Queue {
-    /// Waits until a thread has committed what was there: it holds what the store is to close.
+impl Drop for AppendQueue {
+    /// Waits until the writer's thread has committed what was queued: the thread holds the store,
+    /// which has to be closed.
     fn drop(&mut self) {
         drop(self.appends.take());
         if let Some(thread) = self.thread.take() {
@@ -59,19 +67,20 @@ impl Drop for Queue {
     }
 }
 
-pub(super) fn stopped() -> StoreError {
+/// Returns the error of an append to a writer that has stopped.
+pub(super) fn writer_stopped() -> StoreError {
     StoreError("the log's writer has stopped: restart the server".to_owned())
 }
 
 /// Starts the writer.
 ///
-/// A store that blocks is written to on a thread that does nothing else, with all that belongs to
-/// an append on it: with 64 publishers over HTTP a fifth more is appended than if each commit went
-/// to such a thread and back.
-pub(super) fn start(shared: &Arc<LogShared>) -> io::Result<Queue> {
-    let (appends, waiting) = mpsc::channel(limits::QUEUED_APPENDS_MAX);
-    let running = run(Arc::clone(shared), waiting);
-    let thread = if shared.store.at_once().is_none() {
+/// A store that blocks is written to on a thread that does nothing else, and the whole writer runs
+/// on it: with 64 publishers over HTTP a fifth more is appended than if each commit went to such a
+/// thread and back.
+pub(super) fn start(shared: &Arc<LogShared>) -> io::Result<AppendQueue> {
+    let (appends, queued) = mpsc::channel(limits::QUEUED_APPENDS_MAX);
+    let running = run(Arc::clone(shared), queued);
+    let thread = if shared.store.as_nonblocking().is_none() {
         let runtime = Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("log-writer".to_owned());
         Some(thread.spawn(move || runtime.block_on(running))?)
@@ -79,61 +88,65 @@ pub(super) fn start(shared: &Arc<LogShared>) -> io::Result<Queue> {
         Handle::current().spawn(running);
         None
     };
-    Ok(Queue {
+    Ok(AppendQueue {
         appends: Some(appends),
         thread,
     })
 }
 
-/// Commits what waits, a batch at a time, until nobody can append any more. What comes while a
-/// batch is committed is the next batch.
-async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<Pending>) {
+/// Commits the queued appends, a batch at a time, until the queue is closed. Appends that arrive
+/// during a commit make the next batch.
+async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<QueuedAppend>) {
     let mut waiting = VecDeque::new();
     let mut retain = tokio::time::interval(limits::RETAIN_INTERVAL);
     retain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut house = Ok(false);
+    let mut has_more = Ok(false);
     loop {
         let due = async {
-            if house != Ok(true) {
+            if has_more != Ok(true) {
                 retain.tick().await;
             }
         };
-        // Whichever is ready; if both are, either: neither can starve the other.
+        // If both are ready, select! takes either at random: neither can starve the other.
         tokio::select! {
-            some = gather(&mut queue, &mut waiting) => {
-                if !some {
+            is_open = recv_batch(&mut queue, &mut waiting) => {
+                if !is_open {
                     break;
                 }
-                let size = batch::fit(waiting.iter().map(Pending::size));
+                let size = batch::fit(waiting.iter().map(QueuedAppend::size));
                 commit(&shared, waiting.drain(..size)).await;
             }
             () = due => {
-                let kept = keep_house(&shared).await;
-                if let Err(error) = &kept && house != kept {
-                    log::warn!("cannot let go of old messages: {error}");
+                let result = housekeeping(&shared).await;
+                if let Err(error) = &result && has_more != result {
+                    log::warn!("cannot delete expired messages: {error}");
                 }
-                house = kept;
+                has_more = result;
             }
         }
     }
 }
 
-/// A step of what is to be done beside the appends; true if there may be more.
-async fn keep_house(shared: &LogShared) -> Result<bool, StoreError> {
-    let kept = match shared.health.get() {
+/// Does one step of what has to be done besides the appends: retention, and a probe of a store that
+/// failed. Returns whether retention may have more to do.
+async fn housekeeping(shared: &LogShared) -> Result<bool, StoreError> {
+    let retained = match shared.health.get() {
         Ok(()) => shared.store.retain(Timestamp::now()).await,
         Err(_) => Ok(false),
     };
-    if kept.is_err() || shared.health.get().is_err() {
-        // Nobody may be sending, or sending any more, to find out.
+    if retained.is_err() || shared.health.get().is_err() {
+        // It may be that no client sends anything any more, so no append would find out.
         shared.health.set(shared.store.probe().await);
     }
-    kept
+    retained
 }
 
-/// Waits until some appends wait, and takes those that have come meanwhile; false when there will
-/// be none any more. Nothing is lost if this is dropped while it waits.
-async fn gather(queue: &mut mpsc::Receiver<Pending>, waiting: &mut VecDeque<Pending>) -> bool {
+/// Waits until at least one append is queued, and takes all that have arrived meanwhile. Returns
+/// false when the queue is closed and empty. No append is lost if this is dropped while it waits.
+async fn recv_batch(
+    queue: &mut mpsc::Receiver<QueuedAppend>,
+    waiting: &mut VecDeque<QueuedAppend>,
+) -> bool {
     if waiting.is_empty() {
         match queue.recv().await {
             Some(first) => waiting.push_back(first),
@@ -148,26 +161,28 @@ async fn gather(queue: &mut mpsc::Receiver<Pending>, waiting: &mut VecDeque<Pend
     true
 }
 
-async fn commit(shared: &LogShared, batch: impl Iterator<Item = Pending>) {
+/// Commits a batch of appends, publishes it, and answers each append.
+async fn commit(shared: &LogShared, batch: impl Iterator<Item = QueuedAppend>) {
     let mut drafts = Vec::new();
     let mut answers = Vec::new();
-    for pending in batch {
-        answers.push((pending.drafts.len(), pending.answer));
-        drafts.extend(pending.drafts);
+    for append in batch {
+        answers.push((append.drafts.len(), append.answer));
+        drafts.extend(append.drafts);
     }
     match shared.store.commit(drafts, Timestamp::now()).await {
         Ok(commit) => {
             shared.health.set(Ok(()));
-            shared.publish_to_tail(&commit.messages);
-            let mut receipts = commit.receipts.into_iter();
-            for (count, answer) in answers {
-                // A sender who has left does not hear it.
-                let _ = answer.send(Ok(receipts.by_ref().take(count).collect()));
-            }
-            shared.wake_followers(&commit.messages);
+            shared.publish(shared.tail.write(), commit, |receipts| {
+                let mut receipts = receipts.into_iter();
+                for (count, answer) in answers {
+                    // The send fails if the sender has left; its messages are in the log.
+                    let _ = answer.send(Ok(receipts.by_ref().take(count).collect()));
+                }
+            });
         }
         Err(error) => {
-            // Before the answers, so that a sender who asks how it is hears the same.
+            // Before the answers, so that a sender who then asks for the health gets the same
+            // error.
             shared.health.set(Err(error.clone()));
             for (_, answer) in answers {
                 let _ = answer.send(Err(error.clone()));

@@ -71,7 +71,7 @@ async fn a_channel_is_read_backwards() {
         }
         let (mut through, mut numbers) = (Seq(u64::MAX), Vec::new());
         let missed = loop {
-            let span = log.up_to(&ours, through, 10).await.unwrap();
+            let span = log.history(&ours, through, 10).await.unwrap();
             let page: Vec<u64> = span
                 .items
                 .iter()
