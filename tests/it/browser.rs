@@ -81,7 +81,9 @@ async fn the_receivers_button_leads_to_a_page_that_grows_a_dot_a_second_and_is_n
     let browser = Browser::start().await;
     browser.open(server.addr, "/receiver").await;
     browser
-        .read("h1", "the greeting", |text| text == "Do on Request!")
+        .read("main .lead", "the greeting", |text| {
+            text == "Do on Request!"
+        })
         .await;
     assert_eq!(browser.count(".lines").await, 0);
     let pressed = Instant::now();
