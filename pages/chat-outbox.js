@@ -1,32 +1,34 @@
-// What is to be sent from /chat: one after the other, and again until it is known to have arrived.
+// The messages that /chat is to send: one after the other, each repeated until the server confirms it.
 
 import { ask, href, isFinal, pause } from './chat-page.js';
 import { messageRow } from './chat-talk.js';
 
-/** A key makes a message one message, however often it is sent. */
+/** Returns a new idempotency key, which makes a message one message however often it is sent. */
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** The queue of the messages that wait to be sent. */
 export class Outbox {
   #letters = [];
   #delivering = false;
   #delivered;
   #refused;
 
-  /** `delivered` gets each message that has arrived, `refused` each that never will. */
+  /** Calls `delivered` with each message that the server took, and `refused` with each that it refused for good. */
   constructor(delivered, refused) {
     this.#delivered = delivered;
     this.#refused = refused;
   }
 
+  /** The number of messages that wait. */
   get length() { return this.#letters.length; }
 
-  /** The rows of what waits to be sent to somebody. */
+  /** Returns the rows of the messages that wait to be sent to the friend `to`. */
   rows(to) { return this.#letters.filter(letter => letter.to === to).map(letter => letter.row); }
 
-  /** Sends a message; gives the row that says so until it has arrived. */
+  /** Sends a message, and returns the row that stands for it until it has arrived. */
   send(from, to, text) {
     const row = messageRow({ cursor: '', time: new Date(), from, text }, 'me');
     row.querySelector('time').textContent = 'sending …';
@@ -35,8 +37,9 @@ export class Outbox {
     return row;
   }
 
-  /** A message of mine comes by the stream, perhaps before the answer to its sending. If it is
-      another one of the same words, the answer will say so. */
+  /** Removes the row of the first waiting message if the stream brings that message before the answer
+      to its request does. If the stream's message is another one with the same text, the answer puts
+      that right. */
   cameBack({ to, text }) {
     const [letter] = this.#letters;
     if (letter?.to !== to || letter.text !== text || letter.isBack) return;
@@ -44,7 +47,7 @@ export class Outbox {
     letter.row.remove();
   }
 
-  /** In their order: the next one leaves when the one before has arrived. */
+  /** Sends the waiting messages in order: each one leaves when the one before it has arrived. */
   async #deliver() {
     if (this.#delivering) return;
     this.#delivering = true;

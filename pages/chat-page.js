@@ -1,21 +1,25 @@
-// What the parts of /chat share: its templates, its words, and how it asks the server.
+// What the scripts of /chat share: its templates, its notices, and its requests to the server.
 
 const RETRY_STEP = 500, RETRY_MOST = 15000;
 
+/** Returns the element with this id. */
 export const $ = id => document.getElementById(id);
 
-/** The path of the conversation with somebody. */
+/** Returns the path of the conversation with the friend `name`. */
 export const href = name => `/chat/with/${encodeURIComponent(name)}`;
 
+/** Returns the number in a cursor. */
 const seq = cursor => Number(cursor.slice(cursor.lastIndexOf('-') + 1));
+/** Whether a cursor comes after another one. */
 export const isNewer = (cursor, than) => seq(cursor) > seq(than);
 
-/** To those who hear the page. */
+/** Announces a text to screen readers. */
 export function say(text) { $('said').textContent = text; }
 
+/** Shows what went wrong; an empty text hides it. */
 export function complain(text) { $('problem').textContent = text; }
 
-/** A copy of one of the page's templates with its places filled: as text, never as HTML. */
+/** Returns a copy of one of the page's templates with its placeholders filled: as text, never as HTML. */
 export function make(template, values) {
   const copy = $(template).content.cloneNode(true);
   for (const other of copy.querySelectorAll('noscript')) other.remove();
@@ -27,7 +31,7 @@ export function make(template, values) {
       continue;
     }
     for (const { name, value } of [...node.attributes]) {
-      // A place of its own among the attributes.
+      // This placeholder stands among the attributes, as one of its own.
       if (name.startsWith('{{')) node.removeAttribute(name);
       else if (value.includes('{{')) node.setAttribute(name, fill(value));
     }
@@ -37,17 +41,18 @@ export function make(template, values) {
 
 // ---- Requests ----
 
-/** Is this page being left, because its session has ended? */
+/** Whether this page is being left because its session has ended. */
 export let isLeft = false;
 
-/** Goes to another page. Nobody who waits for this goes on here. */
+/** Goes to another page. The promise never resolves, so a caller that awaits it does not go on here. */
 export function leave(path) {
   isLeft = true;
   location.replace(path);
   return new Promise(() => {});
 }
 
-/** What the server says; with a form it is told something. Fails with the server's own sentence. */
+/** Sends a request, a POST if there is a form, and returns the answer's JSON. Throws an error with the
+    server's own sentence if the answer is an error. */
 export async function ask(path, form, signal) {
   const response = await fetch(path, {
     method: form ? 'POST' : 'GET',
@@ -61,15 +66,16 @@ export async function ask(path, form, signal) {
   const said = await response.json().catch(() => ({}));
   if (response.ok) return said;
   const { status } = response;
-  throw Object.assign(new Error(said.error ?? `the server answers ${status}`), { status });
+  throw Object.assign(new Error(said.error ?? `the server answered ${status}`), { status });
 }
 
-/** Would the same request be refused again? */
+/** Whether the same request would be refused again. */
 export const isFinal = ({ status }) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
+// The pauses that are going on: functions that end them.
 const waiting = new Set();
 
-/** Waits before another try: longer each time, but no longer than until there is hope. */
+/** Waits before another try: longer each time, but not past a call of `hurry`. */
 export function pause(tries) {
   const most = Math.min(RETRY_MOST, RETRY_STEP * 2 ** tries);
   return new Promise(resolve => {
@@ -79,7 +85,7 @@ export function pause(tries) {
   });
 }
 
-/** There is reason to believe that it would work now. */
+/** Ends all pauses, since there is reason to believe that another try would succeed now. */
 export function hurry() {
   for (const go of [...waiting]) go();
 }

@@ -1,4 +1,4 @@
-// The friends of /chat, and those who are to become friends.
+// The people of /chat: friends, and the accounts that have asked or been asked to become friends.
 
 import { $, href, isNewer, make } from './chat-page.js';
 
@@ -6,42 +6,49 @@ const COUNTED = 99;
 const LISTS = { friend: 'friends', asking: 'asking', asked: 'asked' };
 
 const byName = new Intl.Collator();
+/** Returns the name of the friend whose conversation is open. */
 const open = () => document.querySelector('main').dataset.with;
+/** Returns a number of unread messages as it is shown: nothing for 0, and at most "99+". */
 const count = number => (number > COUNTED ? `${COUNTED}+` : String(number || ''));
 
+/** The people that are known, by name. */
 export const people = new Map();
 
+/** A friend, or an account that is to become one, with its row in the list. */
 class Person {
   online = false;
   #row = null;
-  // Unread messages: so many up to a cursor, and these since.
+  // Unread messages: their number up to a cursor, and the cursors of those after it.
   #counted = 0;
   #upTo = null;
   #since = [];
 
   constructor(name) { this.name = name; }
 
+  /** The number of unread messages. */
   get unread() { return this.#counted + this.#since.length; }
 
-  /** So many were unread at a cursor. */
+  /** Takes over the server's count of the messages that were unread at the cursor `upTo`. */
   count(unread, upTo) {
     this.#counted = unread;
     this.#upTo = upTo;
     this.#since = this.#since.filter(cursor => isNewer(cursor, upTo));
   }
 
+  /** Counts a new unread message. */
   said(cursor) {
     if (this.#since.length <= COUNTED) this.#since.push(cursor);
   }
 
-  /** Read up to there, in this tab or another. Says whether that tells how many are left. */
+  /** Takes note that messages up to the cursor have been read, in this tab or another one. Returns
+      whether the number of those left is known; if it is not, the server must be asked. */
   readThrough(cursor) {
     this.#since = this.#since.filter(other => isNewer(other, cursor));
     if (!isNewer(this.#upTo ?? cursor, cursor)) this.#counted = 0;
     return this.#counted === 0;
   }
 
-  /** In the list, and above the conversation. */
+  /** Brings the row in the list, and the header of the conversation, up to date. */
   show() {
     const list = $(LISTS[this.standing]);
     if (this.#row?.parentNode !== list) this.#enter(list);
@@ -57,22 +64,24 @@ class Person {
     showUnread();
   }
 
+  /** Puts a new row into a list, in order of names. */
   #enter(list) {
     this.leave();
     this.#row = make(`${this.standing}-row`, { name: this.name, href: href(this.name) }).firstElementChild;
-    const behind = [...list.children].find(row => byName.compare(row.dataset.name, this.name) > 0);
-    list.insertBefore(this.#row, behind ?? null);
+    const next = [...list.children].find(row => byName.compare(row.dataset.name, this.name) > 0);
+    list.insertBefore(this.#row, next ?? null);
   }
 
+  /** Removes the row. */
   leave() { this.#row?.remove(); }
 }
 
-/** Takes away the rows that the server has put there: what is known now makes its own. */
+/** Removes the rows that came with the page; this script makes its own. */
 export function clear() {
   for (const list of Object.values(LISTS)) $(list).replaceChildren();
 }
 
-/** What somebody is to me from now on; null: nothing any more. */
+/** Sets what the account `name` is to the user: friend, asking or asked, or null for none of these. */
 export function stand(name, standing) {
   if (standing === null) {
     people.get(name)?.leave();
@@ -84,7 +93,7 @@ export function stand(name, standing) {
   people.get(name).show();
 }
 
-/** All of them afresh, as they are at a cursor. */
+/** Replaces all people by those in the server's answer, which is true at the cursor `since`. */
 export function standAsIn({ since, friends }) {
   const names = new Set(friends.map(({ name }) => name));
   for (const name of [...people.keys()]) if (!names.has(name)) stand(name, null);
@@ -97,7 +106,7 @@ export function standAsIn({ since, friends }) {
   }
 }
 
-/** In the title, for those who look at another tab. */
+/** Shows the number of unread messages in the title, where it can be seen from other tabs. */
 export function showUnread() {
   let all = 0;
   for (const person of people.values()) all += person.unread;

@@ -1,10 +1,10 @@
-// The conversation of /chat that is open: what was said, a page at a time, and what is being said.
+// The open conversation of /chat: its history, one page at a time, and the messages that arrive.
 
 import { $, ask, href, isNewer, make } from './chat-page.js';
 
 const PAGE = 50, SHOWN = 1000;
 
-/** The row of a message: mine, or that of who has said it. */
+/** Returns the row of a message; `who` is `me` or `them`. */
 export function messageRow({ cursor, time, from, text }, who) {
   const row = make('message-row', { name: from, who, cursor, time, text }).firstElementChild;
   const at = new Date(time);
@@ -13,17 +13,19 @@ export function messageRow({ cursor, time, from, text }, who) {
   return row;
 }
 
-/** Says the day, if the message before is of another one. */
+/** Shows the day above a message if the message before it is from another day. */
 function showDay(row) {
   if (row.previousElementSibling?.day === row.day) delete row.dataset.day;
   else row.dataset.day = row.day;
 }
 
+/** Returns what stands above the first message that is kept. */
 function beginning(missed) {
-  if (!missed) return 'Here it begins.';
-  return `${missed} older ${missed === 1 ? 'message is' : 'messages are'} gone: older than what is kept.`;
+  if (!missed) return 'The conversation begins here.';
+  return `${missed} older ${missed === 1 ? 'message has' : 'messages have'} expired.`;
 }
 
+/** The conversation that is open. */
 export class Talk {
   #rows = new Map();
   #ends = new AbortController();
@@ -33,39 +35,40 @@ export class Talk {
   #view;
   #shown;
 
-  /** `shown` is called when a page of it has been shown. */
+  /** Opens the conversation with the friend `name`. Calls `shown` after each page of messages is shown. */
   constructor(name, draft, shown) {
     this.name = name;
     this.#shown = shown;
     const pane = make('conversation-pane', { name, href: href(name) });
-    // Where the focus goes is for who opens it to say.
+    // The caller decides where the focus goes.
     pane.querySelector('#msg').autofocus = false;
     $('conversation').replaceChildren(pane);
     this.#view = document.querySelector('div.talk');
     this.#view.hidden = false;
     $('msg').value = draft;
-    // Who scrolls up to the button need not press it.
+    // A reader who scrolls up to the button need not press it.
     const above = ([{ isIntersecting }]) => { if (isIntersecting) this.earlier(); };
     this.#observer = new IntersectionObserver(above, { root: this.#view });
     $('earlier').addEventListener('click', () => this.earlier());
     this.earlier();
   }
 
+  /** Removes the conversation from the page. */
   close() {
     this.#ends.abort();
     this.#observer.disconnect();
     $('conversation').replaceChildren();
   }
 
-  /** They are no longer friends: what was said may still be read here. */
+  /** Ends the writing when the two are no longer friends; what was said can still be read here. */
   over() {
     for (const field of $('send').elements) field.disabled = true;
     $('msg').placeholder = 'You are no longer friends.';
     document.querySelector('.more').hidden = true;
   }
 
-  /** Loads a page of what was said before what is shown. The view keeps its distance from its end,
-      so what is read stays where it is. */
+  /** Loads the page of messages before those that are shown. The view keeps its distance from its end,
+      so the text that is being read stays in place. */
   async earlier() {
     if (this.#loading) return;
     this.#loading = true;
@@ -79,19 +82,19 @@ export class Talk {
       this.#before = before;
       $('earlier').hidden = before === null;
       $('start').textContent = before === null ? beginning(missed) : '';
-      // Is there still room above? Then it is seen at once.
+      // If there is still room above, the observer fires at once.
       if (before !== null) this.#observer.observe($('earlier'));
       this.#shown();
     } catch (error) {
       if (signal.aborted) return;
-      $('start').textContent = ` What was said cannot be loaded: ${error.message}.`;
+      $('start').textContent = ` Earlier messages cannot be loaded: ${error.message}.`;
       $('earlier').hidden = false;
     } finally {
       this.#loading = false;
     }
   }
 
-  /** Shows a message in its place, unless it is there. */
+  /** Inserts a message in order, unless it is shown already. */
   add(message) {
     const { cursor, from } = message;
     if (this.#rows.has(cursor)) return;
@@ -106,7 +109,7 @@ export class Talk {
     for (const changed of [row, row.nextElementSibling]) if (changed) showDay(changed);
   }
 
-  /** Forgets the oldest of very many, while new ones come. They can be loaded again. */
+  /** Removes the oldest messages when there are very many and new ones come. They can be loaded again. */
   trim() {
     const list = $('messages');
     const isReadAbove = this.#view.scrollTop < -100;
@@ -122,6 +125,6 @@ export class Talk {
     this.#observer.observe($('earlier'));
   }
 
-  /** The newest that is shown. */
+  /** The cursor of the newest message that is shown. */
   get last() { return $('messages').lastElementChild?.dataset.cursor; }
 }

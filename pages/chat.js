@@ -1,5 +1,5 @@
-// The page /chat: friends, and a conversation with one of them. Two streams say all that happens;
-// what is done here are plain requests, and what came of them is learned from the streams.
+// The page /chat: friends, and a conversation with one of them. Two streams bring everything that
+// happens. The user's own acts are plain requests, and the page learns their effects from the streams.
 
 import { $, ask, complain, href, hurry, isFinal, isLeft, isNewer, leave, pause, say } from './chat-page.js';
 import { clear, people, showUnread, stand, standAsIn } from './chat-people.js';
@@ -7,7 +7,7 @@ import { Outbox } from './chat-outbox.js';
 import { Talk } from './chat-talk.js';
 
 const UNSENT = 50;
-// In seconds: both sides are to notice soon when a line has broken without a word.
+// In seconds: both sides should notice soon when a connection has broken silently.
 const HEARTBEAT = 5;
 
 let me, own, presence, talk;
@@ -16,7 +16,7 @@ let me, own, presence, talk;
 
 const drafts = new Map();
 
-/** Opens the conversation with a friend, or none. */
+/** Opens the conversation with the friend `name`, or none. */
 function open(name) {
   const [before, person] = [people.get(talk?.name), people.get(name)];
   if (talk) {
@@ -31,32 +31,33 @@ function open(name) {
   showUnread();
 }
 
-/** The same, as a step that leads back. */
+/** Opens a conversation as a step of the browser's history, so that Back leads back. */
 function go(name, isTouched = false) {
   if (talk?.name !== name) {
     history.pushState(null, '', name ? href(name) : '/chat');
     open(name);
   }
-  // Where fingers write, the keyboard would cover what is to be read.
+  // On a touch screen, the keyboard would cover the messages.
   if (talk) $(isTouched ? 'talk-title' : 'msg').focus();
 }
 
+/** Returns the name of the friend in the page's address. */
 function nameInAddress() {
   const [, name] = /^\/chat\/with\/(.+)$/.exec(location.pathname) ?? [];
   return name && decodeURIComponent(name);
 }
 
-// ---- What is read ----
+// ---- Reading ----
 
-// What the server is still to be told: of whom, and how far.
+// The read marks that the server has not been told yet: friend to cursor.
 const read = new Map();
 let telling = false;
 
-/** What is open in a page that is looked at is read. */
+/** Marks the open conversation as read if the page is visible. */
 function seen() {
   const person = people.get(talk?.name);
   if (!person?.unread || document.hidden || !talk.last) return;
-  // All that came before this has been shown, too.
+  // Everything up to the newer of the two has been shown.
   const through = own && isNewer(own.cursor, talk.last) ? own.cursor : talk.last;
   person.count(0, through);
   person.show();
@@ -64,7 +65,7 @@ function seen() {
   tellRead();
 }
 
-/** One request at a time, so that many messages are few requests. */
+/** Sends the read marks, one request at a time, so that many messages take few requests. */
 async function tellRead() {
   if (telling) return;
   telling = true;
@@ -73,7 +74,7 @@ async function tellRead() {
     try {
       await ask(`/chat/read/${encodeURIComponent(name)}`, { through });
     } catch (error) {
-      // Else it is said when the stream is open again.
+      // Otherwise it is sent when the stream is open again.
       if (!isFinal(error)) break;
     }
     if (read.get(name) === through) read.delete(name);
@@ -81,16 +82,17 @@ async function tellRead() {
   telling = false;
 }
 
-// ---- What is sent ----
+// ---- Sending ----
 
 const outbox = new Outbox(delivered, refused);
 
+/** Shows a message that the server took. */
 function delivered(message) {
   if (talk?.name === message.to) talk.add(message);
   complain('');
 }
 
-/** What was refused is not lost to who wrote it. */
+/** Puts a message that was refused back into the draft, so that its text is not lost. */
 function refused({ to, text }, why) {
   complain(`Not sent to ${to}: ${why}`);
   const isOpen = talk?.name === to;
@@ -99,17 +101,19 @@ function refused({ to, text }, why) {
   if (isOpen) $('msg').value = both; else drafts.set(to, both);
 }
 
+/** Sends the text of the form. */
 function send() {
   const text = $('msg').value.trimEnd();
   if (!text) return;
-  if (outbox.length >= UNSENT) return complain(`${UNSENT} messages wait to be sent. Send more when they are on their way.`);
+  if (outbox.length >= UNSENT) return complain(`${UNSENT} messages are waiting to be sent. Send more when they have arrived.`);
   $('msg').value = '';
   $('pending').append(outbox.send(me, talk.name, text));
   $('msg').focus();
 }
 
-// ---- What the streams say ----
+// ---- Receiving ----
 
+/** Shows a message that the stream brings. */
 function heard({ cursor, time, data }) {
   const { from, to, text } = JSON.parse(data);
   const person = people.get(from === me ? to : from);
@@ -127,6 +131,7 @@ function heard({ cursor, time, data }) {
   person?.show();
 }
 
+/** Takes over a change of a friendship that the stream brings. */
 function befriended({ data }) {
   const { name, change } = JSON.parse(data);
   become(name, change === 'gone' ? null : change);
@@ -134,13 +139,15 @@ function befriended({ data }) {
   if (change === 'friend') say(`${name} is your friend now.`);
 }
 
+/** Shows what an account has become to the user. */
 function become(name, standing) {
   stand(name, standing);
   if (standing === null && talk?.name === name) talk.over();
-  // Is the new friend online?
+  // The list of friends says whether the new friend is online.
   if (standing === 'friend') look();
 }
 
+/** Takes over a read mark, which may come from another tab or device. */
 function readElsewhere({ data }) {
   const { name, through } = JSON.parse(data);
   const person = people.get(name);
@@ -149,6 +156,7 @@ function readElsewhere({ data }) {
   person.show();
 }
 
+/** Shows that a friend has come online or gone offline. */
 function cameOrWent({ data }) {
   const { name, online } = JSON.parse(data);
   const person = people.get(name);
@@ -160,10 +168,11 @@ function cameOrWent({ data }) {
 
 // ---- The streams ----
 
-/** With my name: if somebody else logs in with this browser, this page is not to get theirs. */
+/** Returns a path with the user's name: if another user logs in with this browser, this page must not
+    get that user's stream. */
 const mine = path => `${path}?of=${encodeURIComponent(me)}`;
 
-/** My own stream. EventSource would not tell the time of a message. */
+/** Opens the user's own stream. It does not use EventSource, which would not tell the time of a message. */
 function follow(since) {
   own?.close();
   const events = ['message', 'friends', 'read'], transports = ['ndjson', 'script', 'json'];
@@ -175,12 +184,13 @@ function follow(since) {
   own.addEventListener('open', () => { hurry(); tellRead(); });
   own.addEventListener('state', ({ state }) => {
     $('state').className = state === 'waiting' ? 'broken' : '';
-    // Is it the line that has ended, or the session?
+    // Either the connection has broken or the session has ended; this request finds out.
     if (state === 'waiting') stands().catch(() => {});
   });
   own.show($('state'));
 }
 
+/** Opens the stream that says who is online. */
 function watch(since) {
   presence?.close();
   presence = new ForeverFrame(mine('/chat/presence'), { since, events: ['presence'] });
@@ -188,14 +198,14 @@ function watch(since) {
   presence.addEventListener('gap', look);
 }
 
-/** How all stands at this moment. */
+/** Asks for the list of friends and the cursors at which it is true. */
 async function stands() {
   const said = await ask('/chat/friends');
   if (me && said.me !== me) await leave('/chat');
   return said;
 }
 
-/** The same; asks until somebody answers. */
+/** Asks for the list of friends until the server answers. */
 async function snapshot() {
   for (let tries = 0; ; tries += 1) {
     try {
@@ -209,7 +219,7 @@ async function snapshot() {
 
 let looking = false, again = false;
 
-/** Looks afresh who is a friend and who is online, and listens from there. */
+/** Asks again who is a friend and who is online, and follows presence from there. */
 async function look() {
   again = true;
   if (looking) return;
@@ -223,7 +233,7 @@ async function look() {
   looking = false;
 }
 
-/** From the beginning; also where some of my stream is gone. */
+/** Loads everything from the beginning, when the page starts and after a gap in the user's own stream. */
 async function begin() {
   const said = await snapshot();
   if (!me) clear();
@@ -233,17 +243,18 @@ async function begin() {
   watch(said.presence);
   const name = document.querySelector('main').dataset.with;
   if (name) {
-    // The server finds a name however it is written.
+    // The server finds a name in any spelling; the address gets the right one.
     history.replaceState(null, '', href(name));
-    // And what it has put there may have been written into by now.
+    // The user may already have typed into the form that came with the page.
     if (!talk) drafts.set(name, $('msg').value);
   }
   open(name);
   $('msg')?.focus();
 }
 
-// ---- What is done ----
+// ---- What the user does ----
 
+/** Sends a form about a friendship. */
 async function change(form, submitter) {
   const fields = new FormData(form, submitter);
   const action = fields.get('action');
@@ -261,7 +272,7 @@ async function change(form, submitter) {
 
 document.addEventListener('submit', e => {
   const isSending = e.target.id === 'send';
-  // Until all is known, forms work as they do without scripts.
+  // Until the list of friends is there, forms work as they do without scripts.
   if (!me || !(isSending || e.target.getAttribute('action') === '/chat/friends')) return;
   e.preventDefault();
   if (isSending) send(); else change(e.target, e.submitter);
@@ -275,7 +286,7 @@ document.addEventListener('click', e => {
 });
 
 document.addEventListener('keydown', e => {
-  // An Enter that ends a word of Chinese or Japanese is none of ours.
+  // An Enter that ends a word of Chinese or Japanese does not send.
   if (e.target.id !== 'msg' || e.key !== 'Enter' || e.shiftKey || e.isComposing) return;
   e.preventDefault();
   $('send').requestSubmit();

@@ -1,17 +1,17 @@
-// The page /clock: the server's time, as it comes.
+// The page /clock: shows the server's time as it arrives.
 'use strict';
 
 const $ = id => document.getElementById(id);
 const count = { opens: 0, ticks: 0, missed: 0, twice: 0 };
 let before = null;
 
-// Only events without a name are wanted, so `events` is empty and EventSource can be used.
+// The page wants only events without a name, so `events` is empty and EventSource can be used.
 const stream = new ForeverFrame('/clock', { events: [] });
 stream.show($('state'));
 stream.addEventListener('open', () => { count.opens += 1; showCounts(); });
 stream.addEventListener('message', e => tick(e.data));
 
-/** 2026-11-20T12:08:52+00:00: shown as it was said, in the server's time zone. */
+/** Shows a tick such as 2026-11-20T12:08:52+00:00 as it was sent, in the server's time zone. */
 function tick(data) {
   const parts = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(.*)$/.exec(data);
   if (!parts) return;
@@ -29,6 +29,7 @@ function tick(data) {
   showCounts();
 }
 
+/** Shows the counts. */
 function showCounts() {
   for (const [name, value] of Object.entries(count)) $(name).textContent = value;
 }

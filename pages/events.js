@@ -1,4 +1,4 @@
-// The page /events: named events, shown as they come; a form that sends them.
+// The page /events: shows named events as they arrive, and has a form that sends them.
 'use strict';
 
 const $ = id => document.getElementById(id);
@@ -6,16 +6,17 @@ const CHANNEL = '/c/events', SHOWN = 200;
 
 let stream;
 
+/** Opens the stream from a cursor or from another start that `since` names. */
 function listen(since) {
   stream = new ForeverFrame(CHANNEL, { events: ['sentMessage'], since });
   stream.addEventListener('sentMessage', e => {
     let said;
     try { said = JSON.parse(e.data); } catch { said = null; }
-    // Anybody may send anything under that name.
-    if (typeof said?.text === 'string') show(e, String(said.from ?? 'somebody'), said.text);
-    else show(e, 'not as agreed', e.data);
+    // Anyone can send any data under that name.
+    if (typeof said?.text === 'string') show(e, String(said.from ?? 'someone'), said.text);
+    else show(e, 'unexpected data', e.data);
   });
-  // Events without a name come here, as with EventSource.
+  // Events without a name fire `message`, as with EventSource.
   stream.addEventListener('message', e => show(e, 'no name', e.data));
   stream.addEventListener('gap', e => showGap(e));
   stream.show($('state'));
@@ -23,13 +24,14 @@ function listen(since) {
   buttons();
 }
 
+/** Enables the buttons that make sense in the current state. */
 function buttons() {
   const closed = stream.state === 'closed';
   $('close').disabled = closed;
   $('reopen').disabled = !closed;
 }
 
-/** An element with a class and a text; never with HTML. */
+/** Returns an element with a class and a text, which is never read as HTML. */
 function part(name, kind, text) {
   const element = document.createElement(name);
   element.className = kind;
@@ -37,12 +39,14 @@ function part(name, kind, text) {
   return element;
 }
 
+/** Appends a row, and removes the oldest ones past the limit. */
 function add(row) {
   const list = $('messages');
   list.append(row);
   while (list.children.length > SHOWN) list.firstElementChild.remove();
 }
 
+/** Shows a message with its id and origin. */
 function show(e, from, text) {
   const row = document.createElement('li');
   row.append(part('b', 'from', from), part('span', 'text', text));
@@ -52,13 +56,14 @@ function show(e, from, text) {
   add(row);
 }
 
+/** Shows that messages are missing, and why. */
 function showGap({ reason, missed }) {
   const why = {
-    epoch: 'The server’s log has begun anew.',
-    expired: 'Some messages were too old to be kept.',
-    future: 'The server’s log is shorter than what was seen of it.',
+    epoch: 'The server has begun a new log.',
+    expired: 'Some messages have expired.',
+    future: 'This page has seen more than the server’s log contains.',
   };
-  const many = missed ? ` ${missed} missed.` : '';
+  const many = missed ? ` Missed: ${missed}.` : '';
   add(part('li', 'gap', `${why[reason] ?? reason}${many}`));
 }
 
@@ -77,7 +82,7 @@ $('send').addEventListener('submit', async e => {
 });
 
 $('close').addEventListener('click', () => { stream.close(); $('reopen').focus(); });
-// From where it was: what came in the meantime is caught up.
+// The new stream starts at the old one's cursor, so it catches up with what came in the meantime.
 $('reopen').addEventListener('click', () => { listen(stream.cursor ?? '-10'); $('close').focus(); });
 
 const NAMES = ['Ada', 'Alan', 'Barbara', 'Edsger', 'Grace', 'Katherine', 'Ken', 'Radia', 'Tim'];

@@ -4,64 +4,64 @@
 
      const stream = new ForeverFrame('/c/news', { since: '-10' });
      stream.addEventListener('message', e => console.log(e.cursor, e.data));
-     stream.addEventListener('gap', e => console.log('lost:', e.reason, e.missed));
+     stream.addEventListener('gap', e => console.log('gap:', e.reason, e.missed));
      stream.show(document.querySelector('#state'));        // "live by SSE, shared by this tab"
 
    Options:
-     since       where to begin: 'all' (usual), 'now', '-10', '10m', or a cursor that was kept
-     events      the event names to hear, as EventSource has it: ['added', 'removed'] fire events of
-                 those names, messages without a name fire `message`, all others are passed over.
-                 Left out, every message fires `message`, and its `event` says the name.
-     transports  what to try, best first: 'sse', 'ndjson', 'script', 'json'. EventSource can hear only
-                 names that it is told, and is not told the channel: so 'sse' is among the usual ones
-                 if `events` is given and the address names one channel.
-     shared      one connection for all tabs of this browser (usual), or one for each
-     heartbeat   seconds after which a quiet server is to say that it is there, 1 to 60 (15)
+     since       where to begin: 'all' (the default), 'now', '-10', '10m', or a saved cursor
+     events      the event names to listen for, as with EventSource: ['added', 'removed'] fire events
+                 of those names, messages without a name fire `message`, and all others are skipped.
+                 Without this option every message fires `message`, and its `event` gives the name.
+     transports  the transports to try, best first: 'sse', 'ndjson', 'script', 'json'. EventSource
+                 hears only names that it is told, and is not told the channel: so 'sse' is among the
+                 defaults only if `events` is given and the address names one channel.
+     shared      true (the default) for one connection for all tabs of this browser, false for one each
+     heartbeat   seconds after which a quiet server is to send a sign of life, 1 to 60 (15)
 
    Events: message and those of `events` (a MessageEvent: data, lastEventId, origin; also cursor,
-   channel, event, time as far as the transport tells them), gap (reason, missed, cursor), state
-   (state, transport, leader, shared), and open: it has come to life, for the first time or again.
+   channel, event, time as far as the transport gives them), gap (reason, missed, cursor), state
+   (state, transport, leader, shared), and open: the stream is live, for the first time or again.
 
-   What it promises: every message once and in order, in every tab, whatever breaks. The one thing
-   that all of it rests on is the cursor. Whoever knows how far it has come can drop what it has
-   seen, can see that something is missing, and can ask the server for that. So it does no harm
-   when a message comes twice, by two transports, or through a tab that has just gone. */
+   The promise: every message once and in order, in every tab, whatever breaks. All of it rests on
+   the cursor. A tab that knows how far it has read can drop what it has seen, can tell that
+   something is missing, and can ask the server for that. So it does no harm when a message comes
+   twice, by two transports, or through a tab that has just gone. */
 
 globalThis.ForeverFrame = (() => {
   'use strict';
 
-  /** How long a transport may take for its first word, in ms, before the next one is tried too. */
+  /** How long a transport may take for its first bytes, in ms, before the next one is tried too. */
   const PATIENCE = { unknown: 1500, proven: 5000, last: 10000 };
-  const QUIET_HEARTBEATS = 2.5;           // of silence, and a connection is given up
+  const QUIET_HEARTBEATS = 2.5;           // after this much silence a connection is given up
   const POLL_SECONDS = 25;
   const RETRY_STEP = 500, RETRY_MOST = 30000;
-  const LOOK_UP_AGAIN = 5 * 60 * 1000;    // from a lesser transport for a better one
-  const TRUST = 10 * 60 * 1000;           // in what worked before
+  const LOOK_UP_AGAIN = 5 * 60 * 1000;    // before a better transport is tried again
+  const TRUST = 10 * 60 * 1000;           // for this long, what worked before is tried first
   const LEADER_SILENT = 60 * 1000, LEADER_ANSWERS = 3000;
   const HELD_BACK = 1000;                 // messages kept while a tab catches up
 
-  const NAMES = { sse: 'SSE', ndjson: 'NDJSON', script: 'script frame', json: 'long poll' };
+  const NAMES = { sse: 'SSE', ndjson: 'NDJSON', script: 'hidden iframe', json: 'long poll' };
   const RESERVED = ['open', 'gap', 'state', 'end', 'heartbeat', 'error'];
 
   const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
-  /** Full jitter: those who were cut off together do not come back together. */
+  /** Full jitter: clients that were cut off together do not come back together. */
   const backoff = tries => Math.random() * Math.min(RETRY_MOST, RETRY_STEP * 2 ** tries);
 
-  // ---- Cursors: EPOCH-SEQ. Seqs of different epochs have nothing to do with each other. ----
+  // ---- Cursors: EPOCH-SEQ. Seqs of different epochs cannot be compared. ----
 
   const split = cursor => {
     const dash = cursor.lastIndexOf('-');
     return [cursor.slice(0, dash), Number(cursor.slice(dash + 1))];
   };
   const isSameEpoch = (a, b) => a !== null && b !== null && split(a)[0] === split(b)[0];
-  /** Is it behind what has been seen? In another epoch all is new. */
+  /** Whether a cursor is past what has been seen. In another epoch everything is new. */
   const isNewer = (cursor, seen) => !isSameEpoch(cursor, seen) || split(cursor)[1] > split(seen)[1];
-  /** Does what was read from `from` on follow what has been seen without a hole? */
+  /** Whether messages read from the cursor `from` on continue what has been seen without a hole. */
   const joins = (from, seen) => isSameEpoch(from, seen) && !isNewer(from, seen);
 
-  // ---- Transports: each opens a connection, hands on what the server says as a list of
-  //      {type: open | message | gap | heartbeat | end, cursor, …}, says when it is over,
-  //      and gives back a function that ends it. ----
+  // ---- Transports: each opens a connection, passes on what the server sends as a list of
+  //      {type: open | message | gap | heartbeat | end, cursor, …}, reports when it is over,
+  //      and returns a function that ends it. ----
 
   const TRANSPORTS = {
     sse({ ask, hear, over, events }) {
@@ -71,10 +71,10 @@ globalThis.ForeverFrame = (() => {
       for (const type of ['heartbeat', 'gap', 'end']) {
         source.addEventListener(type, e => hear([{ ...JSON.parse(e.data), type }]));
       }
-      // Its `open` is not listened to: it says that the head is there, and somebody between may let
-      // through no more than that. The server's first word is a heartbeat, if it has no other.
-      // It would come back by itself, but with its own idea of when and from where.
-      // A message that somebody has named `error` is none.
+      // The `open` event is not used: it only says that the head is there, and a proxy may let
+      // through no more than that. The server's first event is a heartbeat, if it has no other.
+      // EventSource would reconnect by itself, but with its own idea of when and from where.
+      // A message whose sender named it `error` is not an error.
       source.onerror = e => { if (!(e instanceof MessageEvent)) over(); };
       return () => source.close();
     },
@@ -85,7 +85,7 @@ globalThis.ForeverFrame = (() => {
         const response = await fetch(ask({ as: 'ndjson' }), { signal: stop.signal, cache: 'no-store' });
         if (!response.ok) throw new Error(`status ${response.status}`);
         const reader = response.body.getReader(), decoder = new TextDecoder();
-        // Chunks end anywhere, also within a character; a line ends at its newline.
+        // Chunks end anywhere, even within a character; a line ends at its newline.
         for (let rest = ''; ;) {
           const { value, done } = await reader.read();
           if (done) return;
@@ -109,7 +109,7 @@ globalThis.ForeverFrame = (() => {
       frame.hidden = true;
       frame.title = 'forever frame';
       (document.body ?? document.documentElement).append(frame);
-      // A frame is loaded when its response is over.
+      // The frame fires `load` when its response is over.
       frame.addEventListener('load', () => {
         try { if (frame.contentWindow.location.href === 'about:blank') return; } catch { /* foreign */ }
         if (end) hear([end]); else over();
@@ -121,12 +121,12 @@ globalThis.ForeverFrame = (() => {
     json({ ask, hear, over }) {
       const stop = new AbortController();
       (async () => {
-        // The first asks for an answer at once: so it is soon known that this works.
+        // The first poll asks for an answer at once, so that it is soon known to work.
         for (let wait = 0; ; wait = POLL_SECONDS) {
           const began = Date.now();
           const said = await poll(ask, wait, stop.signal);
           hear(said);
-          // A server that stops answers early, and is not to be asked without a pause.
+          // A server that is stopping answers early, and must not be asked without a pause.
           if (said.length === 1 && Date.now() - began < wait * 500) await sleep(1000);
           if (stop.signal.aborted) return;
         }
@@ -135,7 +135,7 @@ globalThis.ForeverFrame = (() => {
     },
   };
 
-  /** One long poll, as the list that other transports give. */
+  /** Makes one long poll, and returns the list that other transports pass on. */
   async function poll(ask, wait, signal) {
     const stop = new AbortController();
     const abort = () => stop.abort();
@@ -154,7 +154,7 @@ globalThis.ForeverFrame = (() => {
     }
   }
 
-  /** Which of these transports worked last in this tab; kept over a reload, if there is storage. */
+  /** Remembers which of these transports worked last in this tab, across a reload if there is storage. */
   class Memory {
     #key;
     constructor(transports) { this.#key = `forever-frame ${transports}`; }
@@ -165,19 +165,19 @@ globalThis.ForeverFrame = (() => {
       } catch { return null; }
     }
     set name(name) {
-      try { sessionStorage.setItem(this.#key, JSON.stringify({ name, at: Date.now() })); } catch { /* then not */ }
+      try { sessionStorage.setItem(this.#key, JSON.stringify({ name, at: Date.now() })); } catch { /* no storage */ }
     }
   }
 
   // ---- The connection to the server, by the best transport that works. A transport that is slow
-  //      to speak is not given up at once: the next one is tried beside it, and the first that
-  //      says a word is kept. Behind a proxy that holds streams back that is the long poll. ----
+  //      to answer is not given up at once: the next one is tried alongside, and the first that
+  //      brings anything is kept. Behind a proxy that holds streams back that is the long poll. ----
 
   class Line {
     #host; #attempts = new Set(); #current = null; #latest = null; #ladder = [];
     #timer; #quiet; #better; #waiting = false; #tries = 0; #failures = 0;
 
-    /** host: {transports, memory, events, heartbeat, origin, ask(), hear(said) → how much was new, state()} */
+    /** host: {transports, memory, events, heartbeat, origin, ask(), hear(said) → how many items were new, state()} */
     constructor(host) { this.#host = host; }
 
     connect(silently = false) {
@@ -196,14 +196,14 @@ globalThis.ForeverFrame = (() => {
       this.#waiting = false;
     }
 
-    /** There is reason to believe that it would work now. */
+    /** Tries again at once, since there is reason to believe that it would work now. */
     hurry() {
       if (!this.#waiting) return;
       this.#tries = 0;
       this.connect();
     }
 
-    /** Tries the next transport, beside those that are still silent. */
+    /** Tries the next transport, alongside those that are still silent. */
     #climbDown() {
       clearTimeout(this.#timer);
       const name = this.#ladder.shift();
@@ -239,15 +239,15 @@ globalThis.ForeverFrame = (() => {
         clearTimeout(this.#timer);
         this.#host.memory.name = attempt.name;
         this.#host.state('live', attempt.name);
-        if (attempt !== this.#current) return; // closed by who heard that
+        if (attempt !== this.#current) return; // a listener has closed the stream
       }
       clearTimeout(this.#quiet);
-      // A long poll is silent by nature, and looks at the clock itself.
+      // A long poll is silent by nature, and has a timeout of its own.
       if (attempt.name !== 'json') this.#quiet = setTimeout(() => this.#failed(), this.#host.heartbeat * QUIET_HEARTBEATS * 1000);
       if (Date.now() - attempt.began > 1000) this.#tries = this.#failures = 0;
       attempt.news += this.#host.hear(said);
       const end = said.find(said => said.type === 'end');
-      // Whoever heard it may have closed the stream.
+      // A listener may have closed the stream.
       if (!end || attempt !== this.#current) return;
       this.stop();
       if (end.reason === 'stop') this.#wait(Math.random() * 1000);
@@ -255,12 +255,12 @@ globalThis.ForeverFrame = (() => {
       else this.#failed();
     }
 
-    /** It broke, or ended without a word about why. */
+    /** Handles a connection that broke, or ended without a reason. */
     #over(attempt) {
       this.#drop(attempt);
       if (attempt === this.#current) this.#failed();
       else if (this.#current) this.#climbDown();
-      // It has worked here: then it is not the transport that is to blame.
+      // This transport has worked here, so the failure is not its fault.
       else if (attempt.name === this.#host.memory.name && !this.#attempts.size) this.#failed();
       else if (attempt === this.#latest) this.#climbDown();
     }
@@ -278,7 +278,7 @@ globalThis.ForeverFrame = (() => {
       this.#host.state('waiting');
     }
 
-    /** Tries again, after a while and beside the one that works, those that should be better. */
+    /** Tries the better transports again after a while, alongside the one that works. */
     #lookForBetter() {
       clearTimeout(this.#better);
       const { transports } = this.#host;
@@ -289,9 +289,9 @@ globalThis.ForeverFrame = (() => {
   }
 
   // ---- The stream of a tab. Where tabs share, the one that holds a lock is the leader: it has the
-  //      connection, and hands what it hears to the others over a BroadcastChannel, each time with
-  //      the cursors before and after. A tab for which that leaves a hole (it came later, it slept)
-  //      asks the server for what it lacks. ----
+  //      connection, and passes what it hears to the others over a BroadcastChannel, each time with
+  //      the cursors before and after. A tab that has a hole then (it came later, or it slept) asks
+  //      the server for what is missing. ----
 
   return class ForeverFrame extends EventTarget {
     #url; #since; #events; #channelName; #key; #host; #listening = new AbortController();
@@ -302,16 +302,16 @@ globalThis.ForeverFrame = (() => {
     constructor(url, { since = 'all', events = null, transports, shared = true, heartbeat = 15 } = {}) {
       super();
       const bad = events?.find(name => RESERVED.includes(name));
-      if (bad) throw new TypeError(`${bad} is a name that ForeverFrame needs itself`);
+      if (bad) throw new TypeError(`the event name ${bad} is reserved by ForeverFrame`);
       this.#url = new URL(url, document.baseURI);
       this.#events = events?.filter(name => name !== 'message') ?? null;
       this.#since = String(since);
-      // A cursor tells what has been seen; all else that `since` may be only says where to begin.
+      // A cursor tells what has been seen; any other value of `since` only says where to begin.
       if (/^[^-]+-\d+$/.test(this.#since)) this.#cursor = this.#since;
       const channels = decodeURIComponent(this.#url.pathname.split('/').pop()).split(',');
       this.#channelName = channels.length === 1 ? channels[0] : null;
       const usual = this.#events && this.#channelName ? ['sse', 'ndjson', 'script', 'json'] : ['ndjson', 'script', 'json'];
-      // Both are missing where the page did not come over https or from localhost: then each tab has its own.
+      // Both are missing if the page came neither over https nor from localhost; then each tab has its own connection.
       this.#shared = shared && Boolean(navigator.locks) && 'BroadcastChannel' in globalThis;
       this.#key = `forever-frame ${this.#url} ${this.#events ? [...this.#events].sort() : '*'}`;
       const possible = (transports ?? usual).filter(name => name !== 'sse' || 'EventSource' in globalThis);
@@ -328,19 +328,21 @@ globalThis.ForeverFrame = (() => {
       const on = (target, name, act) => target.addEventListener(name, act, { signal: this.#listening.signal });
       on(window, 'online', () => this.#check());
       on(document, 'visibilitychange', () => { if (!document.hidden) this.#check(); });
-      // A page with open connections cannot be kept for the way back.
+      // A page with open connections cannot be kept in the back/forward cache.
       on(window, 'pagehide', () => this.#leave());
       on(window, 'pageshow', e => { if (e.persisted) this.#join(); });
       this.#join();
     }
 
-    /** Everything up to here has been handed over; null before anything has been heard. */
+    /** The cursor up to which everything has been delivered; null before anything has been heard. */
     get cursor() { return this.#cursor; }
-    /** connecting, live, waiting (to try again), or closed. */
+    /** The state: connecting, live, waiting (to try again), or closed. */
     get state() { return this.#state; }
+    /** The transport that is in use, or null. */
     get transport() { return this.#transport; }
-    /** Is it this tab that has the connection? */
+    /** Whether this tab has the connection. */
     get leader() { return this.#leading; }
+    /** Whether the tabs of this browser share one connection. */
     get shared() { return this.#shared; }
 
     /** The state in words. */
@@ -353,14 +355,14 @@ globalThis.ForeverFrame = (() => {
       return { connecting: 'connecting …', waiting: 'not connected, trying again soon', closed: 'closed' }[this.#state];
     }
 
-    /** Keeps the state in words in this element. */
+    /** Shows the state in words in this element, and keeps it up to date. */
     show(element) {
       element.setAttribute('role', 'status');
       element.textContent = this.description;
       this.#shown.add(element);
     }
 
-    /** Ends it for this tab. To go on later: a new one with `since: stream.cursor`. */
+    /** Ends the stream for this tab. To go on later, create a new one with `since: stream.cursor`. */
     close() {
       this.#listening.abort();
       this.#leave();
@@ -373,7 +375,7 @@ globalThis.ForeverFrame = (() => {
       return url.href;
     }
 
-    // -- Who leads --
+    // -- Leadership --
 
     #join() {
       this.#session = new AbortController();
@@ -389,12 +391,12 @@ globalThis.ForeverFrame = (() => {
         if (signal.aborted) return undefined;
         if (!lock) return this.#followLeader();
         this.#lead();
-        // The lock is held until this tab leaves, or is gone, or another one steals it.
+        // The lock is held until this tab leaves or is closed, or another one steals it.
         return new Promise(resolve => signal.addEventListener('abort', resolve));
       }).catch(error => {
         if (signal.aborted || how.signal?.aborted) return;
         if (error.name === 'AbortError') return this.#followLeader();
-        this.#shared = false; // a page that may not have locks
+        this.#shared = false; // the page is not allowed to use locks
         this.#lead();
       });
     }
@@ -429,7 +431,7 @@ globalThis.ForeverFrame = (() => {
       this.#held = [];
     }
 
-    /** A good moment to look whether all is well: the net is back, somebody looks. */
+    /** Checks the connection at a good moment: the network is back, or the tab is visible again. */
     #check() {
       if (this.#leading) return this.#line.hurry();
       if (!this.#channel || !this.#queue) return;
@@ -452,7 +454,7 @@ globalThis.ForeverFrame = (() => {
       if (hello) {
         if (!this.#leading) return;
         this.#line.hurry();
-        // By a timer: a tab that is frozen still hears, but its timers and connections stand still.
+        // A timer, since a tab that is frozen still hears, but its timers and connections stand still.
         setTimeout(() => { if (this.#leading) this.#tellState(); });
         return;
       }
@@ -465,27 +467,27 @@ globalThis.ForeverFrame = (() => {
       if (batch) this.#takeBatch(batch);
     }
 
-    // -- What is heard --
+    // -- Receiving --
 
-    /** Hands on what of this is new, and says how much that was. */
+    /** Delivers the items that are new, and returns how many there were. */
     #take(said) {
       const items = [], from = this.#cursor;
       let at = from;
       for (const item of said) {
-        // Where a stream opens is not what has been seen: a gap may come first.
+        // The cursor at which a stream opens has not been seen: a gap may come first.
         if (item.type === 'open') continue;
         const seen = item.reason === 'future' ? item.cursor === at : !isNewer(item.cursor, at);
         if (seen) continue;
         at = item.cursor;
         if (item.type === 'gap' || (item.type === 'message' && this.#wants(item.event))) items.push(item);
       }
-      // First the others: what is done with it here may take its time.
+      // The other tabs come first, since the listeners of this one may take their time.
       if (this.#leading) this.#channel?.postMessage({ batch: { from, to: at, items } });
       const session = this.#session;
       for (const item of items) {
         this.#cursor = item.cursor;
         this.#fire(item);
-        // Closed by who heard it: the rest stays unseen, so that it can go on from here.
+        // A listener has closed the stream: the rest stays unseen, so that a new one can go on from here.
         if (session !== this.#session) return items.length;
       }
       this.#cursor = at;
@@ -504,7 +506,7 @@ globalThis.ForeverFrame = (() => {
       this.dispatchEvent(Object.assign(message, { cursor, channel, event, time }));
     }
 
-    /** From the leader: what it has heard between two cursors. */
+    /** Takes a batch from the leader: what it has heard between two cursors. */
     #takeBatch(batch) {
       if (this.#catching) {
         this.#held.push(batch);
@@ -517,7 +519,7 @@ globalThis.ForeverFrame = (() => {
       }
     }
 
-    /** Asks the server until what the leader says can follow, then goes on with that. */
+    /** Asks the server until the leader's batches join on, then goes on with those. */
     async #catchUp() {
       this.#catching?.abort();
       const { signal } = this.#catching = new AbortController();
@@ -539,7 +541,7 @@ globalThis.ForeverFrame = (() => {
         }
       }
       this.#catching = null;
-      // The words of a leader that is in another epoch than the server are stale.
+      // Batches of a leader that is in another epoch than the server are stale.
       for (const batch of this.#held.splice(0)) if (isSameEpoch(batch.to, this.#cursor)) this.#takeBatch(batch);
       this.#showLeaderState();
     }
@@ -549,7 +551,7 @@ globalThis.ForeverFrame = (() => {
     #showLeaderState() {
       if (this.#leading || !this.#session) return;
       const { state = 'connecting', transport } = this.#leaderState ?? {};
-      // Catching up by the way is nothing to talk about; at the beginning it is.
+      // Catching up is shown only at the beginning; later it is over in a moment.
       if (!this.#catching || state !== 'live') this.#setState(state, transport);
       else if (this.#state !== 'live') this.#setState('connecting');
     }

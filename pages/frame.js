@@ -1,23 +1,24 @@
-// The page /frame: the hidden iframe, and every call that it makes.
+// The page /frame: shows every call that the hidden iframe makes.
 'use strict';
 
 const $ = id => document.getElementById(id);
 const SHOWN = 200, LONGEST = 400;
 const count = { begun: 0, loads: 0, calls: 0, count: 0 };
 
+/** Whether a response has been loaded into the frame. */
 const isLoaded = frame => {
-  // The empty page that a frame has before its own is loaded, too.
+  // The empty page that a frame has at first fires `load`, too.
   try { return frame.contentWindow.location.href !== 'about:blank'; } catch { return true; }
 };
 
-// The frame is ForeverFrame's. Here we only look on: what it calls, and when it is loaded.
+// The frame belongs to ForeverFrame. This page only observes its calls and its `load` events.
 addEventListener('message', e => {
   const frame = document.querySelector('iframe');
   if (e.origin !== location.origin || e.source !== frame?.contentWindow) return;
   const { type, cursor, reason = '' } = e.data;
   count.calls += 1;
   if (type === 'open') count.begun += 1;
-  // Messages and gaps are shown below: each once, whatever breaks.
+  // The stream's listeners below show messages and gaps, each once, whatever breaks.
   if (type !== 'message' && type !== 'gap') show(type, cursor, reason);
   showCounts();
 });
@@ -36,7 +37,7 @@ stream.addEventListener('message', e => {
 });
 stream.addEventListener('gap', e => show('gap', e.cursor, e.reason));
 
-/** A row: what was said, where, and the text; never as HTML. */
+/** Appends a row with the kind of a call, its text and its cursor, which are never read as HTML. */
 function show(type, cursor, text) {
   const row = document.createElement('li');
   row.className = ['open', 'heartbeat', 'end'].includes(type) ? 'aside' : type === 'gap' ? 'gap' : 'said';
@@ -52,8 +53,10 @@ function show(type, cursor, text) {
   while (list.children.length > SHOWN) list.firstElementChild.remove();
 }
 
+/** Returns a text as it is shown: cut if it is long. */
 const shortened = text => text.length <= LONGEST ? text : `${text.slice(0, LONGEST)} … (${text.length} characters)`;
 
+/** Shows the counts. */
 function showCounts() {
   for (const [name, value] of Object.entries(count)) $(name).textContent = value;
 }

@@ -1,17 +1,18 @@
-// The page /mailbox: asks for a message, shows it, asks for the next.
+// The page /mailbox: asks for a message, shows it, and asks for the next one.
 'use strict';
 
 const $ = id => document.getElementById(id);
 const WAIT = '50s', SHOWN = 200;
-/** After an error the page asks again, each time later, until it gets an answer. */
+/** The pauses in ms after errors: each is longer than the one before, until there is an answer. */
 const FIRST_PAUSE = 500, LONGEST_PAUSE = 30_000;
 
-/** The login: its name, and what ends it. */
+/** The current login: its name, and the controller that ends it. */
 let login = null;
 
+/** Shows the state. */
 function say(text) { $('state').textContent = text; }
 
-/** An element with a class and a text; never with HTML. */
+/** Returns an element with a class and a text, which is never read as HTML. */
 function part(name, kind, text) {
   const element = document.createElement(name);
   element.className = kind;
@@ -19,6 +20,7 @@ function part(name, kind, text) {
   return element;
 }
 
+/** Appends a row, and removes the oldest ones past the limit. */
 function add(kind, ...parts) {
   const row = part('li', kind, '');
   row.append(...parts);
@@ -27,25 +29,25 @@ function add(kind, ...parts) {
   while (list.children.length > SHOWN) list.firstElementChild.remove();
 }
 
-/** Sends a form; gives the answer and its text. */
+/** Sends a form, and returns the answer and its text. */
 async function post(body, signal) {
   const answer = await fetch('/mailbox', { method: 'POST', body, signal });
   return { answer, text: await answer.text() };
 }
 
-/** What an answer says. */
+/** Returns the JSON of an answer, or throws what is wrong. */
 function read({ answer, text }) {
   let said;
   // A proxy may answer in the server's place, and in words of its own.
   try { said = JSON.parse(text); } catch { said = {}; }
   if (answer.ok) return said;
   const error = new Error(said.error ?? `${answer.status} ${answer.statusText}`);
-  // Too slow, or too often: that passes.
+  // 408 (too slow) and 429 (too often) pass.
   error.hopeless = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
   throw error;
 }
 
-/** Asks for a message, and shows the bytes. */
+/** Asks for a message, and shows the bytes of the request and of its answer. */
 async function ask(fields, signal) {
   const body = new URLSearchParams(fields);
   const request = () => [
@@ -60,11 +62,11 @@ async function ask(fields, signal) {
     $('answered').replaceChildren(...request(), status, `${headers}\n\n${text}`);
     return read({ answer, text });
   } finally {
-    $('waiting').replaceChildren('(none at this moment)');
+    $('waiting').replaceChildren('(none at the moment)');
   }
 }
 
-/** Asks as long as the login lasts. */
+/** Asks for messages as long as the login lasts. */
 async function receive({ me, ended }) {
   let ack = '', pause = FIRST_PAUSE, received = '';
   const known = new Set();
@@ -76,7 +78,7 @@ async function receive({ me, ended }) {
       if ('Missed' in said) missed(said.Missed);
       if (!said.Id) continue;
       ack = said.Id;
-      received = `received one from ${said.FromUserName}; `;
+      received = `received a message from ${said.FromUserName}; `;
       show(said, known);
     } catch (error) {
       if (ended.signal.aborted) return;
@@ -87,22 +89,24 @@ async function receive({ me, ended }) {
   }
 }
 
+/** Shows a message, unless it is a redelivery of one that is known. */
 function show({ FromUserName, Msg, Id }, known) {
   if (known.has(Id)) return;
   known.add(Id);
-  // The oldest are first.
+  // A Set keeps its order: the oldest is first.
   if (known.size > SHOWN) known.delete(known.values().next().value);
   const facts = part('span', 'facts', 'Id ');
   facts.append(part('code', 'id', Id));
   add('', part('b', 'from', FromUserName), part('span', 'text', Msg), facts);
 }
 
+/** Shows that messages expired before anyone received them. */
 function missed(count) {
-  add('gap', count === null ? 'Messages may have been too old to be kept.'
-    : count === 1 ? 'One message was too old to be kept.' : `${count} messages were too old to be kept.`);
+  add('gap', count === null ? 'Some messages may have expired before anyone received them.'
+    : count === 1 ? 'One message expired before anyone received it.' : `${count} messages expired before anyone received them.`);
 }
 
-/** Waits a while after an error; not all pages as long, or they would all come back together. */
+/** Waits a while after an error. The time is random, or all pages would come back together. */
 function rest(pause, error, signal) {
   const ms = pause * (0.5 + Math.random() / 2);
   const when = ms < 1000 ? 'at once' : `in ${Math.round(ms / 1000)} s`;
@@ -121,6 +125,7 @@ function rest(pause, error, signal) {
   });
 }
 
+/** Ends the login, and shows why. */
 function logout(why) {
   login?.ended.abort();
   login = null;
@@ -128,6 +133,7 @@ function logout(why) {
   say(why);
 }
 
+/** Shows and enables the controls that make sense in the current state. */
 function buttons() {
   $('enter').hidden = $('me').readOnly = login !== null;
   $('logout').hidden = $('post').disabled = login === null;
@@ -158,5 +164,5 @@ $('send').addEventListener('submit', async e => {
   $('text').focus();
 });
 
-// Some browsers keep over a reload what was disabled.
+// Some browsers remember over a reload which controls were disabled.
 buttons();

@@ -1,35 +1,39 @@
-// The teaching view: one channel, followed in each encoding at the same time, byte by byte.
+// The page /wire: one channel, followed by each transport at the same time, byte by byte.
 //
-// Readers of the bytes come first (pure: text in, units out), then what is known of the log, then
-// the panels, then the page around them.
+// The readers of the bytes come first (pure: text in, units out), then what the page knows of the
+// log, then the panels, then the page around them.
 'use strict';
 
 const CHANNEL = '/c/wire';
 const QUIET = 'heartbeat=5s';
-// A browser holds six connections to a server over HTTP/1.1; one of them stays free for sending.
+// Over HTTP/1.1 a browser holds six connections to a server; one of them stays free for sending.
 const CONNECTIONS = 6;
 const AT_ONCE = CONNECTIONS - 1;
-// What the page keeps: it may stand open all day.
+// Bounds of what the page keeps: it may stay open all day.
 const ROWS = 40;
 const IDLE_ROWS = 4;
 const KNOWN = 500;
-// Longer pieces of a chunk are cut in the middle when they are shown.
+// Pieces of a chunk that are longer than this are shown with a cut in the middle.
 const PIECE = 260;
 
 const utf8 = new TextEncoder();
+/** Returns the length of a text in bytes. */
 const bytesIn = text => utf8.encode(text).length;
+/** Returns a number with its noun, in the plural unless it is 1. */
 const count = (n, word) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`;
 
-// ---- Reading: what the bytes say ---------------------------------------------------------------
+// ---- Reading: what the bytes mean --------------------------------------------------------------
 //
-// A reader is given the text that is still unread and answers with its first unit, or with null
-// as long as that is incomplete: chunks end where the network likes, units do not.
-// A unit: {length, kind, cursor?, missed?, messages: [{cursor?, data, marks: [[from, to]…]}]}
-// with kind one of frame, open, message, heartbeat, gap, end.
+// A reader takes the text that is still unread and returns its first unit, or null as long as that
+// is incomplete: chunks end anywhere, units do not.
+// A unit is {length, kind, cursor?, missed?, messages: [{cursor?, data, marks: [[from, to]…]}]}
+// where kind is one of frame, open, message, heartbeat, gap, end.
 
+/** Returns a unit. */
 const unit = (kind, length, more = {}) => ({ kind, length, messages: [], ...more });
 
-// Dots come one by one on a line of their own, which is ended before the next message.
+/** Reads a dot, or the end of a line of dots. Dots come one by one on a line of their own, which is ended
+    before the next message. */
 function dots(state, rest) {
   if (rest[0] === '.' && (state.dots || /^\.+\n?$/.test(rest))) {
     state.dots = true;
@@ -42,6 +46,7 @@ function dots(state, rest) {
   return null;
 }
 
+/** Returns a reader of plain text. */
 function readText() {
   const state = { dots: false };
   return rest => {
@@ -57,6 +62,7 @@ function readText() {
   };
 }
 
+/** Returns a reader of the HTML forever frame. */
 function readHtml() {
   const state = { dots: false };
   const names = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#13': '\r' };
@@ -77,8 +83,8 @@ function readHtml() {
   };
 }
 
-// Where the data stands in a message's JSON. A quote in a string is escaped, so that no text in
-// it can look like this.
+/** Returns where the data is in a message's JSON. A quote in a string is escaped, so no text inside the
+    data can look like this field. */
 function marksInJson(text, offset = 0) {
   const found = text.matchAll(/"data":"((?:[^"\\]|\\.)*)"/g);
   return [...found].map(match => {
@@ -87,6 +93,7 @@ function marksInJson(text, offset = 0) {
   });
 }
 
+/** Returns the unit of a JSON object that begins at `offset` in a text of `length`. */
 function jsonLine(json, offset, length) {
   const said = JSON.parse(json);
   const { cursor, missed } = said;
@@ -95,6 +102,7 @@ function jsonLine(json, offset, length) {
   return unit(said.type, length, { cursor, missed, messages });
 }
 
+/** Returns a reader of JSON lines. */
 function readNdjson() {
   return rest => {
     const end = rest.indexOf('\n');
@@ -102,6 +110,7 @@ function readNdjson() {
   };
 }
 
+/** Returns a reader of the hidden iframe's scripts. */
 function readScript() {
   return rest => {
     const end = rest.indexOf('\n');
@@ -111,6 +120,7 @@ function readScript() {
   };
 }
 
+/** Returns a reader of Server-Sent Events. */
 function readSse() {
   return rest => {
     const end = rest.indexOf('\n\n');
@@ -133,7 +143,7 @@ function readSse() {
     }
     const length = end + 2;
     const cursor = fields.id;
-    // Senders may call their events so, too; but they cannot know the cursor.
+    // Senders can give their events these names, too, but they cannot know the cursor.
     const own = /^(gap|end)$/.test(fields.event) && data.length === 1 && data[0].includes(`"cursor":"${cursor}"`);
     if (own) return unit(fields.event, length, { cursor });
     if (data.length) return unit('message', length, { cursor, messages: [{ cursor, data: data.join('\n'), marks }] });
@@ -141,7 +151,8 @@ function readSse() {
   };
 }
 
-// One object, which is not there before it has ended; white space before it keeps the line alive.
+/** Returns a reader of a long poll: one object, which is incomplete until the answer ends. White space
+    before it keeps the connection alive. */
 function readJson() {
   return (rest, ended) => {
     if (rest[0] === '\n') return unit('heartbeat', 1);
@@ -156,28 +167,30 @@ function readJson() {
   };
 }
 
-// ---- What is known of the log ------------------------------------------------------------------
+// ---- What the page knows of the log ------------------------------------------------------------
 
+/** Splits a cursor into its epoch and its number. */
 function parse(cursor) {
   const at = cursor.lastIndexOf('-');
   return { epoch: cursor.slice(0, at), seq: Number(cursor.slice(at + 1)) };
 }
 
-// The messages of the channel that any panel has seen, so that a panel that is cut can tell what
-// it misses.
+// The messages of the channel that any panel has seen, so that a panel that is cut can show what it
+// is missing.
 const known = {
   start: null,
   epoch: '',
   messages: new Map(),
   forgotten: 0,
 
-  // All panels begin at the same place, whenever they are started.
+  // Sets the position at which all panels begin, whenever they are started.
   begin(cursor) {
     this.start = cursor;
     this.epoch = parse(cursor).epoch;
     this.messages.clear();
     this.forgotten = 0;
   },
+  // Remembers a message.
   add(cursor, data) {
     const { epoch, seq } = parse(cursor);
     if (epoch !== this.epoch) this.begin(`${epoch}-0`);
@@ -188,7 +201,7 @@ const known = {
       this.forgotten += 1;
     }
   },
-  // The texts of those that a panel has not seen.
+  // Returns the texts of the messages that a panel has not seen.
   after(panel) {
     const sorted = [...this.messages].sort(([a], [b]) => a - b);
     if (panel.counts) return sorted.slice(Math.max(0, panel.lines - this.forgotten)).map(([, data]) => data);
@@ -200,12 +213,14 @@ const known = {
 
 // ---- Showing bytes -----------------------------------------------------------------------------
 
+/** Returns the time of day, to the millisecond. */
 function clock() {
   const now = new Date();
   const two = n => String(n).padStart(2, '0');
   return `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}.${String(now.getMilliseconds()).padStart(3, '0')}`;
 }
 
+/** Returns an element with a class and children. */
 function element(name, className, ...children) {
   const made = document.createElement(name);
   if (className) made.className = className;
@@ -213,7 +228,7 @@ function element(name, className, ...children) {
   return made;
 }
 
-// Line ends and other controls as signs.
+/** Shows a text, with signs for line ends and other control characters. */
 function show(into, text) {
   for (const piece of text.split(/(\r|\n|[\0-\x08\x0b-\x1f\x7f])/)) {
     if (piece === '\n') into.append(element('i', '', '↵'), '\n');
@@ -223,6 +238,7 @@ function show(into, text) {
   }
 }
 
+/** Shows a text, with a cut in the middle if it is long. */
 function showShort(into, text) {
   if (text.length <= PIECE) return show(into, text);
   const [head, tail] = [text.slice(0, PIECE * 0.6), text.slice(-PIECE * 0.2)];
@@ -231,8 +247,8 @@ function showShort(into, text) {
   return show(into, tail);
 }
 
-// One chunk as it came. What in it is message is known when its unit is complete, which may be
-// some chunks later.
+/** One chunk as it came. Which of its bytes belong to a message is known when the unit is complete,
+    which may be some chunks later. */
 class Chunk {
   constructor(from, text, bytes) {
     Object.assign(this, { from, text, to: from + text.length, marks: [], kind: 'frame' });
@@ -244,6 +260,7 @@ class Chunk {
     this.render();
   }
 
+  // Marks the part of a message that lies in this chunk.
   mark(from, to, again) {
     if (to < this.from || from > this.to || (from < to && (to === this.from || from === this.to))) return;
     this.marks.push({ from: Math.max(from, this.from) - this.from, to: Math.min(to, this.to) - this.from, again });
@@ -252,8 +269,8 @@ class Chunk {
   render() {
     this.row.dataset.kind = this.kind;
     const notes = [];
-    if (this.again) notes.push(` · ${this.again} had before: skipped`);
-    if (this.late) notes.push(` · ${this.late} missed while cut`);
+    if (this.again) notes.push(` · ${this.again} seen before, skipped`);
+    if (this.late) notes.push(` · ${this.late} missed during the cut`);
     this.note.textContent = notes.join('');
     this.code.replaceChildren();
     let at = 0;
@@ -271,8 +288,8 @@ class Chunk {
 // ---- Panels ------------------------------------------------------------------------------------
 
 const TRANSPORTS = {
-  // counts: it is told no cursor, and counts messages instead. returns: what its users have comes
-  // back after a failure without being asked. short: its name in the row of connections.
+  // counts: the transport carries no cursor, so the panel counts messages. returns: its usual clients
+  // reconnect after a failure by themselves. short: its name in the row of connections.
   text: { reader: readText, short: 'text', counts: true },
   html: { reader: readHtml, short: 'html' },
   script: { reader: readScript, short: 'iframe', returns: true },
@@ -284,14 +301,15 @@ const TRANSPORTS = {
 const STATES = {
   off: 'not started',
   connecting: 'asking …',
-  queued: 'waits for a free connection',
+  queued: 'waiting for a free connection',
   open: 'open',
   waiting: 'open, answer held back',
   cut: 'cut',
-  broken: 'broken off, tries again soon',
-  ended: 'ended, and nobody comes back',
+  broken: 'broken, retrying soon',
+  ended: 'ended, not reconnecting',
 };
 
+/** A panel: one transport, its bytes and its figures. */
 class Panel {
   constructor(section) {
     this.as = section.dataset.as;
@@ -305,24 +323,25 @@ class Panel {
     this.line = document.querySelector(`.wire-table tr[data-as="${this.as}"]`);
     this.cursor = null;
     this.messages = 0;
-    // Of these, those behind the cursor that it was told at first.
+    // The number of these that are past the cursor at which counting begins.
     this.lines = 0;
     this.heartbeats = 0;
     this.requests = 0;
     this.bytes = 0;
     this.heads = 0;
-    // Messages that come again, because a count and not a cursor says where to go on.
+    // The number of messages still to be skipped: they come again, since only a count says where to go on.
     this.skip = 0;
     this.control = null;
     this.at.button.addEventListener('click', () => this.pressed());
     this.is('off');
   }
 
-  // Does it hold a connection, or mean to?
+  // Whether the panel holds a connection, or is trying to get one.
   get isOn() {
     return this.control !== null;
   }
 
+  // Shows a state.
   is(state) {
     this.state = state;
     this.section.dataset.state = state;
@@ -333,22 +352,24 @@ class Panel {
     page.changed();
   }
 
+  // Cuts, starts or resumes the panel.
   pressed() {
     if (this.isOn) {
       this.cut();
-      page.say(`${this.name} is cut. Send something, then resume.`);
+      page.say(`${this.name} is cut. Send a message, then resume.`);
     } else {
       const others = panels.filter(panel => panel.isOn);
       let room = '';
       if (others.length >= AT_ONCE) {
         others[0].cut();
-        room = ` ${others[0].name} was cut to make room: ${AT_ONCE} at a time, and one connection stays free to send.`;
+        room = ` ${others[0].name} was cut to make room: at most ${AT_ONCE} are open, so that one connection stays free for sending.`;
       }
       page.say(`${this.name} ${this.requests ? 'resumes' : 'starts'}.${room}`);
       this.start();
     }
   }
 
+  // Ends the panel's connection.
   cut() {
     this.control.abort();
     this.control = null;
@@ -357,12 +378,13 @@ class Panel {
     this.add(element('li', 'request', `${clock()} ✂ cut`));
   }
 
+  // Opens the panel's connection.
   start() {
     this.control = new AbortController();
     this.run(this.control.signal);
   }
 
-  // Asks, and asks again where that is what the technique does, until it is cut.
+  // Asks, and asks again if the transport does so, until the panel is cut.
   async run(signal) {
     for (let failures = 0; ;) {
       try {
@@ -370,10 +392,10 @@ class Panel {
         failures = 0;
         if (signal.aborted) return;
         if (this.poll) continue;
-        this.add(element('li', 'request', `${clock()} ■ the server has ended it`));
+        this.add(element('li', 'request', `${clock()} ■ the server has ended the response`));
       } catch (error) {
         if (signal.aborted) return;
-        this.add(element('li', 'request', `${clock()} ✂ broken off: ${error.message}`));
+        this.add(element('li', 'request', `${clock()} ✂ broken: ${error.message}`));
         failures += 1;
       }
       this.away = true;
@@ -387,6 +409,7 @@ class Panel {
     }
   }
 
+  // Sends one request, and reads its response to the end.
   async answer(signal) {
     this.is('connecting');
     await known.ready;
@@ -410,7 +433,7 @@ class Panel {
       row = element('li', 'request', `${clock()} → GET ${CHANNEL}?${query[0]}`);
       if (byHeader) row.append(`&${query[1]} with `, element('b', '', `Last-Event-ID: ${since}`));
       else row.append('&', element('b', '', query[1]), `&${query[2]}`);
-      // What an EventSource sends by itself.
+      // An EventSource sends this header by itself.
       const headers = byHeader ? { 'Last-Event-ID': since } : {};
       this.requests += 1;
       this.add(row);
@@ -423,11 +446,12 @@ class Panel {
     this.heading = headBytes(response);
     this.heads += this.heading;
     row.append(` ⇒ ${response.status}, ${this.heading} B of headers`);
-    if (!response.ok) throw new Error(`the server answers ${response.status}`);
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
     this.is(this.poll ? 'waiting' : 'open');
     await this.read(response.body.getReader());
   }
 
+  // Shows the chunks of a response as they come.
   async read(reader) {
     const decoder = new TextDecoder();
     const next = this.reader();
@@ -456,7 +480,7 @@ class Panel {
     }
   }
 
-  // A unit has come; `chunks` are those that it may be in.
+  // Takes a unit that has come; `chunks` are the chunks that it may be in.
   take(found, raw, at, chunks) {
     const rank = ['heartbeat', 'frame', 'open', 'gap', 'end', 'message'];
     for (const chunk of chunks) {
@@ -489,14 +513,14 @@ class Panel {
     if (!this.counts && found.cursor) this.cursor = found.cursor;
   }
 
-  // Some of what was counted is gone from the log: counting goes on from there.
+  // Begins to count at another cursor, since some of the counted messages are gone from the log.
   rebase({ cursor, missed }) {
     this.skip = parse(cursor).epoch === parse(this.base).epoch ? Math.max(0, this.skip - (missed || 0)) : 0;
     this.base = cursor;
     this.lines = this.skip;
   }
 
-  // What the message took, and what of that was itself.
+  // Computes how many bytes a message took, and how many of them were the message itself.
   cost(raw, together, message) {
     const payload = message.marks.reduce((sum, [from, to]) => sum + bytesIn(raw.slice(from, to)), 0);
     const all = Math.round(bytesIn(raw) / together.length);
@@ -504,17 +528,19 @@ class Panel {
     this.paid = { payload, framing: Math.max(0, all - payload), headers };
   }
 
+  // Returns the number of requests in words.
   asked() {
     return this.requests ? `${this.requests} for ${count(this.messages, 'message')}` : '–';
   }
 
+  // Shows the figures.
   update() {
     const { cursor, taken, price } = this.at;
     cursor.textContent = this.counts
       ? `${this.base}, then ${count(this.lines, 'line')}`
       : this.cursor;
-    const beside = this.poll ? count(this.requests, 'request') : count(this.heartbeats, 'heartbeat');
-    taken.textContent = `${(this.bytes + this.heads).toLocaleString('en')} B, ${count(this.messages, 'message')}, ${beside}`;
+    const third = this.poll ? count(this.requests, 'request') : count(this.heartbeats, 'heartbeat');
+    taken.textContent = `${(this.bytes + this.heads).toLocaleString('en')} B, ${count(this.messages, 'message')}, ${third}`;
     if (this.paid) {
       const { payload, framing, headers } = this.paid;
       price.textContent = `message ${payload} B, framing ${framing}${headers ? `, headers ≈${headers}` : ''}`;
@@ -522,6 +548,7 @@ class Panel {
     page.changed();
   }
 
+  // Appends a row, and removes the oldest ones past the limits.
   add(row) {
     const { chunks } = this.at;
     chunks.append(row);
@@ -532,30 +559,32 @@ class Panel {
     while (chunks.childElementCount > ROWS) chunks.firstElementChild.remove();
   }
 
-  // Requests whose answers said nothing, but for the newest.
+  // Removes the requests whose answers brought nothing, except for the newest.
   forgetIdlePolls() {
     const rows = [...this.at.chunks.querySelectorAll('.request')];
     const empty = rows.slice(0, -2).filter(row => row.nextElementSibling.classList.contains('request') && row.textContent.includes('→'));
     for (const row of empty) row.remove();
   }
 
+  // Shows which messages a panel that is cut is missing.
   showMissed() {
     const missed = this.isOn || this.state === 'off' ? [] : known.after(this);
     const row = this.at.missed;
     if (missed.length === 0) return row.remove();
     const list = missed.slice(-3).map(data => `“${data}”`).join(', ');
-    const text = `Missing here: ${missed.length > 3 ? `${missed.length}, at last ` : ''}${list}`;
+    const text = `Missing here: ${missed.length > 3 ? `${missed.length}, the latest ` : ''}${list}`;
     if (row.textContent !== text) row.textContent = text;
     if (row.parentNode === null || row.nextSibling) this.at.chunks.append(row);
     return row;
   }
 }
 
-// A script is not told what its request was: this is what Chromium sends, as near as one can know.
+/** Returns the size of a request, estimated from what Chromium sends: a script cannot read its own request. */
 function requestBytes(url) {
   return `GET ${url} HTTP/1.1\r\nHost: ${location.host}\r\nUser-Agent: ${navigator.userAgent}\r\nReferer: ${location.href}\r\n`.length + 320;
 }
 
+/** Returns the size of a response's head. */
 function headBytes(response) {
   let bytes = `HTTP/1.1 ${response.status} OK\r\n\r\n`.length;
   for (const [name, value] of response.headers) bytes += name.length + value.length + 4;
@@ -568,11 +597,12 @@ const page = {
   sending: 0,
   asked: false,
 
+  // Shows a notice.
   say(text) {
     document.querySelector('#said').textContent = text;
   },
 
-  // Once for all that changes at the same time.
+  // Updates the page, once for all changes that happen at the same time.
   changed() {
     if (this.asked) return;
     this.asked = true;
@@ -584,19 +614,19 @@ const page = {
     });
   },
 
-  // The six connections, and who has them.
+  // Shows the six connections, and which panel has each of them.
   slots() {
     const taken = panels.filter(panel => panel.isOn).map(panel => panel.short);
     const slots = [...document.querySelectorAll('#slots li')];
     slots.forEach((slot, i) => {
       const last = i === CONNECTIONS - 1;
-      const text = taken[i] ?? (last ? (this.sending ? 'POST' : 'free, to send') : 'free');
+      const text = taken[i] ?? (last ? (this.sending ? 'POST' : 'for sending') : 'free');
       if (slot.textContent !== text) slot.textContent = text;
       slot.className = taken[i] || (last && this.sending) ? 'used' : '';
     });
   },
 
-  // The table; bars of the same scale, so that one sees what is wrapping.
+  // Shows the table, with bars of the same scale, so that the framing can be compared.
   compare() {
     const total = paid => paid.payload + paid.framing + paid.headers;
     const most = Math.max(1, ...panels.filter(panel => panel.paid).map(panel => total(panel.paid)));
@@ -615,13 +645,14 @@ const page = {
     }
   },
 
+  // Sends the text of the input.
   async send(input) {
     const data = input.value;
-    // The next one is another one, so that one sees which is which.
+    // The next text gets another number, so that the messages can be told apart.
     input.value = data.replace(/\d{1,9}$/, number => String(Number(number) + 1));
     this.sending += 1;
     this.changed();
-    const stuck = setTimeout(() => this.say(`No answer yet. Do other tabs hold connections to this server? There are ${CONNECTIONS} in all.`), 2000);
+    const stuck = setTimeout(() => this.say(`No answer yet. Other tabs may hold connections to this server; a browser opens ${CONNECTIONS} in all.`), 2000);
     try {
       const response = await fetch(CHANNEL, { method: 'POST', body: data, headers: { Accept: 'application/json' } });
       const answer = await response.json();
@@ -642,12 +673,12 @@ const panels = [];
 for (const section of document.querySelectorAll('.wire-panel')) panels.push(new Panel(section));
 for (let i = 0; i < CONNECTIONS; i += 1) document.querySelector('#slots').append(element('li'));
 
-// Where the log is now: that is where all of them begin.
+/** Finds the end of the log, where all panels begin. */
 async function locate() {
   for (;;) {
     try {
       const response = await fetch(`${CHANNEL}?as=text&since=now`, { method: 'HEAD', cache: 'no-store' });
-      if (!response.ok) throw new Error(`it answers ${response.status}`);
+      if (!response.ok) throw new Error(`status ${response.status}`);
       known.begin(response.headers.get('Stream-Cursor'));
       return;
     } catch (error) {
@@ -664,7 +695,7 @@ document.querySelector('#send').addEventListener('submit', async event => {
   page.send(document.querySelector('#message'));
 });
 
-// A page that is left gives its connections back; one that is come back to takes them again.
+// The page gives its connections back when it is left, and takes them again when it is shown again.
 let left = [];
 addEventListener('pagehide', () => {
   left = panels.filter(panel => panel.isOn);
@@ -674,6 +705,6 @@ addEventListener('pageshow', event => {
   if (event.persisted) for (const panel of left) panel.start();
 });
 
-// The forever frame is the one that waits: the receiver shows it live.
-panels.find(({ as }) => as === 'html').add(element('li', 'request', 'Not started: with six of these open, nothing could be sent any more. Start it, and the first of the others is cut to make room.'));
+// The HTML forever frame is not started, since the receiver shows one live.
+panels.find(({ as }) => as === 'html').add(element('li', 'request', 'Not started: with all six open, no connection would be left for sending. When you start it, the first of the others is cut to make room.'));
 for (const panel of panels.filter(({ as }) => as !== 'html')) panel.start();

@@ -219,7 +219,7 @@ async fn where_messages_are_gone_the_page_begins_anew_with_those_that_are_left()
         .await;
     let start = "return document.querySelector('#start').textContent";
     let start = page.browser.execute(start).await;
-    assert!(start.as_str().unwrap().contains("gone"), "{start}");
+    assert!(start.as_str().unwrap().contains("expired"), "{start}");
     page.browser.close().await;
     server.stop().await;
 }

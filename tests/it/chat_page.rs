@@ -161,7 +161,10 @@ async fn earlier_messages_come_by_scrolling_up_and_nothing_moves() {
     }
     // Out of sight, so it is not read like other texts.
     let start = "return document.querySelector('#start').textContent";
-    assert_eq!(page.browser.execute(start).await, "Here it begins.");
+    assert_eq!(
+        page.browser.execute(start).await,
+        "The conversation begins here."
+    );
     // Who reads above is left alone by what comes below.
     page.browser
         .execute("document.querySelector('div.talk').scrollTop = -1500")

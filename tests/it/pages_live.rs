@@ -317,7 +317,7 @@ async fn the_hidden_frame_hands_on_text_as_it_is_and_rotates_without_loss() {
     let server = TestServer::start();
     let browser = Browser::start().await;
     browser.open(server.addr, "/frame").await;
-    assert_eq!(live(&browser).await, "live by script frame");
+    assert_eq!(live(&browser).await, "live by hidden iframe");
     let text = "</script><b>not bold</b><script>alert(1)</script> \u{2028} & &amp;";
     post(server.addr, "/send", text).await;
     shows(&browser, &[text]).await;
@@ -407,7 +407,7 @@ async fn a_page_comes_back_by_itself_and_says_that_the_log_is_another() {
         browser.look_into(window).await;
         browser
             .read("#messages .gap", "that there is a gap", |text| {
-                text.contains("begun anew")
+                text.contains("begun a new log")
             })
             .await;
         live(&browser).await;
