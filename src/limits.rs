@@ -4,7 +4,11 @@
 //! here is then the option's default (`…_DEFAULT`) or its ceiling (`…_MAX`). The unit stands at the
 //! end of a name, before such a word.
 
+mod accounts;
+
 use std::time::Duration;
+
+pub use accounts::*;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -327,6 +331,11 @@ pub const PRESENCE_KEEPALIVE_IDLE: Duration = Duration::from_secs(7);
 /// How long the kernel waits between two of these probes.
 pub const PRESENCE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Most channels of a stream that adds channels while it is open, about 200 bytes each: the chat's,
+/// with one for each friendship made since, though some have ended. Past this the stream ends, and
+/// its client reconnects with the channels of its present friends.
+pub const GROWING_STREAM_CHANNELS_MAX: usize = 2 * FRIENDS_MAX as usize;
+
 // --- pages ----------------------------------------------------------------------------------
 
 /// Browsers' sessions of `/receiver`. The one used longest ago makes room for a new one.
@@ -337,98 +346,6 @@ pub const RECEIVER_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(20);
 
 /// Largest file that `--pages DIR` serves: such files are read into memory for each request.
 pub const PAGE_FILE_BYTES: u64 = 4 * 1024 * 1024;
-
-// --- accounts -------------------------------------------------------------------------------
-
-/// Longest name of an account, in characters: room for a family of emoji, and a line on a page.
-pub const ACCOUNT_NAME_CHARS: usize = 32;
-
-/// Shortest password, in characters (NIST SP 800-63B).
-pub const PASSWORD_CHARS_MIN: usize = 8;
-
-/// Longest password: more than a person types, and little to hash compared with argon2's own work.
-pub const PASSWORD_BYTES_MAX: usize = 1024;
-
-/// Memory that a password hash takes, in KiB. OWASP's "Password Storage Cheat Sheet" gives this and
-/// [`HASH_PASSES`] for argon2id: together 20 to 50 ms of a processor for each hash.
-pub const HASH_KIB: u32 = 19 * 1024;
-
-/// Passes that a password hash makes over its [`HASH_KIB`] of memory.
-pub const HASH_PASSES: u32 = 2;
-
-/// Most password hashes made at the same time, so 38 MiB; and never on more than half of the
-/// processors, which are there for the streams.
-pub const HASHES_AT_ONCE_MAX: usize = 2;
-
-/// Passwords that wait to be hashed, about a second's worth. Past this a client is told to try
-/// again.
-pub const HASHES_WAITING_MAX: usize = 32;
-
-/// How often a client may try an action: a burst of tries, and then one more try per interval.
-#[derive(Clone, Copy, Debug)]
-pub struct Rate {
-    /// Tries that are allowed at once.
-    pub burst: u32,
-    /// After how long one more try is allowed.
-    pub every: Duration,
-}
-
-/// Wrong passwords for one name from one address: a person who tries all passwords they ever had
-/// is through before this, and an attacker gets 8,640 guesses a day.
-pub const LOGINS_OF_PAIR: Rate = Rate {
-    burst: 10,
-    every: Duration::from_secs(10),
-};
-
-/// Wrong passwords for any names from one address, which may be that of a whole school.
-pub const LOGINS_FROM_ADDRESS: Rate = Rate {
-    burst: 30,
-    every: Duration::from_secs(3),
-};
-
-/// Wrong passwords for one name from all addresses: against guessing from many. An attacker can use
-/// it up to keep a person from logging in, so it is wide; an open session is not affected.
-pub const LOGINS_OF_NAME: Rate = Rate {
-    burst: 300,
-    every: Duration::from_secs(1),
-};
-
-/// New accounts from one address: a class registers at the same time.
-pub const REGISTRATIONS_FROM_ADDRESS: Rate = Rate {
-    burst: 40,
-    every: Duration::from_secs(30),
-};
-
-/// Names, addresses and pairs of them whose tries are remembered, each. At most 1 KiB for each,
-/// 100 bytes as a rule; when there are more, the one that tried longest ago starts afresh.
-pub const RATE_LIMIT_KEYS_MAX: usize = 10_000;
-
-/// Accounts. Each has a row of about 300 bytes, and those of its sessions and friends.
-pub const ACCOUNTS_MAX: u32 = 100_000;
-
-/// Sessions of an account, each a browser that is logged in; the oldest makes room for a new one.
-pub const ACCOUNT_SESSIONS_MAX: u32 = 20;
-
-/// After how long without a request a person has to log in again.
-pub const LOGIN_IDLE_TIMEOUT: Duration = Duration::from_hours(30 * 24);
-
-/// How long a browser keeps the cookie of a login: the most that it may (RFC 6265bis, section 5.5).
-/// The cookie is set once, so a shorter time would log out a person who comes every day.
-pub const LOGIN_COOKIE_AGE: Duration = Duration::from_hours(400 * 24);
-
-/// How exactly a session's last use is recorded: each record of it is a commit.
-pub const LOGIN_USED_INTERVAL: Duration = Duration::from_hours(1);
-
-/// Expired sessions that are deleted at each login: more than begin.
-pub const LOGIN_CLEANUP_ROWS: u32 = 16;
-
-/// Friends of an account, with open requests in both directions: a list that is shown at once.
-pub const FRIENDS_MAX: u32 = 200;
-
-/// Most channels of a stream that adds channels while it is open, about 200 bytes each: the chat's,
-/// with one for each friendship made since, though some have ended. Past this the stream ends, and
-/// its client reconnects with the channels of its present friends.
-pub const GROWING_STREAM_CHANNELS_MAX: usize = 2 * FRIENDS_MAX as usize;
 
 // The relations that must hold between the bounds.
 const _: () = {
