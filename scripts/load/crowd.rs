@@ -1,4 +1,4 @@
-//! A server with followers, and what is published to them.
+//! A crowd: a server with followers, and what is published to them.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,74 +12,69 @@ use crate::server::{Memory, Server};
 use crate::targets::Target;
 use crate::{Result, http, message};
 
-/// The channel that a server is warmed up with.
+/// The channel that warms a server up.
 const WARM: &str = "warm";
 
-/// Who follows what.
+/// How many follow and publish, on how many channels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    /// In all: a multiple of the channels.
+    /// Followers of all channels together: a multiple of the channels.
     pub(crate) followers: usize,
     pub(crate) channels: usize,
-    /// Who have their turns with the channels.
+    /// Publishers, which take turns with the channels.
     pub(crate) publishers: usize,
-    /// The length of a message.
+    /// The length of a message, without its newline.
     pub(crate) bytes: usize,
 }
 
-impl Default for Shape {
-    fn default() -> Shape {
-        Shape {
-            followers: 2000,
-            channels: 1,
-            publishers: 1,
-            bytes: BYTES,
-        }
-    }
+impl Shape {
+    /// The shape from which a case differs in what it is about.
+    pub(crate) const USUAL: Shape = Shape {
+        followers: 2000,
+        channels: 1,
+        publishers: 1,
+        bytes: BYTES,
+    };
 }
 
-/// See the module.
+/// A server with followers.
 #[derive(Debug)]
 pub(crate) struct Crowd<'a> {
-    target: &'a (dyn Target + Sync),
-    // It goes before its followers do: thousands who leave are not what is measured.
+    target: &'a Target,
+    // Declared, and so dropped, before the followers: thousands that leave are not measured.
     pub(crate) server: Server,
     pub(crate) followers: Followers,
     shape: Shape,
-    /// The last number of each publisher in each channel.
+    /// The number of the last message of each publisher in each channel.
     numbers: Vec<u64>,
-    /// The server's memory before anybody followed it.
+    /// The server's memory before the followers connected.
     pub(crate) before: Memory,
 }
 
-/// What was published, and what came of it.
+/// What was published, and how it was delivered.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) deliveries: u64,
-    /// Until the last of them.
+    /// The time until the last delivery.
     pub(crate) elapsed: Duration,
-    /// Of the server.
+    /// The CPU time of the server.
     pub(crate) cpu: Duration,
-    /// Of each delivery, from before its message was sent.
+    /// The time of each delivery since before its message was sent.
     pub(crate) latencies: Latencies,
     pub(crate) published: Published,
 }
 
 impl Crowd<'_> {
-    /// Starts a server, and has all followers on its streams, from now on.
-    pub(crate) fn gather<'a>(
-        target: &'a (dyn Target + Sync),
-        run: &Run,
-        shape: Shape,
-    ) -> Result<Crowd<'a>> {
+    /// Starts a server, and connects all followers to its streams.
+    pub(crate) fn gather<'a>(target: &'a Target, run: &Run, shape: Shape) -> Result<Crowd<'a>> {
         let shape = Shape {
             followers: run.size(shape.followers),
             channels: run.size(shape.channels).max(1),
             ..shape
         };
-        let server = target.start(&run.scratch)?;
+        let server = (target.start)(&run.scratch)?;
         let names = (0..shape.channels).map(channel);
-        make_channels(target, &server, names.chain([WARM.to_owned()]))?;
+        create_channels(target, &server, names.chain([WARM.to_owned()]))?;
         warm_up(target, &server)?;
         let before = server.memory()?;
         let followers = Followers::gather(server.addr, shape.followers, shape.bytes, |index| {
@@ -95,8 +90,8 @@ impl Crowd<'_> {
         })
     }
 
-    /// Publishes so many messages, one each time that this has passed, or as fast as they are
-    /// acknowledged; and reads until all of them have come to all.
+    /// Publishes messages with `every` between two of them, or as fast as they are acknowledged; and
+    /// reads until all of them have come to all followers.
     pub(crate) fn publish(&mut self, messages: u32, every: Duration) -> Result<Outcome> {
         let Shape {
             followers,
@@ -114,15 +109,15 @@ impl Crowd<'_> {
                 return false;
             };
             thread::sleep((began + every * turn).saturating_duration_since(Instant::now()));
-            let place = turn as usize % channels;
-            let number = &mut numbers[publisher * channels + place];
+            let index = turn as usize % channels;
+            let number = &mut numbers[publisher * channels + index];
             *number += 1;
             let message = Message {
                 publisher,
                 number: *number,
                 sent: now(),
             };
-            let head = target.append(&channel(place), bytes + 1);
+            let head = target.append(&channel(index), bytes + 1);
             request.extend_from_slice(head.as_bytes());
             message.write(bytes, request);
             true
@@ -152,26 +147,21 @@ pub(crate) fn channel(index: usize) -> String {
     format!("c{index}")
 }
 
-/// Makes channels, where they must be made.
-pub(crate) fn make_channels(
-    target: &dyn Target,
+/// Creates channels, if the target's channels must be created.
+pub(crate) fn create_channels(
+    target: &Target,
     server: &Server,
-    names: impl Iterator<Item = String>,
+    names: impl IntoIterator<Item = String>,
 ) -> Result<()> {
     let mut socket = http::connect(server.addr)?;
-    for request in names.filter_map(|name| target.make(&name)) {
-        http::exchange(&mut socket, &request, 201)?;
+    for request in names.into_iter().filter_map(|name| target.create(&name)) {
+        http::exchange(&mut socket, request.as_bytes(), 201)?;
     }
     Ok(())
 }
 
-/// Appends so many messages to a channel, as fast as they are acknowledged.
-pub(crate) fn fill(
-    target: &dyn Target,
-    server: &Server,
-    channel: &str,
-    messages: u64,
-) -> Result<()> {
+/// Appends this many messages to a channel, as fast as they are acknowledged.
+pub(crate) fn fill(target: &Target, server: &Server, channel: &str, messages: u64) -> Result<()> {
     let mut numbers = 1..=messages;
     publish(server.addr, 1, |_, request| {
         let line = numbers.next().map(message::line);
@@ -184,8 +174,8 @@ pub(crate) fn fill(
     Ok(())
 }
 
-/// A few messages to a follower, so that what is loaded at the first use has been.
-pub(crate) fn warm_up(target: &dyn Target, server: &Server) -> Result<()> {
+/// Sends a few messages to a follower, so that what is loaded at the first use is loaded.
+pub(crate) fn warm_up(target: &Target, server: &Server) -> Result<()> {
     const MESSAGES: u64 = 5;
     let mut follower = Followers::gather(server.addr, 1, BYTES, |_| target.follow(WARM))?;
     fill(target, server, WARM, MESSAGES)?;

@@ -1,7 +1,7 @@
-//! A stream as its bytes come in: the messages in it, checked for order. Does no IO.
+//! Reads a stream's bytes: finds the messages in it, and checks their order. Does no IO.
 //!
-//! It knows the chunks of HTTP and the messages, and nothing of what stands around these: so it is
-//! the same for every wire and every server.
+//! The code knows the chunks of HTTP and the messages, and ignores what stands around these: so it is
+//! the same for every transport and every server.
 
 use memchr::memchr;
 
@@ -9,25 +9,25 @@ use crate::Result;
 use crate::http::Head;
 use crate::message::{MARK, Message, PUBLISHERS};
 
-/// One stream.
+/// The state of reading one stream.
 #[derive(Debug)]
 pub(crate) struct Feed {
     part: Part,
-    /// A head, or the size of a chunk, of which there is more to come.
+    /// The part of a head, or of a chunk's size, that has come so far.
     held: Vec<u8>,
-    /// A message of which there is more to come.
+    /// The part of a message that has come so far.
     text: Vec<u8>,
     /// The length of a message.
     bytes: usize,
-    /// The number that the next message of each publisher must have.
+    /// The number that each publisher's next message must have.
     next: [u64; PUBLISHERS],
-    /// Differs if the messages of several publishers came in another order.
+    /// A hash of the order in which the messages of several publishers came.
     pub(crate) order: u64,
-    /// Messages so far.
+    /// The number of messages so far.
     pub(crate) messages: u64,
 }
 
-/// What comes next.
+/// The part of an answer that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Head,
@@ -35,37 +35,37 @@ enum Part {
     Chunk {
         left: usize,
     },
-    /// All that comes until the connection is closed.
+    /// A body that ends when the connection is closed.
     Rest,
     Nothing,
 }
 
 impl Feed {
-    /// A stream of messages of this length, the first of which must have the number `first`.
-    pub(crate) fn new(first: u64, bytes: usize) -> Feed {
+    /// Starts a stream of messages of this length, of which each publisher's first has the number 1.
+    pub(crate) fn new(bytes: usize) -> Feed {
         Feed {
             part: Part::Head,
             held: Vec::new(),
             text: Vec::new(),
             bytes,
-            next: [first; PUBLISHERS],
+            next: [1; PUBLISHERS],
             order: 0,
             messages: 0,
         }
     }
 
-    /// Has the answer begun?
+    /// Whether the head of the answer has come.
     pub(crate) fn is_open(&self) -> bool {
         self.part != Part::Head
     }
 
-    /// Has it come to its end?
+    /// Whether the stream has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.part == Part::Nothing
     }
 
-    /// Takes what has come, and tells of each message in it.
-    pub(crate) fn take(&mut self, mut bytes: &[u8], got: &mut impl FnMut(Message)) -> Result<()> {
+    /// Reads the bytes that have come, and passes each message in them to `got`.
+    pub(crate) fn read(&mut self, mut bytes: &[u8], got: &mut impl FnMut(Message)) -> Result<()> {
         while !bytes.is_empty() {
             let used = match self.part {
                 Part::Head => self.head(bytes)?,
@@ -98,7 +98,7 @@ impl Feed {
             return Ok(bytes.len());
         };
         head.expect(200, &self.held[head.len..])?;
-        // Streams are many, and most have a head only once.
+        // Memory is freed rather than kept: streams are many, and each has one head.
         self.held = Vec::new();
         self.part = if head.chunked { Part::Size } else { Part::Rest };
         Ok(head.len - before)
@@ -110,7 +110,7 @@ impl Feed {
         self.held.extend_from_slice(&bytes[..used]);
         if end.is_some() {
             let size = str::from_utf8(self.held.trim_ascii())?;
-            // An empty line is what ended the chunk before.
+            // An empty line ends the previous chunk.
             if !size.is_empty() {
                 self.part = match usize::from_str_radix(size, 16)? {
                     0 => Part::Nothing,
@@ -150,14 +150,14 @@ impl Feed {
     fn message(&mut self, text: &[u8]) -> Result<Message> {
         let Some(message) = Message::read(text) else {
             let text = String::from_utf8_lossy(text);
-            return Err(format!("{text:?} came where a message was due").into());
+            return Err(format!("{text:?} came where a message was expected").into());
         };
         let Message {
             publisher, number, ..
         } = message;
         let next = &mut self.next[publisher];
         if number != *next {
-            return Err(format!("message {number} came where {next} was due").into());
+            return Err(format!("message {number} came where {next} was expected").into());
         }
         *next += 1;
         self.messages += 1;

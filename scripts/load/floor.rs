@@ -1,25 +1,29 @@
 //! The floor of fan-out: one thread, one epoll, and one `write` of the framed message to each
-//! socket, of as little HTTP as followers and publishers can be told apart by.
+//! socket, with only as much HTTP as tells followers from publishers.
 //!
-//! A channel is its bytes as they go over the wire, and a follower is how far it has come: so one
-//! whose socket is full misses nothing, and goes on when there is room.
+//! A channel is its bytes as they go over the wire, and a follower is an offset in them: so a follower
+//! whose socket is full misses nothing, and continues when there is room.
 
 use std::collections::HashMap;
+use std::env::current_exe;
 use std::io::{ErrorKind, Read, Write};
+use std::process::Command;
 
 use memchr::{memchr_iter, memmem};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
+use crate::scratch::Scratch;
+use crate::server::Server;
 use crate::{Result, http};
 
 const LISTENER: Token = Token(usize::MAX);
 const BUFFER: usize = 256 * 1024;
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-const YES: &[u8] = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+const CREATED: &[u8] = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
 
-/// What has been appended under a name, framed, and the sockets that follow it.
+/// The framed messages of a channel, and the keys of the connections that follow it.
 #[derive(Default)]
 struct Channel {
     bytes: Vec<u8>,
@@ -28,11 +32,12 @@ struct Channel {
 
 struct Connection {
     socket: TcpStream,
-    /// A request of which there is more to come.
+    /// The part of a request that has come so far.
     held: Vec<u8>,
-    /// The channel that it follows, if it does, and how much of that it has.
+    /// The channel that the connection follows, if it follows one.
     follows: Option<String>,
-    at: usize,
+    /// How many of the channel's bytes have been written.
+    written: usize,
 }
 
 struct Floor {
@@ -43,7 +48,12 @@ struct Floor {
     buffer: Vec<u8>,
 }
 
-/// Says where it listens, and serves until it is killed.
+/// Starts the floor: this program again, as another process.
+pub(crate) fn start(_scratch: &Scratch) -> Result<Server> {
+    Server::start(Command::new(current_exe()?).arg("--as-floor"))
+}
+
+/// Prints where it listens, and serves until it is killed.
 pub(crate) fn serve() -> Result<()> {
     let poll = Poll::new()?;
     let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
@@ -88,12 +98,12 @@ impl Floor {
                 socket,
                 held: Vec::new(),
                 follows: None,
-                at: 0,
+                written: 0,
             });
         }
     }
 
-    /// Reads what has come; a connection that is over, or makes no sense, goes.
+    /// Reads what has come; closes a connection that has ended or whose request is wrong.
     fn read(&mut self, key: usize) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
@@ -117,7 +127,7 @@ impl Floor {
         }
     }
 
-    /// Answers a request; false if there is more of it to come.
+    /// Answers a request; returns false if more of it is to come.
     fn request(&mut self, key: usize, request: &[u8]) -> Result<bool> {
         let Some(end) = memmem::find(request, b"\r\n\r\n") else {
             return Ok(false);
@@ -150,7 +160,7 @@ impl Floor {
     }
 
     fn append(&mut self, key: usize, name: &str, body: &[u8]) -> Result<()> {
-        self.connections[key].socket.write_all(YES)?;
+        self.connections[key].socket.write_all(CREATED)?;
         let channel = self.channels.entry(name.to_owned()).or_default();
         write!(channel.bytes, "{:x}\r\n", body.len())?;
         channel.bytes.extend_from_slice(body);
@@ -181,11 +191,12 @@ impl Floor {
 }
 
 impl Connection {
-    /// Writes what it has not had, as far as there is room. What goes wrong is seen when it is read.
+    /// Writes the bytes that are not written yet, as far as there is room. An error shows again when
+    /// the socket is read.
     fn write(&mut self, bytes: &[u8]) {
-        while self.at < bytes.len() {
-            match self.socket.write(&bytes[self.at..]) {
-                Ok(n) => self.at += n,
+        while self.written < bytes.len() {
+            match self.socket.write(&bytes[self.written..]) {
+                Ok(n) => self.written += n,
                 Err(_) => return,
             }
         }
@@ -196,7 +207,7 @@ impl Connection {
 fn length(head: &[u8]) -> Result<usize> {
     let mut from = 0;
     for end in memchr_iter(b'\n', head) {
-        if let Some(length) = http::length(head[from..end].trim_ascii())? {
+        if let Some(length) = http::content_length_of(head[from..end].trim_ascii())? {
             return Ok(length);
         }
         from = end + 1;

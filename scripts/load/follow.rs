@@ -1,4 +1,4 @@
-//! Followers, any number of them on one thread.
+//! Followers that check what they receive, any number of them on one thread.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -8,17 +8,18 @@ use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
 
 use crate::feed::Feed;
-use crate::http::{self, PATIENCE};
+use crate::http::{self, TIMEOUT};
 use crate::latency::Latencies;
 use crate::{Result, message};
 
-/// Read in one go: more than the server's and the kernel's buffers usually hold, so that reading
-/// costs as few system calls as it can.
+/// The most that one call reads: more than the server's and the kernel's buffers usually hold, so that
+/// reading costs as few system calls as it can.
 const BUFFER: usize = 256 * 1024;
 
-/// Connections that are made at a stretch before their answers are waited for: fewer than may wait
-/// to be accepted at any of the servers, which forget those past that for a second.
-const STRETCH: usize = 100;
+/// Connections that are opened before the client waits for their answers: fewer than may wait to be
+/// accepted at any of the servers, since the kernel drops further ones, and they are retried only
+/// after a second.
+const CONNECTING: usize = 100;
 
 /// Connections that follow.
 #[derive(Debug)]
@@ -30,16 +31,15 @@ pub(crate) struct Followers {
     tally: Tally,
 }
 
-/// What all of them have come to.
+/// What all followers have received.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Streams whose answer has begun.
+    /// Streams of which the head has come.
     pub(crate) open: usize,
     /// Streams that have ended.
     pub(crate) over: usize,
-    /// Messages.
     pub(crate) messages: u64,
-    /// Of each message that says when it was sent.
+    /// The latency of each message that carries the time when it was sent.
     pub(crate) latencies: Latencies,
 }
 
@@ -50,33 +50,28 @@ struct Stream {
 }
 
 impl Followers {
-    /// Connections that have asked for nothing yet. Their messages will have this length, and the
-    /// first of them the number `first`.
-    pub(crate) fn connect(
-        addr: SocketAddr,
-        count: usize,
-        first: u64,
-        bytes: usize,
-    ) -> Result<Followers> {
-        let mut followers = Followers::nobody()?;
+    /// Opens connections without requests. Their messages will have this length.
+    pub(crate) fn connect(addr: SocketAddr, count: usize, bytes: usize) -> Result<Followers> {
+        let mut followers = Followers::empty()?;
         for index in 0..count {
-            followers.add(addr, index, first, bytes)?;
+            followers.add(addr, index, bytes)?;
         }
         Ok(followers)
     }
 
-    /// Connections whose streams are open: each has asked for its own as soon as it was there.
+    /// Opens connections, each of which sends its request at once, and waits until all streams are
+    /// open.
     pub(crate) fn gather(
         addr: SocketAddr,
         count: usize,
         bytes: usize,
         request: impl Fn(usize) -> String,
     ) -> Result<Followers> {
-        let mut followers = Followers::nobody()?;
+        let mut followers = Followers::empty()?;
         for index in 0..count {
-            let stream = followers.add(addr, index, 1, bytes)?;
+            let stream = followers.add(addr, index, bytes)?;
             stream.socket.write_all(request(index).as_bytes())?;
-            if (index + 1) % STRETCH == 0 {
+            if (index + 1) % CONNECTING == 0 {
                 followers.read_heads()?;
             }
         }
@@ -84,7 +79,7 @@ impl Followers {
         Ok(followers)
     }
 
-    fn nobody() -> Result<Followers> {
+    fn empty() -> Result<Followers> {
         Ok(Followers {
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
@@ -94,24 +89,18 @@ impl Followers {
         })
     }
 
-    fn add(
-        &mut self,
-        addr: SocketAddr,
-        index: usize,
-        first: u64,
-        bytes: usize,
-    ) -> Result<&mut Stream> {
+    fn add(&mut self, addr: SocketAddr, index: usize, bytes: usize) -> Result<&mut Stream> {
         let stream = Stream {
             socket: http::connect_for(&self.poll, addr, index)?,
-            feed: Feed::new(first, bytes),
+            feed: Feed::new(bytes),
         };
         Ok(self.streams.push_mut(stream))
     }
 
-    /// Each asks for its stream.
+    /// Sends the request of each follower.
     pub(crate) fn ask(&mut self, request: impl Fn(usize) -> String) -> Result<()> {
         for (index, stream) in self.streams.iter_mut().enumerate() {
-            // So few bytes always fit a socket that nothing has been written to.
+            // A request always fits the empty buffer of a new socket.
             stream.socket.write_all(request(index).as_bytes())?;
         }
         Ok(())
@@ -120,13 +109,13 @@ impl Followers {
     /// Reads until all streams are open.
     fn read_heads(&mut self) -> Result<()> {
         let all = self.streams.len();
-        self.read_until(PATIENCE, |tally| tally.open == all)
+        self.read_until(|tally| tally.open == all)
     }
 
-    /// Reads until all streams have ended. Each must have had `messages` messages.
+    /// Reads until all streams have ended. Each must have received this many messages.
     pub(crate) fn read_to_end(&mut self, messages: u64) -> Result<()> {
         let all = self.streams.len();
-        self.read_until(PATIENCE, |tally| tally.over == all)?;
+        self.read_until(|tally| tally.over == all)?;
         for (index, Stream { feed, .. }) in self.streams.iter().enumerate() {
             if feed.messages != messages {
                 let had = feed.messages;
@@ -139,24 +128,24 @@ impl Followers {
         Ok(())
     }
 
-    /// Reads until so many messages have come to all of them together since the last time, and
-    /// says what they have come to.
+    /// Reads until this many messages have come to all followers together since the last call, and
+    /// returns what they have received.
     pub(crate) fn read_messages(&mut self, messages: u64) -> Result<Tally> {
-        self.read_until(PATIENCE, |tally| tally.messages >= messages)?;
+        self.read_until(|tally| tally.messages >= messages)?;
         Ok(std::mem::take(&mut self.tally))
     }
 
-    /// Reads for so long.
+    /// Reads for this long.
     pub(crate) fn read_for(&mut self, time: Duration) -> Result<()> {
         let end = Instant::now() + time;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
-            self.turn(left)?;
+            self.read_once(left)?;
         }
         Ok(())
     }
 
-    /// The messages came in one order to all whose place among them leaves the same rest when it is
-    /// divided by `channels`: they follow the same.
+    /// Checks that the messages came in one order to all followers of a channel: those whose indexes
+    /// have the same remainder modulo `channels`.
     pub(crate) fn check_order(&self, channels: usize) -> Result<()> {
         for (index, stream) in self.streams.iter().enumerate() {
             let other = index % channels;
@@ -170,28 +159,28 @@ impl Followers {
         Ok(())
     }
 
-    /// Reads until it is done, but no longer than that.
-    fn read_until(&mut self, patience: Duration, done: impl Fn(&Tally) -> bool) -> Result<()> {
-        let end = Instant::now() + patience;
+    /// Reads until `done` returns true; fails after [`TIMEOUT`].
+    fn read_until(&mut self, done: impl Fn(&Tally) -> bool) -> Result<()> {
+        let end = Instant::now() + TIMEOUT;
         while !done(&self.tally) {
             let Some(left) = end.checked_duration_since(Instant::now()) else {
                 let (all, tally) = (self.streams.len(), &self.tally);
                 return Err(format!(
                     "after {} s, of {all} streams {} are open and {} over, and {} messages have come",
-                    patience.as_secs(),
+                    TIMEOUT.as_secs(),
                     tally.open,
                     tally.over,
                     tally.messages
                 )
                 .into());
             };
-            self.turn(left)?;
+            self.read_once(left)?;
         }
         Ok(())
     }
 
-    /// Waits until something has come, but no longer than that, and reads it.
-    fn turn(&mut self, time: Duration) -> Result<()> {
+    /// Waits until something has come, for at most this time, and reads it.
+    fn read_once(&mut self, time: Duration) -> Result<()> {
         if let Err(error) = self.poll.poll(&mut self.events, Some(time)) {
             return match error.kind() {
                 ErrorKind::Interrupted => Ok(()),
@@ -218,8 +207,8 @@ impl Stream {
             match self.socket.read(buffer) {
                 Ok(0) => return Err("the server has closed the stream before its end".into()),
                 Ok(n) => {
-                    self.take(&buffer[..n], tally)?;
-                    // A part of the buffer is all there was: what comes later is another event.
+                    self.parse(&buffer[..n], tally)?;
+                    // A read that leaves room has read all: what comes later is another event.
                     if n < buffer.len() || self.feed.is_over() {
                         break;
                     }
@@ -233,9 +222,9 @@ impl Stream {
         Ok(())
     }
 
-    fn take(&mut self, bytes: &[u8], tally: &mut Tally) -> Result<()> {
+    fn parse(&mut self, bytes: &[u8], tally: &mut Tally) -> Result<()> {
         let now = message::now();
-        self.feed.take(bytes, &mut |message| {
+        self.feed.read(bytes, &mut |message| {
             tally.messages += 1;
             if !message.sent.is_zero() {
                 tally.latencies.add(now.saturating_sub(message.sent));

@@ -1,70 +1,79 @@
-//! What is wanted of the figures, and whether they are so.
+//! Goals: bounds that the project wants some figures of this server to keep.
+//!
+//! A goal that is not met is reported and is no error, since figures depend on the machine and on
+//! what else runs there. Only a message that is lost or out of order fails a run.
 
 use std::fmt;
 
-use crate::table::Table;
+use crate::table::{Table, figure};
+use crate::targets::Target;
 
-/// What a figure should be.
+/// A bound on a figure.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
+pub(crate) struct Goal {
+    what: &'static str,
+    unit: &'static str,
+    bound: Bound,
+}
+
+/// The highest or the lowest value that meets a goal.
+#[derive(Clone, Copy, Debug)]
+enum Bound {
     AtMost(f64),
     AtLeast(f64),
 }
 
-/// All figures of which something is wanted.
+impl Goal {
+    pub(crate) const fn at_most(most: f64, unit: &'static str, what: &'static str) -> Goal {
+        let bound = Bound::AtMost(most);
+        Goal { what, unit, bound }
+    }
+
+    pub(crate) const fn at_least(least: f64, unit: &'static str, what: &'static str) -> Goal {
+        let bound = Bound::AtLeast(least);
+        Goal { what, unit, bound }
+    }
+}
+
+/// The goals that a run has compared with its figures.
 #[derive(Debug, Default)]
 pub(crate) struct Goals {
-    rows: Vec<[String; 4]>,
+    table: Table,
     met: usize,
-}
-
-impl Goal {
-    fn is_met(self, figure: f64) -> bool {
-        match self {
-            Goal::AtMost(most) => figure <= most,
-            Goal::AtLeast(least) => figure >= least,
-        }
-    }
-}
-
-impl fmt::Display for Goal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Goal::AtMost(most) => write!(f, "≤ {most}"),
-            Goal::AtLeast(least) => write!(f, "≥ {least}"),
-        }
-    }
+    all: usize,
 }
 
 impl Goals {
-    /// Notes a figure, and says it with its goal, for a table.
-    pub(crate) fn judge(&mut self, what: String, figure: f64, unit: &str, goal: Goal) -> String {
-        let met = goal.is_met(figure);
+    /// Compares a figure with its goal, and returns the cell for the case's own table. The figures of
+    /// targets that have no goals are only formatted.
+    pub(crate) fn judge(&mut self, case: &str, target: &Target, goal: &Goal, value: f64) -> String {
+        if !target.has_goals() {
+            return figure(value);
+        }
+        let (met, wanted) = match goal.bound {
+            Bound::AtMost(most) => (value <= most, format!("≤ {most}")),
+            Bound::AtLeast(least) => (value >= least, format!("≥ {least}")),
+        };
         self.met += usize::from(met);
-        let (said, mark) = (
-            format!("{figure:.2} {unit}"),
-            if met { "yes" } else { "no" },
-        );
-        self.rows.push([
-            what,
-            said.clone(),
-            format!("{goal} {unit}"),
-            mark.to_owned(),
+        self.all += 1;
+        let Goal { what, unit, .. } = goal;
+        let (value, met) = (format!("{value:.2} {unit}"), if met { "yes" } else { "no" });
+        self.table.row([
+            ("goal", format!("{case}, {target}: {what}")),
+            ("figure", value.clone()),
+            ("wanted", format!("{wanted} {unit}")),
+            ("met", met.to_owned()),
         ]);
-        format!("{said} ({goal}: {mark})")
+        format!("{value} ({wanted}: {met})")
     }
 }
 
 impl fmt::Display for Goals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.rows.is_empty() {
-            return Ok(());
+        let Goals { table, met, all } = self;
+        match all {
+            0 => Ok(()),
+            _ => writeln!(f, "\n## goals\n\n{table}\n{met} of {all} are met."),
         }
-        let mut table = Table::new(&["goal", "figure", "wanted", "met"]);
-        for row in &self.rows {
-            table.row(row.clone());
-        }
-        let (met, all) = (self.met, self.rows.len());
-        writeln!(f, "\n## goals\n\n{table}\n{met} of {all} are met.")
     }
 }

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as it takes to ask this server and to see that it has answered.
+//! As much of HTTP/1.1 as it takes to ask a server and to see that it has answered.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,18 +9,18 @@ use mio::{Interest, Poll, Token};
 
 use crate::{Error, Result, message};
 
-/// How long an answer is waited for before the run fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the client waits for an answer before the run fails.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connects, for small requests that are not to wait for each other.
+/// Connects without Nagle's algorithm, so that small requests do not wait for each other.
 pub(crate) fn connect(addr: SocketAddr) -> Result<TcpStream> {
     let socket = TcpStream::connect(addr)?;
     socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
     Ok(socket)
 }
 
-/// Connects, and has a poll tell under this number when there is something to read.
+/// Connects a socket whose readability the poll reports under this number.
 pub(crate) fn connect_for(
     poll: &Poll,
     addr: SocketAddr,
@@ -34,36 +34,36 @@ pub(crate) fn connect_for(
     Ok(socket)
 }
 
-/// A request for a stream.
-pub(crate) fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n")
+/// A request without a body. `headers` are further lines.
+pub(crate) fn get(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n")
 }
 
-/// What a request begins with that has a body of so many bytes. `more` is further lines.
-pub(crate) fn post(path: &str, more: &str, length: usize) -> String {
-    format!("POST {path} HTTP/1.1\r\nHost: bench\r\n{more}Content-Length: {length}\r\n\r\n")
+/// The head of a request with a body of this length. `headers` are further lines.
+pub(crate) fn head(method: &str, path: &str, headers: &str, length: u64) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: bench\r\n{headers}Content-Length: {length}\r\n\r\n")
 }
 
-/// A request that appends a message to a channel of ours.
+/// A request that appends a message to a channel of this server.
 pub(crate) fn append(channel: &str, number: u64) -> String {
     let line = message::line(number);
-    post(&format!("/c/{channel}"), "", line.len()) + &line
+    head("POST", &format!("/c/{channel}"), "", line.len() as u64) + &line
 }
 
-/// What an answer begins with.
+/// The head of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
     pub(crate) status: u16,
-    /// Where the body begins.
+    /// The length of the head: the offset at which the body begins.
     pub(crate) len: usize,
-    /// Of the body; 0 if it is not said.
+    /// The length of the body; 0 if the head does not have it.
     pub(crate) content_length: usize,
-    /// Does it come in chunks?
+    /// Whether the body comes in chunks.
     pub(crate) chunked: bool,
 }
 
 impl Head {
-    /// The head of an answer, once all of it has come.
+    /// Reads the head of an answer; `None` if more of it is to come.
     pub(crate) fn read(bytes: &[u8]) -> Result<Option<Head>> {
         const CHUNKED: &[u8] = b"transfer-encoding: chunked";
         let (mut content_length, mut chunked) = (0, false);
@@ -81,19 +81,19 @@ impl Head {
                 }));
             }
             chunked |= line.eq_ignore_ascii_case(CHUNKED);
-            if let Some(length) = length(line)? {
+            if let Some(length) = content_length_of(line)? {
                 content_length = length;
             }
         }
         Ok(None)
     }
 
-    /// Where the answer ends.
+    /// The offset at which the answer ends.
     pub(crate) fn end(&self) -> usize {
         self.len + self.content_length
     }
 
-    /// Is it the answer that should have come?
+    /// Fails unless the answer has this status; `body` is quoted then.
     pub(crate) fn expect(&self, status: u16, body: &[u8]) -> Result<()> {
         if self.status == status {
             return Ok(());
@@ -101,12 +101,12 @@ impl Head {
         Err(self.unexpected(&status.to_string(), body))
     }
 
-    /// Is it a yes, in whatever way a server says that?
-    pub(crate) fn expect_yes(&self, body: &[u8]) -> Result<()> {
-        if (200..300).contains(&self.status) {
-            return Ok(());
+    /// Fails unless the answer is a success, whatever its status; `body` is quoted then.
+    pub(crate) fn expect_success(&self, body: &[u8]) -> Result<()> {
+        match self.status {
+            200..300 => Ok(()),
+            _ => Err(self.unexpected("2xx", body)),
         }
-        Err(self.unexpected("2xx", body))
     }
 
     fn unexpected(&self, expected: &str, body: &[u8]) -> Error {
@@ -116,37 +116,32 @@ impl Head {
     }
 }
 
-/// The value of a line of a head, if it is that of the body's length.
-pub(crate) fn length(line: &[u8]) -> Result<Option<usize>> {
-    const LENGTH: &[u8] = b"content-length:";
-    match line.split_at_checked(LENGTH.len()) {
-        Some((name, value)) if name.eq_ignore_ascii_case(LENGTH) => {
+/// The value of a header line, if it is that of the body's length.
+pub(crate) fn content_length_of(line: &[u8]) -> Result<Option<usize>> {
+    const NAME: &[u8] = b"content-length:";
+    match line.split_at_checked(NAME.len()) {
+        Some((name, value)) if name.eq_ignore_ascii_case(NAME) => {
             Ok(Some(str::from_utf8(value.trim_ascii())?.parse()?))
         }
         _ => Ok(None),
     }
 }
 
-/// Sends a request, waits for its answer, which must have this status, and gives its body.
-pub(crate) fn exchange(socket: &mut TcpStream, request: &str, status: u16) -> Result<Vec<u8>> {
-    socket.write_all(request.as_bytes())?;
-    answer(socket, status)
+/// Sends a request on a connection of its own. The answer must have this status; returns its body.
+pub(crate) fn ask(addr: SocketAddr, request: &str, status: u16) -> Result<Vec<u8>> {
+    exchange(&mut connect(addr)?, request.as_bytes(), status)
 }
 
-/// Waits for an answer, which must have this status, and gives its body.
-pub(crate) fn answer(socket: &mut TcpStream, status: u16) -> Result<Vec<u8>> {
-    let (head, body) = whole(socket)?;
+/// Sends a request. The answer must have this status; returns its body.
+pub(crate) fn exchange(socket: &mut TcpStream, request: &[u8], status: u16) -> Result<Vec<u8>> {
+    socket.write_all(request)?;
+    let (head, body) = answer(socket)?;
     head.expect(status, &body)?;
     Ok(body)
 }
 
-/// Waits for an answer, which must be a yes.
-pub(crate) fn answer_yes(socket: &mut TcpStream) -> Result<()> {
-    let (head, body) = whole(socket)?;
-    head.expect_yes(&body)
-}
-
-fn whole(socket: &mut TcpStream) -> Result<(Head, Vec<u8>)> {
+/// Waits for an answer, and returns it with its body.
+pub(crate) fn answer(socket: &mut TcpStream) -> Result<(Head, Vec<u8>)> {
     let mut bytes = Vec::new();
     loop {
         if let Some(head) = Head::read(&bytes)?

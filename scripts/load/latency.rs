@@ -1,8 +1,8 @@
-//! Latencies, and what is said of them.
+//! Latencies and their percentiles.
 
 use std::time::Duration;
 
-/// How long each of many things took.
+/// A set of latencies.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
     micros: Vec<u32>,
@@ -10,7 +10,7 @@ pub(crate) struct Latencies {
 
 impl Latencies {
     pub(crate) fn add(&mut self, latency: Duration) {
-        // More than an hour is an hour.
+        // What takes longer than an hour is counted as an hour.
         self.micros
             .push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
     }
@@ -23,14 +23,14 @@ impl Latencies {
         self.micros.len()
     }
 
-    /// What this part of them, in percent, does not exceed.
+    /// The latency that this percentage of them does not exceed.
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.micros.clone();
         sorted.sort_unstable();
         Duration::from_micros(at(&sorted, percent).into())
     }
 
-    /// What these parts of them do not exceed, in milliseconds.
+    /// The latencies, in milliseconds, that these percentages of them do not exceed.
     pub(crate) fn percentiles<const N: usize>(mut self, percents: [usize; N]) -> [f64; N] {
         self.micros.sort_unstable();
         percents.map(|percent| f64::from(at(&self.micros, percent)) / 1e3)
@@ -42,6 +42,6 @@ impl Latencies {
 }
 
 fn at(sorted: &[u32], percent: usize) -> u32 {
-    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(place).copied().unwrap_or_default()
+    let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(index).copied().unwrap_or_default()
 }

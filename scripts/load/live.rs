@@ -1,12 +1,12 @@
-//! One message every 20 ms, and how long it takes to its follower.
+//! A live stream with a message every 20 ms, and how long each takes to its follower.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::feed::Feed;
+use crate::follow::Followers;
 use crate::latency::Latencies;
 use crate::message::{self, BYTES};
 use crate::server::Server;
@@ -17,15 +17,15 @@ use crate::{Result, crowd, http};
 pub(crate) const EVERY: Duration = Duration::from_millis(20);
 
 /// Watches a live stream on a channel of its own while something happens.
-pub(crate) fn beside<T>(
-    target: &(dyn Target + Sync),
+pub(crate) fn during<T>(
+    target: &Target,
     server: &Server,
     happens: impl FnOnce() -> Result<T>,
 ) -> Result<(Latencies, T)> {
-    /// Streams begin with the first message of their channel, so that no two can have one.
+    /// Streams begin with the first message of their channel, so no two can share one.
     static WATCHED: AtomicU32 = AtomicU32::new(0);
     let channel = format!("live{}", WATCHED.fetch_add(1, Relaxed));
-    crowd::make_channels(target, server, [channel.clone()].into_iter())?;
+    crowd::create_channels(target, server, [channel.clone()])?;
     let (stop, addr) = (AtomicBool::new(false), server.addr);
     thread::scope(|scope| {
         let live = scope.spawn(|| run(target, addr, &channel, &stop));
@@ -36,21 +36,12 @@ pub(crate) fn beside<T>(
     })
 }
 
-/// Publishes, and follows, until it is told to stop. A message waits for the one before; if that
-/// takes longer than [`EVERY`], what would have been sent meanwhile is counted with the time that
-/// it would have had to wait, or the worst would hide what came behind it.
-fn run(
-    target: &dyn Target,
-    addr: SocketAddr,
-    channel: &str,
-    stop: &AtomicBool,
-) -> Result<Latencies> {
-    let (mut follower, mut publisher) = (http::connect(addr)?, http::connect(addr)?);
-    follower.write_all(target.follow(channel).as_bytes())?;
-    let mut feed = Feed::new(1, BYTES);
-    while !feed.is_open() {
-        more(&mut follower, &mut feed)?;
-    }
+/// Publishes and follows until it is told to stop. Each message waits for the previous one to arrive;
+/// if that takes longer than [`EVERY`], the messages that would have been sent meanwhile are counted
+/// with the time that they would have had to wait: otherwise a long stall would count only once.
+fn run(target: &Target, addr: SocketAddr, channel: &str, stop: &AtomicBool) -> Result<Latencies> {
+    let mut follower = Followers::gather(addr, 1, BYTES, |_| target.follow(channel))?;
+    let mut publisher = http::connect(addr)?;
     let mut latencies = Latencies::default();
     let mut due = Instant::now();
     for number in 1.. {
@@ -63,24 +54,15 @@ fn run(
         let request = target.append(channel, line.len()) + &line;
         let sent = Instant::now();
         publisher.write_all(request.as_bytes())?;
-        while feed.messages < number {
-            more(&mut follower, &mut feed)?;
-        }
+        follower.read_messages(1)?;
         let mut took = sent.elapsed();
         latencies.add(took);
         while let Some(less) = took.checked_sub(EVERY) {
             latencies.add(less);
             took = less;
         }
-        http::answer_yes(&mut publisher)?;
+        let (head, body) = http::answer(&mut publisher)?;
+        head.expect_success(&body)?;
     }
     Ok(latencies)
-}
-
-fn more(follower: &mut TcpStream, feed: &mut Feed) -> Result<()> {
-    let mut buffer = [0; 4096];
-    match follower.read(&mut buffer)? {
-        0 => Err("the server has closed a live stream".into()),
-        n => feed.take(&buffer[..n], &mut |_| {}),
-    }
 }

@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine on which the figures were measured.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,8 +9,8 @@ use crate::latency::Latencies;
 use crate::scratch::Scratch;
 use crate::table::ms;
 
-/// The machine in a line: cores, kernel, what else it has to do, and what it takes the file system
-/// to make 4 KiB durable.
+/// The machine in a line: its cores, its kernel, its load, and how long its file system takes to make
+/// 4 KiB durable.
 pub(crate) fn line(scratch: &Scratch) -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     let info = fs::read_to_string("/proc/cpuinfo")?;

@@ -1,46 +1,46 @@
-//! What `scripts/bench` runs: measures the server from outside.
+//! The benchmark that `scripts/bench` runs: it measures the server from outside.
 //!
-//! The server is the release binary, always another process, reached over loopback. All cores are
-//! shared by the two, so the client is as lean as it can be: one thread, requests made
-//! beforehand, and no more of the answers read than what decides whether they are right. Nothing
-//! here says that a figure is good; only what is lost or out of order is an error.
+//! The server is the release binary, always another process, reached over loopback. Both share all
+//! cores, so the client is as lean as it can be: one thread, requests made beforehand, and no more of
+//! the answers read than what decides whether they are right. A message that is lost or out of order
+//! is an error and ends the run. Figures are only reported; those of this server for which the
+//! project has a goal are compared with it at the end.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`cases`] | the cases, a file each |
-//! | [`targets`] | what is measured: this server, the floor and the peers, a file each |
+//! | [`cases`] | the cases that measure servers |
+//! | [`micro`] | micro-measurements of what the server is made of |
+//! | [`targets`] | what is measured: this server, the floor and the peers |
 //! | [`run`] | what the cases share, and leave for the end |
-//! | [`crowd`], [`figures`] | a server with followers, what is published to them, what came of it |
+//! | [`crowd`] | a server with followers, and what is published to them |
 //! | [`floor`] | the floor of fan-out: a bare epoll loop |
 //! | [`server`] | a server's process: start, stop, time, memory |
 //! | [`follow`] | followers that check what they get |
 //! | [`publish`] | publishers that wait for their answers |
+//! | [`appends`] | appends a second, in rounds that take turns |
 //! | [`live`] | a message every 20 ms, and how late it comes |
-//! | [`inside`] | publishers without HTTP between |
-//! | [`inserts`] | what the disk and `SQLite` can do without a server |
 //! | [`upload`] | fills the log |
-//! | [`feed`], [`http`], [`message`] | the bytes that they read and write |
+//! | [`feed`], [`http`], [`message`] | the bytes that followers and publishers read and write |
 //! | [`latency`], [`table`], [`goals`], [`plot`], [`machine`] | what is printed, and drawn |
-//! | [`scratch`] | where the files lie meanwhile |
+//! | [`scratch`] | the directory of the run's files |
 #![allow(
     clippy::cast_precision_loss,
     reason = "figures are rounded to three digits in the end"
 )]
 
+mod appends;
 mod cases;
 mod crowd;
 mod feed;
-mod figures;
 mod floor;
 mod follow;
 mod goals;
 mod http;
-mod inserts;
-mod inside;
 mod latency;
 mod live;
 mod machine;
 mod message;
+mod micro;
 mod plot;
 mod publish;
 mod run;
@@ -57,34 +57,45 @@ use std::time::Instant;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 
-use cases::CASES;
 use goals::Goals;
 use plot::Plot;
 use run::Run;
 use scratch::Scratch;
 use targets::Kind;
 
-/// What has failed is said in a sentence, and ends the run.
+/// An error ends the run; it is printed as a sentence.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Error>;
 
+/// A case by its name.
+type Case = (&'static str, fn(&mut Run) -> Result<()>);
+
+/// Groups of cases by their names, in the order in which they run.
+const GROUPS: [(&str, &[Case]); 2] = [("server", &cases::CASES), ("micro", &micro::CASES)];
+
 /// Measures the server: the release binary as another process, over loopback.
+///
+/// Some figures of this server have a goal; the end says which are met. A goal that is not met is no
+/// error, since figures depend on the machine: only a message that is lost or out of order is one.
 #[derive(Parser, Debug)]
 #[command(bin_name = "scripts/bench", max_term_width = 100)]
 struct Args {
-    /// Cases to run; without any, all of them
-    #[arg(value_parser = PossibleValuesParser::new(CASES.map(|(name, _)| name)))]
+    /// Cases to run, or groups of them: `server` is all cases that measure servers, `micro` those that
+    /// measure layers of this server on their own; without any, all cases
+    #[arg(value_parser = PossibleValuesParser::new(
+        GROUPS.iter().flat_map(|(group, cases)| cases.iter().map(|case| case.0).chain([*group]))
+    ))]
     cases: Vec<String>,
 
-    /// What to measure, such as `ours,floor`; without it, all that can be started
+    /// Kinds of servers to measure, such as `ours,floor`; without it, all that can be started
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     only: Vec<Kind>,
 
-    /// Of those, only the ones whose names contain this, such as `sse, memory`
+    /// Of those, only the servers whose names contain this, such as `sse, memory`
     #[arg(long, value_name = "NAME", default_value = "")]
     target: String,
 
-    /// A tenth of all followers, channels and stored messages, to see whether everything works
+    /// Use a tenth of all followers, channels and stored messages, to see whether everything works
     #[arg(long)]
     quick: bool,
 
@@ -92,16 +103,16 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
 
-    /// Where the logs lie while they are measured, up to 2 GB: the file system decides what an append
+    /// Directory for the logs that are measured, up to 2 GB: its file system decides what an append
     /// costs
     #[arg(long, value_name = "DIR", default_value = env!("CARGO_TARGET_TMPDIR"))]
     dir: PathBuf,
 
-    /// Be the floor, which is another process, too
+    /// Serve as the floor, which is another process, too
     #[arg(long, hide = true)]
     as_floor: bool,
 
-    /// What `cargo bench` says to every bench
+    /// Accepted because `cargo bench` passes it to every bench
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -125,7 +136,7 @@ fn run(args: &Args) -> Result<()> {
     let scratch = Scratch::new(&args.dir)?;
     println!("{}", machine::line(&scratch)?);
     if args.quick {
-        println!("To be quick, there is a tenth of what is said below; the figures mean nothing.");
+        println!("Quick: a tenth of the numbers below; the figures mean nothing.");
     }
     let mut run = Run {
         scratch,
@@ -135,12 +146,15 @@ fn run(args: &Args) -> Result<()> {
         goals: Goals::default(),
         plot: Plot::default(),
     };
-    for (name, case) in CASES {
-        if args.cases.is_empty() || args.cases.iter().any(|asked| asked == name) {
-            println!("\n## {name}\n");
-            let began = Instant::now();
-            case(&mut run).map_err(|error| format!("{name}: {error}"))?;
-            println!("Done after {} s.", began.elapsed().as_secs());
+    let is_asked = |name: &str| args.cases.iter().any(|asked| asked == name);
+    for (group, cases) in GROUPS {
+        for (name, case) in cases {
+            if args.cases.is_empty() || is_asked(group) || is_asked(name) {
+                println!("\n## {name}\n");
+                let began = Instant::now();
+                case(&mut run).map_err(|error| format!("{name}: {error}"))?;
+                println!("Done after {} s.", began.elapsed().as_secs());
+            }
         }
     }
     print!("{}", run.goals);
@@ -149,15 +163,16 @@ fn run(args: &Args) -> Result<()> {
         .map_or(Ok(()), |path| run.plot.save(path))
 }
 
-/// What was asked for, less what cannot be started here.
+/// The kinds in `only`, or all of them, without those that cannot be started here.
 fn kinds(only: &[Kind]) -> Vec<Kind> {
-    let asked = |kind: &Kind| only.is_empty() || only.contains(kind);
-    let mut kinds = Vec::new();
-    for kind in Kind::value_variants().iter().copied().filter(asked) {
-        match kind.check() {
-            Ok(()) => kinds.push(kind),
-            Err(why) => println!("{why}"),
+    let mut kinds = Kind::value_variants().to_vec();
+    kinds.retain(|kind| only.is_empty() || only.contains(kind));
+    kinds.retain(|kind| match kind.check() {
+        Ok(()) => true,
+        Err(why) => {
+            println!("{why}");
+            false
         }
-    }
+    });
     kinds
 }

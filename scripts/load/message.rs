@@ -1,41 +1,41 @@
-//! The messages: each says who published it, its number and when it was sent, so that one that is
-//! lost, late or out of place shows, whatever stands around it on the wire.
+//! The messages: each carries its publisher, its number and when it was sent, so that a message that
+//! is lost, late or out of order is noticed, whatever stands around it on the wire.
 
 use std::io::Write;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// The length of each, unless a case says otherwise.
+/// The length of a message, unless a case says otherwise.
 pub(crate) const BYTES: usize = 100;
 
 /// Publishers whose messages one follower can tell apart.
 pub(crate) const PUBLISHERS: usize = 8;
 
-/// What a message begins with, and nothing else on any wire has in it.
+/// The first byte of a message, which nothing else on any transport contains.
 pub(crate) const MARK: u8 = b'@';
 
-/// What a message ends with: what comes in between is not looked at.
+/// The last byte of a message. The filling before it is not checked.
 const END: u8 = b'!';
 
-/// `@P NNNNNNNNNNNN TTTTTTTTTTTTTTT `
+/// The length of `@P NNNNNNNNNNNN TTTTTTTTTTTTTTT `, a message's publisher, number and time.
 const HEAD: usize = 32;
 
-/// What a message says.
+/// What a message carries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message {
     pub(crate) publisher: usize,
     pub(crate) number: u64,
-    /// By [`now`]; zero for one that nobody waits for.
+    /// The time by [`now`]; zero if the message's latency is not measured.
     pub(crate) sent: Duration,
 }
 
-/// The time that messages are sent by.
+/// The time since the first call, which messages carry.
 pub(crate) fn now() -> Duration {
     static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
     ORIGIN.elapsed()
 }
 
-/// The message of a number, of the usual length, and the newline behind it.
+/// The message with a number, of the usual length, and its newline.
 pub(crate) fn line(number: u64) -> String {
     let mut line = Vec::new();
     let message = Message {
@@ -48,20 +48,20 @@ pub(crate) fn line(number: u64) -> String {
 }
 
 impl Message {
-    /// Writes it so that it has this length, and the newline behind it.
+    /// Writes the message with this length, and its newline.
     pub(crate) fn write(&self, bytes: usize, out: &mut Vec<u8>) {
         let begin = out.len();
         let Message {
             publisher, number, ..
         } = self;
         let nanos = self.sent.as_nanos();
-        // Nothing fails that is written to memory.
+        // Writing to memory cannot fail.
         let _ = write!(out, "@{publisher} {number:012} {nanos:015} ");
         out.resize(begin + bytes - 1, b'x');
         out.extend_from_slice(&[END, b'\n']);
     }
 
-    /// Reads one that is there from its mark to its end.
+    /// Reads a message that is complete from its mark to its end.
     pub(crate) fn read(text: &[u8]) -> Option<Message> {
         let head = text.get(..HEAD)?;
         let publisher = usize::try_from(digits(&head[1..2])?).ok()?;

@@ -1,4 +1,8 @@
-//! The picture for the README: bars for each target, as SVG that can be read in dark and in light.
+//! The picture for the README: bars for each target, and lines over followers, as SVG.
+//!
+//! It is drawn here and not by a plotting program from a file of figures: the usual ones are on few
+//! machines, and draw no SVG that follows the reader's dark or light mode; and a script that does would
+//! be this code in a second language, with a format between the two.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,7 +13,7 @@ use crate::table::figure;
 
 const WIDTH: f64 = 860.0;
 const PANEL: f64 = WIDTH / 2.0;
-/// Where bars begin, and how long the longest is.
+/// Where bars begin, and the length of the longest.
 const LABELS: f64 = 150.0;
 const LONGEST: f64 = 200.0;
 const LINE: f64 = 20.0;
@@ -30,53 +34,30 @@ const STYLE: &str = "
   }
 ";
 
-/// What the cases have said that belongs in it.
+/// Values under a name.
+type Series<T> = (String, Vec<T>);
+
+/// The figures that the cases have noted for the picture.
 #[derive(Debug, Default)]
 pub(crate) struct Plot {
-    panels: Vec<Panel>,
-    lines: Vec<Line>,
-}
-
-/// A bar for each target.
-#[derive(Debug)]
-struct Panel {
-    title: String,
-    bars: Vec<(String, f64)>,
-}
-
-/// The CPU time of a delivery, by how many follow.
-#[derive(Debug)]
-struct Line {
-    name: String,
-    points: Vec<(f64, f64)>,
+    /// For each panel, the name and the figure of each target.
+    panels: Vec<Series<(String, f64)>>,
+    /// For each target, the CPU time of a delivery by the number of followers.
+    lines: Vec<Series<(f64, f64)>>,
 }
 
 impl Plot {
-    /// Adds a bar to the panel of that title.
+    /// Adds a bar to the panel with this title.
     pub(crate) fn bar(&mut self, title: &str, name: &str, figure: f64) {
-        let bar = (name.to_owned(), figure);
-        match self.panels.iter_mut().find(|panel| panel.title == title) {
-            Some(panel) => panel.bars.push(bar),
-            None => self.panels.push(Panel {
-                title: title.to_owned(),
-                bars: vec![bar],
-            }),
-        }
+        add(&mut self.panels, title, (name.to_owned(), figure));
     }
 
     /// Adds a point to the line of a target.
     pub(crate) fn point(&mut self, name: &str, followers: f64, cpu: f64) {
-        let point = (followers, cpu);
-        match self.lines.iter_mut().find(|line| line.name == name) {
-            Some(line) => line.points.push(point),
-            None => self.lines.push(Line {
-                name: name.to_owned(),
-                points: vec![point],
-            }),
-        }
+        add(&mut self.lines, name, (followers, cpu));
     }
 
-    /// Writes the picture, if there is anything to see in it.
+    /// Writes the picture, unless it would be empty.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         if self.panels.is_empty() && self.lines.is_empty() {
             return Ok(());
@@ -93,9 +74,9 @@ impl Plot {
         let (mut body, mut top) = (String::new(), 8.0);
         for pair in self.panels.chunks(2) {
             for (panel, left) in pair.iter().zip([0.0, PANEL]) {
-                panel.draw(left, top, &mut body);
+                draw_bars(panel, left, top, &mut body);
             }
-            let bars = pair.iter().map(|panel| panel.bars.len()).max();
+            let bars = pair.iter().map(|(_, bars)| bars.len()).max();
             top += HEAD + LINE * bars.unwrap_or(0) as f64 + 12.0;
         }
         if !self.lines.is_empty() {
@@ -109,26 +90,31 @@ impl Plot {
     }
 }
 
-impl Panel {
-    fn draw(&self, left: f64, top: f64, out: &mut String) {
-        text(left + 8.0, top + 16.0, "title", &self.title, out);
-        let most = self.bars.iter().fold(0.0, |most, bar| bar.1.max(most));
-        for (row, (name, value)) in self.bars.iter().enumerate() {
-            let y = top + HEAD + LINE * row as f64;
-            let length = (value / most * LONGEST).max(1.0);
-            text(left + 8.0, y + 4.0, "", name, out);
-            let (class, x, y_bar) = (class(name), left + LABELS, y - 7.0);
-            rect(class, x, y_bar, length, out);
-            text(x + length + 6.0, y + 4.0, "", &figure(*value), out);
-        }
+fn add<T>(all: &mut Vec<Series<T>>, name: &str, value: T) {
+    match all.iter_mut().find(|(other, _)| other == name) {
+        Some((_, values)) => values.push(value),
+        None => all.push((name.to_owned(), vec![value])),
     }
 }
 
-/// Lines over followers, which stand at equal steps for equal ratios.
-fn draw_lines(lines: &[Line], top: f64, out: &mut String) {
+fn draw_bars((title, bars): &Series<(String, f64)>, left: f64, top: f64, out: &mut String) {
+    text(left + 8.0, top + 16.0, "title", title, out);
+    let most = bars.iter().fold(0.0, |most, bar| bar.1.max(most));
+    for (row, (name, value)) in bars.iter().enumerate() {
+        let y = top + HEAD + LINE * row as f64;
+        let length = (value / most * LONGEST).max(1.0);
+        text(left + 8.0, y + 4.0, "", name, out);
+        rect(class(name), left + LABELS, y - 7.0, length, out);
+        let x = left + LABELS + length + 6.0;
+        text(x, y + 4.0, "", &figure(*value), out);
+    }
+}
+
+/// Draws lines over followers, on a logarithmic scale.
+fn draw_lines(lines: &[Series<(f64, f64)>], top: f64, out: &mut String) {
     let title = "Server CPU per delivery, µs, by number of followers";
     text(8.0, top + 16.0, "title", title, out);
-    let points = || lines.iter().flat_map(|line| &line.points);
+    let points = || lines.iter().flat_map(|(_, points)| points);
     let (least, most) = points().fold((f64::MAX, 1.0), |(least, most), point| {
         (point.0.min(least), point.0.max(most))
     });
@@ -138,30 +124,29 @@ fn draw_lines(lines: &[Line], top: f64, out: &mut String) {
     let x = |followers: f64| 40.0 + (followers / least).ln() / steps * (WIDTH - 260.0);
     let y = |cpu: f64| bottom - cpu / highest * height;
     line("axis", &[(x(least), bottom), (x(most), bottom)], out);
-    for point in &lines[0].points {
-        let followers = format!("{}", point.0);
-        text(x(point.0) - 12.0, bottom + 18.0, "", &followers, out);
+    for (followers, _) in &lines[0].1 {
+        let label = format!("{followers}");
+        text(x(*followers) - 12.0, bottom + 18.0, "", &label, out);
     }
-    for (index, of) in lines.iter().enumerate() {
-        let class = class(&of.name);
-        let places: Vec<(f64, f64)> = of.points.iter().map(|p| (x(p.0), y(p.1))).collect();
-        line(class, &places, out);
+    for (index, (name, points)) in lines.iter().enumerate() {
+        let drawn: Vec<(f64, f64)> = points.iter().map(|p| (x(p.0), y(p.1))).collect();
+        line(class(name), &drawn, out);
         let row = top + 40.0 + LINE * index as f64;
-        rect(class, WIDTH - 200.0, row - 7.0, 14.0, out);
-        let last = of.points.last().map_or(0.0, |point| point.1);
-        let label = format!("{} ({})", of.name, figure(last));
+        rect(class(name), WIDTH - 200.0, row - 7.0, 14.0, out);
+        let last = points.last().map_or(0.0, |point| point.1);
+        let label = format!("{name} ({})", figure(last));
         text(WIDTH - 180.0, row + 4.0, "", &label, out);
     }
 }
 
-/// The colour of a target's name.
+/// The CSS class of a target's name, which has its colour.
 fn class(name: &str) -> &str {
     let end = name.find([',', '-']).unwrap_or(name.len());
     &name[..end]
 }
 
 fn text(x: f64, y: f64, class: &str, text: &str, out: &mut String) {
-    // Nothing fails that is written to a string.
+    // Writing to a string cannot fail.
     let _ = writeln!(
         out,
         "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>"
@@ -176,13 +161,8 @@ fn rect(class: &str, x: f64, y: f64, width: f64, out: &mut String) {
 }
 
 fn line(class: &str, points: &[(f64, f64)], out: &mut String) {
-    let points: Vec<String> = points
-        .iter()
-        .map(|(x, y)| format!("{x:.1},{y:.1}"))
-        .collect();
-    let _ = writeln!(
-        out,
-        "<polyline class=\"{class}\" points=\"{}\"/>",
-        points.join(" ")
-    );
+    let point = |(x, y): &(f64, f64)| format!("{x:.1},{y:.1}");
+    let points: Vec<String> = points.iter().map(point).collect();
+    let points = points.join(" ");
+    let _ = writeln!(out, "<polyline class=\"{class}\" points=\"{points}\"/>");
 }

@@ -9,16 +9,16 @@ use mio::{Events, Poll};
 use socket2::SockRef;
 
 use crate::Result;
-use crate::http::{self, Head, PATIENCE};
+use crate::http::{self, Head, TIMEOUT};
 use crate::latency::Latencies;
 
-/// Room in a socket for the longest request.
+/// The size of a socket's buffer, which holds the longest request.
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// What publishers have come to.
+/// What publishers have appended.
 #[derive(Debug)]
 pub(crate) struct Published {
-    /// Of each append, from before it was sent until its answer had been read.
+    /// The time of each append from before it was sent until its answer had been read.
     pub(crate) latencies: Latencies,
     pub(crate) elapsed: Duration,
 }
@@ -32,12 +32,12 @@ impl Published {
 struct Publisher {
     socket: TcpStream,
     sent: Instant,
-    /// What has come of the answer.
+    /// The part of the answer that has come so far.
     held: Vec<u8>,
 }
 
-/// Lets so many publishers append. `next` writes the next request of one of them, or says that
-/// there is none. All that they append is answered when this returns.
+/// Lets publishers append. `next` writes the next request of a publisher, by its index, or returns
+/// false if there is none. All appends are answered when this returns.
 pub(crate) fn publish(
     addr: SocketAddr,
     publishers: usize,
@@ -63,14 +63,14 @@ pub(crate) fn publish(
     }
     let mut events = Events::with_capacity(1024);
     while waiting > 0 {
-        poll.poll(&mut events, Some(PATIENCE))?;
+        poll.poll(&mut events, Some(TIMEOUT))?;
         if events.is_empty() {
             return Err(format!("{waiting} appends are not answered").into());
         }
         for event in &events {
             let index = event.token().0;
             let publisher = &mut all[index];
-            if publisher.is_answered()? {
+            if publisher.read_answer()? {
                 latencies.add(publisher.sent.elapsed());
                 if !publisher.send(&mut request, |out| next(index, out))? {
                     waiting -= 1;
@@ -85,7 +85,7 @@ pub(crate) fn publish(
 }
 
 impl Publisher {
-    /// Sends the next request; false if there is none.
+    /// Sends the next request; returns false if there is none.
     fn send(
         &mut self,
         request: &mut Vec<u8>,
@@ -96,13 +96,13 @@ impl Publisher {
             return Ok(false);
         }
         self.sent = Instant::now();
-        // One request at a time always fits.
+        // The buffer always holds one request.
         self.socket.write_all(request)?;
         Ok(true)
     }
 
-    /// Reads what has come; true when that was all of the answer, and the answer is yes.
-    fn is_answered(&mut self) -> Result<bool> {
+    /// Reads what has come; returns true if that completes the answer, which must be a success.
+    fn read_answer(&mut self) -> Result<bool> {
         let mut buffer = [0; 1024];
         match self.socket.read(&mut buffer) {
             Ok(0) => return Err("the server has closed a connection without an answer".into()),
@@ -112,7 +112,7 @@ impl Publisher {
         }
         match Head::read(&self.held)? {
             Some(head) if self.held.len() >= head.end() => {
-                head.expect_yes(&self.held[head.len..])?;
+                head.expect_success(&self.held[head.len..])?;
                 self.held.clear();
                 Ok(true)
             }

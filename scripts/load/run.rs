@@ -4,53 +4,59 @@ use crate::Result;
 use crate::goals::Goals;
 use crate::plot::Plot;
 use crate::scratch::Scratch;
-use crate::targets::{AnyTarget, Kind, Target};
+use crate::targets::{Kind, Target};
 
-/// See the module.
+/// The options of a run, its files, and what its cases have found.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) scratch: Scratch,
     pub(crate) kinds: Vec<Kind>,
-    /// What the names of targets must contain.
+    /// A part of the names of the targets that are measured.
     pub(crate) target: String,
-    /// Is it only about whether everything works?
+    /// Whether the run only shows that everything works.
     pub(crate) quick: bool,
     pub(crate) goals: Goals,
     pub(crate) plot: Plot,
 }
 
-/// What was measured of each target.
+/// The results of the targets that were measured, in their order.
 #[derive(Debug)]
-pub(crate) struct Measured<T>(Vec<(AnyTarget, T)>);
+pub(crate) struct Measured<T>(Vec<(Target, T)>);
 
 impl Run {
-    /// So many followers, channels or messages; a tenth of them if it is to be quick.
+    /// A number of followers, channels or messages; a tenth of it in a quick run.
     pub(crate) fn size(&self, size: usize) -> usize {
         if self.quick { size / 10 } else { size }
     }
 
-    /// Measures those of the targets that this run is about, one after the other, and that as
-    /// often as it has rounds; `best` makes one of two. A peer that fails is left out, and said.
+    /// Measures the targets that this run is about, one after the other. A peer that fails is
+    /// reported and left out.
     pub(crate) fn measure<T>(
         &self,
-        targets: Vec<AnyTarget>,
+        targets: Vec<Target>,
+        measure: impl Fn(&Target) -> Result<T>,
+    ) -> Result<Measured<T>> {
+        self.measure_best(targets, 1, measure, |first, _| first)
+    }
+
+    /// Measures the targets in rounds; `best` combines the results of two rounds.
+    pub(crate) fn measure_best<T>(
+        &self,
+        mut targets: Vec<Target>,
         rounds: usize,
-        measure: impl Fn(&(dyn Target + Sync)) -> Result<T>,
+        measure: impl Fn(&Target) -> Result<T>,
         best: impl Fn(T, T) -> T,
     ) -> Result<Measured<T>> {
-        let asked = |target: &AnyTarget| {
-            self.kinds.contains(&target.kind()) && target.to_string().contains(&self.target)
-        };
-        let mut rows: Vec<(AnyTarget, Option<T>)> = targets
-            .into_iter()
-            .filter(asked)
-            .map(|target| (target, None))
-            .collect();
+        targets.retain(|target| {
+            self.kinds.contains(&target.kind) && target.name.contains(&self.target)
+        });
+        let mut rows: Vec<(Target, Option<T>)> =
+            targets.into_iter().map(|target| (target, None)).collect();
         for _ in 0..rounds {
-            for (target, so_far) in &mut rows {
-                match (measure(&**target), target.kind()) {
+            for (target, result) in &mut rows {
+                match (measure(target), target.kind) {
                     (Ok(new), _) => {
-                        *so_far = Some(match so_far.take() {
+                        *result = Some(match result.take() {
                             Some(old) => best(old, new),
                             None => new,
                         });
@@ -62,25 +68,21 @@ impl Run {
                 }
             }
         }
-        let measured = |(target, result): (AnyTarget, Option<T>)| Some((target, result?));
-        Ok(Measured(rows.into_iter().filter_map(measured).collect()))
+        let rows = rows.into_iter();
+        let rows = rows.filter_map(|(target, result)| Some((target, result?)));
+        Ok(Measured(rows.collect()))
     }
 }
 
 impl<T> Measured<T> {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&(dyn Target + Sync), &T)> {
-        self.0.iter().map(|(target, result)| (&**target, result))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Target, T)> {
+        self.0.iter()
     }
 
-    /// The first of a kind.
-    pub(crate) fn first(&self, kind: Kind) -> Option<&T> {
-        let mut all = self.iter();
-        all.find_map(|(target, result)| (target.kind() == kind).then_some(result))
-    }
-
-    /// A figure against that of the floor, where the floor was measured.
-    pub(crate) fn to_floor(&self, figure: impl Fn(&T) -> f64, this: &T) -> Option<f64> {
-        let floor = figure(self.first(Kind::Floor)?);
-        (floor > 0.0).then(|| figure(this) / floor)
+    /// The ratio of a figure to the highest one of a kind, if that kind was measured.
+    pub(crate) fn ratio(&self, this: &T, figure: impl Fn(&T) -> f64, kind: Kind) -> Option<f64> {
+        let others = self.iter().filter(|(target, _)| target.kind == kind);
+        let highest = others.map(|(_, other)| figure(other)).reduce(f64::max)?;
+        (highest > 0.0).then(|| figure(this) / highest)
     }
 }

@@ -1,4 +1,4 @@
-//! The directory for what a run needs on disk. It goes when the run is over, however it ends.
+//! The directory for the files of a run. It is removed when the run ends, however it ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use tempfile::TempDir;
 
 use crate::{Result, server};
 
-/// No run takes longer: what hangs is cut.
-const LONGEST: Duration = Duration::from_mins(20);
+/// The longest that a run may take, so that one that hangs is ended.
+const RUN_TIMEOUT: Duration = Duration::from_mins(20);
 
-/// See the module.
+/// A directory that is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch(TempDir);
 
 impl Scratch {
-    /// A new directory in `parent`.
+    /// Creates a directory in `parent`.
     pub(crate) fn new(parent: &Path) -> Result<Scratch> {
         let dir = TempDir::with_prefix_in("bench-", parent).map_err(|error| {
             format!("no directory can be made in {}: {error}", parent.display())
@@ -28,31 +28,32 @@ impl Scratch {
         Ok(Scratch(dir))
     }
 
-    /// A file in it.
+    /// The path of a file in the directory.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// A new directory in it.
+    /// Creates a directory in the directory.
     pub(crate) fn dir(&self, name: &str) -> Result<PathBuf> {
         let path = self.unused(name);
         fs::create_dir(&path)?;
         Ok(path)
     }
 
-    /// `--store` for a log in a new file.
+    /// The value of `--store` for a log in a new file.
     pub(crate) fn sqlite(&self, name: &str) -> String {
         format!("sqlite:{}.db", self.unused(name).display())
     }
 
-    /// A path at which nothing has been yet.
-    fn unused(&self, name: &str) -> PathBuf {
+    /// A path that has not been used yet.
+    pub(crate) fn unused(&self, name: &str) -> PathBuf {
         static USED: AtomicU32 = AtomicU32::new(0);
         self.file(&format!("{name}-{}", USED.fetch_add(1, Relaxed)))
     }
 }
 
-/// Ctrl-C ends a process without dropping anything, and so may a run that hangs.
+/// Waits for Ctrl-C or the timeout, either of which ends the process without dropping anything, and
+/// cleans up.
 fn clean_up_early(dir: &Path) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -61,11 +62,13 @@ fn clean_up_early(dir: &Path) {
     let why = runtime.block_on(async {
         tokio::select! {
             () = forever_frame::server::stop() => "interrupted".to_owned(),
-            () = tokio::time::sleep(LONGEST) => format!("not done after {} minutes", LONGEST.as_secs() / 60),
+            () = tokio::time::sleep(RUN_TIMEOUT) => {
+                format!("not done after {} minutes", RUN_TIMEOUT.as_secs() / 60)
+            }
         }
     });
     server::kill_all();
-    // It may be half gone already; the message below matters more.
+    // An error is ignored, since the run itself may be removing the directory.
     let _ = fs::remove_dir_all(dir);
     eprintln!("scripts/bench: {why}");
     exit(1);

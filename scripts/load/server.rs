@@ -1,4 +1,4 @@
-//! A server: another process, started, measured and stopped.
+//! A server's process: started, measured and stopped.
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind};
@@ -10,33 +10,33 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// The processes that run, for a run that ends early.
+/// The processes to end when a run ends early.
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// How long a server may take until it listens.
-const START: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running server, with the processes that it has started itself.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     child: Child,
-    /// Kept open: who writes to a closed one is ended.
+    /// Kept open, since a process that writes to a closed pipe is ended.
     _out: Option<ChildStdout>,
 }
 
 /// Memory of a process, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
-    /// Its share: what it shares with others is divided by their number.
+    /// The proportional set size: shared pages are divided by the number of their processes.
     pub(crate) pss: u64,
-    /// All that it has in memory, the pages of files too.
+    /// The resident set size: all pages in memory, including those of files.
     pub(crate) rss: u64,
 }
 
 impl Server {
-    /// Starts one that says where it listens, in its first line: `… http://ADDR…`.
-    pub(crate) fn that_says_where(command: &mut Command) -> Result<Server> {
+    /// Starts a server that prints where it listens, in its first line: `… http://ADDR…`.
+    pub(crate) fn start(command: &mut Command) -> Result<Server> {
         let mut child = spawn(command.stdout(Stdio::piped()))?;
         let out = child.stdout.take().ok_or("the server has no output")?;
         let mut out = BufReader::new(out);
@@ -52,19 +52,19 @@ impl Server {
         let addr = addr.split_whitespace().next().unwrap_or("");
         server.addr = addr
             .parse()
-            .map_err(|_| format!("the server did not say where it listens, but {line:?}"))?;
+            .map_err(|_| format!("the server did not print where it listens, but {line:?}"))?;
         Ok(server)
     }
 
-    /// Starts one that has been told where to listen, and waits until it does.
-    pub(crate) fn that_listens_on(addr: SocketAddr, command: &mut Command) -> Result<Server> {
+    /// Starts a server whose command names the address to listen on, and waits until it does.
+    pub(crate) fn start_on(addr: SocketAddr, command: &mut Command) -> Result<Server> {
         let child = spawn(command.stdout(Stdio::null()))?;
         let mut server = Server {
             addr,
             child,
             _out: None,
         };
-        let end = Instant::now() + START;
+        let end = Instant::now() + START_TIMEOUT;
         while TcpStream::connect(addr).is_err() {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("the server has ended at its start: {status}").into());
@@ -77,12 +77,12 @@ impl Server {
         Ok(server)
     }
 
-    /// What its threads have computed so far, in user and in kernel mode.
+    /// The CPU time of all its threads so far, in user and in kernel mode.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         self.processes().into_iter().map(cpu).sum()
     }
 
-    /// Its memory now.
+    /// Its current memory.
     pub(crate) fn memory(&self) -> Result<Memory> {
         let mut memory = Memory::default();
         for pid in self.processes() {
@@ -93,17 +93,17 @@ impl Server {
         Ok(memory)
     }
 
-    /// Its highest RSS from now on is what [`Server::peak`] will say.
-    pub(crate) fn forget_peak(&self) -> Result<()> {
+    /// Resets the highest RSS to the current one, for [`Server::peak`].
+    pub(crate) fn reset_peak(&self) -> Result<()> {
         Ok(fs::write(path(self.child.id(), "clear_refs"), "5")?)
     }
 
-    /// Its highest RSS, as the kernel has noticed it.
+    /// The highest RSS that the kernel has recorded since the last [`Server::reset_peak`].
     pub(crate) fn peak(&self) -> Result<u64> {
         kib(&proc(self.child.id(), "status")?, "VmHWM:")
     }
 
-    /// Stops it as an operator does, and wants a clean end.
+    /// Stops it as an operator does; fails unless it ends cleanly.
     pub(crate) fn stop(mut self) -> Result<()> {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status()?;
@@ -122,19 +122,19 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // All fail if it has ended, which is as well.
+        // Errors are ignored: the process may have ended already.
         kill(self.child.id());
         let _ = self.child.wait();
         running().retain(|pid| *pid != self.child.id());
     }
 }
 
-/// A free port on loopback: nobody else asks for it in this moment.
+/// An address on loopback with a free port, which the caller uses at once.
 pub(crate) fn free_addr() -> Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// Ends what runs, at once.
+/// Kills all servers that still run.
 pub(crate) fn kill_all() {
     for pid in running().drain(..) {
         kill(pid);

@@ -1,4 +1,4 @@
-//! Fills the log: one `PUT`, a line a message.
+//! Fills the log of this server by one `PUT`, with a line for each message.
 
 use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
@@ -12,19 +12,16 @@ use crate::{Result, http, message};
 pub(crate) fn upload(addr: SocketAddr, channel: &str, numbers: RangeInclusive<u64>) -> Result<()> {
     let count = numbers.end() + 1 - numbers.start();
     let bytes = count * (message::BYTES as u64 + 1);
-    let socket = http::connect(addr)?;
+    let mut socket = http::connect(addr)?;
     let mut writer = BufWriter::with_capacity(1 << 16, &socket);
-    write!(
-        writer,
-        "PUT /c/{channel} HTTP/1.1\r\nHost: bench\r\nContent-Length: {bytes}\r\n\r\n"
-    )?;
+    let head = http::head("PUT", &format!("/c/{channel}"), "", bytes);
+    writer.write_all(head.as_bytes())?;
     for number in numbers {
         writer.write_all(message::line(number).as_bytes())?;
     }
     writer.flush()?;
     drop(writer);
-    let mut socket = socket;
-    let answer: Value = serde_json::from_slice(&http::answer(&mut socket, 201)?)?;
+    let answer: Value = serde_json::from_slice(&http::exchange(&mut socket, b"", 201)?)?;
     if answer["count"] == count {
         Ok(())
     } else {

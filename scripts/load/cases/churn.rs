@@ -1,4 +1,4 @@
-//! Case `churn`: how much memory the server keeps when thousands of followers have come and gone.
+//! Case `churn`: how much memory the server keeps after thousands of followers have come and gone.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,57 +12,49 @@ use crate::run::Run;
 use crate::table::{Table, figure, mib};
 use crate::targets::{self, Target};
 
-/// Each wave is there at once.
+/// The followers of a wave, which are all connected at the same time.
 const WAVE: usize = 5000;
 const WAVES: usize = 4;
 
 /// How long the server may take to give the memory back, and how much of it it may keep.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const MOST: f64 = 1.3;
 
-struct Kept {
+const KEPT: Goal = Goal::at_most(MOST, "×", "memory after to before");
+
+/// Memory in bytes, and the seconds until the memory after the last wave was given back.
+struct Churned {
     before: u64,
     with: u64,
     after: u64,
-    /// Until that.
     seconds: f64,
 }
 
-pub(crate) fn run(run: &mut Run) -> Result<()> {
-    let mut targets = targets::some();
-    targets.retain(|target| target.to_string() == "ours, sse, memory");
-    let measured = run.measure(targets, 1, |target| churn(run, target), |first, _| first)?;
-    let mut table = Table::new(&[
-        "target",
-        "PSS before MiB",
-        "with the last MiB",
-        "after MiB",
-        "to before",
-        "seconds",
-    ]);
-    for (target, kept) in measured.iter() {
-        let what = format!("churn, {target}: memory after to before");
-        let ratio = kept.after as f64 / kept.before as f64;
+pub(super) fn run(run: &mut Run) -> Result<()> {
+    let targets = targets::named(&["ours, sse, memory"]);
+    let measured = run.measure(targets, |target| churn(run, target))?;
+    let mut table = Table::default();
+    for (target, churned) in measured.iter() {
+        let ratio = churned.after as f64 / churned.before as f64;
         table.row([
-            target.to_string(),
-            mib(kept.before),
-            mib(kept.with),
-            mib(kept.after),
-            run.goals.judge(what, ratio, "×", Goal::AtMost(MOST)),
-            figure(kept.seconds),
+            ("target", target.to_string()),
+            ("PSS before MiB", mib(churned.before)),
+            ("with the last MiB", mib(churned.with)),
+            ("after MiB", mib(churned.after)),
+            ("to before", run.goals.judge("churn", target, &KEPT, ratio)),
+            ("seconds", figure(churned.seconds)),
         ]);
     }
-    println!("{table}");
     println!(
-        "{WAVES} times {WAVE} followers, who come and go at once; for how long it took until the server \
-         had given back what it may not keep, at most {} s.",
-        PATIENCE.as_secs()
+        "{table}\n{WAVES} times {WAVE} followers, which connect and leave at once; the seconds are those \
+         until the server had given back what it may not keep, at most {} s.",
+        TIMEOUT.as_secs()
     );
     Ok(())
 }
 
-fn churn(run: &Run, target: &(dyn Target + Sync)) -> Result<Kept> {
-    let server = target.start(&run.scratch)?;
+fn churn(run: &Run, target: &Target) -> Result<Churned> {
+    let server = (target.start)(&run.scratch)?;
     crowd::warm_up(target, &server)?;
     let before = server.memory()?.pss;
     let mut with = before;
@@ -75,8 +67,8 @@ fn churn(run: &Run, target: &(dyn Target + Sync)) -> Result<Kept> {
     loop {
         let after = server.memory()?.pss;
         let given_back = after as f64 <= before as f64 * MOST;
-        if given_back || began.elapsed() > PATIENCE {
-            return Ok(Kept {
+        if given_back || began.elapsed() > TIMEOUT {
+            return Ok(Churned {
                 before,
                 with,
                 after,

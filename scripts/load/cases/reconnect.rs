@@ -1,4 +1,4 @@
-//! Case `reconnect`: many followers come back at once, some messages behind.
+//! Case `reconnect`: many followers reconnect at once, each a number of messages behind.
 
 use std::time::{Duration, Instant};
 
@@ -10,76 +10,63 @@ use crate::live;
 use crate::message::BYTES;
 use crate::run::Run;
 use crate::table::{Table, figure};
-use crate::targets::{self, Kind, Target};
+use crate::targets::{self, Target};
 
 const FOLLOWERS: usize = 5000;
-const BEHIND: u64 = 100;
+const BACKLOG: u64 = 100;
 
-/// What it took.
-struct Back {
+const CAUGHT_UP: Goal = Goal::at_most(3.0, "s", "all caught up");
+const LIVE: Goal = Goal::at_most(50.0, "ms", "live p99 meanwhile");
+
+/// What the reconnection took.
+struct Reconnected {
     seconds: f64,
-    /// Of a stream that was there all the time, in milliseconds.
+    /// The p50 and p99 latency, in milliseconds, of a stream that was open all the time.
     live: [f64; 2],
     cpu: Duration,
 }
 
-pub(crate) fn run(run: &mut Run) -> Result<()> {
-    let measured = run.measure(
-        targets::some(),
-        1,
-        |target| come_back(run, target),
-        |first, _| first,
-    )?;
-    let mut table = Table::new(&[
-        "target",
-        "all caught up after s",
-        "CPU µs/follower",
-        "live p50 ms",
-        "live p99 ms",
-    ]);
-    for (target, back) in measured.iter() {
-        let (mut seconds, mut p99) = (figure(back.seconds), figure(back.live[1]));
-        if target.kind() == Kind::Ours {
-            let what = |what| format!("reconnect, {target}: {what}");
-            let mut judge = |name, figure, unit, most| {
-                run.goals
-                    .judge(what(name), figure, unit, Goal::AtMost(most))
-            };
-            seconds = judge("all caught up", back.seconds, "s", 3.0);
-            p99 = judge("live p99 meanwhile", back.live[1], "ms", 50.0);
-        }
+pub(super) fn run(run: &mut Run) -> Result<()> {
+    let measured = run.measure(targets::some(), |target| reconnect(run, target))?;
+    let mut table = Table::default();
+    for (target, all) in measured.iter() {
+        let mut judge = |goal, value| run.goals.judge("reconnect", target, goal, value);
+        let (seconds, p99) = (judge(&CAUGHT_UP, all.seconds), judge(&LIVE, all.live[1]));
+        let micros = all.cpu.as_secs_f64() * 1e6;
         table.row([
-            target.to_string(),
-            seconds,
-            figure(back.cpu.as_secs_f64() * 1e6 / run.size(FOLLOWERS) as f64),
-            figure(back.live[0]),
-            p99,
+            ("target", target.to_string()),
+            ("all caught up after s", seconds),
+            (
+                "CPU µs/follower",
+                figure(micros / run.size(FOLLOWERS) as f64),
+            ),
+            ("live p50 ms", figure(all.live[0])),
+            ("live p99 ms", p99),
         ]);
     }
-    println!("{table}");
     println!(
-        "{FOLLOWERS} followers connect, and catch up on {BEHIND} messages of {BYTES} bytes; \
+        "{table}\n{FOLLOWERS} followers connect, and catch up on {BACKLOG} messages of {BYTES} bytes; \
          meanwhile a message comes to another channel every {} ms.",
         live::EVERY.as_millis()
     );
     Ok(())
 }
 
-fn come_back(run: &Run, target: &(dyn Target + Sync)) -> Result<Back> {
-    let server = target.start(&run.scratch)?;
+fn reconnect(run: &Run, target: &Target) -> Result<Reconnected> {
+    let server = (target.start)(&run.scratch)?;
     let name = channel(0);
-    crowd::make_channels(target, &server, [name.clone()].into_iter())?;
-    crowd::fill(target, &server, &name, BEHIND)?;
+    crowd::create_channels(target, &server, [name.clone()])?;
+    crowd::fill(target, &server, &name, BACKLOG)?;
     let followers = run.size(FOLLOWERS);
     let cpu = server.cpu()?;
-    let (latencies, seconds) = live::beside(target, &server, || {
+    let (latencies, seconds) = live::during(target, &server, || {
         let began = Instant::now();
         let request = |_| target.follow(&name);
         let mut all = Followers::gather(server.addr, followers, BYTES, request)?;
-        all.read_messages(followers as u64 * BEHIND)?;
+        all.read_messages(followers as u64 * BACKLOG)?;
         Ok(began.elapsed().as_secs_f64())
     })?;
-    Ok(Back {
+    Ok(Reconnected {
         seconds,
         live: latencies.percentiles([50, 99]),
         cpu: server.cpu()?.saturating_sub(cpu),

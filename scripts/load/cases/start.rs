@@ -10,22 +10,19 @@ use crate::targets::ours;
 use crate::upload::upload;
 use crate::{Result, http};
 
-/// Starts of which the middle one counts.
+/// Starts, of which the median counts.
 const STARTS: usize = 9;
 
-pub(crate) fn run(run: &mut Run) -> Result<()> {
-    let mut table = Table::new(&[
-        "store",
-        "stored messages",
-        "file MiB",
-        "fastest ms",
-        "median ms",
-        "slowest ms",
-        "first answer ms",
-        "PSS MiB",
-        "RSS MiB",
-    ]);
-    table.row(row("memory", "memory", 0, 0)?);
+/// One start.
+struct Start {
+    listened: Duration,
+    answered: Duration,
+    memory: Memory,
+}
+
+pub(super) fn run(run: &mut Run) -> Result<()> {
+    let mut table = Table::default();
+    row(&mut table, "memory", "memory", 0, 0)?;
     let path = run.scratch.file("start.db");
     let store = format!("sqlite:{}", path.display());
     let mut stored = 0;
@@ -38,54 +35,44 @@ pub(crate) fn run(run: &mut Run) -> Result<()> {
             stored = wanted;
         }
         let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
-        table.row(row("sqlite", &store, stored, bytes)?);
+        row(&mut table, "sqlite", &store, stored, bytes)?;
     }
-    println!("{table}");
     println!(
-        "From before the process starts until it says where it listens, of {STARTS} starts, with the \
-         file in the page cache; what follows is of the median one."
+        "{table}\nFrom before the process starts until it prints where it listens, of {STARTS} starts, \
+         with the file in the page cache; the columns after that are of the median one."
     );
     Ok(())
 }
 
-/// One start.
-struct Start {
-    said: Duration,
-    answered: Duration,
-    memory: Memory,
+fn row(table: &mut Table, name: &str, store: &str, stored: u64, bytes: u64) -> Result<()> {
+    let starts = (0..STARTS).map(|_| start(store));
+    let mut starts: Vec<Start> = starts.collect::<Result<_>>()?;
+    starts.sort_by_key(|start| start.listened);
+    let median = &starts[STARTS / 2];
+    table.row([
+        ("store", name.to_owned()),
+        ("stored messages", count(stored)),
+        ("file MiB", mib(bytes)),
+        ("fastest ms", ms(starts[0].listened)),
+        ("median ms", ms(median.listened)),
+        ("slowest ms", ms(starts[STARTS - 1].listened)),
+        ("first answer ms", ms(median.answered)),
+        ("PSS MiB", mib(median.memory.pss)),
+        ("RSS MiB", mib(median.memory.rss)),
+    ]);
+    Ok(())
 }
 
-fn row(name: &str, store: &str, stored: u64, bytes: u64) -> Result<[String; 9]> {
-    let mut starts: Vec<Start> = (0..STARTS)
-        .map(|_| {
-            let began = Instant::now();
-            let server = ours::start(store)?;
-            let said = began.elapsed();
-            http::exchange(
-                &mut http::connect(server.addr)?,
-                &http::get("/healthz"),
-                200,
-            )?;
-            let start = Start {
-                said,
-                answered: began.elapsed(),
-                memory: server.memory()?,
-            };
-            server.stop()?;
-            Ok(start)
-        })
-        .collect::<Result<_>>()?;
-    starts.sort_by_key(|start| start.said);
-    let middle = &starts[STARTS / 2];
-    Ok([
-        name.to_owned(),
-        count(stored),
-        mib(bytes),
-        ms(starts[0].said),
-        ms(middle.said),
-        ms(starts[STARTS - 1].said),
-        ms(middle.answered),
-        mib(middle.memory.pss),
-        mib(middle.memory.rss),
-    ])
+fn start(store: &str) -> Result<Start> {
+    let began = Instant::now();
+    let server = ours::start(store)?;
+    let listened = began.elapsed();
+    http::ask(server.addr, &http::get("/healthz", ""), 200)?;
+    let start = Start {
+        listened,
+        answered: began.elapsed(),
+        memory: server.memory()?,
+    };
+    server.stop()?;
+    Ok(start)
 }

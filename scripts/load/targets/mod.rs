@@ -1,26 +1,20 @@
-//! What is measured: a server that can be started, followed and published to. A kind is a file.
+//! What is measured: a server that can be started, followed and published to, as a row of [`ALL`].
 //!
-//! All of them speak HTTP/1.1, and what follows a message on the wire is no matter ([`crate::feed`]):
-//! so a target is the requests it wants, and how it is started.
+//! All of them speak HTTP/1.1, and [`crate::feed`] ignores what stands around a message on the wire:
+//! so a target is how it is started, and the requests that it understands.
 
 mod durable;
-mod floor;
 mod nchan;
 pub(crate) mod ours;
 
 use std::fmt;
+use std::path::Path;
 
 use clap::ValueEnum;
 
-use crate::Result;
 use crate::scratch::Scratch;
 use crate::server::Server;
-
-use durable::Durable;
-use floor::Floor;
-use nchan::{Nchan, Way};
-
-pub(crate) use ours::{Ours, Store};
+use crate::{Result, floor, http};
 
 /// Kinds of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,67 +29,171 @@ pub(crate) enum Kind {
     Durable,
 }
 
-/// See the module.
-pub(crate) trait Target: fmt::Debug + fmt::Display {
-    fn kind(&self) -> Kind;
+/// A server to measure, followed in one of its ways.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    pub(crate) kind: Kind,
+    pub(crate) name: &'static str,
+    /// Starts it. Its files, if it has any, are in the directory.
+    pub(crate) start: fn(&Scratch) -> Result<Server>,
+    /// What stands before and after a channel's name in the path that follows the channel from its
+    /// first message: some peers answer before they would see the next, so that "from now on" may
+    /// miss it.
+    follow: [&'static str; 2],
+    follow_headers: &'static str,
+    /// What stands before a channel's name in the path that appends to it.
+    append: &'static str,
+    append_headers: &'static str,
+    /// Whether a channel must be created, by a `PUT` of the path that appends.
+    creates: bool,
+}
 
-    /// Starts it. Its files, if it has any, lie in the directory.
-    fn start(&self, scratch: &Scratch) -> Result<Server>;
+const FLOOR: Target = Target {
+    kind: Kind::Floor,
+    name: "floor",
+    start: floor::start,
+    follow: ["/follow/", ""],
+    follow_headers: "",
+    append: "/append/",
+    append_headers: "",
+    creates: false,
+};
 
-    /// The request that makes a channel, where channels must be made.
-    fn make(&self, _channel: &str) -> Option<String> {
-        None
+const NCHAN: Target = Target {
+    kind: Kind::Nchan,
+    start: nchan::start,
+    follow_headers: "TE: chunked\r\nAccept: */*, text/event-stream\r\n",
+    ..FLOOR
+};
+
+/// Every target: this server on each streaming transport in memory and on two of them with a file,
+/// and all others.
+const ALL: [Target; 11] = [
+    FLOOR,
+    ours("ours, text, memory", ours::in_memory, "?as=text"),
+    ours("ours, sse, memory", ours::in_memory, "?as=sse"),
+    ours("ours, ndjson, memory", ours::in_memory, "?as=ndjson"),
+    ours("ours, html, memory", ours::in_memory, "?as=html"),
+    ours("ours, script, memory", ours::in_memory, "?as=script"),
+    ours("ours, text, sqlite", ours::in_sqlite, "?as=text"),
+    ours("ours, sse, sqlite", ours::in_sqlite, "?as=sse"),
+    Target {
+        name: "nchan, chunked",
+        follow: ["/chunked/", ""],
+        ..NCHAN
+    },
+    Target {
+        name: "nchan, sse",
+        follow: ["/sse/", ""],
+        ..NCHAN
+    },
+    Target {
+        kind: Kind::Durable,
+        name: "durable-streams, sse",
+        start: durable::start,
+        follow: ["/v1/stream/", "?live=sse&offset=-1"],
+        append: "/v1/stream/",
+        // Server-Sent Events carry streams of text unchanged.
+        append_headers: "Content-Type: text/plain\r\n",
+        creates: true,
+        ..FLOOR
+    },
+];
+
+/// The names of the targets that differ most.
+const SOME: [&str; 6] = [
+    "floor",
+    "ours, text, memory",
+    "ours, sse, memory",
+    "ours, sse, sqlite",
+    "nchan, sse",
+    "durable-streams, sse",
+];
+
+const fn ours(
+    name: &'static str,
+    start: fn(&Scratch) -> Result<Server>,
+    query: &'static str,
+) -> Target {
+    Target {
+        kind: Kind::Ours,
+        name,
+        start,
+        follow: ["/c/", query],
+        append: "/c/",
+        ..FLOOR
+    }
+}
+
+/// All targets.
+pub(crate) fn all() -> Vec<Target> {
+    ALL.to_vec()
+}
+
+/// The targets that differ most.
+pub(crate) fn some() -> Vec<Target> {
+    named(&SOME)
+}
+
+/// The targets with these names.
+pub(crate) fn named(names: &[&str]) -> Vec<Target> {
+    let mut targets = all();
+    targets.retain(|target| names.contains(&target.name));
+    targets
+}
+
+impl Target {
+    /// Whether the project has goals for its figures. The other transports are there to compare.
+    pub(crate) fn has_goals(&self) -> bool {
+        self.kind == Kind::Ours && (self.name.contains("text") || self.name.contains("sse"))
     }
 
-    /// The request that follows a channel, from its first message on: some peers answer before they
-    /// would see the next, so that "from now on" may miss it.
-    fn follow(&self, channel: &str) -> String;
+    /// The request that creates a channel, if channels must be created.
+    pub(crate) fn create(&self, channel: &str) -> Option<String> {
+        let path = || format!("{}{channel}", self.append);
+        self.creates
+            .then(|| http::head("PUT", &path(), self.append_headers, 0))
+    }
 
-    /// What the request that appends a body of so many bytes to a channel begins with.
-    fn append(&self, channel: &str, length: usize) -> String;
+    /// The request that follows a channel from its first message.
+    pub(crate) fn follow(&self, channel: &str) -> String {
+        let [before, after] = self.follow;
+        http::get(&format!("{before}{channel}{after}"), self.follow_headers)
+    }
+
+    /// The head of the request that appends a body of this length to a channel.
+    pub(crate) fn append(&self, channel: &str, length: usize) -> String {
+        let path = format!("{}{channel}", self.append);
+        http::head("POST", &path, self.append_headers, length as u64)
+    }
 }
 
-/// A target among others.
-pub(crate) type AnyTarget = Box<dyn Target + Sync>;
-
-/// Ours on each streaming transport in memory, and two of them on a file; and all others.
-pub(crate) fn all() -> Vec<AnyTarget> {
-    let ours = |wire, store| -> AnyTarget { Box::new(Ours { wire, store }) };
-    vec![
-        Box::new(Floor),
-        ours("text", Store::Memory),
-        ours("sse", Store::Memory),
-        ours("ndjson", Store::Memory),
-        ours("html", Store::Memory),
-        ours("script", Store::Memory),
-        ours("text", Store::Sqlite),
-        ours("sse", Store::Sqlite),
-        Box::new(Nchan(Way::Chunked)),
-        Box::new(Nchan(Way::EventSource)),
-        Box::new(Durable),
-    ]
-}
-
-/// Those that differ most.
-pub(crate) fn some() -> Vec<AnyTarget> {
-    let ours = |wire, store| -> AnyTarget { Box::new(Ours { wire, store }) };
-    vec![
-        Box::new(Floor),
-        ours("text", Store::Memory),
-        ours("sse", Store::Memory),
-        ours("sse", Store::Sqlite),
-        Box::new(Nchan(Way::EventSource)),
-        Box::new(Durable),
-    ]
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 impl Kind {
-    /// Can it be started here? What it says if not is a sentence.
+    /// Whether targets of this kind can be started here. The error is a sentence.
     pub(crate) fn check(self) -> std::result::Result<(), String> {
-        match self {
-            Kind::Floor | Kind::Ours => Ok(()),
-            Kind::Nchan => nchan::check(),
-            Kind::Durable => durable::check(),
-        }
+        let missing = match self {
+            Kind::Nchan if !Path::new(nchan::MODULE).exists() => format!(
+                "nchan is left out: there is no {}; apt-get install libnginx-mod-nchan",
+                nchan::MODULE
+            ),
+            Kind::Durable if !is_in_path(durable::PROGRAM) => format!(
+                "durable-streams is left out: there is no {} in the PATH; \
+                 cargo install durable-streams",
+                durable::PROGRAM
+            ),
+            _ => return Ok(()),
+        };
+        Err(missing)
     }
+}
+
+fn is_in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).exists())
 }

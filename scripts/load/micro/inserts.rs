@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
+use crate::appends::{Round, Row};
 use crate::latency::Latencies;
 use crate::publish::Published;
 use crate::scratch::Scratch;
@@ -20,14 +21,10 @@ pub(crate) struct Inserts {
 
 impl Inserts {
     pub(crate) fn new(scratch: &Scratch) -> Result<Inserts> {
-        let path = scratch.file("floor.db");
+        let path = scratch.unused("floor.db");
         let server = ours::start(&format!("sqlite:{}", path.display()))?;
         // The first message of a channel makes its row.
-        http::exchange(
-            &mut http::connect(server.addr)?,
-            &http::append("append", 1),
-            201,
-        )?;
+        http::ask(server.addr, &http::append("append", 1), 201)?;
         server.stop()?;
         let file = Connection::open(path)?;
         file.pragma_update(None, "journal_mode", "wal")?;
@@ -37,8 +34,19 @@ impl Inserts {
         Ok(Inserts { file, channel, seq })
     }
 
-    /// Inserts for so long, a transaction each.
-    pub(crate) fn run(&mut self, time: Duration) -> Result<Published> {
+    /// The inserts as the row that others are compared with.
+    pub(crate) fn row(&mut self) -> Row<'_> {
+        Row::new("no server, one by one", 1, |time| {
+            let published = self.insert(time)?;
+            Ok(Round {
+                published,
+                cpu: None,
+            })
+        })
+    }
+
+    /// Inserts for this long, with a transaction for each message.
+    fn insert(&mut self, time: Duration) -> Result<Published> {
         const SQL: &str =
             "INSERT INTO messages (seq, channel, time, event, data) VALUES (?, ?, ?, NULL, ?)";
         let line = message::line(1);
