@@ -130,6 +130,50 @@ fn comments(only_docs: bool) -> Vec<(File, Comment)> {
     found
 }
 
+/// The rules refuse what they should, and nothing else.
+#[test]
+fn rules_tell_words_apart() {
+    let doc = |text: &str| Comment {
+        number: 1,
+        is_doc: true,
+        is_first: true,
+        text: text.to_owned(),
+    };
+    for text in [
+        "Is it?",
+        "Has it ended? Then so.",
+        "The same.",
+        "Those that wait.",
+        "See above.",
+    ] {
+        assert!(leans_on_neighbour(&doc(text)).is_some(), "{text}");
+    }
+    for text in [
+        "Whether it is.",
+        "Thoseness.",
+        "See RFC 8265.",
+        "Ends. See [`end`].",
+    ] {
+        assert!(leans_on_neighbour(&doc(text)).is_none(), "{text}");
+    }
+    for text in [
+        "behind a cursor",
+        "Is it Behind?",
+        "it stands behind the end",
+    ] {
+        assert!(misplaces_behind(text), "{text}");
+    }
+    for text in [
+        "it falls behind",
+        "behind a reverse proxy",
+        "left behind",
+        "behindhand",
+    ] {
+        assert!(!misplaces_behind(text), "{text}");
+    }
+    assert!(refused("it Lets go of").is_some() && refused("besides, let_go").is_none());
+}
+
 /// A doc comment is read alone: it has a subject, and more than a reference to a neighbour.
 #[test]
 fn docs_stand_alone() {
