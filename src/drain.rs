@@ -3,6 +3,7 @@
 //! When the server stops, every stream ends in-band at a moment of its own within the drain's
 //! window, so that the clients do not all reconnect at once to the server that takes over.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use parking_lot::Mutex;
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::limits;
 
 /// A handle on the drain. Clones are handles on the same drain.
 #[derive(Clone, Debug)]
@@ -90,6 +93,24 @@ impl Drain {
         let began = self.0.began.get()?;
         Some(*began + self.0.window.mul_f32(share.clamp(0.0, 1.0)))
     }
+
+    /// How long after `moment` a client is to come back: after the window, and a random few seconds
+    /// later, in which another server may have taken over.
+    #[must_use]
+    pub fn retry_after(&self, moment: Instant) -> Duration {
+        let left = self
+            .deadline(1.0)
+            .map_or(Duration::ZERO, |end| end.duration_since(moment));
+        left + random_seconds(limits::RETRY_AFTER_STOP_SECONDS)
+    }
+}
+
+/// A random time between two numbers of seconds.
+#[must_use]
+pub fn random_seconds(range: RangeInclusive<u64>) -> Duration {
+    Duration::from_millis(rand::random_range(
+        range.start() * 1000..=range.end() * 1000,
+    ))
 }
 
 impl Drop for DrainRegistration {
@@ -113,5 +134,7 @@ mod tests {
         drain.begun().await;
         assert_eq!(drain.deadline(0.0), Some(began));
         assert_eq!(drain.deadline(0.5), Some(began + Duration::from_secs(2)));
+        let retry = drain.retry_after(began + Duration::from_secs(1));
+        assert!((5..=11).contains(&retry.as_secs()), "{retry:?}");
     }
 }

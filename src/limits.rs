@@ -166,7 +166,7 @@ pub const POLL_WAIT_MAX: Duration = Duration::from_mins(1);
 pub const POLL_JITTER: f64 = 0.1;
 
 /// After how many milliseconds an `EventSource` reconnects unless `?retry=` says otherwise.
-pub const SSE_RETRY_MS_DEFAULT: u32 = 1000;
+pub const SSE_RETRY_MS_DEFAULT: u32 = 3000;
 
 /// The longest `?retry=`, in milliseconds: a day.
 pub const SSE_RETRY_MS_MAX: u32 = 24 * 60 * 60 * 1000;

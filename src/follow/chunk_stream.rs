@@ -92,7 +92,8 @@ impl ChunkStream {
         }
         self.follower.report_progress();
         if let Some(deadline) = self.drain.deadline(self.share) {
-            self.follower.stop_by(deadline);
+            let retry = self.drain.retry_after(deadline);
+            self.follower.stop_by(deadline, retry);
         }
         let mut now = Instant::now();
         loop {

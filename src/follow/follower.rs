@@ -13,6 +13,8 @@
 //!              └── Finish: these bytes are the last
 //! ```
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::Options;
@@ -32,8 +34,9 @@ pub struct Follower {
     state: FollowerState,
     /// Why the stream is over, if something other than its options ended it.
     pub(super) over: Option<EndReason>,
-    /// Whether the server is stopping, so that the end of its time is the end of the server.
-    is_stopping: bool,
+    /// Set when the server is stopping, so that the end of the stream's time is the end of the
+    /// server: the time after which the client is to come back then.
+    retry_after_stop: Option<Duration>,
     /// Whether the last read found everything that there was.
     is_up_to_date: bool,
 }
@@ -83,7 +86,7 @@ impl Follower {
             position,
             epoch,
             over: None,
-            is_stopping: false,
+            retry_after_stop: None,
             is_up_to_date: false,
         }
     }
@@ -100,9 +103,10 @@ impl Follower {
         self.state == FollowerState::Ended
     }
 
-    /// The server is stopping: the stream ends at `deadline`, if not earlier.
-    pub fn stop_by(&mut self, deadline: Instant) {
-        self.is_stopping = true;
+    /// The server is stopping: the stream ends at `deadline`, if not earlier, and tells its client to
+    /// come back after the time `retry`.
+    pub fn stop_by(&mut self, deadline: Instant, retry: Duration) {
+        self.retry_after_stop = Some(retry);
         self.timers.end_by(deadline);
     }
 
@@ -219,7 +223,7 @@ impl Follower {
     }
 
     fn reason_of_time(&self) -> EndReason {
-        if self.is_stopping {
+        if self.retry_after_stop.is_some() {
             EndReason::Stop
         } else {
             EndReason::Timeout
@@ -336,7 +340,8 @@ impl Follower {
         let at = self.position.at();
         if !self.options.ends.is_page_complete(at) {
             let cursor = self.cursor();
-            self.options.encoder.end(&cursor, reason, out);
+            let retry = self.retry_after_stop.filter(|_| reason == EndReason::Stop);
+            self.options.encoder.end(&cursor, reason, retry, out);
         }
         if let Some(extras) = self.options.known_extras() {
             out.extend_from_slice(&extras.epilogue);

@@ -165,7 +165,7 @@ fn follower_that_writes_while_stopping_ends_in_time() {
     written(follower.next(now, |at, limit| log.read(at, limit)));
     assert!(follower.is_quiet(heartbeat), "nothing is due before");
     log = List::of(&["one", "two"]);
-    follower.stop_by(now + 3 * SECOND);
+    follower.stop_by(now + 3 * SECOND, 8 * SECOND);
     written(follower.next(now + SECOND, |at, limit| log.read(at, limit)));
     assert!(!follower.is_quiet(heartbeat), "the end comes before");
     let wait = follower.next(now + SECOND, |at, limit| log.read(at, limit));

@@ -11,7 +11,7 @@ use super::App;
 use super::error::Error;
 use super::negotiate::{self, Form};
 use super::reply::{self, Body};
-use crate::drain::Drain;
+use crate::drain::{Drain, random_seconds};
 use crate::limits;
 use crate::wire::{Wire, escape_html};
 
@@ -68,23 +68,9 @@ impl Refusal {
 fn retry_after(error: &Error, drain: &Drain) -> Option<Duration> {
     match error {
         Error::Full => Some(random_seconds(limits::RETRY_AFTER_FULL_SECONDS)),
-        Error::Stopping => Some(after_the_drain(drain)),
+        Error::Stopping => Some(drain.retry_after(Instant::now())),
         _ => None,
     }
-}
-
-/// What is left of the drain, and a random few seconds in which another server may take over.
-pub(super) fn after_the_drain(drain: &Drain) -> Duration {
-    let left = drain
-        .deadline(1.0)
-        .map_or(Duration::ZERO, |end| end.duration_since(Instant::now()));
-    left + random_seconds(limits::RETRY_AFTER_STOP_SECONDS)
-}
-
-fn random_seconds(range: std::ops::RangeInclusive<u64>) -> Duration {
-    Duration::from_millis(rand::random_range(
-        range.start() * 1000..=range.end() * 1000,
-    ))
 }
 
 /// An answer for an `EventSource`, which any status but 200 would end for good: it is over at once,

@@ -7,11 +7,13 @@
 //!
 //! # Reads
 //!
-//! A [`Reader`] is a cursor over some channels, and takes messages from two places. While it is
-//! near the end of the log it reads the tail, which holds the newest committed messages in memory:
-//! each is an [`Entry`] that all followers share, and that is encoded once per wire. When it needs
-//! older messages it fetches a [`Page`] from the store: those entries are its own, so each follower
-//! that catches up encodes them anew. When there is nothing new it waits to be woken.
+//! A [`Position`] says where a follower of some channels stands, and a [`Source`] reads the
+//! messages after it; a [`Reader`] is both together. Messages come from two places. While the
+//! position is near the end of the log they come from the tail, which holds the newest committed
+//! messages in memory: each is an [`Entry`] that all followers share, and that is encoded once per
+//! wire. Older messages are fetched from the store, a [`Page`] at a time: those entries are the
+//! reader's own, so each follower that catches up encodes them anew. When there is nothing new the
+//! reader waits to be woken.
 //!
 //! # The life of an append
 //!

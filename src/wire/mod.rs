@@ -69,6 +69,8 @@ mod sse;
 mod testing;
 mod text;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::message::{Cursor, Epoch, Gap, Message};
@@ -305,13 +307,21 @@ impl Encoder {
         }
     }
 
-    /// Puts the end of a stream that the server ends at `cursor`.
-    pub fn end(&mut self, cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
+    /// Puts the end of a stream that the server ends at `cursor`. `retry` is the time after which the
+    /// client is to come back, if that is another than the stream's own; only Server-Sent Events
+    /// can say it.
+    pub fn end(
+        &mut self,
+        cursor: &Cursor,
+        reason: EndReason,
+        retry: Option<Duration>,
+        out: &mut Vec<u8>,
+    ) {
         match self {
             Encoder::Text(dots) => text::end(dots, cursor, out),
             Encoder::Html(dots) => html::end(dots, cursor, out),
             Encoder::Script(frame) => frame.call(&ControlObject::end(cursor, reason), out),
-            Encoder::Sse(_) => sse::end(cursor, reason, out),
+            Encoder::Sse(_) => sse::end(cursor, reason, retry, out),
             Encoder::Ndjson => ndjson::line(&ControlObject::end(cursor, reason), out),
             Encoder::Json(poll) => poll.end(cursor, out),
         }

@@ -11,7 +11,7 @@
 //! idle      = ":" LF LF / heartbeat
 //! heartbeat = "event: heartbeat" LF "data: " object LF LF
 //! gap       = "id: " cursor LF "event: gap" LF "data: " object LF LF
-//! end       = "id: " cursor LF "event: end" LF "data: " object LF LF
+//! end       = "id: " cursor LF [ "retry: " 1*DIGIT LF ] "event: end" LF "data: " object LF LF
 //! line      = *( any character but CR, LF )
 //! ```
 //!
@@ -29,11 +29,16 @@
 //! comes back, `retry` milliseconds after the body has ended (9.2.4). The open block has no data, so
 //! it sets the id and fires no event (9.2.6): a stream that breaks before its first message is
 //! resumed from where it began. The comment of an idle stream, which 9.2.7 advises, reaches no
-//! script. An `EventSource` comes back after an `end` too, unless its page closes it then. A
+//! script. An `EventSource` comes back after an `end` too, unless its page closes it then. Where the
+//! server stops, the end says with `retry:` when another one may have taken over, since browsers
+//! take a refused connection or an error of a proxy for final; the next open block sets the time
+//! back. A
 //! block without its blank line, at a cut, is thrown away by the reader (9.2.6).
 //!
 //! A stream that begins quiet has its open block at once; with `heartbeat_event=1` an event follows
 //! the first bytes in any case, since scripts do not see the block.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -114,9 +119,13 @@ pub(super) fn gap(gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
     event("gap", &GapObject::new(gap, resumes).untyped(), out);
 }
 
-/// Puts the event that ends the stream at `cursor`.
-pub(super) fn end(cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
+/// Puts the event that ends the stream at `cursor`. `retry` is the time after which the client is to
+/// come back, if that is another than the stream's own.
+pub(super) fn end(cursor: &Cursor, reason: EndReason, retry: Option<Duration>, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
+    if let Some(retry) = retry {
+        out.extend_from_slice(format!("retry: {}\n", retry.as_millis()).as_bytes());
+    }
     event("end", &ControlObject::end(cursor, reason).untyped(), out);
 }
 
@@ -170,8 +179,13 @@ mod tests {
             ]
         );
         assert_eq!(
-            ended(&mut sse, EndReason::Stop),
+            ended(&mut sse, EndReason::Limit),
             "id: k3f9x2qa0b-9\nevent: end\n\
+             data: {\"cursor\":\"k3f9x2qa0b-9\",\"reason\":\"limit\"}\n\n"
+        );
+        assert_eq!(
+            ended(&mut sse, EndReason::Stop),
+            "id: k3f9x2qa0b-9\nretry: 8000\nevent: end\n\
              data: {\"cursor\":\"k3f9x2qa0b-9\",\"reason\":\"stop\"}\n\n"
         );
     }

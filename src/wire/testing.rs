@@ -1,6 +1,8 @@
 //! What the unit tests of the encoders share: a message with awkward text, and each moment of a
 //! stream as text.
 
+use std::time::Duration;
+
 use super::{Encoder, EndReason};
 use crate::message::{Channel, Cursor, Epoch, EventName, Gap, GapReason, Message, Seq, Timestamp};
 
@@ -82,5 +84,6 @@ pub(super) fn gaps(encoder: &mut Encoder) -> [String; 3] {
 
 /// The end at position 9.
 pub(super) fn ended(encoder: &mut Encoder, reason: EndReason) -> String {
-    written(|out| encoder.end(&cursor(9), reason, out))
+    let retry = (reason == EndReason::Stop).then_some(Duration::from_secs(8));
+    written(|out| encoder.end(&cursor(9), reason, retry, out))
 }

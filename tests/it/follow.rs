@@ -109,7 +109,7 @@ async fn the_first_bytes_come_at_once() {
         ("/stream", "."),
         ("/c/quiet?heartbeat=60s", "."),
         ("/c/quiet?as=script", "<!doctype html>"),
-        ("/c/quiet?as=sse", "retry: 1000\nid: "),
+        ("/c/quiet?as=sse", "retry: 3000\nid: "),
         ("/c/quiet?as=ndjson", "{\"type\":\"open\""),
         ("/c/quiet?as=json", "\n"),
         ("/c/quiet?as=html", "<!doctype html>"),
