@@ -24,7 +24,7 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
-    // It accepts; what is accepted is served elsewhere.
+    // This thread only accepts. Connections are served on the lanes.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -38,7 +38,7 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     })
 }
 
-/// The one line on standard output, which scripts wait for.
+/// Prints the one line on standard output, which scripts wait for.
 fn announce(server: &Server) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(

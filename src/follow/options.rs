@@ -61,7 +61,7 @@ impl Options {
         self.extras.get_or_insert_default()
     }
 
-    /// Those options, if this stream has any.
+    /// The options that only some streams have, if this one has any.
     pub(super) fn known_extras(&mut self) -> Option<&mut Extras> {
         self.extras.as_deref_mut()
     }

@@ -1,31 +1,31 @@
-//! The one table of errors: what was wrong, the status, and the sentence.
+//! The one table of errors: what was wrong with a request, the status, and the sentence. It renders
+//! nothing: `refusal.rs` makes the response.
 
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 
-use super::params;
 use crate::chat::{CreateError, FriendError, LoginError, LookupError, RegisterError};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::NameError;
 
-/// Why a request is not answered as it wished.
+/// Why a request is refused. The sentence says what was wrong, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error("there is nothing at {0:?}; channels are at /c/NAME")]
     NotFound(String),
     #[error("the path is not UTF-8")]
     PathNotUtf8,
-    #[error("{method} is not possible here; possible are {allow}")]
+    #[error("{method} is not allowed here; use {allow}")]
     MethodNotAllowed { method: String, allow: String },
     #[error("the channel name {name:?} {why}")]
     BadChannel { name: String, why: NameError },
-    #[error("{0} channels were asked for in one stream; {max} is the most", max = limits::STREAM_CHANNELS_MAX)]
+    #[error("{0} channels were asked for in one stream; the limit is {max}", max = limits::STREAM_CHANNELS_MAX)]
     TooManyChannels(usize),
     #[error("a message goes to one channel; {0:?} names several")]
     OneChannel(String),
     #[error("{0}")]
-    ParamError(#[from] params::ParamError),
+    BadParam(#[from] ParamError),
     #[error(
         "origin={0:?} is not one of the origins allowed (--cors-origin, and only for channels)"
     )]
@@ -36,18 +36,18 @@ pub(super) enum Error {
     KeyWithPut,
     #[error("the message is empty; put its text into the request's body")]
     EmptyBody,
-    #[error("the message is not UTF-8: byte {0} does not belong there")]
+    #[error("the message is not UTF-8: invalid byte at offset {0}")]
     NotUtf8(usize),
     #[error("the form has no field {0:?}")]
     NoField(&'static str),
     #[error("a field of the form or the query is not UTF-8")]
     FieldNotUtf8,
-    #[error("the message is longer than {0} bytes, which is the most")]
+    #[error("the message is longer than the limit of {0} bytes")]
     TooLarge(usize),
-    #[error("the form is longer than {0} bytes, which is the most")]
+    #[error("the form is longer than the limit of {0} bytes")]
     FormTooLarge(usize),
     #[error(
-        "this was sent by a page of {0}, not of this server, so nothing was done (a proxy between \
+        "this was sent by a page of {0}, not of this server, so nothing was done (a proxy in between \
          must pass on the Host that the browser asked for)"
     )]
     Foreign(String),
@@ -65,19 +65,40 @@ pub(super) enum Error {
     BodyBroke(hyper::Error),
     #[error("the body took longer than {0} s to arrive")]
     BodySlow(u64),
-    #[error("this page does something each time it is loaded, so it is not prefetched")]
+    #[error("this page has an effect each time it is loaded, so it is not prefetched")]
     Prefetch,
     #[error("the server is stopping")]
     Stopping,
-    #[error("too many messages are being received at this moment; try again")]
+    #[error("the server has no memory left for another request body; try again in a moment")]
     Busy,
-    #[error("there are as many connections as this server takes; try again")]
+    #[error("the server is at its connection limit; try again shortly")]
     Full,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
+/// The value of a parameter cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}={value:?} {why}")]
+pub(super) struct ParamError {
+    name: &'static str,
+    value: String,
+    why: String,
+}
+
+impl ParamError {
+    /// `why` completes a sentence that begins with the parameter and its value.
+    pub(super) fn new(name: &'static str, value: &str, why: impl Into<String>) -> ParamError {
+        ParamError {
+            name,
+            value: value.to_owned(),
+            why: why.into(),
+        }
+    }
+}
+
 impl Error {
+    /// The status that goes with the error.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Error::Login(error) | Error::Register(RegisterError::Login(error)) => {
@@ -98,7 +119,7 @@ impl Error {
             | Error::BadChannel { .. }
             | Error::TooManyChannels(_)
             | Error::OneChannel(_)
-            | Error::ParamError(_)
+            | Error::BadParam(_)
             | Error::OriginNotAllowed(_)
             | Error::BadKey(_)
             | Error::KeyWithPut
@@ -119,7 +140,7 @@ impl Error {
         }
     }
 
-    /// A header that goes with the status.
+    /// The header that goes with the status, if there is one.
     pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Error::MethodNotAllowed { allow, .. } => HeaderValue::from_str(allow)

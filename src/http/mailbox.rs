@@ -8,7 +8,8 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::error::Error;
-use super::params::{self, ParamError};
+use super::error::ParamError;
+use super::params;
 use super::reply::{self, Body};
 use super::{Call, body, browser, client, form};
 use crate::limits;

@@ -1,6 +1,8 @@
 //! Requests and responses: hyper's service, written by hand.
 //!
-//! `route.rs` is the one table of paths, `error.rs` the one table of errors; each handler is a file.
+//! `route.rs` is the one table of paths, `error.rs` the one table of errors, and `stream.rs` the one
+//! place where a response that goes on is made, head and body. Each handler is a file. A handler
+//! parses, calls, and answers; what an endpoint does is decided in the modules above this one.
 
 mod append;
 mod body;
@@ -51,47 +53,47 @@ use error::Error;
 use refusal::Refusal;
 use route::Endpoint;
 
-/// What all requests share.
+/// What all requests share: the parts of the server, and the options that requests depend on.
 #[derive(Debug)]
 pub struct App {
     /// The log.
     pub log: Log,
     /// The mailboxes.
     pub mailboxes: Mailboxes,
-    /// The server's time.
+    /// The clock that `/clock` shows.
     pub clock: Clock,
     /// The chat.
     pub chat: Chat,
-    /// Has it accounts that everybody knows the password of?
+    /// Whether the chat has the demo accounts, whose password everybody knows.
     pub demo_accounts: AtomicBool,
-    /// The browsers' sessions.
+    /// Where the `/receiver` of each browser stands.
     pub sessions: ReceiverSessions,
     /// The pages.
     pub pages: Pages,
-    /// What is counted.
+    /// The counters.
     pub metrics: Arc<Metrics>,
-    /// The end.
+    /// The end of the server.
     pub drain: Drain,
-    /// Are the demonstration pages served?
+    /// Whether the demonstration pages are served.
     pub demos: bool,
-    /// Whose pages may read and append.
+    /// The origins whose pages may read and append.
     pub cors: Cors,
-    /// How often quiet streams without dots say that all is well.
+    /// The interval of heartbeats on quiet streams without dots.
     pub heartbeat: Duration,
-    /// Longest message, in bytes.
+    /// The longest message, in bytes.
     pub max_message: usize,
-    /// How long a request's body may take.
+    /// How long the body of a request may take to arrive.
     pub body_timeout: Duration,
-    /// Memory for requests' bodies, a permit a byte.
+    /// The memory for the bodies of requests, a permit a byte.
     pub bodies: Arc<Semaphore>,
-    /// Are streams taken out of hyper's hands?
+    /// Whether endless streams are taken out of hyper's hands.
     pub handover: bool,
-    /// How many files may be open, where the system tells.
+    /// How many files may be open, where the system reports it.
     pub max_files: Option<u64>,
 }
 
 impl App {
-    /// A page that stands at a path, with the links to the others, where there are others.
+    /// The page of a path, with links to the other pages if they are served.
     async fn page(&self, name: &'static str, path: &str, values: &[(&str, &str)]) -> HtmlPage {
         let nav = if self.demos {
             self.pages.nav(path).await
@@ -104,14 +106,14 @@ impl App {
     }
 }
 
-/// A request on its way to its handler.
+/// A request, as its handler gets it.
 struct Call<'a> {
     app: &'a Arc<App>,
     connection: &'a Arc<Connection<ChunkStream>>,
     head: Parts,
     body: Incoming,
     endpoint: Endpoint,
-    /// What of the path the route leaves open: the channels of `/c/…`, a file's name.
+    /// The part of the path that the route leaves open: the channels of `/c/…`, the name of a file.
     rest: String,
 }
 
@@ -138,7 +140,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Answers a request. Whatever is wrong with it becomes an answer, too.
+/// Answers a request. An error becomes an answer, too.
 pub async fn respond(
     app: Arc<App>,
     connection: Arc<Connection<ChunkStream>>,

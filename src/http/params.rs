@@ -4,32 +4,12 @@ use std::time::Duration;
 
 use hyper::http::request::Parts;
 
-use super::error::Error;
+use super::error::{Error, ParamError};
 use super::{form, header};
 use crate::config::{duration, heartbeat};
 use crate::limits;
 use crate::log::Since;
 use crate::wire::Wire;
-
-/// The value of a parameter cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{name}={value:?} {why}")]
-pub(super) struct ParamError {
-    name: &'static str,
-    value: String,
-    why: String,
-}
-
-impl ParamError {
-    /// `why` completes a sentence that begins with the parameter and its value.
-    pub(super) fn new(name: &'static str, value: &str, why: impl Into<String>) -> ParamError {
-        ParamError {
-            name,
-            value: value.to_owned(),
-            why: why.into(),
-        }
-    }
-}
 
 /// The parameters of a stream, as far as the request gives them.
 #[derive(Debug)]

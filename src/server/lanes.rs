@@ -1,10 +1,10 @@
 //! Lanes: threads that serve connections, each with a runtime of its own.
 //!
-//! A connection stays on its lane. So what a message sets in motion, to wake thousands of streams
-//! and have each write, happens where they are: nothing is handed from processor to processor, no
-//! queue is shared, and between two slices of it the lane hears what its other connections want.
-//! Beside 2,000 followers, a publisher who sends as fast as it is answered waited four times as long
-//! where threads took tasks from each other.
+//! A connection stays on its lane. So the work that a message causes, waking thousands of streams and
+//! writing to each, is done where the streams are: no work is moved between processors, no queue is
+//! shared, and between two slices of that work the lane serves its other connections. Among 2,000
+//! followers, a publisher that sends as fast as it is answered waited four times as long when threads
+//! took tasks from each other.
 
 use std::io;
 use std::num::NonZero;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::limits;
 
-/// As many as there are processors. They end when this is dropped, with all that is on them.
+/// The lanes, one for each processor. When they are dropped they end, with all connections on them.
 #[derive(Debug)]
 pub(super) struct Lanes(Vec<Lane>);
 
@@ -28,7 +28,7 @@ struct Lane {
 }
 
 impl Lanes {
-    /// Starts them.
+    /// Starts a lane for each processor.
     pub(super) fn start() -> io::Result<Lanes> {
         let count = thread::available_parallelism().map_or(1, NonZero::get);
         (0..count)
@@ -37,14 +37,14 @@ impl Lanes {
             .map(Lanes)
     }
 
-    /// The one that has the least to do.
+    /// The runtime of the lane with the fewest tasks.
     pub(super) fn least_busy(&self) -> Handle {
         let tasks = |lane: &&Lane| lane.runtime.metrics().num_alive_tasks();
         let lane = self.0.iter().min_by_key(tasks);
         lane.map_or_else(Handle::current, |lane| lane.runtime.clone())
     }
 
-    /// Ends them, and waits until that is done.
+    /// Ends the lanes, and waits until their threads have ended.
     pub(super) async fn end(self) {
         for Lane { stop, thread, .. } in self.0 {
             drop(stop);
@@ -60,7 +60,7 @@ impl Lane {
     fn start(number: usize) -> io::Result<Lane> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (say, said) = mpsc::channel();
-        // Built where it is dropped: that may block.
+        // Built on the thread that drops it, because dropping a runtime may block.
         let run = move || {
             let mut builder = Builder::new_current_thread();
             builder

@@ -135,7 +135,7 @@ mod tests {
     const STALL: Duration = Duration::from_secs(30);
     const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-    /// A pipe has no kernel behind it.
+    /// A pipe has no kernel that could be asked for anything.
     impl ClientSocket for DuplexStream {
         fn write_now(&self, _: &[u8]) -> io::Result<usize> {
             Err(io::ErrorKind::WouldBlock.into())

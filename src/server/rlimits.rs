@@ -1,9 +1,9 @@
-//! How many files, and so connections, there may be, and how large they may be.
+//! The limits that the system sets to the process: the number of open files, and so of connections,
+//! and the size of a file.
 
 use crate::limits;
 
-/// Raises the soft limit of open files to the hard one, and says what it is then, where the
-/// system tells.
+/// Raises the soft limit of open files to the hard one. Returns the limit, where the system reports it.
 pub(super) fn raise_limit() -> Option<u64> {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => Some(limit),
@@ -14,23 +14,23 @@ pub(super) fn raise_limit() -> Option<u64> {
     }
 }
 
-/// Lets a write past the limit of a file's size (`ulimit -f`) fail as any other, rather than end
-/// the process.
+/// Makes a write past the limit of a file's size (`ulimit -f`) fail like any other write, instead of
+/// ending the process.
 #[cfg(unix)]
 pub(super) fn survive_size_limit() {
     use tokio::signal::unix::{SignalKind, signal};
-    /// Its number on Linux (but for MIPS), macOS and the BSDs.
+    /// The number of the signal on Linux (except MIPS), macOS and the BSDs.
     const SIGXFSZ: i32 = 25;
     if let Err(error) = signal(SignalKind::from_raw(SIGXFSZ)) {
         log::warn!("cannot listen for SIGXFSZ: {error}");
     }
 }
 
-/// There is no such limit.
+/// Does nothing: this system has no such limit.
 #[cfg(not(unix))]
 pub(super) fn survive_size_limit() {}
 
-/// How many connections there may be: what was asked for, or what the files allow.
+/// The most connections at once: what the operator asked for, or what the limit of open files allows.
 pub(super) fn connections(asked: Option<usize>, max_files: Option<u64>) -> usize {
     let allowed = max_files.map_or(usize::MAX, |files| {
         usize::try_from(files.saturating_sub(limits::RESERVED_FILES).max(1)).unwrap_or(usize::MAX)
@@ -48,8 +48,9 @@ pub(super) fn connections(asked: Option<usize>, max_files: Option<u64>) -> usize
 mod tests {
     use super::*;
 
+    /// Some files are kept free for the store, the pages and the refusals.
     #[test]
-    fn connections_leave_files_for_the_rest() {
+    fn max_connections_leaves_files_for_the_rest() {
         assert_eq!(connections(None, Some(1024)), 1024 - 128);
         assert_eq!(connections(Some(10), Some(1024)), 10);
         assert_eq!(connections(None, Some(64)), 1);

@@ -1,6 +1,6 @@
-//! SIGTERM and SIGINT.
+//! The signals that stop the server: SIGTERM and SIGINT.
 
-/// Returns when the process is asked to stop. Asked again, it exits at once.
+/// Returns when the process is asked to stop. When it is asked a second time, it exits at once.
 pub async fn stop() {
     asked().await;
     tokio::spawn(async {

@@ -68,19 +68,19 @@ async fn a_bad_line_ends_the_upload_and_what_came_before_it_counts() {
             "long",
             &b"one\ntwo\n0123456789x\nthree\n"[..],
             413,
-            "longer than 10 bytes",
+            "longer than the limit of 10 bytes",
         ),
         (
             "long2",
             b"one\ntwo\n0123456789xxxx",
             413,
-            "longer than 10 bytes",
+            "longer than the limit of 10 bytes",
         ),
         (
             "utf8",
             b"one\ntwo\nab\xffc\nthree\n",
             400,
-            "not UTF-8: byte 2",
+            "not UTF-8: invalid byte at offset 2",
         ),
     ] {
         let mut upload = Upload::start(server.addr, &format!("/c/{channel}")).await;

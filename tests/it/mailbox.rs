@@ -180,7 +180,7 @@ async fn what_makes_no_sense_is_refused_with_a_sentence() {
         (
             &format!("action=send&me=a&toUserName=b&msg={long}"),
             413,
-            "longer than 100 bytes",
+            "longer than the limit of 100 bytes",
         ),
         (&very_long, 413, "the form is longer than"),
     ] {

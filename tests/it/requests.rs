@@ -36,7 +36,7 @@ const TABLE: &[Row] = &[
     row(b"POST /c/main?event=a%20b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "event=\"a b\" has the character ' '"),
     row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 400, "the message is empty"),
     row(b"POST /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 400, "the message is empty"),
-    row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na\xff!", 400, "not UTF-8: byte 1"),
+    row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na\xff!", 400, "not UTF-8: invalid byte at offset 1"),
     row(b"POST /c/a,b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "goes to one channel"),
     row(b"POST /c/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "the channel name \"\" is empty"),
     row(b"POST /c/~own HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "the server's own"),
@@ -61,7 +61,7 @@ const TABLE: &[Row] = &[
     row(b"GET /../Cargo.toml HTTP/1.1\r\nHost: x\r\n\r\n", 404, "there is nothing at"),
     row(b"GET /%2e%2e%2fCargo.toml HTTP/1.1\r\nHost: x\r\n\r\n", 404, "there is nothing at"),
     row(b"GET /%ff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "not UTF-8"),
-    Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"DELETE /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 405, "DELETE is not possible") },
+    Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"DELETE /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 405, "DELETE is not allowed") },
     Row { header: ("allow", "GET, HEAD, OPTIONS"), ..row(b"POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 405, "POST is not") },
     Row { header: ("allow", "POST, PUT, OPTIONS"), ..row(b"GET /send HTTP/1.1\r\nHost: x\r\n\r\n", 405, "GET is not") },
     Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"OPTIONS /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 204, "") },
@@ -384,7 +384,7 @@ async fn past_the_most_connections_there_is_an_answer() {
     assert_eq!(refused.status, 503);
     let seconds: u32 = refused.header("retry-after").parse().unwrap();
     assert!((2..=8).contains(&seconds));
-    assert!(refused.text().await.contains("as many connections"));
+    assert!(refused.text().await.contains("at its connection limit"));
     drop(first);
     server.open_streams(1).await;
     // The place is free a moment after the stream has ended.

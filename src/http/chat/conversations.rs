@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{done, friend, is_browser, session, view};
 use crate::chat::ChatText;
 use crate::http::error::Error;
-use crate::http::params::ParamError;
+use crate::http::error::ParamError;
 use crate::http::reply::{self, Body};
 use crate::http::{Call, body, form, params};
 use crate::limits;
