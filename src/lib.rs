@@ -2,44 +2,129 @@
 //!
 //! # One idea
 //!
-//! A follower is a *cursor* over one *log*. A step of a cursor is: here are messages; or they are
-//! older than what is in memory, ask the store; or there is nothing new, wait; or what you ask for
-//! is gone. There is no queue per follower: a slow one is merely further back.
+//! A follower is a *cursor* over one *log*. A step of a cursor has one of four outcomes: here are
+//! messages; they are older than what is in memory, so fetch them from the store; nothing is new, so
+//! wait; what the cursor asks for is gone, which is a gap. There is no queue per follower: a slow
+//! follower is merely further behind.
 //!
 //! # Invariants
 //!
-//! - The log is the ground state; the tail, sessions and counters are derived from it.
+//! Each is held by the tests named after it; `tidy` is `tests/it/tidy`.
+//!
+//! - The log is the ground state, and append-only: only retention removes messages. The tail, the
+//!   sessions and the counters are derived from it (`stored`, `crash`, `retained`).
 //! - A publisher is answered only after its message is committed; a follower sees only committed
-//!   messages. The tail is fed by committed batches, whichever store made them.
-//! - Numbers only rise within an epoch; a cursor from another epoch is never served silently.
-//! - Nothing per follower grows with the number of messages. A message is encoded once per
-//!   transport, and its bytes are shared by all who follow.
-//! - Wire encodings, tail, cursor, batch policy and routes do no IO and read no clock: time is an
-//!   argument.
-//! - Only [`http`] knows requests and responses; only [`server`] knows sockets; only [`config`]
-//!   knows flags; only `log/sqlite` and `chat/database` know SQL.
-//! - Modules use only what stands above them in the list below; a test holds it.
+//!   messages. The tail is fed by committed batches, whichever store made them (`store`, `crash`).
+//! - Seqs only rise within an epoch. A cursor of another epoch is never served silently, but with a
+//!   gap (`store`, `conformance`, `exactly_once`).
+//! - Nothing per follower grows with the number of messages (`process`). A message in the tail is
+//!   encoded once per transport, and all followers share its bytes; a message that is read from the
+//!   store is encoded for its reader.
+//! - The encoders, the tail, positions, the follower, the policy of batches and the routes do no IO
+//!   and read no clock: the time is an argument (`tidy`).
+//! - Only [`http`] knows requests and responses, and only [`http`] and [`server`] know hyper; only
+//!   [`server`] knows sockets; only [`config`] parses flags; only `log/sqlite` and `chat/database`
+//!   know SQL (`tidy`).
+//! - Everything that could grow has a bound, and each bound stands in [`limits`] with its reason.
+//! - A module uses only modules that stand above it in the map (`tidy`).
 //!
 //! # Map, in reading order
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`limits`] | every bound, with its reason |
-//! | [`message`] | messages and the names of places: seq, epoch, cursor, channel |
-//! | [`wire`] | encodings: bytes only |
-//! | [`metrics`] | what is counted |
+//! | [`message`] | messages and their names: seq, epoch, cursor, channel |
+//! | [`wire`] | transports: the moments of a stream as bytes |
+//! | [`metrics`] | counters and gauges |
 //! | [`log`] | the log: append, read, wake |
 //! | [`mailbox`] | letters to a name, each for one receiver |
 //! | [`clock`] | the server's time, as messages |
 //! | [`drain`] | the end of the server, spread over time |
 //! | [`connection`] | what one connection knows: its phase, its deliveries, its handover |
-//! | [`follow`] | log + cursor + wire + time → the bytes of a stream |
-//! | [`chat`] | accounts, friends, presence, and what they say to each other |
-//! | [`receiver_session`] | where each browser's receiver stands |
+//! | [`follow`] | cursor + encoder + time → the bytes of a stream |
+//! | [`chat`] | accounts, friends, presence, conversations |
+//! | [`receiver_session`] | where the receiver page of each browser stands |
 //! | [`pages`] | the files of `pages/` |
 //! | [`config`] | the command line |
 //! | [`http`] | requests and responses |
 //! | [`server`] | sockets, and the threads that serve them |
+//!
+//! # Threads
+//!
+//! | thread | what it does |
+//! |---|---|
+//! | main | accepts connections, and gives each to a lane (`server/accept.rs`); handles signals |
+//! | `lane-N`, one for each processor | a single-threaded runtime that serves its connections for their whole life: requests, streams, wake-ups (`server/lanes.rs`) |
+//! | `log-writer` | commits batches to a store that blocks, and deletes expired messages (`log/writer.rs`); a store in memory is written by the appending task |
+//! | tokio's blocking pool of each runtime | reads of the file ([`limits::STORE_READERS_MAX`] at a time), the chat's tables, hashes of passwords, files of `--pages` |
+//! | jemalloc's | gives memory back while the server is idle |
+//!
+//! # The life of a message
+//!
+//! `POST /c/x` → `http/append.rs` reads the body within its bounds → [`log::Log::append`] → the store
+//! numbers the message and commits it → the tail has it → the publisher is answered → the followers
+//! of its channel are woken, each on its lane → each asks the log what comes after its position →
+//! the bytes that all share are written to its socket. The details are in [`log`].
+//!
+//! # The life of a stream
+//!
+//! ```text
+//!  client         hyper (lane)        http/stream.rs        server/stream_conn.rs      log
+//!    │ GET /c/x       │                     │                        │                  │
+//!    ├───────────────▶├────── request ─────▶│ start: where to begin ─┼─────────────────▶│
+//!    │                │                     │ ChunkStream = Follower + Source + timer   │
+//!    │                │◀── head, empty body ┤ give(stream)           │                  │
+//!    │◀──── head ─────┤                     │                        │                  │
+//!    │                ├─ flushed; the connection takes the socket ──▶│ Follower::next ─▶│
+//!    │◀──────────────────────────── chunk ───────────────────────────┤◀─ messages ──────┤
+//!    │                                                               │ Wait … woken ◀───┤
+//!    │◀──────────────────────────── chunk, heartbeat, … ─────────────┤                  │
+//!    │◀──────────────────────────── end mark, last chunk ────────────┤ Finish           │
+//! ```
+//!
+//! The handover, drawn step by step, is in `connection/handover.rs`. Over HTTP/1.0, and for answers
+//! that end soon (long polls, the sender page), hyper keeps the stream and polls it as any body. What
+//! a transport says at each moment of a stream is a table in [`wire`].
+//!
+//! # Glossary
+//!
+//! | term | meaning |
+//! |---|---|
+//! | seq | a message's number in the log: 1, 2, 3, … over all channels |
+//! | epoch | the name of one log; it changes whenever an old seq would mean another message |
+//! | cursor | `EPOCH-SEQ`: everything up to and including that seq has been seen |
+//! | position | where a reader stands: a seq, and the channels that it follows |
+//! | follower | the reader of a stream: a position with an encoder and its timers |
+//! | receiver | a client that asks a mailbox for letters; also the page `/receiver` |
+//! | transport, [`Wire`](wire::Wire) | the format of a stream: `text`, `html`, `script`, `sse`, `ndjson`, `json` |
+//! | gap | messages that a cursor asks for are missing: `expired`, `epoch` or `future` |
+//! | trimmed | deleted by retention, on purpose |
+//! | tail | the newest committed messages, in memory |
+//! | lag | how far a follower is behind the newest message |
+//! | heartbeat, dot | what a quiet stream says to show that the connection works |
+//! | lane | a thread with a runtime of its own, for some of the connections |
+//! | handover | a stream's socket goes from hyper to the connection |
+//! | drain | the time over which streams end when the server stops |
+//! | stalled | a client that has taken no byte for [`limits::STALL_TIMEOUT`] |
+//! | in flight | a letter that was delivered and is neither acknowledged nor returned |
+//! | lease | what a connection holds for a client until that acknowledges it |
+//!
+//! # Where to change what
+//!
+//! | change | begin in |
+//! |---|---|
+//! | a header on every stream | `http/stream.rs`, which makes the head of each |
+//! | a new transport, or WebSocket | `wire/mod.rs`, whose doc names every other file |
+//! | the wording of the gap mark | the transport's file, for text `wire/text.rs` |
+//! | a new beginning for `since=`, such as RFC 3339 | `log/cursor.rs` |
+//! | a third store | `log/store.rs`, whose doc says what a store owes |
+//! | an option, such as the tail's size | `config.rs`; its default is in `limits.rs` |
+//! | a bound, such as streams per address | `limits.rs`; a stream begins in `http/stream.rs` |
+//! | a metric, such as the age of the oldest message | `metrics.rs`; the log's edges come from `log/store.rs` |
+//! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |
+//! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
+//! | an endpoint, or who may use it | `http/route.rs`, the one table of paths |
+//! | the sentence of an error, its status | `http/error.rs`, the one table of errors |
 
 #![cfg_attr(
     test,
