@@ -1,4 +1,4 @@
-//! Appending: uploads of lines, keys that make it safe to try again.
+//! Appending: uploads of lines, and keys that make it safe to try again.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use forever_frame::limits;
 
 use crate::support::client::{Response, get, post, send};
-use crate::support::text::Reader;
 use crate::support::upload::Upload;
+use crate::support::wires::Stream;
 use crate::support::{TestServer, eventually, soon};
 
-/// All that a channel has.
+/// The texts of all messages in a channel.
 async fn texts(addr: SocketAddr, channel: &str) -> Vec<String> {
     let mut response = get(addr, &format!("/c/{channel}?as=json&wait=0s")).await;
     let answer = response.json().await;
@@ -21,8 +21,9 @@ async fn texts(addr: SocketAddr, channel: &str) -> Vec<String> {
         .collect()
 }
 
+/// Lines are appended, and seen by followers, while their upload still runs.
 #[tokio::test]
-async fn lines_are_appended_while_the_upload_runs() {
+async fn upload_appends_lines_as_they_come() {
     let server = TestServer::start();
     let mut watcher = get(server.addr, "/c/build").await;
     let mut upload = Upload::start(server.addr, "/c/build").await;
@@ -43,8 +44,9 @@ async fn lines_are_appended_while_the_upload_runs() {
     server.stop().await;
 }
 
+/// An upload may give an event name to its lines, and may have no line at all.
 #[tokio::test]
-async fn an_upload_has_an_event_name_and_may_be_empty() {
+async fn upload_takes_event_name_and_may_be_empty() {
     let server = TestServer::start();
     let mut upload = Upload::start(server.addr, "/send?event=line").await;
     upload.send(b"a\nb\n").await;
@@ -60,8 +62,9 @@ async fn an_upload_has_an_event_name_and_may_be_empty() {
     server.stop().await;
 }
 
+/// A bad line ends its upload with an error; the lines before it are appended and counted.
 #[tokio::test]
-async fn a_bad_line_ends_the_upload_and_what_came_before_it_counts() {
+async fn upload_bad_line_keeps_lines_before() {
     let server = TestServer::with(|config| config.max_message = 10);
     for (channel, bad, status, says) in [
         (
@@ -96,8 +99,9 @@ async fn a_bad_line_ends_the_upload_and_what_came_before_it_counts() {
     server.stop().await;
 }
 
+/// Where an upload breaks off in the middle of a line, that line is not appended.
 #[tokio::test]
-async fn a_line_that_broke_off_is_not_appended() {
+async fn upload_cut_drops_partial_line() {
     let server = TestServer::start();
     let mut watcher = get(server.addr, "/c/a").await;
     let mut upload = Upload::start(server.addr, "/c/a").await;
@@ -110,8 +114,9 @@ async fn a_line_that_broke_off_is_not_appended() {
     server.stop().await;
 }
 
+/// When the server stops, a running upload is answered with the number of its lines so far.
 #[tokio::test]
-async fn an_upload_is_told_when_the_server_stops() {
+async fn upload_answered_when_server_stops() {
     let server = TestServer::start();
     let mut watcher = get(server.addr, "/c/a").await;
     let mut upload = Upload::start(server.addr, "/c/a").await;
@@ -128,8 +133,9 @@ async fn an_upload_is_told_when_the_server_stops() {
     soon(stopped).await.unwrap();
 }
 
+/// An upload whose path, event name or headers are wrong is refused before it runs.
 #[tokio::test]
-async fn what_is_wrong_with_an_upload_is_said_before_it_runs() {
+async fn upload_bad_request_refused() {
     let server = TestServer::start();
     for (request, says) in [
         ("PUT /c/a,b", "goes to one channel"),
@@ -144,7 +150,7 @@ async fn what_is_wrong_with_an_upload_is_said_before_it_runs() {
     server.stop().await;
 }
 
-/// `POST` with a key.
+/// Sends a `POST` with a key.
 async fn post_once(addr: SocketAddr, channel: &str, key: &str, text: &str) -> Response {
     send(
         addr,
@@ -154,8 +160,9 @@ async fn post_once(addr: SocketAddr, channel: &str, key: &str, text: &str) -> Re
     .await
 }
 
+/// A hundred requests with one key at the same time append one message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_retries_at_the_same_time_append_one_message() {
+async fn idempotency_key_concurrent_retries() {
     let server = TestServer::start();
     let addr = server.addr;
     let tries: Vec<_> = (0..100)
@@ -181,8 +188,9 @@ async fn a_hundred_retries_at_the_same_time_append_one_message() {
     server.stop().await;
 }
 
+/// An idempotency key counts in its own channel only.
 #[tokio::test]
-async fn a_key_is_one_channels_own() {
+async fn idempotency_key_per_channel() {
     let server = TestServer::start();
     for (channel, key, status) in [
         ("a", "k", 201),
@@ -212,10 +220,11 @@ async fn a_key_is_one_channels_own() {
     server.stop().await;
 }
 
+/// 20,000 lines of one upload arrive at a follower whole and in order.
 #[tokio::test]
-async fn a_flood_of_lines_arrives_whole() {
+async fn upload_flood_arrives_whole() {
     let server = TestServer::start();
-    let mut watcher = get(server.addr, "/c/a?limit=20000").await;
+    let watcher = Stream::open(server.addr, "text", "a", "limit=20000").await;
     let mut upload = Upload::start(server.addr, "/c/a").await;
     let lines = (1..=20_000)
         .map(|n| n.to_string() + "\n")
@@ -227,16 +236,11 @@ async fn a_flood_of_lines_arrives_whole() {
         }
         upload.end().await.json().await
     });
-    let (mut reader, mut seen) = (Reader::default(), Vec::new());
-    while let Some(chunk) = soon(watcher.chunk()).await.unwrap() {
-        seen.extend(reader.read(&chunk));
-    }
-    assert_eq!(seen.len(), 20_001);
-    for (n, said) in seen.iter().take(20_000).enumerate() {
-        assert_eq!(
-            *said,
-            crate::support::text::Said::Message((n + 1).to_string())
-        );
+    let watcher = watcher.whole().await;
+    assert!(watcher.gaps().is_empty() && watcher.end().is_some());
+    assert_eq!(watcher.texts().len(), 20_000);
+    for (n, text) in watcher.texts().into_iter().enumerate() {
+        assert_eq!(text, (n + 1).to_string());
     }
     assert_eq!(soon(sending).await.unwrap()["count"], 20_000);
     server.stop().await;
@@ -244,7 +248,7 @@ async fn a_flood_of_lines_arrives_whole() {
 
 /// Bodies that do not end are held in memory, so there is a bound for all of them together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unfinished_bodies_have_a_bound_together() {
+async fn append_unfinished_bodies_bounded() {
     const MOST: usize = limits::MESSAGE_BYTES_MAX;
     let server = TestServer::with(|config| config.max_message = MOST);
     let addr = server.addr;

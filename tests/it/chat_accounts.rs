@@ -1,4 +1,4 @@
-//! Accounts of the chat: who gets in, as whom, and for how long.
+//! Accounts of the chat: registering, logging in and out, passwords, sessions.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::support::person::{PASSWORD, Person};
 use crate::support::wires::Stream;
 use crate::support::{TestServer, soon};
 
-/// Who the server takes this browser for.
+/// The name of the account as which the server knows this client, if it is logged in.
 async fn me(person: &Person) -> Option<String> {
     let mut answer = person.get("/chat/friends").await;
     if answer.status == 401 {
@@ -19,27 +19,28 @@ async fn me(person: &Person) -> Option<String> {
     Some(answer.json().await["me"].as_str().unwrap().to_owned())
 }
 
-/// It is refused with this status, and a sentence that has these words.
+/// Checks that the answer is a refusal with this status, and a sentence that has these words.
 async fn refused(mut answer: Response, status: u16, words: &str) {
     let text = answer.text().await;
     assert_eq!(answer.status, status, "{text}");
     assert!(text.contains(words), "{words:?} is not in {text:?}");
 }
 
-/// A stream of a session that is over.
+/// Waits for the end of a stream whose session is over.
 async fn ends(stream: Stream) {
     let stream = soon(stream.whole()).await;
     assert_eq!(stream.end().map(|(_, reason)| reason), Some("revoked"));
 }
 
+/// An account can be registered, logged out, and logged in again, and by no other password.
 #[tokio::test]
-async fn one_registers_logs_out_and_logs_in() {
+async fn account_register_logout_login() {
     let server = TestServer::start();
     let mut zoe = Person::new(server.addr, "Zoë 你好 👋").await;
     assert_eq!(me(&zoe).await.as_deref(), Some("Zoë 你好 👋"));
     let was = zoe.clone();
     assert!(zoe.post("/chat/logout", &[]).await.status < 400);
-    assert_eq!(zoe.cookie, "", "the browser forgets it");
+    assert_eq!(zoe.cookie, "", "the browser deletes it");
     assert_eq!((me(&zoe).await, me(&was).await), (None, None));
     for (name, password) in [
         ("Zoë 你好 👋", "wrong password"),
@@ -55,7 +56,7 @@ async fn one_registers_logs_out_and_logs_in() {
         let answer = zoe.enter("login", name, PASSWORD).await;
         refused(answer, 400, "the name").await;
     }
-    // As it is typed elsewhere.
+    // The same name and password in other code points.
     let answer = zoe
         .enter("login", " zoe\u{308} 你好 👋", "correct ho\u{308}rse")
         .await;
@@ -64,8 +65,9 @@ async fn one_registers_logs_out_and_logs_in() {
     server.stop().await;
 }
 
+/// The session cookie is for this server only: its attributes, its age, and its 256 bits.
 #[tokio::test]
-async fn the_cookie_is_for_this_server_alone() {
+async fn session_cookie_attributes() {
     let server = TestServer::start();
     for (scheme, secure) in [("http", false), ("https", true)] {
         let body = format!("name={scheme}&password=12345678");
@@ -75,7 +77,7 @@ async fn the_cookie_is_for_this_server_alone() {
         let attributes: Vec<_> = cookie.split("; ").skip(1).collect();
         let age = attributes.iter().find_map(|a| a.strip_prefix("Max-Age="));
         let age: u64 = age.unwrap().parse().unwrap();
-        // It is given once, and is not to run out for who comes every day.
+        // The cookie is given once, and must not expire for an account that is used every day.
         assert!(age > limits::LOGIN_IDLE_TIMEOUT.as_secs(), "{cookie}");
         for expected in ["HttpOnly", "SameSite=Lax"] {
             assert!(attributes.contains(&expected), "{cookie}");
@@ -92,13 +94,14 @@ async fn the_cookie_is_for_this_server_alone() {
     server.stop().await;
 }
 
+/// A login always makes a new token, so that no token planted in a browser becomes a session.
 #[tokio::test]
-async fn a_token_is_never_one_that_the_browser_brings() {
+async fn session_token_never_from_client() {
     let server = TestServer::start();
     let zoe = Person::new(server.addr, "Zoë").await;
     let (name, _) = zoe.cookie.split_once('=').unwrap();
     let planted = format!("{name}={}", "a".repeat(64));
-    // Planted before anybody has logged in.
+    // The cookie is planted before anybody has logged in.
     let mut victim = Person::nobody(server.addr);
     let mut attacker = Person::nobody(server.addr);
     (victim.cookie, attacker.cookie) = (planted.clone(), planted);
@@ -107,7 +110,7 @@ async fn a_token_is_never_one_that_the_browser_brings() {
     assert_ne!(victim.cookie, attacker.cookie);
     assert_eq!(me(&victim).await.as_deref(), Some("Zoë"));
     assert_eq!(me(&attacker).await, None);
-    // The attacker's own session, planted: it does not become the victim's.
+    // The attacker's own session is planted: it does not become the victim's.
     let mallory = Person::new(server.addr, "Mallory").await;
     let mut victim = Person::nobody(server.addr);
     victim.cookie.clone_from(&mallory.cookie);
@@ -119,7 +122,7 @@ async fn a_token_is_never_one_that_the_browser_brings() {
     assert!(registering.enter("register", "Eva", PASSWORD).await.status < 300);
     assert_ne!(registering.cookie, zoe.cookie);
     assert_ne!(me(&zoe).await.as_deref(), Some("Eva"));
-    // Who logs in again has a new one, and the old one is gone.
+    // Another login gives a new token, and ends the old session.
     let mut zoe = victim;
     let before = zoe.clone();
     assert!(zoe.enter("login", "Zoë", PASSWORD).await.status < 300);
@@ -131,8 +134,9 @@ async fn a_token_is_never_one_that_the_browser_brings() {
     server.stop().await;
 }
 
+/// A change of the password ends all other sessions of the account, and needs the old password.
 #[tokio::test]
-async fn who_changes_the_password_is_alone() {
+async fn password_change_ends_other_sessions() {
     const NEW: &str = "another password";
     let server = TestServer::start();
     let mut zoe = Person::new(server.addr, "Zoë").await;
@@ -158,14 +162,14 @@ async fn who_changes_the_password_is_alone() {
     assert!(answer.status < 300);
     assert_eq!(me(&zoe).await.as_deref(), Some("Zoë"));
     assert_eq!((me(&stolen).await, me(&elsewhere).await), (None, None));
-    // What was open under the old tokens ends.
+    // Streams that were opened with the old tokens end.
     for stream in [one, two] {
         ends(stream).await;
     }
     let answer = elsewhere.enter("login", "Zoë", PASSWORD).await;
     refused(answer, 401, "name or the password").await;
     assert!(elsewhere.enter("login", "Zoë", NEW).await.status < 300);
-    // Nobody changes another's: there is no field for whose it is.
+    // Nobody can change the password of another account: no field names the account.
     let mut ben = Person::new(server.addr, "Ben").await;
     let fields = [
         ("old", PASSWORD),
@@ -181,8 +185,9 @@ async fn who_changes_the_password_is_alone() {
     server.stop().await;
 }
 
+/// A logout ends the streams of its own session, and those of no other.
 #[tokio::test]
-async fn the_streams_of_a_session_end_with_it_and_no_others() {
+async fn logout_ends_streams_of_session() {
     let server = TestServer::start();
     let mut zoe = Person::new(server.addr, "Zoë").await;
     let mut elsewhere = Person::nobody(server.addr);
@@ -197,15 +202,16 @@ async fn the_streams_of_a_session_end_with_it_and_no_others() {
     for path in ["/chat/stream", "/chat/presence", "/chat/friends"] {
         assert_eq!(was.get(path).await.status, 401, "{path}");
     }
-    // The other goes on, and hears what happens.
+    // The other session's stream goes on, and tells what happens.
     let mut ben = Person::new(server.addr, "Ben").await;
     assert_eq!(ben.befriend("ask", "Zoë").await.status, 200);
     other.until(1).await;
     server.stop().await;
 }
 
+/// An account that logs in more often than it may have sessions loses the oldest session.
 #[tokio::test]
-async fn who_logs_in_everywhere_is_logged_out_where_it_was_longest_ago() {
+async fn session_limit_ends_oldest() {
     let server = TestServer::start();
     let zoe = Person::new(server.addr, "Zoë").await;
     let first = zoe.follow("/chat/stream").await;
@@ -223,8 +229,9 @@ async fn who_logs_in_everywhere_is_logged_out_where_it_was_longest_ago() {
     server.stop().await;
 }
 
+/// A name that looks like an existing one is taken, and a name that is invisible is none.
 #[tokio::test]
-async fn names_that_look_the_same_are_taken() {
+async fn account_name_lookalike_taken() {
     let server = TestServer::start();
     let mut who = Person::nobody(server.addr);
     for (name, others) in [
@@ -273,8 +280,9 @@ async fn names_that_look_the_same_are_taken() {
     server.stop().await;
 }
 
+/// Of several clients that register one name at the same time, exactly one gets it.
 #[tokio::test]
-async fn of_many_who_want_a_name_at_once_one_gets_it() {
+async fn account_name_race_has_one_winner() {
     let server = TestServer::start();
     let register = move |n: usize| async move {
         let name = ["Zoë", "ZOE\u{308}"][n % 2];
@@ -297,8 +305,9 @@ async fn of_many_who_want_a_name_at_once_one_gets_it() {
     server.stop().await;
 }
 
+/// Names and passwords that are too long are refused before anything is computed from them.
 #[tokio::test]
-async fn what_is_too_long_is_refused_before_it_costs_anything() {
+async fn account_form_too_long_refused() {
     let server = TestServer::start();
     let began = Instant::now();
     let long = "x".repeat(1 << 20);
@@ -320,7 +329,7 @@ async fn what_is_too_long_is_refused_before_it_costs_anything() {
             answer.status
         );
     }
-    // A little more than is looked at.
+    // These are slightly longer than what is accepted.
     let name = "🐢".repeat(33);
     refused(
         zoe.enter("register", &name, PASSWORD).await,
@@ -350,8 +359,9 @@ async fn what_is_too_long_is_refused_before_it_costs_anything() {
     server.stop().await;
 }
 
+/// Accounts, sessions, friendships and conversations survive a restart of the server.
 #[tokio::test]
-async fn accounts_sessions_and_friends_outlive_the_server() {
+async fn account_survives_restart() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let server = TestServer::stored(&directory);
     let [zoe, mut ben] = Person::friends(server.addr, "Zoë", "Ben").await;

@@ -1,4 +1,4 @@
-//! Guessing: passwords are tried as often as a person would, and nobody learns who is here.
+//! Guessing of passwords: attempts are limited, and no answer tells which names exist.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::support::client::get;
 use crate::support::person::{PASSWORD, Person};
 use crate::support::{TestServer, at_last, soon};
 
-/// How long it takes to be told that this is wrong.
+/// The time until a login with a wrong password is refused.
 async fn wrong(person: &mut Person, name: &str) -> Duration {
     let began = Instant::now();
     let mut answer = person.enter("login", name, "a wrong password").await;
@@ -28,8 +28,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
+/// A login with an unknown name is refused after the same time as one with a known name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_name_takes_as_long_as_a_known_one() {
+async fn login_time_hides_unknown_names() {
     let server = TestServer::start();
     Person::new(server.addr, "somebody").await;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
@@ -42,13 +43,14 @@ async fn an_unknown_name_takes_as_long_as_a_known_one() {
     }
     let (known, unknown) = (median(known), median(unknown));
     println!("known: {known:?}, unknown: {unknown:?}");
-    // What is not hashed takes a tenth; the machine may be busy with something else by turns.
+    // Without a hash it would take a tenth. The factor 3 is for a machine that is busy by turns.
     assert!(known < unknown * 3 && unknown < known * 3);
     server.stop().await;
 }
 
+/// Of a thousand wrong passwords for one name from one address, ten are checked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_wrong_passwords_are_ten() {
+async fn login_rate_limit_per_name_and_address() {
     let server = Binary::start(&[]).await;
     let addr = server.addr;
     let mut zoe = Person::new(addr, "Zoë").await;
@@ -78,7 +80,7 @@ async fn a_thousand_wrong_passwords_are_ten() {
             waits
         });
     }
-    // Others do not notice.
+    // Other clients are not affected.
     assert_eq!(get(addr, "/healthz").await.status, 200);
     assert!(
         zoe.enter("login", "Zoë", PASSWORD).await.status < 300,
@@ -96,28 +98,29 @@ async fn a_thousand_wrong_passwords_are_ten() {
         "{tried} were checked in {:?}, grown by {grown} KiB",
         began.elapsed()
     );
-    // A hash takes 19 MiB, and the allocator may keep that of a few.
+    // A hash takes 19 MiB, and the allocator may keep the memory of a few.
     assert!(grown < 128 * 1024, "{grown} KiB");
-    // Another name at this address, and this name with the right password at another.
+    // Another name may log in from this address, and this name from another address.
     let mut ben = Person::nobody(addr).at("192.0.2.2");
     assert!(ben.enter("register", "Ben", PASSWORD).await.status < 300);
     assert!(ben.enter("login", "Ben", PASSWORD).await.status < 300);
     let mut there = Person::nobody(addr).at("192.0.2.3");
     assert!(there.enter("login", "Zoë", PASSWORD).await.status < 300);
-    // But not at this one, however right.
+    // From this address this name may not, even with the right password.
     let answer = ben.enter("login", "Zoë", PASSWORD).await;
     assert!(answer.status == 429 || began.elapsed().as_secs() >= 10);
-    // Who was logged in still is.
+    // A session that existed before goes on.
     assert_eq!(zoe.get("/chat/friends").await.status, 200);
 }
 
+/// An address that the client itself writes into `X-Forwarded-For` does not evade the limit.
 #[tokio::test]
-async fn an_address_that_the_guesser_makes_up_does_not_count() {
+async fn login_rate_limit_ignores_forged_address() {
     let server = TestServer::start();
     Person::new(server.addr, "Zoë").await;
     let mut answers = Vec::new();
     for n in 0..13 {
-        // What stands last is what the proxy saw.
+        // The last address in the header is the one that the proxy saw.
         let mut guesser = Person::nobody(server.addr).at(&format!("198.51.100.{n}, 192.0.2.1"));
         answers.push(
             guesser
@@ -131,8 +134,9 @@ async fn an_address_that_the_guesser_makes_up_does_not_count() {
     server.stop().await;
 }
 
+/// The old password cannot be guessed by the form that changes it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_old_password_is_not_guessed_in_a_session_either() {
+async fn password_change_rate_limited() {
     let server = TestServer::start();
     let zoe = Person::new(server.addr, "Zoë").await;
     let mut changing = JoinSet::new();
@@ -153,8 +157,9 @@ async fn the_old_password_is_not_guessed_in_a_session_either() {
     server.stop().await;
 }
 
+/// A hundred logins at once all succeed, some of them after an answer that says when to try again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crowd_that_logs_in_at_once_comes_in_by_and_by() {
+async fn login_crowd_gets_in() {
     let server = TestServer::start();
     let addr = server.addr;
     Person::new(addr, "Zoë").await;
@@ -168,7 +173,7 @@ async fn a_crowd_that_logs_in_at_once_comes_in_by_and_by() {
                 if answer.status < 300 {
                     return refused;
                 }
-                // To be told to come back does not count as a try.
+                // A refusal for lack of room does not count as an attempt.
                 assert_eq!(answer.status, 503);
                 assert_eq!(answer.header("retry-after"), "1");
                 refused += 1;
@@ -178,7 +183,7 @@ async fn a_crowd_that_logs_in_at_once_comes_in_by_and_by() {
     }
     assert_eq!(get(addr, "/healthz").await.status, 200);
     let refused: usize = at_last(crowd.join_all()).await.into_iter().sum();
-    println!("{refused} times somebody had to come back");
+    println!("{refused} logins had to be tried again");
     assert!(refused > 0);
     server.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The accounts for a look around (`--demo-accounts`).
+//! The accounts for trying the chat out (`--demo-accounts`).
 
 use serde_json::json;
 
@@ -16,8 +16,9 @@ async fn log_in(server: &Binary, name: &str) -> (u16, Person) {
     (status, person)
 }
 
+/// With the option there are two accounts, friends of each other; the page and the log say so.
 #[tokio::test]
-async fn two_friends_are_there_and_it_is_said() {
+async fn demo_accounts_exist_and_are_announced() {
     let server = Binary::start(DEMO).await;
     for (me, other) in [(NAMES[0], NAMES[1]), (NAMES[1], NAMES[0])] {
         let (status, person) = log_in(&server, me).await;
@@ -36,8 +37,9 @@ async fn two_friends_are_there_and_it_is_said() {
     }
 }
 
+/// Without the option the accounts do not exist, also in a log in which they have existed.
 #[tokio::test]
-async fn without_the_option_they_do_not_exist_also_where_they_have_existed() {
+async fn demo_accounts_removed_without_option() {
     let place = Place::new();
     let server = place.start(DEMO).await;
     let (_, before) = log_in(&server, NAMES[0]).await;
@@ -63,11 +65,11 @@ async fn without_the_option_they_do_not_exist_also_where_they_have_existed() {
             .await
             .contains(NAMES[0])
     );
-    // The name is free.
+    // The name is free for a registration.
     let mine = Person::new(server.addr, NAMES[0]).await;
     server.end("-TERM").await;
 
-    // And stays theirs.
+    // The registered account keeps it when the option is given again.
     let server = place.start(DEMO).await;
     assert_eq!(log_in(&server, NAMES[0]).await.0, 401);
     let mut mine = mine.moved(server.addr);

@@ -1,11 +1,11 @@
-//! Names and texts are shown as they are, and are never markup.
+//! Markup in names and texts of the chat is shown as characters, and never interpreted.
 
 use serde_json::Value;
 
 use crate::support::TestServer;
 use crate::support::person::{Person, encoded};
 
-/// Names that mean something to a browser, a path, a form, a stream.
+/// Names that have a meaning in a page, a path, a form or a stream.
 const NAMES: [&str; 7] = [
     "<b>x</b>",
     "\"><img src=x onerror=alert(1)>",
@@ -35,7 +35,7 @@ async fn page(person: &Person, request: &str, body: &str) -> (u16, String) {
     (answer.status, text)
 }
 
-/// As text of a page, or as the value of an attribute.
+/// The text as it stands in a page, or in the value of an attribute.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -44,7 +44,7 @@ fn escaped(text: &str) -> String {
         .replace('\'', "&#39;")
 }
 
-/// It is there, and never as markup.
+/// Checks that a page shows the name, and never as markup.
 fn shows(page: &str, what: &str, name: &str) {
     let shown = page.replace("&#x27;", "&#39;").replace("&#34;", "&quot;");
     assert!(
@@ -56,8 +56,9 @@ fn shows(page: &str, what: &str, name: &str) {
     }
 }
 
+/// A name that looks like markup is text on each page of the chat.
 #[tokio::test]
-async fn a_name_is_text_on_every_page() {
+async fn markup_in_name_is_text_on_pages() {
     let server = TestServer::start();
     let mut zoe = Person::new(server.addr, "Zoë").await;
     for name in NAMES {
@@ -78,7 +79,7 @@ async fn a_name_is_text_on_every_page() {
         let (status, with) = page(&zoe, &format!("GET {}", other.path("with")), "").await;
         assert_eq!(status, 200, "{}", other.path("with"));
         shows(&with, "the conversation", name);
-        // In a frame it comes bit by bit.
+        // A frame comes piece by piece.
         let request = format!("GET {}{PAGE}", other.path("frame"));
         let mut frame = zoe.send(&request, b"").await;
         assert_eq!(frame.status, 200);
@@ -88,8 +89,9 @@ async fn a_name_is_text_on_every_page() {
     server.stop().await;
 }
 
+/// A refused form comes back with what was typed, as text.
 #[tokio::test]
-async fn what_was_typed_comes_back_as_text() {
+async fn markup_in_form_comes_back_as_text() {
     let server = TestServer::start();
     let person = Person::new(server.addr, "<b>x</b>").await;
     let nobody = Person::nobody(server.addr);
@@ -118,8 +120,9 @@ async fn what_was_typed_comes_back_as_text() {
     server.stop().await;
 }
 
+/// Names and texts arrive unchanged by each transport.
 #[tokio::test]
-async fn names_and_texts_come_through_every_stream() {
+async fn markup_in_name_passes_streams() {
     let server = TestServer::start();
     for (number, name) in NAMES.into_iter().enumerate() {
         let to = format!("friend {number}");

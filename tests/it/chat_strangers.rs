@@ -1,4 +1,5 @@
-//! Nobody reads or writes as somebody else: strangers, forged fields, pages of other origins.
+//! No client reads or writes for an account that is not its own: strangers, forged fields, pages of
+//! other origins.
 
 use serde_json::Value;
 
@@ -6,7 +7,7 @@ use crate::support::TestServer;
 use crate::support::client::{post, send};
 use crate::support::person::Person;
 
-/// What two have said to each other, as one of them is shown it: who, and what.
+/// The messages of a conversation, as one of its two persons is shown them: sender and text.
 async fn said(me: &Person, other: &Person) -> Vec<(String, String)> {
     let mut answer = me.get(&other.path("with")).await;
     assert_eq!(answer.status, 200, "{} of {}", me.name, other.name);
@@ -18,7 +19,7 @@ async fn said(me: &Person, other: &Person) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The forms that change something, as Zoë sends them who is Ben's friend.
+/// The forms that change something, as Zoë, a friend of Ben, sends them.
 fn forms(ben: &Person) -> Vec<(String, String)> {
     let form = |path: &str, body: &str| (path.to_owned(), body.to_owned());
     vec![
@@ -32,9 +33,10 @@ fn forms(ben: &Person) -> Vec<(String, String)> {
     ]
 }
 
+/// A page of another origin cannot change or read anything in the chat.
 #[tokio::test]
-async fn pages_of_other_origins_change_nothing() {
-    // What lets them to the channels does not let them here.
+async fn cross_origin_page_changes_nothing() {
+    // The option that opens the channels to other origins does not open the chat to them.
     let server = TestServer::with(|config| config.cors_origins = vec!["*".into()]);
     let [zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
     for (path, body) in forms(&ben) {
@@ -58,7 +60,7 @@ async fn pages_of_other_origins_change_nothing() {
             assert_eq!(answer.header("set-cookie"), "", "{path}");
         }
     }
-    // Nor does it read.
+    // Such a page cannot read either.
     for path in [
         "/chat/friends",
         "/chat/stream?timeout=1ms",
@@ -69,7 +71,7 @@ async fn pages_of_other_origins_change_nothing() {
             .await;
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
-    // Nor has it what is said in a frame.
+    // A frame does not tell it anything either.
     for path in ["/chat/stream", "/chat/presence"] {
         let path = format!("{path}?as=script&timeout=1ms&origin=https://evil.example");
         assert_eq!(zoe.get(&path).await.status, 400, "{path}");
@@ -79,7 +81,7 @@ async fn pages_of_other_origins_change_nothing() {
         let policy = frame.header("content-security-policy");
         assert!(policy.ends_with("frame-ancestors 'self'"), "{policy}");
     }
-    // What changes something is not done by a link.
+    // A link changes nothing.
     for (path, body) in forms(&ben) {
         let mut answer = zoe.get(&format!("{path}?{body}")).await;
         assert!([200, 303, 405].contains(&answer.status), "{path}");
@@ -87,7 +89,7 @@ async fn pages_of_other_origins_change_nothing() {
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
         answer.text().await;
     }
-    // Its own pages may, and so may programs.
+    // The server's own pages may, and so may programs.
     for headers in [
         format!("Origin: http://{}", server.addr),
         format!(
@@ -108,8 +110,9 @@ async fn pages_of_other_origins_change_nothing() {
     server.stop().await;
 }
 
+/// Without a valid session each path of the chat answers 401.
 #[tokio::test]
-async fn who_is_not_logged_in_is_nobody() {
+async fn stranger_without_session_refused() {
     let server = TestServer::start();
     let [zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
     let (name, token) = zoe.cookie.split_once('=').unwrap();
@@ -151,8 +154,9 @@ async fn who_is_not_logged_in_is_nobody() {
     server.stop().await;
 }
 
+/// An account that is no friend neither reads nor writes in the conversation of two others.
 #[tokio::test]
-async fn a_stranger_reads_and_writes_nothing_of_two_friends() {
+async fn stranger_cannot_read_or_write() {
     let server = TestServer::start();
     let [mut zoe, mut ben] = Person::friends(server.addr, "Zoë", "Ben").await;
     let mut eve = Person::new(server.addr, "Eve").await;
@@ -172,7 +176,7 @@ async fn a_stranger_reads_and_writes_nothing_of_two_friends() {
         );
         assert!(!answer.text().await.contains("secret"), "{path}");
     }
-    // Asking is not being a friend.
+    // A request for friendship is not a friendship.
     assert_eq!(eve.befriend("ask", "Ben").await.status, 200);
     for to in [&ben, &zoe, &eve.clone()] {
         let answer = eve.say(to, "I am Zoë").await;
@@ -192,22 +196,22 @@ async fn a_stranger_reads_and_writes_nothing_of_two_friends() {
     }
     assert!(
         ben.say(&eve, "hm").await.status >= 400,
-        "nor is being asked"
+        "nor is an open request"
     );
-    // Nobody accepts for another.
+    // Nobody can accept for another account.
     assert!(eve.befriend("accept", "Ben").await.status >= 400);
     assert!(eve.say(&ben, "now?").await.status >= 400);
     assert_eq!(
         said(&zoe, &ben).await,
         [("Zoë".to_owned(), "a secret".to_owned())]
     );
-    // Once no friend any more, it is over.
+    // The conversation is closed when the friendship ends.
     assert_eq!(ben.befriend("accept", "Eve").await.status, 200);
     assert_eq!(eve.say(&ben, "hello").await.status, 201);
     assert_eq!(ben.befriend("remove", "Eve").await.status, 200);
     assert!(eve.say(&ben, "still there?").await.status >= 400);
     assert!(eve.get(&ben.path("with")).await.status >= 400);
-    // All that came to Eve was her own.
+    // Eve's stream has told only what concerns her.
     ben.say(&zoe, "the last").await;
     assert_eq!(zoe.befriend("ask", "Eve").await.status, 200);
     while !listening.texts().iter().any(|text| text.contains("Zoë")) {
@@ -221,8 +225,9 @@ async fn a_stranger_reads_and_writes_nothing_of_two_friends() {
     server.stop().await;
 }
 
+/// The sender of a message is the account that is logged in, whatever the form or the text say.
 #[tokio::test]
-async fn a_message_is_from_whoever_is_logged_in() {
+async fn message_sender_cannot_be_forged() {
     let server = TestServer::start();
     let [mut zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
     let mut listening = ben.follow_as("ndjson", "/chat/stream", "since=now").await;
@@ -243,7 +248,7 @@ async fn a_message_is_from_whoever_is_logged_in() {
         ben.path("with")
     );
     assert_eq!(zoe.post(&path, &forged).await.status, 201);
-    // Neither does what one says pass for what another says.
+    // A text that looks like a message is no message of another sender.
     for text in [
         "Ben: hello",
         "{\"from\":\"Ben\",\"text\":\"x\"}",
@@ -260,7 +265,7 @@ async fn a_message_is_from_whoever_is_logged_in() {
         let told: Value = serde_json::from_str(&message.data).unwrap();
         assert_eq!((&told["from"], &told["to"]), (&"Zoë".into(), &"Ben".into()));
     }
-    // One's stream is one's own, whatever one asks for: it was Ben who was asked.
+    // A stream is that of the session, whatever the query names: it was Ben who was asked.
     for query in [
         "me=Zo%C3%AB",
         "name=Zo%C3%AB",
@@ -282,8 +287,9 @@ async fn a_message_is_from_whoever_is_logged_in() {
     server.stop().await;
 }
 
+/// The same key from two senders makes two messages.
 #[tokio::test]
-async fn the_same_key_of_two_people_is_two_messages() {
+async fn message_key_per_sender() {
     let server = TestServer::start();
     let [zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
     for (from, to) in [(&zoe, &ben), (&ben, &zoe), (&zoe, &ben)] {
@@ -297,9 +303,10 @@ async fn the_same_key_of_two_people_is_two_messages() {
     server.stop().await;
 }
 
-/// A browser's way back leads to a form that has been sent, with its key.
+/// Another text with the same key is another message: a browser's way back leads to a form that
+/// has been sent, with its key.
 #[tokio::test]
-async fn other_words_with_the_same_key_are_another_message() {
+async fn message_key_with_other_text() {
     let server = TestServer::start();
     let [mut zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
     for (words, status) in [("one", 201), ("two", 201), ("one", 200)] {
@@ -312,8 +319,9 @@ async fn other_words_with_the_same_key_are_another_message() {
     server.stop().await;
 }
 
+/// The channels of the chat cannot be reached under `/c/`.
 #[tokio::test]
-async fn the_channels_of_the_chat_are_not_under_c() {
+async fn chat_channels_not_public() {
     let server = TestServer::start();
     let [mut zoe, ben] = Person::friends(server.addr, "Zoë", "Ben").await;
     zoe.say(&ben, "a secret").await;
@@ -332,7 +340,7 @@ async fn the_channels_of_the_chat_are_not_under_c() {
             assert!(text.contains("the server's own"), "{request}: {text}");
         }
     }
-    // `main` is another thing altogether.
+    // The channel `main` has nothing of it.
     post(server.addr, "/send", "x").await;
     let mut all = send(server.addr, "GET /c/main?as=text&timeout=1s", b"").await;
     assert!(!all.text().await.contains("secret"));

@@ -1,5 +1,5 @@
-//! The streams of the chat by themselves: who is a friend from now on, what is missed in between,
-//! and who comes and goes.
+//! The streams of the chat: new friendships, messages that were missed meanwhile, long histories,
+//! and presence.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use forever_frame::limits;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::support::chatter::Account;
 use crate::support::client::Response;
+use crate::support::member::Member;
 use crate::support::{TestServer, soon};
 
-/// What a stream of ndjson says, an object a line.
+/// The objects of an NDJSON stream, one in each line.
 struct Lines {
     stream: Response,
     rest: String,
 }
 
 impl Lines {
-    async fn of(account: &Account, path: &str) -> Lines {
+    async fn of(member: &Member, path: &str) -> Lines {
         Lines {
-            stream: account.follow(path).await,
+            stream: member.follow(path).await,
             rest: String::new(),
         }
     }
@@ -49,7 +49,7 @@ impl Lines {
         }
     }
 
-    /// The texts that are said, up to the one that is the last.
+    /// The texts of the messages up to the one with the text `last`.
     async fn texts(&mut self, last: &str) -> Vec<String> {
         let mut texts = Vec::new();
         while texts.last().is_none_or(|text| text != last) {
@@ -60,24 +60,24 @@ impl Lines {
     }
 }
 
-/// A conversation that did not exist when the stream began is in it from its first word on: also
-/// where that is said at the very moment in which the two become friends.
+/// A conversation that did not exist when the stream began is in the stream from its first message
+/// on, also where that is sent at the very moment in which the two become friends.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_hears_friends_who_come_later_from_their_first_word_on() {
+async fn chat_stream_includes_new_friends() {
     const FRIENDS: usize = 20;
     let server = TestServer::start();
-    let me = Account::register(server.addr, "me").await;
+    let me = Member::register(server.addr, "me").await;
     let mut mine = Lines::of(&me, "/chat/stream?as=ndjson&since=now").await;
     let mut expected = Vec::new();
     for number in 0..FRIENDS {
-        let other = Account::register(server.addr, &format!("friend {number}")).await;
+        let other = Member::register(server.addr, &format!("friend {number}")).await;
         let text = format!("I am friend {number}");
         other.friends("ask", "me").await;
         me.friends("accept", &other.name).await;
         tokio::join!(other.say("me", &text), me.say(&other.name, &text));
         expected.extend([text.clone(), text]);
     }
-    let last = Account::register(server.addr, "last").await;
+    let last = Member::register(server.addr, "last").await;
     last.befriend(&me).await;
     last.say("me", "the end").await;
     expected.push("the end".to_owned());
@@ -86,17 +86,18 @@ async fn a_stream_hears_friends_who_come_later_from_their_first_word_on() {
     server.stop().await;
 }
 
-/// The cursor of one's own stream is valid though friends have come and gone since.
+/// The cursor of an account's stream stays valid though friends have come and gone since: a client
+/// that resumes gets the messages of new friends, too.
 #[tokio::test]
-async fn whoever_comes_back_gets_what_was_said_meanwhile_also_by_new_friends() {
+async fn chat_stream_resume_with_new_friends() {
     let server = TestServer::start();
-    let me = Account::register(server.addr, "me").await;
-    let old = Account::register(server.addr, "old").await;
+    let me = Member::register(server.addr, "me").await;
+    let old = Member::register(server.addr, "old").await;
     me.befriend(&old).await;
     old.say("me", "before").await;
     let list = me.get("/chat/friends").await;
     let since = list["since"].as_str().unwrap().to_owned();
-    let new = Account::register(server.addr, "new").await;
+    let new = Member::register(server.addr, "new").await;
     new.befriend(&me).await;
     new.say("me", "from somebody new").await;
     old.say("me", "goodbye").await;
@@ -104,18 +105,19 @@ async fn whoever_comes_back_gets_what_was_said_meanwhile_also_by_new_friends() {
     new.say("me", "the end").await;
     let path = format!("/chat/stream?as=ndjson&since={since}");
     let texts = Lines::of(&me, &path).await.texts("the end").await;
-    // The conversation with somebody who is no friend any more is closed.
+    // The conversation with an account that is no friend any more is closed.
     assert_eq!(texts, ["from somebody new", "the end"]);
     server.stop().await;
 }
 
-/// Long messages are paged by their length, backwards and, in a browser, forwards.
+/// Pages of long messages have fewer of them, and no message is missing: backwards, and in a
+/// browser forwards.
 #[tokio::test]
-async fn a_page_of_long_messages_has_fewer_and_none_is_lost() {
+async fn chat_history_pages_by_length() {
     const MESSAGES: usize = 40;
     let server = TestServer::start();
-    let me = Account::register(server.addr, "me").await;
-    let other = Account::register(server.addr, "other").await;
+    let me = Member::register(server.addr, "me").await;
+    let other = Member::register(server.addr, "other").await;
     me.befriend(&other).await;
     let long = "x".repeat(limits::CHAT_TEXT_BYTES - 2);
     let all: Vec<String> = (0..MESSAGES).map(|n| format!("{n:02}{long}")).collect();
@@ -141,7 +143,7 @@ async fn a_page_of_long_messages_has_fewer_and_none_is_lost() {
     }
     assert!(texts == all, "{} messages", texts.len());
     assert!((3..6).contains(&pages), "{pages} pages");
-    // From the oldest page on by the links to the later ones; the newest are in the conversation.
+    // The links lead from the oldest page to later ones; the newest messages are in the conversation.
     let mut path = format!("/chat/with/other?{}", &before[1..]);
     let mut shown = 0;
     loop {
@@ -164,18 +166,19 @@ async fn a_page_of_long_messages_has_fewer_and_none_is_lost() {
     server.stop().await;
 }
 
-/// A reload and a second tab are not a leaving; to leave is one, within a second.
+/// Presence is told once for each change: a reload and a second tab are not a leaving, and a
+/// leaving is told within a second.
 #[tokio::test]
-async fn presence_is_told_once_for_each_coming_and_going() {
+async fn presence_told_once_per_change() {
     let server = TestServer::start();
-    let me = Account::register(server.addr, "me").await;
-    let other = Account::register(server.addr, "other").await;
+    let me = Member::register(server.addr, "me").await;
+    let other = Member::register(server.addr, "other").await;
     let list = me.get("/chat/friends").await;
     let since = list["presence"].as_str().unwrap();
     let path = format!("/chat/presence?as=ndjson&since={since}");
     let mut seen = Lines::of(&me, &path).await;
     me.befriend(&other).await;
-    // Who becomes a friend is told of; when, nobody else waits for.
+    // A new friend's presence is told, too, after a while that has no bound here.
     let friend = soon(seen.event("presence")).await;
     assert_eq!(
         (&friend["name"], &friend["online"]),
@@ -189,7 +192,7 @@ async fn presence_is_told_once_for_each_coming_and_going() {
         let mut tabs = vec![first];
         for _ in 0..5 {
             tabs.push(Lines::of(&other, stream).await);
-            // The other one is loaded anew.
+            // The older tab is loaded anew.
             tabs.remove(0);
         }
         let left = Instant::now();
@@ -201,7 +204,7 @@ async fn presence_is_told_once_for_each_coming_and_going() {
             assert_eq!(told["online"], online, "{told}");
         }
     }
-    // The best of them: the others are the machine's, which may be busy with other tests.
+    // The shortest delay counts: in the others the machine may have been busy with other tests.
     let best = delays.iter().min().unwrap();
     assert!(*best < Duration::from_secs(1), "{delays:?}");
     drop(seen);

@@ -1,5 +1,5 @@
-//! One behaviour, six transports: whatever is asked, each gives the same answer in its own words.
-//! What they say is read by readers that know their descriptions only (`support/wires.rs`).
+//! One behaviour on six transports: each gives the same answer to the same query in its own format.
+//! The readers know the descriptions of the formats only (`support/wires.rs`).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep};
 use crate::support::binary::Binary;
 use crate::support::client::{append, get};
 use crate::support::difficult::shown;
-use crate::support::wires::{ALL, Message, Said, Stream};
+use crate::support::wires::{ALL, Message, Stream, StreamEvent};
 use crate::support::{TestServer, soon};
 
-/// The transports that go on until somebody ends them.
+/// The transports whose streams go on until the client or the server ends them.
 const STREAMING: [&str; 5] = ["text", "html", "script", "sse", "ndjson"];
 
 /// Appends messages, and gives the epoch of their log.
@@ -27,7 +27,7 @@ async fn append_all(addr: SocketAddr, channel: &str, texts: &[&str]) -> String {
     epoch
 }
 
-/// What a transport says of a message that was sent so.
+/// The message as a follower receives it on a transport.
 pub(crate) fn said_of(wire: &str, cursor: &str, channel: &str, event: &str, data: &str) -> Message {
     let says = |word: &str, silent: &[&str]| {
         let word = if silent.contains(&wire) { "" } else { word };
@@ -41,7 +41,7 @@ pub(crate) fn said_of(wire: &str, cursor: &str, channel: &str, event: &str, data
     }
 }
 
-/// Waits for all, so that waiting is done side by side; what one panics with, the test does.
+/// Waits for tasks that run at the same time; when one of them panics, the test does.
 async fn all(mut tasks: JoinSet<()>) {
     while let Some(done) = soon(tasks.join_next()).await {
         if let Err(error) = done {
@@ -50,15 +50,15 @@ async fn all(mut tasks: JoinSet<()>) {
     }
 }
 
-/// What is asked of a log that keeps the last three of ten, and what is seen of it.
+/// A query to a log that keeps the last three of ten messages, and what a follower sees of it.
 struct Start {
-    /// `E` stands for the log's epoch.
+    /// The value of `since`; `E` stands for the log's epoch.
     since: &'static str,
-    /// The place that `Stream-Cursor` says.
+    /// The position in `Stream-Cursor`.
     at: u64,
-    /// Why something is missing, how much, and from where it goes on.
+    /// The gap: its reason, how many messages are missing, and the position from which it goes on.
     gap: Option<(&'static str, Option<u64>, u64)>,
-    /// The first message that is seen; all behind it are, too.
+    /// The first message that the follower sees; it sees all after it, too.
     first: u64,
 }
 
@@ -107,8 +107,9 @@ const GARBAGE: [&str; 9] = [
     "a%20b",
 ];
 
+/// Each transport begins at the position that `since` names, and tells which messages are missing.
 #[tokio::test]
-async fn each_transport_begins_where_it_is_told_and_says_what_is_missing() {
+async fn since_on_each_transport() {
     let server = TestServer::with(|config| config.keep.messages = 3);
     let addr = server.addr;
     let texts = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
@@ -124,7 +125,7 @@ async fn each_transport_begins_where_it_is_told_and_says_what_is_missing() {
             tasks.spawn(async move {
                 let mut refused = get(addr, &path).await;
                 assert_eq!(refused.header("stream-cursor"), "", "{path}");
-                // For an EventSource, too: any status but 200 keeps it from asking again and again.
+                // An EventSource gets 400, too: any status but 200 keeps it from asking again and again.
                 assert_eq!(refused.status, 400, "{path}");
                 assert!(refused.text().await.contains("since="), "{path}");
             });
@@ -148,27 +149,29 @@ async fn begins(addr: SocketAddr, wire: &'static str, start: &Start, epoch: &str
     let (expected, seen): (Vec<_>, Vec<_>) = (expected.collect(), stream.messages().collect());
     assert_eq!(seen, expected.iter().collect::<Vec<_>>(), "{what}");
     let gap = start.gap.map(|(reason, missed, seq)| {
-        Said::Gap(reason.to_owned(), missed, format!("{epoch}-{seq}"))
+        StreamEvent::Gap(reason.to_owned(), missed, format!("{epoch}-{seq}"))
     });
     assert_eq!(stream.gaps(), gap.iter().collect::<Vec<_>>(), "{what}");
-    // What is missing is said before what is there.
-    let of_log = |said: &&Said| matches!(said, Said::Gap(..) | Said::Message(_));
+    // The gap is told before the messages.
+    let of_log =
+        |said: &&StreamEvent| matches!(said, StreamEvent::Gap(..) | StreamEvent::Message(_));
     let first = stream.said.iter().find(of_log);
     assert!(gap.is_none() || first == gap.as_ref(), "{what}: {first:?}");
-    if let Some(Said::Open(cursor)) = stream.said.first() {
+    if let Some(StreamEvent::Open(cursor)) = stream.said.first() {
         assert_eq!(*cursor, starts, "{what}");
     }
     let end = stream.end().map(|(cursor, _)| cursor);
     assert_eq!(end, Some(&*format!("{epoch}-10")), "{what}");
 }
 
+/// On each transport a duration as `since` begins at the messages of that time.
 #[tokio::test]
-async fn each_transport_looks_back_for_a_duration() {
+async fn since_duration_on_each_transport() {
     let server = TestServer::start();
     let addr = server.addr;
     append(addr, "a", "old").await;
-    // The one pause that is needed: it is what is asked for. A second on each side of the answer
-    // is what a busy machine may take.
+    // This pause is needed: the query is about it. A busy machine may take a second on each side of
+    // the answer.
     sleep(Duration::from_secs(2)).await;
     append(addr, "a", "new").await;
     let new = Instant::now();
@@ -179,15 +182,16 @@ async fn each_transport_looks_back_for_a_duration() {
             let query = format!("since={back}ms&timeout=50ms");
             let stream = Stream::open(addr, wire, "a", &query).await.whole().await;
             assert_eq!(stream.texts(), ["new"], "{wire}: {query}");
-            assert_eq!(stream.gaps(), [&Said::Heartbeat; 0], "{wire}");
+            assert_eq!(stream.gaps(), [&StreamEvent::Heartbeat; 0], "{wire}");
         });
     }
     all(tasks).await;
     server.stop().await;
 }
 
+/// Several channels are one stream in the order of the log, with one cursor.
 #[tokio::test]
-async fn several_channels_are_one_stream_in_the_order_of_the_log_under_one_cursor() {
+async fn channels_merge_in_log_order() {
     let server = TestServer::start();
     let addr = server.addr;
     let channels = ["a", "b", "not.asked-for", "c~_"];
@@ -199,7 +203,7 @@ async fn several_channels_are_one_stream_in_the_order_of_the_log_under_one_curso
     }
     for wire in ALL {
         for begin in [0, 11] {
-            // Each channel once, however often and in whatever order it is named.
+            // Each channel counts once, however often and in whatever order it is named.
             let query = format!("since={}&timeout=100ms", begin + 1);
             let stream = Stream::open(addr, wire, "c~_,b,a,b", &query).await;
             let stream = stream.whole().await;
@@ -213,7 +217,8 @@ async fn several_channels_are_one_stream_in_the_order_of_the_log_under_one_curso
                 .collect();
             let seen: Vec<_> = stream.messages().cloned().collect();
             assert_eq!(seen, expected, "{wire} since {begin}");
-            // Where the log ends has been seen, whatever channel that message is in.
+            // The end of the stream has the cursor of the whole log, whatever channel its last message
+            // is in.
             let end = stream.end().map(|(cursor, _)| cursor);
             assert_eq!(end, Some(&*sent[23].0), "{wire}");
         }
@@ -221,13 +226,14 @@ async fn several_channels_are_one_stream_in_the_order_of_the_log_under_one_curso
     server.stop().await;
 }
 
-/// Seconds that have begun since then.
+/// The number of seconds that have begun since then.
 fn seconds(since: Instant) -> usize {
     1 + usize::try_from(since.elapsed().as_secs()).unwrap()
 }
 
+/// Heartbeats come while the stream is quiet, and never inside a message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn heartbeats_come_while_it_is_quiet_and_never_inside_a_message() {
+async fn heartbeats_only_between_messages() {
     let server = TestServer::start();
     let addr = server.addr;
     let text = |n: usize| format!("{n}\n{}", "line\r\n.\n".repeat(n * 800));
@@ -237,7 +243,7 @@ async fn heartbeats_come_while_it_is_quiet_and_never_inside_a_message() {
             let began = Instant::now();
             let mut stream = Stream::open(addr, wire, "a", "since=now&heartbeat=1s").await;
             stream.until(6).await;
-            // The first dots show that the stream is there.
+            // The first heartbeat comes at the beginning and shows that the stream is there.
             let most = seconds(began);
             assert!(stream.heartbeats() <= most, "{wire}: {:?}", stream.said);
             let busy = stream.heartbeats();
@@ -254,7 +260,7 @@ async fn heartbeats_come_while_it_is_quiet_and_never_inside_a_message() {
         });
     }
     server.open_streams(5).await;
-    // Busy, with messages of 0 to 32 KB; then quiet for two heartbeats.
+    // The stream is busy with messages of 0 to 32 KB, then quiet for two heartbeats.
     for n in 0..6 {
         sleep(Duration::from_millis(250)).await;
         append(addr, "a", &text(n)).await;
@@ -265,8 +271,9 @@ async fn heartbeats_come_while_it_is_quiet_and_never_inside_a_message() {
     server.stop().await;
 }
 
+/// `limit` and `timeout` end each transport with its end mark.
 #[tokio::test]
-async fn limit_and_timeout_end_each_transport_with_its_mark() {
+async fn limit_and_timeout_end_with_mark() {
     let server = TestServer::start();
     let addr = server.addr;
     let epoch = append_all(addr, "a", &["one", "two", "three"]).await;
@@ -281,7 +288,7 @@ async fn limit_and_timeout_end_each_transport_with_its_mark() {
             let what = format!("{wire} {query}");
             let stream = Stream::open(addr, wire, "a", query).await.whole().await;
             assert_eq!(stream.texts(), texts, "{what}");
-            // These three say why, too.
+            // These three tell the reason, too.
             let says = ["script", "sse", "ndjson"].contains(&wire);
             let (cursor, why) = (format!("{epoch}-{at}"), if says { why } else { "" });
             assert_eq!(stream.end(), Some((&*cursor, why)), "{what}");
@@ -291,8 +298,9 @@ async fn limit_and_timeout_end_each_transport_with_its_mark() {
     server.stop().await;
 }
 
+/// The cursor of a stream resumes it on each other transport.
 #[tokio::test]
-async fn a_cursor_of_one_transport_goes_on_in_each_other() {
+async fn resume_on_another_transport() {
     let server = TestServer::start();
     let addr = server.addr;
     append_all(addr, "a", &["1", "2", "3", "4", "5", "6"]).await;
@@ -304,7 +312,7 @@ async fn a_cursor_of_one_transport_goes_on_in_each_other() {
             let (cursor, _) = first.end().unwrap();
             for query in [
                 format!("limit=2&since={cursor}"),
-                // As a browser does it, whose page's address says something else.
+                // A browser sends the header, while the address of its page says something else.
                 format!("limit=2&since=all\r\nLast-Event-ID: {cursor}"),
             ] {
                 let second = Stream::open(addr, to, "a", &query).await;
@@ -318,15 +326,16 @@ async fn a_cursor_of_one_transport_goes_on_in_each_other() {
     server.stop().await;
 }
 
+/// A killed server breaks each transport off; SIGTERM ends it with its end mark.
 #[tokio::test]
-async fn a_kill_breaks_each_transport_off_and_sigterm_ends_it_with_its_mark() {
+async fn kill_cuts_and_sigterm_ends_with_mark() {
     for signal in ["-KILL", "-TERM"] {
         let server = Binary::start(&["--drain", "0s"]).await;
         let addr = server.addr;
         let epoch = append_all(addr, "a", &["before"]).await;
         let mut streams = Vec::new();
         for wire in ALL {
-            // A long poll that has something is over at once; this one waits.
+            // A long poll that finds a message ends at once; this one waits.
             let (since, count) = if wire == "json" {
                 ("now", 0)
             } else {
@@ -359,8 +368,9 @@ async fn a_kill_breaks_each_transport_off_and_sigterm_ends_it_with_its_mark() {
     }
 }
 
+/// A script frame that has grown long ends, and is resumed by the next one.
 #[tokio::test]
-async fn a_script_frame_that_has_grown_long_ends_to_be_gone_on_with() {
+async fn script_frame_rotates_when_long() {
     let server = TestServer::start();
     let addr = server.addr;
     for n in 0..40 {
@@ -382,7 +392,7 @@ async fn a_script_frame_that_has_grown_long_ends_to_be_gone_on_with() {
         cursor.clone_into(&mut at);
         frames += 1;
     }
-    // Some MiB at most: what a browser keeps of a page that loads only grows.
+    // A frame has some MiB at most, because a browser keeps all of a page that is still loading.
     assert_eq!(frames, 2, "of 1.9 MB");
     server.stop().await;
 }

@@ -1,4 +1,5 @@
-//! The server killed again and again, and stopped now and then, while many publish and many follow.
+//! A server that is killed again and again, and stopped now and then, under many senders and many
+//! followers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -17,9 +18,9 @@ use tokio::time::sleep;
 
 use crate::support::binary::Binary;
 use crate::support::follower::Follower;
-use crate::support::ledger::Ledger;
 use crate::support::place::Place;
 use crate::support::port::Port;
+use crate::support::reference_log::ReferenceLog;
 use crate::support::sender::{Answer, Sender};
 use crate::support::wires::ALL;
 use crate::support::{at_last, soon};
@@ -28,17 +29,17 @@ const PUBLISHERS: u64 = 64;
 const CHANNELS: [&str; 3] = ["a", "b", "c"];
 const LAST: &str = "that was all";
 
-/// What a publisher knows in the end.
+/// What a publisher knows in the end about its messages.
 #[derive(Default)]
 struct Sent {
-    /// What was answered, to which text.
+    /// The answers, each with its text.
     taken: Vec<(Value, String)>,
-    /// What the line broke at.
+    /// The texts during which the connection broke.
     unknown: Vec<String>,
 }
 
-/// Publishes until it is to stop. With keys a message is tried until it is taken; without, each
-/// try is a message of its own.
+/// Publishes until `stop` is set. With keys, a message is sent again until the server takes it;
+/// without, each attempt is a message of its own.
 async fn publish(
     addr: SocketAddr,
     name: u64,
@@ -58,11 +59,11 @@ async fn publish(
                 .push((once(&mut sender, &path, &text).await, text));
         } else {
             match sender.post(&format!("/c/{channel}"), &text).await {
-                Answer::Said(201, answer) => sent.taken.push((answer, text)),
+                Answer::Reply(201, answer) => sent.taken.push((answer, text)),
                 Answer::Unknown => sent.unknown.push(text),
-                // Refused while it stops, which is as good as never sent.
-                Answer::Said(503, _) | Answer::Unsent => {}
-                Answer::Said(status, answer) => panic!("{status} {answer}"),
+                // A stopping server refuses a message, which then counts as never sent.
+                Answer::Reply(503, _) | Answer::Unsent => {}
+                Answer::Reply(status, answer) => panic!("{status} {answer}"),
             }
         }
         sleep(Duration::from_millis(random.random_range(0..60))).await;
@@ -70,21 +71,21 @@ async fn publish(
     sent
 }
 
-/// Tries until it is taken.
+/// Sends a message again and again until the server takes it.
 async fn once(sender: &mut Sender, path: &str, text: &str) -> Value {
     loop {
         match sender.post(path, text).await {
-            // 200: a try before was taken, and its answer lost.
-            Answer::Said(200 | 201, answer) => return answer,
-            Answer::Said(503, _) | Answer::Unknown | Answer::Unsent => {
+            // 200: an earlier attempt was taken, and its answer was lost.
+            Answer::Reply(200 | 201, answer) => return answer,
+            Answer::Reply(503, _) | Answer::Unknown | Answer::Unsent => {
                 sleep(Duration::from_millis(2)).await;
             }
-            Answer::Said(status, answer) => panic!("{status} {answer}"),
+            Answer::Reply(status, answer) => panic!("{status} {answer}"),
         }
     }
 }
 
-/// Kills the server at random moments of its life, some of them before it listens.
+/// Kills the server at random moments, some of them before it listens.
 async fn kill_often(
     place: &Place,
     port: &Port,
@@ -119,17 +120,18 @@ async fn kill_often(
     }
 }
 
-/// What is left when it is over.
+/// What there is at the end of a storm.
 struct Storm {
     server: Binary,
-    /// What was answered.
-    told: Ledger,
+    /// The messages that the server has acknowledged.
+    told: ReferenceLog,
+    /// The texts of messages whose answer was lost.
     unknown: BTreeSet<String>,
     followers: Vec<Follower>,
 }
 
-/// Many publish, of whom those that `keys` names do it with keys, some follow, and the server is
-/// killed so many times.
+/// Lets many publish, with keys where `keys` says so, and some follow, while the server is killed
+/// `kills` times.
 async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) -> Storm {
     let seed: u64 = rand::random();
     println!("seed {seed}");
@@ -140,7 +142,7 @@ async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) 
         .map(|n| tokio::spawn(publisher(n)))
         .collect();
     let follower = |n: usize| {
-        // A long poll says one gap for all its channels: of one it can be checked.
+        // A long poll tells one gap for all its channels, which can be checked for one channel only.
         let count = if ALL[n % 6] == "json" { 1 } else { n / 6 + 1 };
         let channels = CHANNELS.sample(&mut random(n as u64), count);
         let channels: Vec<&str> = channels.copied().collect();
@@ -151,7 +153,7 @@ async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) 
     stop.store(true, Relaxed);
     let mut storm = Storm {
         server,
-        told: Ledger::default(),
+        told: ReferenceLog::default(),
         unknown: BTreeSet::new(),
         followers: Vec::new(),
     };
@@ -187,13 +189,15 @@ async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) 
     storm
 }
 
+/// A server that is killed fifty times keeps all that it acknowledged, and each follower sees it
+/// once and in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_fifty_times_it_keeps_what_it_acknowledged_and_everybody_sees_it_once_in_order() {
+async fn kill_keeps_acknowledged_messages() {
     let place = Place::new();
     let storm = storm(&place, &["--keep", "1000000"], 50, |n| n % 2 == 0).await;
-    let whole = Ledger::read(storm.server.addr, "a,b,c", storm.told.last()).await;
-    assert_eq!(whole.epoch, storm.told.epoch, "one life");
-    assert!(whole.is_contiguous(), "no number is left out");
+    let whole = ReferenceLog::read(storm.server.addr, "a,b,c", storm.told.last()).await;
+    assert_eq!(whole.epoch, storm.told.epoch, "one epoch");
+    assert!(whole.is_contiguous(), "no position is left out");
     for (seq, entry) in &storm.told.entries {
         let stored = whole.entries.get(seq);
         assert_eq!(stored, Some(entry), "{seq} was acknowledged");
@@ -218,16 +222,18 @@ async fn killed_fifty_times_it_keeps_what_it_acknowledged_and_everybody_sees_it_
     assert!(!storm.server.end("-TERM").await.contains("panicked"));
 }
 
+/// A server that is killed while it trims old messages tells each follower exactly which are
+/// missing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_while_it_lets_go_of_old_messages_it_says_each_that_is_missing() {
+async fn kill_while_trimming_tells_gaps() {
     const KEEP: usize = 50;
     let place = Place::new();
-    // All with keys, so that in the end it is known what each number was.
+    // All messages have keys, so that in the end the message at each position is known.
     let mut storm = storm(&place, &["--keep", &KEEP.to_string()], 15, |_| true).await;
     let (addr, told) = (storm.server.addr, &storm.told);
     assert!(
         told.is_contiguous(),
-        "no number is left out, and none is twice"
+        "no position is left out, and none is used twice"
     );
     for wire in ALL {
         for channel in CHANNELS {
@@ -242,12 +248,12 @@ async fn killed_while_it_lets_go_of_old_messages_it_says_each_that_is_missing() 
         .iter()
         .map(|follower| told.check(follower))
         .sum();
-    println!("{missing} were let go before a follower came to them");
+    println!("{missing} were trimmed before a follower came to them");
     assert!(!storm.server.end("-TERM").await.contains("panicked"));
 }
 
-/// Uploads lines until it is to stop, with a new upload when one has broken off; gives how many
-/// there were.
+/// Uploads lines until `stop` is set, with a new upload when one has broken off, and gives the number
+/// of uploads.
 async fn upload(addr: SocketAddr, name: u64, stop: Arc<AtomicBool>) -> u64 {
     let mut uploads = 0;
     while !stop.load(Relaxed) {
@@ -271,8 +277,10 @@ async fn upload(addr: SocketAddr, name: u64, stop: Arc<AtomicBool>) -> u64 {
     uploads
 }
 
+/// Of an upload that breaks off, a first part of the lines is in the log, and none after a missing
+/// one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_an_upload_that_breaks_off_the_first_lines_are_there_and_none_behind_a_missing_one() {
+async fn upload_cut_keeps_leading_lines() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let (place, port) = (Place::new(), Port::reserve());
@@ -286,9 +294,9 @@ async fn of_an_upload_that_breaks_off_the_first_lines_are_there_and_none_behind_
     for uploading in uploading {
         uploads += at_last(uploading).await.unwrap();
     }
-    let mut last = Ledger::default();
+    let mut last = ReferenceLog::default();
     last.append(port.addr, "lines", LAST).await;
-    let mut whole = Ledger::read(port.addr, "lines", last.last()).await;
+    let mut whole = ReferenceLog::read(port.addr, "lines", last.last()).await;
     assert!(whole.is_contiguous());
     whole.entries.retain(|_, entry| entry.text != LAST);
     let mut next: BTreeMap<&str, u64> = BTreeMap::new();
@@ -299,15 +307,13 @@ async fn of_an_upload_that_breaks_off_the_first_lines_are_there_and_none_behind_
         *next += 1;
     }
     let lines = whole.entries.len();
-    println!(
-        "{lines} lines of {} uploads, and {uploads} were begun",
-        next.len()
-    );
+    println!("{lines} lines of {} uploads out of {uploads}", next.len());
     assert!(next.len() > 8, "{next:?}");
 }
 
+/// A server that is killed while it creates its file starts again without complaint.
 #[tokio::test]
-async fn killed_while_it_makes_its_file_it_begins_anew() {
+async fn kill_while_creating_file_starts_anew() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
@@ -323,12 +329,12 @@ async fn killed_while_it_makes_its_file_it_begins_anew() {
             found.insert(place.names());
         }
         let server = place.start(&[]).await;
-        let mut told = Ledger::default();
+        let mut told = ReferenceLog::default();
         told.append(server.addr, "a", "first").await;
         assert_eq!(told.last(), 1);
         server.end("-KILL").await;
         let server = place.start(&[]).await;
-        let whole = Ledger::read(server.addr, "a", 1).await;
+        let whole = ReferenceLog::read(server.addr, "a", 1).await;
         assert_eq!((whole.epoch, whole.entries), (told.epoch, told.entries));
     }
     println!("{found:?}");

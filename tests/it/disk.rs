@@ -1,23 +1,23 @@
-//! A disk that is full for a while, and a file that is not where it was.
+//! A disk that is full for a while, and a log file that has been moved or deleted.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::support::binary::Binary;
 use crate::support::client::{Response, get, post, send};
-use crate::support::ledger::Ledger;
 use crate::support::place::Place;
+use crate::support::reference_log::ReferenceLog;
 use crate::support::upload::Upload;
-use crate::support::wires::{ALL, Said, Stream};
+use crate::support::wires::{ALL, Stream, StreamEvent};
 use crate::support::{eventually, soon};
 
-/// What the operator is told.
+/// The status and the text of `/healthz`, as the operator sees them.
 async fn health(addr: SocketAddr) -> (u16, String) {
     let mut response = get(addr, "/healthz").await;
     (response.status, response.text().await)
 }
 
-/// 503, with a sentence, and when to try again.
+/// Checks that the answer is 503 with a time to try again, and gives its sentence.
 async fn refused(mut answer: Response) -> String {
     assert_eq!(answer.status, 503);
     assert!(answer.header("retry-after").parse::<u64>().is_ok());
@@ -31,8 +31,8 @@ fn long(n: usize) -> String {
     format!("{n} {}", "x".repeat(10_000))
 }
 
-/// Appends until nothing more is taken; gives how many were.
-async fn fill(addr: SocketAddr, told: &mut Ledger) -> usize {
+/// Appends until the server takes no more, and gives the number of messages that it took.
+async fn fill(addr: SocketAddr, told: &mut ReferenceLog) -> usize {
     let (mut taken, mut refusals) = (0, 0);
     while refusals < 10 {
         assert!(taken < 1000, "it is never full");
@@ -49,7 +49,7 @@ async fn fill(addr: SocketAddr, told: &mut Ledger) -> usize {
     taken
 }
 
-/// Waits until it says by itself that all is well; that takes it some seconds.
+/// Waits until the server reports by itself that it is healthy, which takes some seconds.
 async fn recovers(addr: SocketAddr) {
     let began = Instant::now();
     eventually("healthz is ok", async || {
@@ -57,25 +57,29 @@ async fn recovers(addr: SocketAddr) {
     })
     .await;
     let took = began.elapsed();
-    println!("well again after {took:?}");
+    println!("healthy again after {took:?}");
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
-async fn same(server: &Binary, told: &Ledger) {
-    let whole = Ledger::read(server.addr, "a,b", told.last()).await;
+/// Checks that the server has exactly the messages of the reference.
+async fn same(server: &Binary, told: &ReferenceLog) {
+    let whole = ReferenceLog::read(server.addr, "a,b", told.last()).await;
     assert_eq!(whole.epoch, told.epoch);
     assert_eq!(whole.entries, told.entries);
     assert!(whole.is_contiguous());
 }
 
+#[cfg(target_os = "linux")] // the limit is set from outside of the process
+/// On a full disk nothing is appended in part, reading goes on, and with space appending does,
+/// too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_a_full_disk_nothing_is_half_appended_and_when_there_is_space_all_goes_on() {
-    let (place, mut told) = (Place::new(), Ledger::default());
+async fn disk_full_refuses_and_recovers() {
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&[]).await;
     for n in 0..100 {
         told.append(server.addr, "a", &long(n)).await;
     }
-    // Started again, it has the past on the disk alone.
+    // A server that is started again has these messages on the disk only.
     server.end("-TERM").await;
     let server = place.start(&["--heartbeat", "1s"]).await;
     let addr = server.addr;
@@ -83,17 +87,17 @@ async fn on_a_full_disk_nothing_is_half_appended_and_when_there_is_space_all_goe
     let mut upload = Upload::start(addr, "/c/b").await;
     upload.send(b"one\ntwo\nthree\n").await;
     watcher.until(3).await;
-    let lines = Ledger::read(addr, "b", told.last() + 3).await;
+    let lines = ReferenceLog::read(addr, "b", told.last() + 3).await;
     told.entries.extend(lines.entries);
 
-    // So long may each of its files become.
-    server.limit_files(&place.bytes().to_string()).await;
+    // No file may become longer than all of them are together now.
+    server.limit_files(Some(place.bytes()));
     let taken = fill(addr, &mut told).await;
     println!("full after {taken} more");
     assert!(taken > 0, "some still fit");
     watcher.until(3 + taken).await;
-    // Not even into what there is of the files.
-    server.limit_files("4096").await;
+    // Now the files cannot even be written where they have room inside.
+    server.limit_files(Some(4096));
     println!("{}", refused(post(addr, "/c/a", "x").await).await);
     let keyed = "POST /c/a\r\nIdempotency-Key: k";
     refused(send(addr, keyed, b"with a key").await).await;
@@ -116,20 +120,20 @@ async fn on_a_full_disk_nothing_is_half_appended_and_when_there_is_space_all_goe
     while watcher.heartbeats() < beats + 2 {
         assert!(watcher.read().await.unwrap());
     }
-    assert_eq!(health(addr).await.0, 503, "it is as full as it was");
+    assert_eq!(health(addr).await.0, 503, "the disk is as full as before");
     let all: Vec<&str> = told.entries.values().map(|entry| &*entry.text).collect();
     for wire in ALL {
         let query = format!("since=0&limit={}", all.len());
         let stream = Stream::open(addr, wire, "a,b", &query).await;
         let stream = stream.whole().await;
         let seen = stream.texts();
-        // A long poll has what fits one answer, and a script frame ends after a MiB.
+        // A long poll has what fits into one answer, and a script frame ends after a MiB.
         let in_part = ["json", "script"].contains(&wire);
         let count = if in_part { seen.len() } else { all.len() };
         assert!(!seen.is_empty() && seen == all[..count], "{wire}");
     }
 
-    server.limit_files("unlimited").await;
+    server.limit_files(None);
     recovers(addr).await;
     let mut answer = send(addr, keyed, b"with a key").await;
     assert_eq!(answer.status, 201, "it was not taken before");
@@ -143,9 +147,10 @@ async fn on_a_full_disk_nothing_is_half_appended_and_when_there_is_space_all_goe
     same(&server, &told).await;
 }
 
+/// Nothing is appended while the log file or its write-ahead log is moved away or replaced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_appended_to_a_file_that_is_not_where_it_was() {
-    let (place, mut told) = (Place::new(), Ledger::default());
+async fn file_moved_refuses_appends() {
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&[]).await;
     let addr = server.addr;
     told.append(addr, "a", "before").await;
@@ -177,8 +182,9 @@ async fn nothing_is_appended_to_a_file_that_is_not_where_it_was() {
     same(&server, &told).await;
 }
 
+/// A file that is moved away is noticed though nobody appends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_is_moved_away_is_noticed_though_nobody_appends() {
+async fn file_moved_noticed_without_appends() {
     let place = Place::new();
     let server = place.start(&[]).await;
     let away = place.at("away");
@@ -188,10 +194,11 @@ async fn a_file_that_is_moved_away_is_noticed_though_nobody_appends() {
     recovers(server.addr).await;
 }
 
-/// Without it another server could write to the same file, and this one would not know.
+/// Nothing is appended while the lock file is missing: without it another server could write to
+/// the same file, and this one would not know.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_appended_when_what_keeps_other_servers_away_is_gone() {
-    let (place, mut told) = (Place::new(), Ledger::default());
+async fn lock_file_missing_refuses_appends() {
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&[]).await;
     told.append(server.addr, "a", "before").await;
     let (lock, away) = (place.at("log.db-lock"), place.at("away"));
@@ -203,9 +210,10 @@ async fn nothing_is_appended_when_what_keeps_other_servers_away_is_gone() {
     same(&server, &told).await;
 }
 
+/// A deleted file takes no more messages; a new file after a restart is a new epoch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_is_deleted_takes_no_more_and_a_new_one_is_another_life() {
-    let (place, mut told) = (Place::new(), Ledger::default());
+async fn file_deleted_starts_new_epoch() {
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&[]).await;
     told.append(server.addr, "a", "before").await;
     std::fs::remove_file(place.file()).unwrap();
@@ -221,7 +229,7 @@ async fn a_file_that_is_deleted_takes_no_more_and_a_new_one_is_another_life() {
     while stream.gaps().is_empty() {
         assert!(soon(stream.read()).await.unwrap());
     }
-    let Said::Gap(reason, ..) = stream.gaps()[0] else {
+    let StreamEvent::Gap(reason, ..) = stream.gaps()[0] else {
         panic!()
     };
     assert_eq!(reason, "epoch");

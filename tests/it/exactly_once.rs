@@ -1,4 +1,4 @@
-//! Lines that break at any byte, gone on with on any other transport, while many publish.
+//! Streams that are cut at any byte and resumed on any transport, while many publish.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ const PUBLISHERS: u64 = 64;
 const FOLLOWERS: u64 = 200;
 const LAST: &str = "that was all";
 
-/// Publishes on random channels; gives what it sent: its place, its channel, its text.
+/// Publishes on random channels, and gives the channel and the text of each message by position.
 async fn publish(addr: SocketAddr, publisher: u64, mut random: StdRng) -> Sent {
     let mut sent = Sent::new();
     for n in 0..20 {
@@ -35,8 +35,8 @@ async fn publish(addr: SocketAddr, publisher: u64, mut random: StdRng) -> Sent {
 
 type Sent = BTreeMap<u64, (&'static str, String)>;
 
-/// Follows some channels to their last message, each time on another transport and cut after
-/// another byte; checks what it saw, and gives how often it was cut.
+/// Follows some channels to their last message, each time on another transport and cut after another
+/// byte. Checks what it has seen, and gives the number of cuts by transport.
 async fn follow(addr: SocketAddr, mut random: StdRng, sent: Arc<OnceCell<Sent>>) -> [u32; 6] {
     let count = random.random_range(1..=3);
     let channels: Vec<&str> = ["a", "b", "c"]
@@ -55,7 +55,7 @@ async fn follow(addr: SocketAddr, mut random: StdRng, sent: Arc<OnceCell<Sent>>)
         let (wire, limit) = (ALL[which], random.random_range(1..150));
         let query = format!("since={cursor}&limit={limit}&timeout=500ms");
         let mut stream = Stream::open(addr, wire, &channels.join(","), &query).await;
-        // Most of the time within the stream, at times behind its end.
+        // The cut is mostly within the stream, and at times after its end.
         let mut left = random.random_range(1..40_000);
         while left > 0
             && let Some(mut chunk) = soon(stream.response.chunk()).await.unwrap()
@@ -67,12 +67,12 @@ async fn follow(addr: SocketAddr, mut random: StdRng, sent: Arc<OnceCell<Sent>>)
         }
         assert_eq!(stream.gaps().len(), 0, "nothing is missing");
         if wire == "text" && stream.end().is_none() {
-            continue; // Its lines have no cursor: cut, it counts for nothing.
+            continue; // Lines of text have no cursor: a text stream that was cut counts for nothing.
         }
         let last = stream.messages().last().map(|message| &message.cursor);
         let end = stream.end().map(|(end, _)| end);
-        if let Some(place) = end.or(last.map(String::as_str)) {
-            place.clone_into(&mut cursor);
+        if let Some(reached) = end.or(last.map(String::as_str)) {
+            reached.clone_into(&mut cursor);
         }
         seen.extend(stream.messages().map(|message| (wire, message.clone())));
     }
@@ -96,9 +96,10 @@ async fn follow(addr: SocketAddr, mut random: StdRng, sent: Arc<OnceCell<Sent>>)
     cuts
 }
 
+/// A follower that is cut anywhere and resumes on another transport sees each message once and in
+/// order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_is_cut_anywhere_and_goes_on_on_another_transport_sees_each_message_once_in_order()
-{
+async fn resume_after_cut_sees_each_message_once() {
     cut_anywhere(TestServer::start()).await;
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     cut_anywhere(TestServer::stored(&directory)).await;

@@ -1,4 +1,4 @@
-//! Another program that holds the database's lock for a while.
+//! Another program holds the lock of the database for a while.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::support::client::{get, post};
-use crate::support::ledger::Ledger;
 use crate::support::place::{Lock, Place};
+use crate::support::reference_log::ReferenceLog;
 use crate::support::sender::{Answer, Sender};
 use crate::support::wires::Stream;
 use crate::support::{at_last, eventually, soon};
@@ -19,7 +19,7 @@ const CHANNELS: [&str; 10] = ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c
 const WIRES: [&str; 4] = ["text", "sse", "ndjson", "script"];
 const LAST: &str = "that was all";
 
-/// Counts what is appended, and says when to stop.
+/// The number of messages that were taken, and whether to stop.
 #[derive(Default)]
 struct State {
     taken: AtomicU64,
@@ -31,7 +31,7 @@ async fn publish(addr: SocketAddr, n: usize, state: Arc<State>) -> Vec<(Value, S
     while !state.stop.load(Relaxed) {
         let text = format!("{n}.{}", taken.len());
         match sender.post(&format!("/c/c{}", n % 10), &text).await {
-            Answer::Said(201, answer) => taken.push((answer, text)),
+            Answer::Reply(201, answer) => taken.push((answer, text)),
             other => panic!("{other:?}"),
         }
         state.taken.fetch_add(1, Relaxed);
@@ -40,7 +40,7 @@ async fn publish(addr: SocketAddr, n: usize, state: Arc<State>) -> Vec<(Value, S
     taken
 }
 
-/// Follows until the last message; gives what was said and the longest silence.
+/// Follows until the last message, and gives the stream and its longest silence.
 async fn follow(mut stream: Stream) -> (Stream, Duration) {
     let (mut heard, mut silence) = (Instant::now(), Duration::ZERO);
     while stream
@@ -55,8 +55,9 @@ async fn follow(mut stream: Stream) -> (Stream, Duration) {
     (stream, silence)
 }
 
+/// A lock of two seconds is no error to any sender, and makes no heartbeat late.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lock_held_for_two_seconds_is_an_error_to_nobody_and_no_heartbeat_is_late() {
+async fn lock_for_two_seconds_delays_only_appends() {
     let place = Place::new();
     let server = place.start(&[]).await;
     let (addr, state) = (server.addr, Arc::new(State::default()));
@@ -77,9 +78,12 @@ async fn a_lock_held_for_two_seconds_is_an_error_to_nobody_and_no_heartbeat_is_l
         let lock = Lock::take(&place, how).await;
         let before = state.taken.load(Relaxed);
         sleep(Duration::from_secs(2)).await;
-        // An answer to what was committed before, each.
+        // Each publisher may get one answer more, to a message that was committed before.
         let meanwhile = state.taken.load(Relaxed) - before;
-        assert!(meanwhile <= 200, "the lock is one: {meanwhile}");
+        assert!(
+            meanwhile <= 200,
+            "nothing is taken under the lock: {meanwhile}"
+        );
         drop(lock);
     }
     let before = state.taken.load(Relaxed);
@@ -88,7 +92,7 @@ async fn a_lock_held_for_two_seconds_is_an_error_to_nobody_and_no_heartbeat_is_l
     })
     .await;
     state.stop.store(true, Relaxed);
-    let mut told = Ledger::default();
+    let mut told = ReferenceLog::default();
     for publisher in publishers {
         for (answer, text) in at_last(publisher).await.unwrap() {
             told.enter(&answer, &text);
@@ -119,11 +123,12 @@ async fn a_lock_held_for_two_seconds_is_an_error_to_nobody_and_no_heartbeat_is_l
     assert!(longest < Duration::from_secs(2), "{longest:?}");
 }
 
+/// A lock that is held for too long makes appends fail, and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lock_held_for_too_long_refuses_appends_and_nothing_else() {
+async fn lock_for_too_long_refuses_appends() {
     let place = Place::new();
     let server = place.start(&["--heartbeat", "1s"]).await;
-    let mut told = Ledger::default();
+    let mut told = ReferenceLog::default();
     told.append(server.addr, "a", "before").await;
     let mut watcher = Stream::open(server.addr, "ndjson", "a", "").await;
     watcher.until(1).await;
@@ -146,6 +151,6 @@ async fn a_lock_held_for_too_long_refuses_appends_and_nothing_else() {
     })
     .await;
     told.append(server.addr, "a", "after").await;
-    let whole = Ledger::read(server.addr, "a", 2).await;
+    let whole = ReferenceLog::read(server.addr, "a", 2).await;
     assert_eq!(whole.entries, told.entries);
 }

@@ -1,4 +1,4 @@
-//! The log by itself: wake-ups, and a sender that reads its own message.
+//! The log without a server: wake-ups, reading backwards, gaps, and catching up.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -47,9 +47,10 @@ async fn next(reader: &mut Reader) -> u64 {
     entry.message().seq.0
 }
 
-/// Page by page from the end, a channel is read whole and once, and what it has lost is said.
+/// Page by page from the end, a channel is read whole and once, and the number of its trimmed
+/// messages is told.
 #[tokio::test]
-async fn a_channel_is_read_backwards() {
+async fn channel_read_backwards() {
     const KEPT: usize = 25;
     let directory = TempDir::new().unwrap();
     let keep = Keep {
@@ -64,7 +65,7 @@ async fn a_channel_is_read_backwards() {
         let [ours, others] = ["ours", "others"].map(|name| Channel::new(name).unwrap());
         for number in 0..40 {
             for channel in [&ours, &others] {
-                // Longer than what is read in one go.
+                // The text is longer than what the store reads in one go.
                 let text = format!("{number}:{}", "x".repeat(10_000));
                 log.append(Draft::new(channel.clone(), text)).await.unwrap();
             }
@@ -92,10 +93,10 @@ async fn a_channel_is_read_backwards() {
     }
 }
 
-/// There are no heartbeats here, and the next message comes only when all have seen the last: a
-/// wake-up that is lost, once in all these rounds, and it stands still for ever.
+/// No wake-up is lost. There are no heartbeats here, and the next message comes only when all
+/// readers have seen the last: after a single lost wake-up the test would stand still for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_wake_up_is_never_lost() {
+async fn wake_never_lost() {
     const ROUNDS: u64 = 10_000;
     const READERS: u64 = 8;
     let log = log();
@@ -124,9 +125,10 @@ async fn a_wake_up_is_never_lost() {
     }
 }
 
-/// The same with readers that come and go, so that places in the lists change hands.
+/// No wake-up is lost while other readers come and go, so that the slots of the wake lists are
+/// reused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_wake_up_is_not_lost_while_others_come_and_go() {
+async fn wake_not_lost_while_readers_change() {
     let log = log();
     let channel = [Channel::main()];
     let coming_and_going = tokio::spawn({
@@ -162,8 +164,9 @@ async fn a_wake_up_is_not_lost_while_others_come_and_go() {
     coming_and_going.abort();
 }
 
+/// A sender can read its own message as soon as it has the answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sender_reads_its_own_message_at_once() {
+async fn append_is_readable_at_once() {
     reads_its_own_messages(&log()).await;
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     reads_its_own_messages(&stored_log(&directory)).await;
@@ -186,7 +189,8 @@ async fn reads_its_own_messages(log: &Log) {
     }
 }
 
-/// What is behind the tail is read from the store, and what comes meanwhile is not missed.
+/// Checks that messages older than the tail are read from the store, and that what is appended
+/// meanwhile is not missed.
 async fn falls_behind_and_catches_up(log: &Log) {
     let channels = ["a", "b", "c"].map(|name| Channel::new(name).unwrap());
     let seed: u64 = rand::random();
@@ -210,7 +214,7 @@ async fn falls_behind_and_catches_up(log: &Log) {
                     ends += usize::from(entry.message().data.is_empty());
                 }
                 if random.random_ratio(1, 4) {
-                    // It has other things to do, and the tail goes on without it.
+                    // This reader pauses, and the tail goes on without it.
                     tokio::time::sleep(Duration::from_millis(random.random_range(1..60))).await;
                 }
             }
@@ -236,10 +240,7 @@ async fn falls_behind_and_catches_up(log: &Log) {
     log.append_all(ends.collect()).await.unwrap();
     sent.extend(&channels);
     let bytes = text.len() * sent.len();
-    assert!(
-        bytes > 3 * limits::TAIL_BYTES,
-        "the tail holds a part of it"
-    );
+    assert!(bytes > 3 * limits::TAIL_BYTES, "the tail holds only a part");
     for reader in readers {
         let (mine, seen) = soon(reader).await.unwrap();
         let all = sent
@@ -251,17 +252,18 @@ async fn falls_behind_and_catches_up(log: &Log) {
     }
 }
 
+/// A reader that falls behind the tail catches up again by reading the store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_falls_behind_the_tail_catches_up_again() {
+async fn slow_reader_catches_up() {
     falls_behind_and_catches_up(&log()).await;
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     falls_behind_and_catches_up(&stored_log(&directory)).await;
 }
 
-/// A page of the store may end before the place where a gap stands; what the tail still has from
-/// there on does not make up for it.
+/// A page of the store may end before the position of a gap; the gap is told though the tail
+/// begins before it, and what the tail still has from there on does not make up for it.
 #[tokio::test]
-async fn a_gap_behind_a_page_is_said_though_the_tail_begins_before_it() {
+async fn gap_after_page_told_within_tail() {
     let keep = Keep {
         messages: 150,
         ..KEEP
@@ -269,10 +271,10 @@ async fn a_gap_behind_a_page_is_said_though_the_tail_begins_before_it() {
     let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
     let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
     let channels = ["a", "b"].map(|name| Channel::new(name).unwrap());
-    // It begins when nothing is lost yet.
+    // The reader begins before anything is trimmed.
     let mut reader = reader(&log, &channels, Since::Seq(Seq::START)).await;
     let text = "x".repeat(40_000);
-    // The tail has the last 208; of b the first 168 are gone, the last of them at 170.
+    // The tail has the last 208 messages; of b the first 168 are trimmed, the last of them at 170.
     for seq in 1..=320 {
         let channel = &channels[usize::from(!(131..=132).contains(&seq))];
         let draft = Draft::new(channel.clone(), text.as_str());
@@ -295,10 +297,10 @@ async fn a_gap_behind_a_page_is_said_though_the_tail_begins_before_it() {
     assert_eq!(said, expected);
 }
 
-/// A follower is woken and reads in one go what came while it was away; the memory store's bound
-/// holds whatever is appended, and what it let go is said.
+/// The memory store stays within its bytes whatever is appended, and a reader is told what was
+/// trimmed.
 #[tokio::test]
-async fn the_memory_log_stays_within_its_bytes() {
+async fn memory_log_within_its_bytes() {
     let keep = Keep {
         messages: usize::MAX,
         age: Duration::from_hours(1),

@@ -1,7 +1,8 @@
-//! The mailbox over HTTP: who gets which letter, and what is said.
+//! The mailbox over HTTP: which receiver gets which letter, and what the answers say.
 
 use std::time::Duration;
 
+use forever_frame::config::StoreKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -9,15 +10,16 @@ use crate::support::client::{append, get, post, send};
 use crate::support::mailbox::{Line, ask, id, letter, look, text, wait_for, waiting};
 use crate::support::{TestServer, eventually, soon, until};
 
-/// A server on each store.
+/// A server on each kind of store.
 fn both() -> (TempDir, [TestServer; 2]) {
     let directory = tempfile::tempdir().unwrap();
     let servers = [TestServer::start(), TestServer::stored(&directory)];
     (directory, servers)
 }
 
+/// A letter is delivered once, in the JSON of the original page.
 #[tokio::test]
-async fn a_letter_is_answered_in_the_words_of_the_original_page_and_only_once() {
+async fn mailbox_answer_format() {
     let (_directory, servers) = both();
     for server in servers {
         let sent = "action=send&me=%3Cb%3EAda&toUserName=%E4%BD%A0&msg=a%26b%0Ac+%F0%9F%91%8B";
@@ -36,8 +38,9 @@ async fn a_letter_is_answered_in_the_words_of_the_original_page_and_only_once() 
     }
 }
 
+/// Letters come in order, and only to the name to which they were sent.
 #[tokio::test]
-async fn letters_come_in_order_and_to_their_own_name() {
+async fn mailbox_order_per_name() {
     let (_directory, servers) = both();
     for server in servers {
         for n in 0..10 {
@@ -57,8 +60,9 @@ async fn letters_come_in_order_and_to_their_own_name() {
     }
 }
 
+/// The fields may stand in the query or in the form, and the form's value counts.
 #[tokio::test]
-async fn the_query_says_it_as_well_as_the_form_and_the_form_counts() {
+async fn mailbox_fields_in_query_or_form() {
     let server = TestServer::start();
     let sent = "/mailbox?action=send&me=ada&toUserName=bob&msg=query";
     assert_eq!(post(server.addr, sent, "msg=form").await.status, 200);
@@ -71,8 +75,9 @@ async fn the_query_says_it_as_well_as_the_form_and_the_form_counts() {
     server.stop().await;
 }
 
+/// A letter wakes the request that waits for it.
 #[tokio::test]
-async fn a_letter_wakes_the_request_that_waits_for_it() {
+async fn mailbox_letter_wakes_waiting_request() {
     let (_directory, servers) = both();
     for server in servers {
         let line = waiting(&server, "action=receive&me=bob").await;
@@ -83,8 +88,9 @@ async fn a_letter_wakes_the_request_that_waits_for_it() {
     }
 }
 
+/// A request that waits is answered as empty after the time of its `wait`.
 #[tokio::test]
-async fn a_quiet_mailbox_says_so_after_the_time_given() {
+async fn mailbox_wait_ends_empty() {
     let server = TestServer::start();
     let began = tokio::time::Instant::now();
     let answer = ask(server.addr, "action=receive&me=bob&wait=300ms").await;
@@ -93,8 +99,9 @@ async fn a_quiet_mailbox_says_so_after_the_time_given() {
     server.stop().await;
 }
 
+/// Of two requests that wait under one name each gets one letter.
 #[tokio::test]
-async fn of_two_who_wait_under_a_name_each_gets_one() {
+async fn mailbox_two_receivers_share_letters() {
     let (_directory, servers) = both();
     for server in servers {
         let form = "action=receive&me=bob";
@@ -111,8 +118,9 @@ async fn of_two_who_wait_under_a_name_each_gets_one() {
     }
 }
 
+/// A form that makes no sense is refused with a sentence that names the field.
 #[tokio::test]
-async fn what_makes_no_sense_is_refused_with_a_sentence() {
+async fn mailbox_bad_form_refused() {
     let server = TestServer::with(|config| config.max_message = 100);
     let long = "x".repeat(101);
     let very_long = "x".repeat(100_000);
@@ -197,8 +205,9 @@ async fn what_makes_no_sense_is_refused_with_a_sentence() {
     server.stop().await;
 }
 
+/// Without the demonstrations there is no mailbox.
 #[tokio::test]
-async fn without_demonstrations_there_is_no_mailbox() {
+async fn mailbox_absent_without_demos() {
     let server = TestServer::with(|config| config.demos = false);
     assert_eq!(
         post(server.addr, "/mailbox", "action=receive&me=bob")
@@ -209,8 +218,9 @@ async fn without_demonstrations_there_is_no_mailbox() {
     server.stop().await;
 }
 
+/// The channel of a mailbox cannot be followed under `/c/`.
 #[tokio::test]
-async fn nobody_reads_a_mailbox_by_another_way() {
+async fn mailbox_channel_not_public() {
     let server = TestServer::start();
     letter(server.addr, "Ada", "secret").await;
     let letters = "~mailbox.4522719c829031ba33df0718ce66bc8e";
@@ -218,8 +228,9 @@ async fn nobody_reads_a_mailbox_by_another_way() {
     server.stop().await;
 }
 
+/// Letters survive a restart of the server, and received ones stay received.
 #[tokio::test]
-async fn letters_survive_the_server_and_what_was_received_stays_received() {
+async fn mailbox_survives_restart() {
     let directory = tempfile::tempdir().unwrap();
     let server = TestServer::stored(&directory);
     for n in 1..=5 {
@@ -236,8 +247,9 @@ async fn letters_survive_the_server_and_what_was_received_stays_received() {
     server.stop().await;
 }
 
+/// A request that waits when the server stops is told to come again.
 #[tokio::test]
-async fn who_waits_when_the_server_stops_is_told_to_come_again() {
+async fn mailbox_stop_answers_waiting_request() {
     let server = TestServer::start();
     let line = waiting(&server, "action=receive&me=bob").await;
     server.stop().await;
@@ -248,19 +260,19 @@ async fn who_waits_when_the_server_stops_is_told_to_come_again() {
     assert!((2..=8).contains(&wait), "{wait}");
 }
 
-/// A number out of `/metrics`.
+/// The value of a metric in `/metrics`.
 async fn metric(server: &TestServer, name: &str) -> u64 {
     let metrics = get(server.addr, "/metrics").await.text().await;
     let value = metrics.lines().find_map(|line| line.strip_prefix(name));
     value.unwrap().trim().parse().unwrap()
 }
 
+/// The number of letters that were trimmed before they were received is told.
 #[tokio::test]
-async fn letters_that_were_let_go_of_are_told() {
+async fn mailbox_missed_after_trimming() {
     let (directory, _) = both();
     let file = directory.path().join("keep.db");
-    let stored = forever_frame::config::StoreKind::Sqlite(file);
-    for store in [forever_frame::config::StoreKind::Memory, stored] {
+    for store in [StoreKind::Memory, StoreKind::Sqlite(file)] {
         let server = TestServer::with(|config| {
             config.keep.messages = 2;
             config.store = store;
@@ -285,7 +297,7 @@ async fn letters_that_were_let_go_of_are_told() {
         say(6..=9).await;
         expect("8", json!(2)).await;
         say(10..=11).await;
-        // 9 was not received.
+        // Letter 9 was not received.
         expect("10", json!(1)).await;
         expect("11", Value::Null).await;
         assert_eq!(look(server.addr, "bob").await, json!({ "Status": "empty" }));
@@ -293,40 +305,47 @@ async fn letters_that_were_let_go_of_are_told() {
     }
 }
 
+/// When all letters have expired, the number of those that were never received is still told.
 #[tokio::test]
-async fn when_all_is_forgotten_what_nobody_received_is_still_told() {
+async fn mailbox_missed_after_expiry() {
     let (directory, _) = both();
     let file = directory.path().join("age.db");
-    let stored = forever_frame::config::StoreKind::Sqlite(file);
-    for store in [forever_frame::config::StoreKind::Memory, stored] {
-        let server = TestServer::with(|config| {
-            config.keep.age = Duration::from_millis(1500);
-            config.store = store;
-        });
-        for to in ["bob", "bob", "carol", "carol", "carol", "dave"] {
-            letter(server.addr, to, "x").await;
-        }
-        for me in ["bob", "bob", "carol"] {
-            assert_eq!(text(&look(server.addr, me).await), "x");
-        }
-        eventually("all is let go of", async || {
-            metric(&server, "forever_frame_log_first_seq").await == 0
-        })
-        .await;
-        let empty = json!({ "Status": "empty" });
-        let missed = |count: u64| json!({ "Status": "empty", "Missed": count });
-        assert_eq!(look(server.addr, "bob").await, empty);
-        assert_eq!(look(server.addr, "carol").await, missed(2));
-        assert_eq!(look(server.addr, "dave").await, missed(1));
-        for me in ["carol", "dave"] {
-            assert_eq!(look(server.addr, me).await, empty, "it is said once");
-        }
-        server.stop().await;
-    }
+    tokio::join!(
+        expired_letters_are_told(StoreKind::Memory),
+        expired_letters_are_told(StoreKind::Sqlite(file)),
+    );
 }
 
+async fn expired_letters_are_told(store: StoreKind) {
+    let server = TestServer::with(|config| {
+        // Long enough for nine requests, also on a busy machine.
+        config.keep.age = Duration::from_secs(6);
+        config.store = store;
+    });
+    for to in ["bob", "bob", "carol", "carol", "carol", "dave"] {
+        letter(server.addr, to, "x").await;
+    }
+    for me in ["bob", "bob", "carol"] {
+        assert_eq!(text(&look(server.addr, me).await), "x");
+    }
+    eventually("all has expired", async || {
+        metric(&server, "forever_frame_log_first_seq").await == 0
+    })
+    .await;
+    let empty = json!({ "Status": "empty" });
+    let missed = |count: u64| json!({ "Status": "empty", "Missed": count });
+    assert_eq!(look(server.addr, "bob").await, empty);
+    assert_eq!(look(server.addr, "carol").await, missed(2));
+    assert_eq!(look(server.addr, "dave").await, missed(1));
+    for me in ["carol", "dave"] {
+        assert_eq!(look(server.addr, me).await, empty, "it is told once");
+    }
+    server.stop().await;
+}
+
+/// Each received letter has its record in the log, also when many are received at once.
 #[tokio::test]
-async fn there_is_a_note_for_each_letter_also_when_many_are_received_at_once() {
+async fn mailbox_ack_record_for_each_letter() {
     const LETTERS: u64 = 40;
     let directory = tempfile::tempdir().unwrap();
     let server = TestServer::stored(&directory);
@@ -348,8 +367,9 @@ async fn there_is_a_note_for_each_letter_also_when_many_are_received_at_once() {
     server.stop().await;
 }
 
+/// The metrics count waiting requests, and received and returned letters.
 #[tokio::test]
-async fn who_waits_is_counted() {
+async fn mailbox_metrics() {
     let server = TestServer::start();
     let line = waiting(&server, "action=receive&me=bob").await;
     assert_eq!(metric(&server, "forever_frame_mailbox_waiting").await, 1);

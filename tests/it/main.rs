@@ -1,4 +1,23 @@
-//! The server as its users meet it: over HTTP, in the browser, as a process.
+//! The server as its users meet it: over HTTP, and as a process. These tests need nothing but Rust, a
+//! C compiler and the loopback; those that need a browser or other programs are in `tests/tools`.
+//!
+//! `cargo test --test it` runs all of them, `cargo test --test it resume` those with that word in
+//! their name, and `cargo test --test it follow::since_chooses_start -- --nocapture` a single one,
+//! with what it prints.
+//!
+//! | modules | what they test |
+//! |---|---|
+//! | `requests`, `origins` | each request and its answer; pages of other origins |
+//! | `append`, `backpressure` | messages, uploads of lines, idempotency keys, a slow store |
+//! | `follow`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
+//! | `log`, `store`, `wal` | the log and its stores, by their Rust interface |
+//! | `stored`, `retained`, `open_store`, `disk`, `locked`, `crash` | the log on the disk, and what may happen to it |
+//! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
+//! | `process` | the binary: its command line, signals, and limits of the system |
+//! | `tidy` | the source tree itself |
+//!
+//! `support` has the server in this process, the clients, and the readers of the transports.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,44 +26,33 @@
 )]
 
 mod append;
-mod browser;
+mod backpressure;
 mod chat_accounts;
 mod chat_attempts;
-mod chat_breaks;
-mod chat_browser;
 mod chat_demo;
 mod chat_markup;
-mod chat_page;
-mod chat_plain;
-mod chat_silence;
 mod chat_strangers;
 mod chat_streams;
 mod conformance;
 mod crash;
 mod disk;
-mod entrance;
 mod exactly_once;
 mod follow;
 mod locked;
 mod log;
 mod mailbox;
-mod mailbox_page;
-mod mailbox_proof;
+mod mailbox_delivery;
 mod mailbox_restart;
-mod nginx;
-mod opening;
+mod open_store;
 mod origins;
-mod pages_live;
-mod parsers;
-mod pressure;
 mod process;
 mod receiver;
 mod requests;
 mod retained;
+mod round_trip;
 mod store;
 mod stored;
+#[path = "../support/mod.rs"]
 mod support;
 mod tidy;
-mod upload;
 mod wal;
-mod wire_page;

@@ -1,12 +1,14 @@
-//! Pages of other origins, and what an `EventSource` survives.
+//! Pages of other origins, and the refusals that an `EventSource` survives.
 
 use crate::support::TestServer;
 use crate::support::client::{get, post, send};
+use crate::support::wires::StreamReader;
 
 const OURS: &str = "https://page.example";
 
+/// Only pages of the allowed origins may use the channels.
 #[tokio::test]
-async fn only_pages_of_the_origins_allowed_are_let() {
+async fn cors_allows_listed_origins_only() {
     let server = TestServer::with(|config| {
         config.cors_origins = vec![OURS.into(), "http://localhost:3000".into()];
     });
@@ -43,7 +45,7 @@ async fn only_pages_of_the_origins_allowed_are_let() {
             let exposed = if allowed { "stream-cursor" } else { "" };
             assert_eq!(answer.header("access-control-expose-headers"), exposed);
         }
-        // The pages stay this server's own.
+        // The pages and the metrics stay this server's own.
         let page = send(
             server.addr,
             &format!("GET /metrics\r\nOrigin: {origin}"),
@@ -55,8 +57,9 @@ async fn only_pages_of_the_origins_allowed_are_let() {
     server.stop().await;
 }
 
+/// A preflight is answered with the possible methods and headers.
 #[tokio::test]
-async fn a_preflight_says_what_is_possible() {
+async fn cors_preflight_lists_methods_and_headers() {
     let server = TestServer::with(|config| config.cors_origins = vec!["*".into()]);
     let answer = send(
         server.addr,
@@ -79,8 +82,9 @@ async fn a_preflight_says_what_is_possible() {
     server.stop().await;
 }
 
+/// Without the option no other origin is allowed.
 #[tokio::test]
-async fn without_the_option_nobody_is_let() {
+async fn cors_off_by_default() {
     let server = TestServer::start();
     let answer = send(
         server.addr,
@@ -99,8 +103,9 @@ async fn without_the_option_nobody_is_let() {
     server.stop().await;
 }
 
+/// A script frame talks to its own origin, or to one that is allowed.
 #[tokio::test]
-async fn a_frame_talks_to_its_own_origin_or_to_one_that_is_allowed() {
+async fn script_frame_origin_restricted() {
     let server = TestServer::with(|config| config.cors_origins = vec![OURS.into()]);
     let mut own = get(server.addr, "/c/a?as=script&limit=1").await;
     let policy = own.header("content-security-policy").to_owned();
@@ -153,9 +158,10 @@ async fn a_frame_talks_to_its_own_origin_or_to_one_that_is_allowed() {
     server.stop().await;
 }
 
-/// Any answer but 200 ends an `EventSource` for good.
+/// An `EventSource` for which there is no room is told to come back: any answer but 200 would end
+/// it for good.
 #[tokio::test]
-async fn an_event_source_without_room_is_told_to_come_back() {
+async fn event_source_without_room_told_to_retry() {
     let server = TestServer::with(|config| config.max_connections = Some(1));
     let _held = get(server.addr, "/stream").await;
     let mut retries = Vec::new();
@@ -167,12 +173,9 @@ async fn an_event_source_without_room_is_told_to_come_back() {
         );
         assert_eq!(refused.header("connection"), "close");
         let text = refused.text().await;
-        let retry = text
-            .lines()
-            .find_map(|line| line.strip_prefix("retry: "))
-            .unwrap()
-            .parse::<u32>()
-            .unwrap();
+        let mut reader = StreamReader::new("sse");
+        reader.read(text.as_bytes());
+        let retry = reader.retry().unwrap();
         assert!((5_000..31_000).contains(&retry), "{retry}");
         assert!(
             text.ends_with("\n\n") && !text.contains("data"),

@@ -1,20 +1,19 @@
-//! The real binary: its command line, its end, and what it survives.
+//! The real binary: its command line, its end, stalled followers, and a lack of file descriptors.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
-use crate::support::binary::{self, Binary};
+use crate::support::binary::{self, Binary, PROGRAM, SHELL};
 use crate::support::client::{Response, get, post, try_send};
-use crate::support::text::{Reader, Said};
+use crate::support::wires::Stream;
 use crate::support::{PATIENCE, soon};
 
-/// Those that fill the machine go one at a time.
+/// The tests that fill the machine run one at a time.
 static HEAVY: Mutex<()> = Mutex::const_new(());
 
+/// Runs the binary to its end, and gives its exit code, standard output and standard error.
 async fn output(args: &[&str]) -> (Option<i32>, String, String) {
     let output = soon(binary::command(args).output()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -25,8 +24,9 @@ async fn output(args: &[&str]) -> (Option<i32>, String, String) {
     )
 }
 
+/// Bad usage ends with exit code 2 and a sentence, and `--help` lists the options.
 #[tokio::test]
-async fn bad_usage_ends_with_2_and_a_sentence() {
+async fn usage_error_exits_2() {
     for (args, says) in [
         (&["--listen", "nowhere"][..], "write it like 127.0.0.1:8080"),
         (&["--drain", "5"], "write it like 500ms"),
@@ -55,8 +55,9 @@ async fn bad_usage_ends_with_2_and_a_sentence() {
     }
 }
 
+/// An address in use ends with exit code 1 and one line.
 #[tokio::test]
-async fn an_address_in_use_ends_with_1_and_one_line() {
+async fn address_in_use_exits_1() {
     let server = Binary::start(&[]).await;
     let (code, out, err) = output(&["--listen", &server.addr.to_string()]).await;
     assert_eq!((code, out.as_str()), (Some(1), ""));
@@ -66,56 +67,26 @@ async fn an_address_in_use_ends_with_1_and_one_line() {
     );
 }
 
+/// Options can stand in the environment.
 #[tokio::test]
-async fn options_can_stand_in_the_environment() {
+async fn options_from_environment() {
     let mut command = binary::command(&["--listen", "127.0.0.1:0"]);
     command.env("FOREVER_FRAME_MAX_MESSAGE", "3");
     let server = Binary::spawn(command).await;
     assert_eq!(post(server.addr, "/c/a", "four").await.status, 413);
 }
 
-#[tokio::test]
-async fn curl_sees_a_clean_end_when_the_server_stops_and_a_cut_when_it_is_killed() {
-    for (signal, code) in [("-TERM", 0), ("-INT", 0), ("-KILL", 18)] {
-        let server = Binary::start(&["--drain", "0s"]).await;
-        let url = format!("http://{}/stream", server.addr);
-        let mut curl = Command::new("curl")
-            .args(["-sN", &url])
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        post(server.addr, "/send", "hello").await;
-        let mut out = curl.stdout.take().unwrap();
-        let mut shown = String::new();
-        while !shown.contains("hello\n") {
-            let mut bytes = [0; 100];
-            let n = soon(out.read(&mut bytes)).await.unwrap();
-            shown += std::str::from_utf8(&bytes[..n]).unwrap();
-        }
-        server.signal(signal).await;
-        soon(out.read_to_string(&mut shown)).await.unwrap();
-        assert_eq!(
-            soon(curl.wait()).await.unwrap().code(),
-            Some(code),
-            "{signal}"
-        );
-        assert_eq!(shown.contains("\n# end "), code == 0, "{signal}: {shown}");
-        let ended = server.ended().await;
-        assert_eq!(ended.code(), (signal != "-KILL").then_some(0), "{signal}");
-    }
-}
-
+/// Without a drain, a stop ends a thousand streams at once, each with its end mark.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_streams_end_cleanly_in_under_a_second() {
+async fn stop_ends_thousand_streams_cleanly() {
     let _alone = HEAVY.lock().await;
     let server = Binary::start(&["--drain", "0s"]).await;
     let mut streams = Vec::new();
     for n in 0..1000 {
         let path = if n % 2 == 0 {
-            "/stream"
+            "/stream?heartbeat=60s"
         } else {
-            "/c/a,b?as=html"
+            "/c/a,b?as=html&heartbeat=60s"
         };
         let mut response: Response = get(server.addr, path).await;
         assert!(soon(response.chunk()).await.unwrap().is_some());
@@ -131,8 +102,11 @@ async fn a_thousand_streams_end_cleanly_in_under_a_second() {
     server.signal("-TERM").await;
     let status = server.ended().await;
     let took = began.elapsed();
+    println!("ended after {took:?}");
     assert_eq!(status.code(), Some(0));
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // It takes a fraction of a second. A stream that ended with its next heartbeat, with a timeout or
+    // only after another one would take far longer than this, which a busy machine can hold.
+    assert!(took < Duration::from_secs(10), "{took:?}");
     for (n, stream) in streams.into_iter().enumerate() {
         let text = soon(stream).await.unwrap();
         let mark = if n % 2 == 0 {
@@ -144,8 +118,9 @@ async fn a_thousand_streams_end_cleanly_in_under_a_second() {
     }
 }
 
+/// With a drain, the ends of the streams are spread over its time.
 #[tokio::test]
-async fn ends_are_spread_over_the_drain() {
+async fn drain_spreads_ends() {
     let server = Binary::start(&["--drain", "1s"]).await;
     let mut streams = Vec::new();
     for _ in 0..50 {
@@ -189,8 +164,9 @@ async fn becomes(server: &Binary, name: &str, value: u64, deadline: Instant) {
     }
 }
 
+/// Followers that never read cost little memory, delay nobody, and are disconnected after a while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
+async fn stalled_followers_cost_little() {
     const STALLED: u64 = 500;
     const MESSAGES: usize = 430;
     let _alone = HEAVY.lock().await;
@@ -226,7 +202,7 @@ async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
         answered.push(Instant::now());
     }
     let grown = server.memory().saturating_sub(before);
-    // The log itself, the tail and its encodings; then what the stalled ones hold.
+    // The log itself, the tail and its encodings; on top comes what the stalled followers hold.
     let log = 20 * 1024 + 3 * 8 * 1024;
     println!(
         "grown by {grown} KiB, {} KiB a stalled follower",
@@ -236,8 +212,9 @@ async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
     for reader in readers {
         for (n, arrived) in soon(reader).await.unwrap().into_iter().enumerate() {
             let late = arrived.saturating_duration_since(answered[n]);
+            // A reader that had to wait for the stalled ones would wait for their deadline, 30 s.
             assert!(
-                late < Duration::from_secs(1),
+                late < Duration::from_secs(10),
                 "message {n} came {late:?} after its sender's answer"
             );
         }
@@ -252,36 +229,34 @@ async fn followers_that_never_read_cost_little_and_hold_up_nobody() {
     )
     .await;
     becomes(&server, "open_streams{transport=\"text\"}", 0, deadline).await;
-    // The one that asks.
+    // The connection that asks is the only one.
     becomes(&server, "open_connections", 1, deadline).await;
     drop(stalled);
 }
 
-/// Follows until so many messages have come, and says when each did.
+/// Follows until this many messages have come, and gives the time of each arrival.
 async fn read_on(addr: std::net::SocketAddr, count: usize) -> Vec<Instant> {
-    let mut response = get(addr, "/stream?since=now").await;
-    let (mut reader, mut arrived) = (Reader::default(), Vec::new());
+    let mut stream = Stream::open(addr, "text", "main", "since=now").await;
+    let mut arrived = Vec::new();
     while arrived.len() < count {
-        let chunk = soon(response.chunk()).await.unwrap().unwrap();
-        for said in reader.read(&chunk) {
-            let Said::Message(text) = said else {
-                panic!("{said:?}")
-            };
-            assert!(text.starts_with(&format!("{} ", arrived.len())));
-            arrived.push(Instant::now());
-        }
+        assert!(stream.read().await.unwrap(), "it ended");
+        arrived.resize_with(stream.messages().count(), Instant::now);
     }
+    for (n, text) in stream.texts().into_iter().enumerate() {
+        assert!(text.starts_with(&format!("{n} ")));
+    }
+    assert!(stream.gaps().is_empty());
     arrived
 }
 
+/// A server that runs out of file descriptors goes on when there are some again.
 #[tokio::test]
-async fn running_out_of_files_is_survived() {
+async fn file_descriptors_exhausted() {
     let _alone = HEAVY.lock().await;
-    // Fewer files than connections are let in, so that `accept` fails.
-    let mut limited = Command::new("sh");
-    let bin = env!("CARGO_BIN_EXE_forever-frame");
+    // There are fewer files than connections are allowed, so that `accept` fails.
+    let mut limited = Command::new(SHELL);
     let script = format!(
-        "ulimit -n 64; exec {bin} --listen 127.0.0.1:0 --store memory --max-connections 1000"
+        "ulimit -n 64; exec {PROGRAM} --listen 127.0.0.1:0 --store memory --max-connections 1000"
     );
     limited.args(["-c", &script]);
     let mut server = Binary::spawn(limited).await;
@@ -290,7 +265,7 @@ async fn running_out_of_files_is_survived() {
     for _ in 0..150 {
         held.push(tokio::net::TcpStream::connect(addr).await.unwrap());
     }
-    // None of them says anything; the one that does has to wait for a file.
+    // None of them sends a request; the one that does has to wait for a file.
     let asked = tokio::spawn(async move { try_send(addr, "GET /healthz", b"").await });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!asked.is_finished(), "there was a file left");

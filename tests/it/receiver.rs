@@ -1,9 +1,9 @@
-//! `/receiver` and `/sender` without a browser: sessions, and what is shown once.
+//! `/receiver` and `/sender` without a browser: sessions, and messages that are shown once.
 
 use crate::support::TestServer;
 use crate::support::client::{Response, get, post, send};
 
-/// A browser's visit: `GET /receiver`, which gives it a session.
+/// Visits `/receiver` as a browser does, and gives the cookie of its session.
 async fn visit(server: &TestServer, cookie: &str) -> String {
     let mut page = send(server.addr, &format!("GET /receiver{}", with(cookie)), b"").await;
     let cookie = page.header("set-cookie").to_owned();
@@ -24,13 +24,14 @@ fn with(cookie: &str) -> String {
     }
 }
 
-/// The long request.
+/// Sends the long request.
 async fn receive(server: &TestServer, cookie: &str) -> Response {
     send(server.addr, &format!("POST /receiver{}", with(cookie)), b"").await
 }
 
+/// The long request shows the messages that its session has not seen, and a new visit all of them.
 #[tokio::test]
-async fn the_long_request_shows_what_the_session_has_not_seen() {
+async fn receiver_shows_what_session_has_not_seen() {
     let server = TestServer::start();
     post(server.addr, "/send", "one").await;
     let cookie = visit(&server, "").await;
@@ -44,9 +45,9 @@ async fn the_long_request_shows_what_the_session_has_not_seen() {
     assert!(other.text().await.contains("forever"));
     post(server.addr, "/send", "two").await;
     page.until("two</p>").await;
-    // A dot says that the line was taken.
+    // A dot after the line shows that the client has taken it.
     page.until(".").await;
-    // Reload.
+    // The page is reloaded.
     drop(page);
     post(server.addr, "/send", "three").await;
     let mut page = receive(&server, &cookie).await;
@@ -56,7 +57,7 @@ async fn the_long_request_shows_what_the_session_has_not_seen() {
         "{shown}"
     );
     drop(page);
-    // To come anew is to begin anew.
+    // A new visit begins anew.
     visit(&server, &cookie).await;
     let mut page = receive(&server, &cookie).await;
     let shown = page.until("three</p>").await;
@@ -69,8 +70,9 @@ async fn the_long_request_shows_what_the_session_has_not_seen() {
     server.stop().await;
 }
 
+/// A reload while the old page is still open loses no message.
 #[tokio::test]
-async fn a_reload_while_the_old_page_is_still_open_loses_nothing() {
+async fn receiver_reload_with_old_page_open() {
     let server = TestServer::start();
     let cookie = visit(&server, "").await;
     let mut left = receive(&server, &cookie).await;
@@ -79,7 +81,7 @@ async fn a_reload_while_the_old_page_is_still_open_loses_nothing() {
     page.until(".").await;
     drop(page);
     server.open_streams(1).await;
-    // Only the page that has been left takes this line.
+    // Only the page that was left has this line.
     post(server.addr, "/send", "line").await;
     left.until("line</p>").await;
     left.until(".").await;
@@ -88,8 +90,9 @@ async fn a_reload_while_the_old_page_is_still_open_loses_nothing() {
     server.stop().await;
 }
 
+/// The long request works without a session, and makes one.
 #[tokio::test]
-async fn the_long_request_works_without_a_session() {
+async fn receiver_without_session() {
     let server = TestServer::start();
     post(server.addr, "/send", "one").await;
     for cookie in ["", "forever-frame=made-up", "forever-frame="] {
@@ -100,8 +103,9 @@ async fn the_long_request_works_without_a_session() {
     server.stop().await;
 }
 
+/// Each load of `/sender` appends the date, and shows the log.
 #[tokio::test]
-async fn a_load_of_the_sender_appends_the_date_and_shows_the_log() {
+async fn sender_load_appends_date() {
     let server = TestServer::start();
     post(server.addr, "/send", "<b>first</b>").await;
     let page = get(server.addr, "/sender").await.text().await;
@@ -127,8 +131,9 @@ async fn a_load_of_the_sender_appends_the_date_and_shows_the_log() {
     server.stop().await;
 }
 
+/// A reload after the form of `/sender` does not send the message again.
 #[tokio::test]
-async fn a_sent_message_is_not_sent_again_by_a_reload() {
+async fn sender_reload_does_not_resend() {
     let server = TestServer::start();
     let sent = post(server.addr, "/sender", "msg=%3Ci%3Ehello%3C%2Fi%3E+you").await;
     assert_eq!(sent.status, 303);

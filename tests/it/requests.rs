@@ -1,4 +1,4 @@
-//! Requests of all kinds, and the answer to each.
+//! Requests of all kinds, and the answer to each; limits on time, size and connections.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,11 @@ use tokio::net::TcpStream;
 use crate::support::client::{Response, get, post, send, send_raw};
 use crate::support::{TestServer, eventually, soon};
 
-/// What is asked, and what must be answered.
+/// A request, and the answer that it must have.
 struct Row {
     request: &'static [u8],
     status: u16,
-    /// What the error's sentence, or the body, must contain.
+    /// A part of the error's sentence, or of the body.
     says: &'static str,
     header: (&'static str, &'static str),
 }
@@ -66,7 +66,7 @@ const TABLE: &[Row] = &[
     Row { header: ("allow", "POST, PUT, OPTIONS"), ..row(b"GET /send HTTP/1.1\r\nHost: x\r\n\r\n", 405, "GET is not") },
     Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"OPTIONS /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 204, "") },
     row(b"NONSENSE\r\n\r\n", 400, ""),
-    // Errors in the form that their reader wants
+    // Errors, in the format that the client accepts
     Row { header: ("content-type", "application/json"), ..row(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 404, "there is") },
     Row { header: ("content-type", "text/plain; charset=utf-8"), ..row(b"GET /x HTTP/1.1\r\nHost: x\r\nAccept: text/plain\r\n\r\n", 404, "there is nothing at \"/x\"") },
     Row { header: ("content-type", "text/html; charset=utf-8"), ..row(b"GET /%3Cb%3E HTTP/1.1\r\nHost: x\r\nAccept: text/html,*/*;q=0.8\r\n\r\n", 404, "/&lt;b&gt;") },
@@ -79,15 +79,16 @@ const TABLE: &[Row] = &[
     row(b"POST /sender HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\nmsg=%FF", 400, "not UTF-8"),
     row(b"POST /sender HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nmsg=", 400, "empty"),
     row(b"POST /sender HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nx=1", 400, "no field \"msg\""),
-    // Prefetched pages would act for nobody.
+    // Prefetched pages would act though nobody looks at them
     row(b"GET /sender HTTP/1.1\r\nHost: x\r\nSec-Purpose: prefetch;prerender\r\n\r\n", 503, "not prefetched"),
     row(b"GET /receiver HTTP/1.1\r\nHost: x\r\nSec-Purpose: prefetch\r\n\r\n", 503, "not prefetched"),
     row(b"GET /c/main HTTP/1.1\r\nHost: x\r\nPurpose: prefetch\r\n\r\n", 503, "not prefetched"),
     row(b"GET /c/main?limit=1&since=-1 HTTP/1.1\r\nHost: x\r\n\r\n", 200, "# end "),
 ];
 
+/// Each request of the table has its answer.
 #[tokio::test]
-async fn each_request_has_its_answer() {
+async fn request_table() {
     let server = TestServer::start();
     for Row {
         request,
@@ -130,8 +131,9 @@ async fn last_seq(server: &TestServer) -> String {
         .to_owned()
 }
 
+/// Requests that are refused, or only read, append nothing.
 #[tokio::test]
-async fn what_is_refused_or_only_looked_at_appends_nothing() {
+async fn request_refused_or_read_appends_nothing() {
     let server = TestServer::start();
     for Row {
         request, status, ..
@@ -151,8 +153,9 @@ async fn what_is_refused_or_only_looked_at_appends_nothing() {
     server.stop().await;
 }
 
+/// The answer to an append has the cursor, the channel and the time of the message.
 #[tokio::test]
-async fn an_append_says_what_became_of_it() {
+async fn append_answer_names_cursor_and_time() {
     let server = TestServer::start();
     let mut response = post(server.addr, "/c/build", "tests pass").await;
     assert_eq!(response.status, 201);
@@ -176,8 +179,9 @@ async fn an_append_says_what_became_of_it() {
     server.stop().await;
 }
 
+/// The longest allowed message is taken, and a longer one is refused.
 #[tokio::test]
-async fn the_longest_message_is_taken_and_a_longer_one_is_not() {
+async fn message_length_limit() {
     let server = TestServer::with(|config| config.max_message = 10);
     assert_eq!(post(server.addr, "/c/a", "0123456789").await.status, 201);
     assert_eq!(post(server.addr, "/c/a", "0123456789\n").await.status, 201);
@@ -186,7 +190,7 @@ async fn the_longest_message_is_taken_and_a_longer_one_is_not() {
         post(server.addr, "/c/a", "0123456789\n\n").await.status,
         413
     );
-    // Without a length in advance it is noticed as it comes.
+    // Without a length in advance the server notices it while reading.
     let chunked = b"POST /c/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n8\r\n01234567\r\n0\r\n\r\n";
     assert_eq!(send_raw(server.addr, chunked).await.unwrap().status, 413);
     let form = format!("msg={}", "%E4%BD%A0".repeat(3));
@@ -195,10 +199,11 @@ async fn the_longest_message_is_taken_and_a_longer_one_is_not() {
     server.stop().await;
 }
 
+/// A client that sends far too much still gets its answer, though it reads only at its end.
 #[tokio::test]
-async fn a_client_that_sends_far_too_much_still_gets_its_answer() {
+async fn request_far_too_long_still_answered() {
     let server = TestServer::start();
-    // It does not look at the answer before it has sent everything.
+    // The client does not look at the answer before it has sent everything.
     let mut socket = TcpStream::connect(server.addr).await.unwrap();
     let length = 8 << 20;
     socket
@@ -215,8 +220,9 @@ async fn a_client_that_sends_far_too_much_still_gets_its_answer() {
     server.stop().await;
 }
 
+/// An HTTP/1.0 client gets a body that ends with the connection.
 #[tokio::test]
-async fn http_1_0_gets_a_body_that_ends_with_the_connection() {
+async fn http_1_0_body_ends_with_connection() {
     let server = TestServer::start();
     post(server.addr, "/c/a", "one").await;
     let mut response = send_raw(server.addr, b"GET /c/a?limit=1 HTTP/1.0\r\n\r\n")
@@ -232,7 +238,7 @@ async fn http_1_0_gets_a_body_that_ends_with_the_connection() {
     server.stop().await;
 }
 
-/// The headers that every stream has (WIRE.md).
+/// The headers that every stream has.
 const STREAM_HEADERS: &[(&str, &str)] = &[
     ("cache-control", "no-store, no-transform"),
     ("x-accel-buffering", "no"),
@@ -240,8 +246,9 @@ const STREAM_HEADERS: &[(&str, &str)] = &[
     ("incremental", "?1"),
 ];
 
+/// `HEAD` has the headers of `GET`, and follows nothing.
 #[tokio::test]
-async fn head_has_the_headers_of_get_and_follows_nothing() {
+async fn head_has_headers_of_get() {
     let server = TestServer::start();
     let cursor = post(server.addr, "/c/a", "one").await.json().await["cursor"]
         .as_str()
@@ -275,8 +282,9 @@ async fn head_has_the_headers_of_get_and_follows_nothing() {
     server.stop().await;
 }
 
+/// Only a browser that shows a stream as a page gets its beginning padded.
 #[tokio::test]
-async fn only_browsers_that_show_a_page_get_it_padded() {
+async fn html_padding_for_browsers_only() {
     let server = TestServer::with(|config| config.pages = Some(short_pages()));
     let first = async |header: &str| {
         let mut response = send(server.addr, &format!("GET /c/a?as=html{header}"), b"").await;
@@ -297,15 +305,16 @@ fn short_pages() -> std::path::PathBuf {
     dir
 }
 
+/// With `--pages` the files are read afresh for each request, and no other file can be reached.
 #[tokio::test]
-async fn pages_of_a_directory_are_read_afresh() {
+async fn pages_directory_read_afresh() {
     let dir = std::env::temp_dir().join(format!("forever-frame-edited-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let server = TestServer::with(|config| config.pages = Some(dir.clone()));
     let page = async |path| get(server.addr, path).await.text().await;
     assert!(
         page("/receiver").await.contains("Do on Request!"),
-        "what is not there is built in"
+        "a page that the directory lacks is built in"
     );
     for text in ["one", "two"] {
         std::fs::write(dir.join("receiver.html"), text).unwrap();
@@ -320,8 +329,9 @@ async fn pages_of_a_directory_are_read_afresh() {
     server.stop().await;
 }
 
+/// Without the demonstrations the channels stay.
 #[tokio::test]
-async fn without_demos_the_channels_stay() {
+async fn no_demos_keeps_channels() {
     let server = TestServer::with(|config| config.demos = false);
     for path in ["/", "/receiver", "/sender", "/stream", "/my.html"] {
         assert_eq!(get(server.addr, path).await.status, 404, "{path}");
@@ -331,14 +341,15 @@ async fn without_demos_the_channels_stay() {
     let mut page = get(server.addr, "/c/a?as=html&limit=1").await;
     assert!(
         !page.text().await.contains("<nav"),
-        "there is nowhere to lead to"
+        "there is no page for a link"
     );
     assert_eq!(get(server.addr, "/style.css").await.status, 200);
     server.stop().await;
 }
 
+/// A connection on which no request comes is closed.
 #[tokio::test]
-async fn a_socket_that_says_nothing_is_closed() {
+async fn connection_without_request_closed() {
     let server = TestServer::with(|config| config.timeouts.head = Duration::from_millis(200));
     for said in [
         "",
@@ -350,7 +361,7 @@ async fn a_socket_that_says_nothing_is_closed() {
         let mut socket = TcpStream::connect(server.addr).await.unwrap();
         socket.write_all(said.as_bytes()).await.unwrap();
         let mut rest = Vec::new();
-        // Closed or reset: it is over.
+        // Whether the connection is closed or reset, it has ended.
         let _ = soon(socket.read_to_end(&mut rest)).await;
         assert!(
             began.elapsed() < Duration::from_secs(5),
@@ -361,8 +372,9 @@ async fn a_socket_that_says_nothing_is_closed() {
     server.stop().await;
 }
 
+/// A body that does not come is not waited for.
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn request_body_timeout() {
     let server = TestServer::with(|config| config.timeouts.body = Duration::from_millis(200));
     let mut socket = TcpStream::connect(server.addr).await.unwrap();
     socket
@@ -375,8 +387,9 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     server.stop().await;
 }
 
+/// A connection above the limit is answered with 503 and a time to try again.
 #[tokio::test]
-async fn past_the_most_connections_there_is_an_answer() {
+async fn connection_limit_answers_503() {
     let server = TestServer::with(|config| config.max_connections = Some(2));
     let first = get(server.addr, "/stream").await;
     let _second: Response = get(server.addr, "/stream").await;
@@ -387,7 +400,7 @@ async fn past_the_most_connections_there_is_an_answer() {
     assert!(refused.text().await.contains("at its connection limit"));
     drop(first);
     server.open_streams(1).await;
-    // The place is free a moment after the stream has ended.
+    // The connection's slot is free a moment after the stream has ended.
     let served = async || get(server.addr, "/healthz").await.status == 200;
     eventually("there is room", served).await;
     server.stop().await;

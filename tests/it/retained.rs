@@ -1,4 +1,4 @@
-//! What is let go of a log on the disk: by count, by age, and what remains of it.
+//! Retention of a log on the disk: by count, by age, and the size of the file.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use tokio::time::sleep;
 
 use crate::support::client::{append, get};
 use crate::support::follower::Follower;
-use crate::support::ledger::Ledger;
 use crate::support::place::Place;
+use crate::support::reference_log::ReferenceLog;
 use crate::support::upload::Upload;
-use crate::support::wires::{ALL, Said, Stream};
+use crate::support::wires::{ALL, Stream, StreamEvent};
 use crate::support::{at_last, eventually, soon};
 
 const LAST: &str = "that was all";
 
-/// How many messages a channel has.
+/// The number of messages in these channels.
 async fn kept(addr: SocketAddr, channel: &str) -> usize {
     let (mut since, mut count) = ("all".to_owned(), 0);
     loop {
@@ -31,7 +31,7 @@ async fn kept(addr: SocketAddr, channel: &str) -> usize {
     }
 }
 
-/// Uploads lines of so many bytes.
+/// Uploads lines of this many bytes.
 async fn upload(addr: SocketAddr, lines: usize, bytes: usize) {
     let mut upload = Upload::start(addr, "/c/a").await;
     for first in (0..lines).step_by(100) {
@@ -44,10 +44,11 @@ async fn upload(addr: SocketAddr, lines: usize, bytes: usize) {
     assert_eq!(answer.json().await["count"], lines);
 }
 
+/// A follower that is slower than retention is told exactly which messages are missing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_is_slower_than_what_is_kept_is_told_exactly_what_is_missing() {
+async fn retention_by_count_tells_slow_followers() {
     const KEEP: usize = 100;
-    let (place, mut told) = (Place::new(), Ledger::default());
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&["--keep", &KEEP.to_string()]).await;
     let addr = server.addr;
     for n in 0..100 {
@@ -55,7 +56,7 @@ async fn whoever_is_slower_than_what_is_kept_is_told_exactly_what_is_missing() {
     }
     let mut followers = Vec::new();
     for (n, wire) in ALL.into_iter().cycle().take(18).enumerate() {
-        // A long poll says one gap for all its channels: of one it can be checked.
+        // A long poll tells one gap for all its channels, which can be checked for one channel only.
         let both = if wire == "json" {
             &["a"][..]
         } else {
@@ -64,16 +65,16 @@ async fn whoever_is_slower_than_what_is_kept_is_told_exactly_what_is_missing() {
         let channels = [&["a"], &["b"], both][n / 6];
         let mut follower = Follower::new(addr, wire, channels);
         follower.query = format!("&limit={}", 10 + n);
-        // A long poll has one message of these at a time.
+        // A long poll gets one of these long messages at a time.
         let rest = if wire == "json" { 25 } else { 250 };
         follower.rest = Duration::from_millis(rest);
         followers.push(tokio::spawn(follower.until(LAST)));
     }
-    // One that is held up in the middle of its stream, by its own buffers.
+    // This follower does not read, and is stalled in the middle of its stream by its own buffers.
     let mut stalled = Stream::open(addr, "ndjson", "a,b", "since=0").await;
     let socket = SockRef::from(&*stalled.response.socket());
     socket.set_recv_buffer_size(64 * 1024).unwrap();
-    // More than there is in memory, in less time than whoever does not read is given.
+    // This is more than the tail holds, in less time than a stalled follower is given.
     for n in 100..600 {
         let text = format!("{n} {}", "x".repeat(24_000));
         told.append(addr, ["a", "a", "b"][n % 3], &text).await;
@@ -92,8 +93,8 @@ async fn whoever_is_slower_than_what_is_kept_is_told_exactly_what_is_missing() {
         assert!(stalled.read().await.unwrap());
     }
     let mut said = stalled.said.clone();
-    said.retain(|said| matches!(said, Said::Message(_) | Said::Gap(..)));
-    missing[1] = told.check_said("ndjson", &["a", "b"], &said);
+    said.retain(|said| matches!(said, StreamEvent::Message(_) | StreamEvent::Gap(..)));
+    missing[1] = told.check_events("ndjson", &["a", "b"], &said);
     println!("missing: {missing:?}");
     assert!(missing.iter().all(|missing| *missing > 0), "{missing:?}");
     for channel in ["a", "b"] {
@@ -101,9 +102,10 @@ async fn whoever_is_slower_than_what_is_kept_is_told_exactly_what_is_missing() {
     }
 }
 
+/// Messages expire by age also while nobody appends, and followers are told that they are missing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_too_old_goes_by_itself_and_is_said_to_be_gone() {
-    let (place, mut told) = (Place::new(), Ledger::default());
+async fn retention_by_age_without_appends() {
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&["--keep-for", "4s"]).await;
     let addr = server.addr;
     let mut slow = Follower::new(addr, "ndjson", &["a", "b"]);
@@ -114,14 +116,14 @@ async fn what_is_too_old_goes_by_itself_and_is_said_to_be_gone() {
         told.append(addr, ["a", "b"][n % 2], &n.to_string()).await;
         sleep(Duration::from_millis(50)).await;
     }
-    // Nobody appends: it goes all the same.
+    // Messages expire also while nobody appends.
     eventually("nothing is kept", async || kept(addr, "a,b").await == 0).await;
-    // The channel that is silent, and the one that goes on.
+    // Channel a goes on first, then channel b, which was silent.
     told.append(addr, "a", LAST).await;
     for wire in ALL {
         let mut stream = Stream::open(addr, wire, "a", "since=0").await;
         stream.until(1).await;
-        stream.said.retain(|said| *said != Said::Heartbeat);
+        stream.said.retain(|said| *said != StreamEvent::Heartbeat);
         assert_eq!(
             (stream.gaps().len(), stream.texts()),
             (1, vec![LAST]),
@@ -143,8 +145,9 @@ async fn what_is_too_old_goes_by_itself_and_is_said_to_be_gone() {
     drop(server);
 }
 
+/// The file stays about as large as the messages that are kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_file_stays_as_large_as_what_is_kept() {
+async fn retention_bounds_file_size() {
     const KEEP: usize = 4_000;
     const BYTES: usize = 2_500;
     let place = Place::new();
@@ -161,8 +164,9 @@ async fn the_file_stays_as_large_as_what_is_kept() {
     assert!(place.bytes() < 2 * full);
 }
 
+/// Messages expire as fast as new ones are appended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_too_old_goes_as_fast_as_it_comes() {
+async fn retention_by_age_keeps_up_with_appends() {
     let place = Place::new();
     let server = place
         .start(&["--keep", "10000000", "--keep-for", "1s"])
@@ -191,7 +195,7 @@ async fn what_is_too_old_goes_as_fast_as_it_comes() {
     assert!(most(late) < 2 * most(early), "it grows: {sizes:?}");
 }
 
-/// The place of the oldest message.
+/// The position of the oldest message.
 async fn oldest(addr: SocketAddr) -> usize {
     let metrics = get(addr, "/metrics").await.text().await;
     let value = metrics
@@ -200,8 +204,9 @@ async fn oldest(addr: SocketAddr) -> usize {
     value.unwrap().parse().unwrap()
 }
 
+/// With a lower `--keep` after a restart, appends go on while the surplus is trimmed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_keeps_less_from_now_on_is_not_held_up_while_the_rest_goes() {
+async fn retention_lowered_does_not_block_appends() {
     const BEFORE: usize = 100_000;
     const KEEP: usize = 100;
     let place = Place::new();
@@ -216,7 +221,7 @@ async fn whoever_keeps_less_from_now_on_is_not_held_up_while_the_rest_goes() {
         appended += 1;
     }
     println!("{appended} meanwhile, in {:?}", began.elapsed());
-    assert!(appended > 10, "they wait until it is gone: {appended}");
+    assert!(appended > 10, "appends wait for the trimming: {appended}");
     assert_eq!(kept(addr, "a").await, KEEP);
     let stream = Stream::open(addr, "ndjson", "a", "since=0&limit=100").await;
     let stream = stream.whole().await;

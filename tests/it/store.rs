@@ -1,4 +1,4 @@
-//! The contract of a store, as a suite that each of them passes.
+//! The contract of a store, as a suite that each store passes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
-/// What a store here may keep in all, in bytes.
+/// The number of bytes that each store here may keep in all.
 const BUDGET: usize = 1 << 20;
 
 const PLENTY: PageLimit = PageLimit::new(usize::MAX, usize::MAX);
 
-/// Every store, empty, keeping so many messages a channel for so many milliseconds; and the
-/// directory that one of them needs for as long as it lives.
+/// Each store, empty, keeping `messages` messages a channel for `age` milliseconds; and the directory
+/// that one of them needs for as long as it lives.
 fn stores(messages: usize, age: u64) -> (TempDir, [Store; 2]) {
     let keep = Keep {
         messages,
@@ -53,18 +53,19 @@ fn all_of(names: &[&str]) -> Selection {
         .collect()
 }
 
-/// What a page has, for comparison: seqs of messages, and `-seq` for a gap up to there.
+/// The items of a page for comparison: the seq of a message, and `-seq` for a gap up to that seq.
 fn shape(items: &[Stored]) -> Vec<i64> {
-    let place = |seq: Seq| i64::try_from(seq.0).unwrap();
+    let number = |seq: Seq| i64::try_from(seq.0).unwrap();
     let shape = |item: &Stored| match item {
-        Stored::Message(message) => place(message.seq),
-        Stored::Gap(gap) => -place(gap.resumes),
+        Stored::Message(message) => number(message.seq),
+        Stored::Gap(gap) => -number(gap.resumes),
     };
     items.iter().map(shape).collect()
 }
 
+/// A batch is numbered after the last message, and its time is never earlier than that one's.
 #[tokio::test]
-async fn a_batch_is_numbered_behind_the_last_and_time_never_falls() {
+async fn store_numbers_batches_and_time_rises() {
     let (_directory, stores) = stores(100, 1_000_000);
     for store in stores {
         assert_eq!(store.bounds(), (Seq(0), Seq(0)));
@@ -102,8 +103,9 @@ async fn a_batch_is_numbered_behind_the_last_and_time_never_falls() {
     }
 }
 
+/// A page has the messages for which there is room, and says how far it reaches.
 #[tokio::test]
-async fn a_page_has_what_there_is_room_for_and_says_how_far_it_goes() {
+async fn store_page_limits() {
     let (_directory, stores) = stores(100, 1_000_000);
     for store in stores {
         store
@@ -122,7 +124,7 @@ async fn a_page_has_what_there_is_room_for_and_says_how_far_it_goes() {
         assert!((2..=3).contains(&page.through.0), "{:?}", page.through);
         let page = store.read(&both, page.through, PLENTY).await.unwrap();
         assert_eq!((shape(&page.items), page.through), (vec![4, 5], Seq(5)));
-        // The first fits whatever its size.
+        // The first message fits whatever its size.
         let page = store
             .read(&both, Seq(0), PageLimit::new(9, 0))
             .await
@@ -131,8 +133,9 @@ async fn a_page_has_what_there_is_room_for_and_says_how_far_it_goes() {
     }
 }
 
+/// Messages above the count or the age are trimmed, and leave a gap in their channel.
 #[tokio::test]
-async fn what_is_too_many_or_too_old_goes_and_leaves_a_gap() {
+async fn store_retention_leaves_gaps() {
     let (_directory, stores) = stores(2, 100);
     for store in stores {
         store
@@ -148,7 +151,7 @@ async fn what_is_too_many_or_too_old_goes_and_leaves_a_gap() {
             .unwrap();
         assert_eq!(shape(&page.items), [-1, 2, 3, 4]);
         assert_eq!(store.trimmed_through(), Seq(1));
-        // Each channel by itself: from behind the gap nothing is missing.
+        // Each channel has its own gaps: after this one nothing is missing.
         let page = store
             .read(&all_of(&["a", "b"]), Seq(1), PLENTY)
             .await
@@ -180,8 +183,9 @@ async fn what_is_too_many_or_too_old_goes_and_leaves_a_gap() {
     }
 }
 
+/// Each way to begin finds its position in the log.
 #[tokio::test]
-async fn places_are_found() {
+async fn store_locates_starts() {
     let (_directory, stores) = stores(3, 1000);
     for store in stores {
         for (time, name) in [
@@ -198,15 +202,15 @@ async fn places_are_found() {
                 .unwrap();
         }
         let names = [channel("a"), channel("b")];
-        let seen = async |place| {
-            let selection = store.locate(&names, place, Timestamp(60)).await.unwrap();
+        let seen = async |start| {
+            let selection = store.locate(&names, start, Timestamp(60)).await.unwrap();
             let at = selection.iter().map(|(_, from)| *from).min().unwrap();
             shape(&store.read(&selection, at, PLENTY).await.unwrap().items)
         };
         assert_eq!(
             seen(StartAt::Earliest).await,
             [2, 3, 4, 5, 6],
-            "what is gone is not asked for"
+            "expired messages are not asked for"
         );
         let last = |count, through| StartAt::Last {
             count,
@@ -214,11 +218,11 @@ async fn places_are_found() {
         };
         assert_eq!(seen(last(0, 6)).await, [0; 0]);
         assert_eq!(seen(last(3, 6)).await, [4, 5, 6]);
-        assert_eq!(seen(last(1, 4)).await, [4, 5, 6], "and what comes");
+        assert_eq!(seen(last(1, 4)).await, [4, 5, 6], "and later ones");
         assert_eq!(
             seen(last(3, 3)).await,
             [2, 3, 4, 5, 6],
-            "up to there are two"
+            "there are two up to there"
         );
         assert_eq!(seen(last(99, 6)).await, [2, 3, 4, 5, 6]);
         assert_eq!(
@@ -233,8 +237,9 @@ async fn places_are_found() {
     }
 }
 
+/// Within its window a key is answered as it was the first time.
 #[tokio::test]
-async fn a_key_is_answered_as_it_was_the_first_time() {
+async fn store_idempotency_key_window() {
     let window = u64::try_from(limits::IDEMPOTENCY_WINDOW.as_millis()).unwrap();
     let (_directory, stores) = stores(1, 10 * window);
     for store in stores {
@@ -250,7 +255,7 @@ async fn a_key_is_answered_as_it_was_the_first_time() {
             let answer = |receipt: &Receipt| (receipt.seq.0, receipt.time.0, receipt.duplicate);
             receipts.iter().map(answer).collect::<Vec<_>>()
         };
-        // In one commit; on another channel it is another key.
+        // A key counts within one commit, too; on another channel it is another key.
         let first = commit(
             &[
                 ("a", Some("k")),
@@ -267,7 +272,7 @@ async fn a_key_is_answered_as_it_was_the_first_time() {
             (3, 1000, false),
         ];
         assert_eq!(first.await, expected);
-        // Its message may be gone (one is kept), the key is not.
+        // The message has expired (one is kept), and the key has not.
         let again = commit(&[("a", Some("k"))], 999 + window).await;
         assert_eq!(again, [(1, 1000, true)]);
         let over = commit(&[("a", Some("k")), ("a", Some("k"))], 1000 + window).await;
@@ -278,8 +283,9 @@ async fn a_key_is_answered_as_it_was_the_first_time() {
     }
 }
 
+/// All channels together are kept within a number of bytes.
 #[tokio::test]
-async fn all_together_are_kept_within_a_number_of_bytes() {
+async fn store_bytes_bound() {
     let (_directory, stores) = stores(usize::MAX >> 1, 1_000_000);
     for store in stores {
         let text = "x".repeat(10_000);
@@ -295,10 +301,10 @@ async fn all_together_are_kept_within_a_number_of_bytes() {
     }
 }
 
-/// Of those that nothing is kept of, only so many are remembered. Who asks for one that is
-/// forgotten is told that something may be missing, also if it has come again.
+/// Of the channels that have no messages left, only a limited number is remembered. A reader of a
+/// forgotten channel is told that something may be missing, also if the channel exists again.
 #[tokio::test]
-async fn a_channel_that_was_forgotten_does_not_pass_for_a_new_one() {
+async fn store_forgotten_channel_tells_gap() {
     let (_directory, stores) = stores(10, 100);
     for store in stores {
         let names = 0..=limits::EMPTY_CHANNELS_MAX;
@@ -333,10 +339,10 @@ async fn a_channel_that_was_forgotten_does_not_pass_for_a_new_one() {
     }
 }
 
-/// Random commits, retentions and readers, against what must hold of any store. A failure names
-/// the seed, with which it happens again.
+/// Random commits, retentions and readers are checked against what must hold of any store. A
+/// failure names the seed, with which it happens again.
 #[tokio::test]
-async fn each_message_is_read_once_or_said_to_be_gone() {
+async fn store_simulation_each_message_once_or_gap() {
     for seed in 0..200 {
         let (_directory, stores) = stores(5, 300);
         for store in stores {
@@ -382,7 +388,7 @@ async fn simulate(store: &Store, seed: u64) {
     }
 }
 
-/// Walks from a place to the end in pages of random sizes.
+/// Reads from a position to the end in pages of random sizes, and checks what was read.
 async fn check_walk(
     store: &Store,
     history: &[(u64, &str)],
@@ -425,14 +431,14 @@ async fn check_walk(
     assert_eq!(
         gone.len(),
         expected,
-        "seed {seed}: a gap a channel that lost some: {lost:?} {gone:?}"
+        "seed {seed}: one gap for each channel that misses some: {lost:?} {gone:?}"
     );
     for seqs in lost.values() {
         let gap = gone
             .iter()
             .find(|(resumes, _)| Some(resumes) == seqs.last());
-        let (_, missed) =
-            gap.unwrap_or_else(|| panic!("seed {seed}: {seqs:?} are gone, and {gone:?} is said"));
+        let (_, missed) = gap
+            .unwrap_or_else(|| panic!("seed {seed}: {seqs:?} are missing, and {gone:?} is told"));
         assert!(
             missed.is_none_or(|missed| missed == seqs.len() as u64),
             "seed {seed}: {missed:?} of {seqs:?}"

@@ -1,4 +1,4 @@
-//! A log that is on the disk: what outlives a server.
+//! A log on the disk: what survives the end of a server.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,16 +8,16 @@ use tokio::time::sleep;
 
 use crate::support::client::{append, get, send};
 use crate::support::follower::Follower;
-use crate::support::ledger::Ledger;
 use crate::support::place::Place;
 use crate::support::port::Port;
+use crate::support::reference_log::ReferenceLog;
 use crate::support::sender::{Answer, Sender};
 use crate::support::wires::{ALL, Stream};
 use crate::support::{at_last, soon};
 
 const LAST: &str = "that was all";
 
-/// What a stream says up to the last message there is.
+/// Follows up to the last message of the log.
 async fn up_to_last(addr: SocketAddr, wire: &'static str, channels: &str, query: &str) -> Stream {
     let mut stream = Stream::open(addr, wire, channels, query).await;
     while stream.texts().last() != Some(&LAST) {
@@ -30,9 +30,10 @@ async fn up_to_last(addr: SocketAddr, wire: &'static str, channels: &str, query:
     stream
 }
 
+/// Cursors stay valid on each transport when the server is stopped, and when it is killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cursors_stay_valid_on_every_transport_when_the_server_is_stopped_and_when_it_is_killed() {
-    let (place, port, mut told) = (Place::new(), Port::reserve(), Ledger::default());
+async fn resume_after_restart() {
+    let (place, port, mut told) = (Place::new(), Port::reserve(), ReferenceLog::default());
     let follower = |wire| tokio::spawn(Follower::new(port.addr, wire, &["a", "b"]).until(LAST));
     let followers = ALL.map(follower);
     let mut cursors = Vec::new();
@@ -43,7 +44,7 @@ async fn cursors_stay_valid_on_every_transport_when_the_server_is_stopped_and_wh
             told.append(port.addr, ["a", "b"][n % 2], &text).await;
             cursors.push(format!("{}-{}", told.epoch, told.last()));
         }
-        // So that all have a stream that can break.
+        // By now the followers have streams that can break.
         let mut seen = Stream::open(port.addr, "ndjson", "a,b", "since=0").await;
         seen.until(told.entries.len()).await;
         server.end(signal).await;
@@ -65,14 +66,15 @@ async fn cursors_stay_valid_on_every_transport_when_the_server_is_stopped_and_wh
     }
 }
 
+/// Each way to begin finds its position in a log on the disk.
 #[tokio::test]
-async fn every_way_to_begin_finds_its_place_in_what_is_on_the_disk() {
-    let (place, mut told) = (Place::new(), Ledger::default());
+async fn since_finds_position_on_disk() {
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&[]).await;
     for (channel, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4")] {
         told.append(server.addr, channel, text).await;
     }
-    // A duration that ends in the middle of this pause, however slow the machine.
+    // The duration in the queries below ends in the middle of this pause, however slow the machine.
     sleep(Duration::from_millis(1500)).await;
     let pause = Instant::now();
     sleep(Duration::from_millis(1500)).await;
@@ -118,16 +120,17 @@ async fn every_way_to_begin_finds_its_place_in_what_is_on_the_disk() {
     }
 }
 
+/// Messages on the disk reach also clients that do not wait.
 #[tokio::test]
-async fn what_is_on_the_disk_is_said_also_to_those_who_do_not_wait() {
-    let (place, mut told) = (Place::new(), Ledger::default());
+async fn stored_messages_reach_impatient_clients() {
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&[]).await;
     for n in 0..10 {
         told.append(server.addr, "a", &n.to_string()).await;
     }
     server.end("-TERM").await;
     for round in 0..5 {
-        // Each time it has nothing in memory.
+        // After each start the server has nothing in memory.
         let server = place.start(&[]).await;
         for (wire, query) in [
             ("json", "wait=0s"),
@@ -148,15 +151,16 @@ async fn what_is_on_the_disk_is_said_also_to_those_who_do_not_wait() {
     }
 }
 
-/// `POST` with a key: the status and the answer.
+/// Sends a `POST` with a key, and gives the status and the answer.
 async fn once(addr: SocketAddr, channel: &str, text: &str) -> (u16, Value) {
     let request = format!("POST /c/{channel}\r\nIdempotency-Key: the key");
     let mut answer = send(addr, &request, text.as_bytes()).await;
     (answer.status, answer.json().await)
 }
 
+/// A key gives the first answer again, also after the server was stopped or killed.
 #[tokio::test]
-async fn a_key_gives_the_first_answer_again_whatever_became_of_the_server() {
+async fn idempotency_key_survives_restart() {
     let place = Place::new();
     let server = place.start(&[]).await;
     let (status, first) = once(server.addr, "a", "first").await;
@@ -174,11 +178,11 @@ async fn a_key_gives_the_first_answer_again_whatever_became_of_the_server() {
             (200, again.clone()),
             "{signal}"
         );
-        // On each channel it is another.
+        // On another channel it is another key.
         let (status, _) = once(server.addr, &format!("b{n}"), &text).await;
         assert_eq!(status, 201, "{signal}");
     }
-    let whole = Ledger::read(server.addr, "a,b0,b1,b2", 4).await;
+    let whole = ReferenceLog::read(server.addr, "a,b0,b1,b2", 4).await;
     let texts: Vec<&str> = whole.entries.values().map(|entry| &*entry.text).collect();
     assert_eq!(
         texts,
@@ -186,15 +190,16 @@ async fn a_key_gives_the_first_answer_again_whatever_became_of_the_server() {
     );
 }
 
+/// A stopped server leaves one file, and a copy of it is the same log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stopped_server_leaves_one_file_and_a_copy_of_it_is_the_same_log() {
-    let (place, mut told) = (Place::new(), Ledger::default());
+async fn stopped_server_leaves_one_file() {
+    let (place, mut told) = (Place::new(), ReferenceLog::default());
     let server = place.start(&["--drain", "0s"]).await;
     for n in 0..300 {
         let text = format!("{n} {}", "x".repeat(n * 10));
         told.append(server.addr, ["a", "b"][n % 2], &text).await;
     }
-    // Followers, also one that reads the past, do not keep it from being closed.
+    // Followers, also one that reads old messages, do not keep the file from being closed.
     let mut open = Vec::new();
     for wire in ALL {
         open.push(get(server.addr, &format!("/c/a,b?as={wire}&since=1")).await);
@@ -211,10 +216,10 @@ async fn a_stopped_server_leaves_one_file_and_a_copy_of_it_is_the_same_log() {
     );
     let copy = Place::new();
     std::fs::copy(place.file(), copy.file()).unwrap();
-    // Each is by itself from here on.
+    // From here on the two logs are independent.
     let (server, other) = (place.start(&[]).await, copy.start(&[]).await);
     for addr in [server.addr, other.addr] {
-        let whole = Ledger::read(addr, "a,b", told.last()).await;
+        let whole = ReferenceLog::read(addr, "a,b", told.last()).await;
         assert_eq!((&whole.epoch, &whole.entries), (&told.epoch, &told.entries));
     }
     let seq = told.last() + 1;
@@ -222,15 +227,15 @@ async fn a_stopped_server_leaves_one_file_and_a_copy_of_it_is_the_same_log() {
     assert_eq!(told.last(), seq);
 }
 
-/// What is committed can be read before it is answered: a cursor behind it is good from that
+/// A committed message can be read before it is answered: a cursor after it is valid from that
 /// moment on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cursor_that_was_told_is_never_of_the_future() {
+async fn cursor_told_is_never_of_future() {
     let place = Place::new();
     let server = place.start(&[]).await;
     append(server.addr, "busy", "before").await;
     server.end("-TERM").await;
-    // It has nothing in memory of what was before: that is asked of the disk.
+    // The server has no old message in memory, and has to ask the disk for them.
     let server = place.start(&[]).await;
     let (addr, end) = (server.addr, Instant::now() + Duration::from_secs(4));
     let publishers = (0..8).map(|_| {
@@ -238,7 +243,7 @@ async fn a_cursor_that_was_told_is_never_of_the_future() {
             let mut sender = Sender::new(addr);
             while Instant::now() < end {
                 let answer = sender.post("/c/busy", "x").await;
-                assert!(matches!(answer, Answer::Said(201, _)), "{answer:?}");
+                assert!(matches!(answer, Answer::Reply(201, _)), "{answer:?}");
             }
         })
     });

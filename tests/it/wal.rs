@@ -1,4 +1,4 @@
-//! The write-ahead log beside the log's file does not grow without bound.
+//! The write-ahead log next to the log file does not grow without bound.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -43,8 +43,9 @@ impl Log {
     }
 }
 
+/// The write-ahead log is truncated when another process that read for long has ended.
 #[tokio::test]
-async fn it_is_made_smaller_when_another_process_that_read_for_long_has_gone() {
+async fn wal_shrinks_after_long_reader() {
     let most = u64::from(limits::WAL_BYTES);
     let log = Log::new();
     log.append(1).await;
@@ -57,8 +58,9 @@ async fn it_is_made_smaller_when_another_process_that_read_for_long_has_gone() {
     assert!(log.wal() <= most, "{}", log.wal());
 }
 
+/// The write-ahead log is emptied though some connection always reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_is_emptied_though_there_is_always_somebody_reading() {
+async fn wal_emptied_under_constant_readers() {
     let log = Log::new();
     log.append(20).await;
     let over = Arc::new(AtomicBool::new(false));
@@ -74,7 +76,7 @@ async fn it_is_emptied_though_there_is_always_somebody_reading() {
     });
     let readers: Vec<_> = readers.collect();
     log.append(3 * limits::WAL_BYTES as usize / MIB).await;
-    // What a commit adds comes on top, before the next one finds it too long.
+    // A commit adds to it before the next commit finds it too long.
     assert!(
         log.wal() <= u64::from(limits::WAL_BYTES) + 3 * MIB as u64,
         "{}",

@@ -1,0 +1,55 @@
+//! Texts that are hard to carry over a stream, and what of them a transport cannot carry.
+
+/// Messages that are hard to carry: a name for the case, the event's name, and the text. None of the
+/// texts ends with a newline.
+pub(crate) fn difficult() -> Vec<(&'static str, &'static str, String)> {
+    let long = "48 KiB of \u{1f44b} & <b> ".repeat(2_100);
+    let long = long[..long.floor_char_boundary(48 * 1024)].to_owned();
+    let plain = |name, text: &str| (name, "message", text.to_owned());
+    vec![
+        plain("plain", "hello"),
+        ("named", "note", "with a name".into()),
+        ("all that names may have", "Az09._:-", "x".into()),
+        plain("empty", ""),
+        plain(
+            "Unicode",
+            "Grüße 你好 👋🏽 e\u{301} \u{202e}rtl \u{fffd} \u{10ffff} \u{ffff}",
+        ),
+        plain("LF", "two\nlines"),
+        plain("CRLF", "two\r\nlines\r\n\r\nand"),
+        plain("CR", "two\rlines\r"),
+        plain("all line ends", "\r\n\n\r\r\n\n\rend"),
+        plain(
+            "JavaScript's line ends",
+            "a\u{2028}b\u{2029}c\u{85}d\u{b}e\u{c}f",
+        ),
+        plain(
+            "the end of a script",
+            "</script><!--<script>alert(1)</SCRIPT >-->",
+        ),
+        plain("markup", "<b>&lt;&amp;&#13; \"q\" 'a'</p></div>&"),
+        plain("NUL", "a\0b"),
+        plain("controls", "\u{1}\u{7}\u{8}\u{1b}[31mred\u{7f}\u{9b}"),
+        plain("a BOM", "\u{feff}after a BOM\u{feff}"),
+        plain("spaces", "   leading, trailing \t "),
+        plain("one space", " "),
+        plain("a mark", "# end x"),
+        plain("another mark", "# gap reason=expired missed=1 cursor=x-1"),
+        plain("dots", "...."),
+        plain("backslashes", r"C:\new\x41\u2028 \\ \. \# \"),
+        plain("a guard", r"\...."),
+        plain("another guard", r"\# end x"),
+        plain("fields", "data: x\nid: 7\nevent: y\nretry: 1\n: z\n\n:"),
+        plain("JSON", r#"{"type":"end","cursor":"x-1"}"#),
+        plain("48 KiB", &long),
+    ]
+}
+
+/// The text as it arrives on a transport: SSE has one kind of line end only, and HTML has no NUL.
+pub(crate) fn shown(wire: &str, text: &str) -> String {
+    match wire {
+        "sse" => text.replace("\r\n", "\n").replace('\r', "\n"),
+        "html" => text.replace('\0', "\u{fffd}"),
+        _ => text.to_owned(),
+    }
+}

@@ -1,0 +1,156 @@
+//! A server to test, and the clients that test it. `tests/it` and `tests/tools` share this; it
+//! needs nothing but this package and the loopback.
+
+pub(crate) mod binary;
+pub(crate) mod client;
+pub(crate) mod difficult;
+pub(crate) mod follower;
+pub(crate) mod mailbox;
+pub(crate) mod member;
+pub(crate) mod person;
+pub(crate) mod place;
+pub(crate) mod port;
+pub(crate) mod reference_log;
+pub(crate) mod refusal;
+pub(crate) mod sender;
+pub(crate) mod text;
+pub(crate) mod upload;
+pub(crate) mod wires;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forever_frame::config::{Config, StoreKind};
+use forever_frame::metrics::Metrics;
+use forever_frame::server::Server;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Longer than any single step of a test takes: a test that waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for something that must come.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, what).await.expect("it did not come")
+}
+
+/// Waits for a long piece of work that must end, on a machine that may be busy with other work.
+pub(crate) async fn at_last<T>(what: impl Future<Output = T>) -> T {
+    timeout(PATIENCE * 4, what)
+        .await
+        .expect("it did not come to its end")
+}
+
+/// The result of a look at something: what was looked for, or what was there instead.
+pub(crate) trait Look {
+    type Found;
+
+    fn found(self) -> Result<Self::Found, String>;
+}
+
+impl Look for bool {
+    type Found = ();
+
+    fn found(self) -> Result<(), String> {
+        self.then_some(()).ok_or_else(|| "not yet".to_owned())
+    }
+}
+
+impl<T> Look for Result<T, String> {
+    type Found = T;
+
+    fn found(self) -> Result<T, String> {
+        self
+    }
+}
+
+/// Looks again and again until the look succeeds, for state that nothing announces. When patience
+/// ends, the test fails and says what was there instead.
+pub(crate) async fn eventually<L: Look>(what: &str, mut look: impl AsyncFnMut() -> L) -> L::Found {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let looked = match timeout(PATIENCE, look()).await {
+            Ok(look) => look.found(),
+            Err(_) => Err("there is no answer".to_owned()),
+        };
+        match looked {
+            Ok(found) => return found,
+            Err(instead) => assert!(
+                Instant::now() < deadline,
+                "it never came to this: {what}; at last: {instead}"
+            ),
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until the condition holds, for state that can be read without waiting.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    eventually(what, async || holds()).await;
+}
+
+/// A server in this process.
+pub(crate) struct TestServer {
+    pub(crate) addr: SocketAddr,
+    pub(crate) metrics: Arc<Metrics>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl TestServer {
+    /// Starts a server with the defaults, whose streams end at once when it stops.
+    pub(crate) fn start() -> TestServer {
+        TestServer::with(|_| {})
+    }
+
+    /// Starts a server whose log is a file in this directory.
+    pub(crate) fn stored(directory: &TempDir) -> TestServer {
+        let path = directory.path().join("log.db");
+        TestServer::with(|config| config.store = StoreKind::Sqlite(path))
+    }
+
+    /// Starts a server whose configuration differs from the defaults by `change`.
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> TestServer {
+        let mut config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            store: StoreKind::Memory,
+            drain: Duration::ZERO,
+            // scripts/test runs the tests of streams once more without handover.
+            handover: std::env::var_os("WITHOUT_HANDOVER").is_none(),
+            ..Config::default()
+        };
+        change(&mut config);
+        let server = Server::bind(config).unwrap();
+        let (addr, metrics) = (server.local_addr().unwrap(), server.metrics());
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+        TestServer {
+            addr,
+            metrics,
+            stop,
+            running,
+        }
+    }
+
+    /// Stops the server, and checks that no stream is counted as open then.
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).unwrap();
+        soon(self.running).await.unwrap();
+        assert_eq!(
+            self.metrics.open_streams(),
+            0,
+            "open streams after the server has stopped"
+        );
+    }
+
+    /// Waits until this many streams are open.
+    pub(crate) async fn open_streams(&self, count: i64) {
+        until(&format!("{count} open streams"), || {
+            self.metrics.open_streams() == count
+        })
+        .await;
+    }
+}

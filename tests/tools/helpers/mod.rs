@@ -1,0 +1,5 @@
+//! The programs that these tests run, and how they are led.
+
+pub(crate) mod browser;
+pub(crate) mod chatter;
+pub(crate) mod programs;

@@ -1,0 +1,37 @@
+//! The server with other people's programs: Chromium, curl, nginx, jq, and parsers from npm and pip.
+//!
+//! `scripts/test` installs what these tests need, and runs them. With that installed,
+//! `cargo test --features tools --test tools mailbox` runs those with that word in their name.
+//!
+//! | modules | what they test |
+//! |---|---|
+//! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
+//! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
+//! | `parsers` | streams as they are read by parsers that others wrote |
+//! | `curl`, `nginx` | a terminal, and a reverse proxy |
+//! | `permissions` | a log that may not be opened (setpriv, for root) |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails panics"
+)]
+
+mod chat_breaks;
+mod chat_browser;
+mod chat_page;
+mod chat_plain;
+mod chat_silence;
+mod curl;
+mod helpers;
+mod mailbox_page;
+mod nginx;
+mod pages;
+mod pages_live;
+mod parsers;
+mod permissions;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "tests/it uses all of it, and would warn")]
+mod support;
+mod wire_page;

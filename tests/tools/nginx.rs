@@ -1,0 +1,95 @@
+//! Behind nginx with its defaults: only the address of the server is configured.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::client::{get, post, try_send};
+use crate::support::{TestServer, soon};
+
+/// A running nginx, in a directory of its own.
+struct Nginx {
+    addr: SocketAddr,
+    dir: PathBuf,
+    child: Child,
+}
+
+impl Nginx {
+    async fn before(upstream: SocketAddr) -> Nginx {
+        let dir = std::env::temp_dir().join(format!("forever-frame-nginx-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        // The port is free now, and no other program is likely to take it in this moment.
+        let addr = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let temp = temp
+            .map(|kind| format!("{kind}_temp_path {}/{kind};", dir.display()))
+            .concat();
+        let config = format!(
+            "daemon off; pid {dir}/pid; error_log {dir}/error.log; events {{}}
+             http {{ access_log off; {temp}
+               server {{ listen {addr}; location / {{ proxy_pass http://{upstream}; }} }} }}",
+            dir = dir.display()
+        );
+        std::fs::write(dir.join("nginx.conf"), config).unwrap();
+        let mut command = Command::new("nginx");
+        command
+            .arg("-p")
+            .arg(&dir)
+            .arg("-e")
+            .arg(dir.join("error.log"))
+            .arg("-c")
+            .arg(dir.join("nginx.conf"));
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("nginx, which scripts/test installs: apt-get install nginx-light");
+        let nginx = Nginx { addr, dir, child };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while try_send(addr, "GET /healthz", b"").await.is_err() {
+            let log = || std::fs::read_to_string(nginx.dir.join("error.log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "nginx does not start: {}", log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        nginx
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // nginx ends its workers only if it is asked to end, not if it is killed.
+        let _ = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A line passes nginx at once, though nginx buffers responses by default.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_passes_lines_at_once() {
+    let server = TestServer::start();
+    let nginx = Nginx::before(server.addr).await;
+    for path in ["/stream?heartbeat=60s", "/c/main?as=html&heartbeat=60s"] {
+        let mut response = get(nginx.addr, path).await;
+        assert_eq!(response.status, 200);
+        response.until(".").await;
+        // Each line has to pass before the next one is sent, and patience ends before any heartbeat
+        // could push a line through a buffer, or if each line took 300 ms.
+        let all = async {
+            for n in 0..100 {
+                let line = format!("line {n} of {path}").replace('&', "and");
+                post(nginx.addr, "/send", &line).await;
+                response.until(&line).await;
+            }
+        };
+        soon(all).await;
+    }
+    drop(nginx);
+    server.open_streams(0).await;
+    server.stop().await;
+}
