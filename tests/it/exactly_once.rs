@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::support::client::append;
 use crate::support::difficult::shown;
 use crate::support::wires::{ALL, Message, Stream};
-use crate::support::{TestServer, soon};
+use crate::support::{TestServer, at_last, soon};
 
 const PUBLISHERS: u64 = 64;
 const FOLLOWERS: u64 = 200;
@@ -76,7 +76,7 @@ async fn follow(addr: SocketAddr, mut random: StdRng, sent: Arc<OnceCell<Sent>>)
         }
         seen.extend(stream.messages().map(|message| (wire, message.clone())));
     }
-    soon(async {
+    at_last(async {
         while sent.get().is_none() {
             sleep(Duration::from_millis(5)).await;
         }
@@ -116,7 +116,7 @@ async fn cut_anywhere(server: TestServer) {
     let publishers = (0..PUBLISHERS).map(|n| tokio::spawn(publish(addr, n, random(n << 32))));
     let mut all = Sent::new();
     for publisher in publishers.collect::<Vec<_>>() {
-        all.extend(soon(publisher).await.unwrap());
+        all.extend(at_last(publisher).await.unwrap());
     }
     for channel in ["a", "b", "c"] {
         let seq = append(addr, channel, LAST).await["seq"].as_u64().unwrap();
@@ -125,7 +125,7 @@ async fn cut_anywhere(server: TestServer) {
     sent.set(all).unwrap();
     let mut cuts = [0; 6];
     for follower in followers {
-        let more = soon(follower).await.unwrap();
+        let more = at_last(follower).await.unwrap();
         cuts.iter_mut()
             .zip(more)
             .for_each(|(sum, more)| *sum += more);

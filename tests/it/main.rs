@@ -10,7 +10,7 @@
 //! | `requests`, `origins` | each request and its answer; pages of other origins |
 //! | `append`, `backpressure` | messages, uploads of lines, idempotency keys, a slow store |
 //! | `follow`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
-//! | `log`, `store`, `wal` | the log and its stores, by their Rust interface |
+//! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `open_store`, `disk`, `locked`, `crash` | the log on the disk, and what may happen to it |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `process` | the binary: its command line, signals, and limits of the system |
@@ -51,6 +51,7 @@ mod requests;
 mod retained;
 mod round_trip;
 mod store;
+mod store_simulation;
 mod stored;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,5 @@
 //! The contract of a store, as a suite that each store passes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use forever_frame::limits;
@@ -8,8 +7,6 @@ use forever_frame::log::{
     Commit, Keep, Memory, PageLimit, Selection, Sqlite, StartAt, Store, Stored,
 };
 use forever_frame::message::{Channel, Draft, IdempotencyKey, Message, Receipt, Seq, Timestamp};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
 /// The number of bytes that each store here may keep in all.
@@ -19,7 +16,7 @@ const PLENTY: PageLimit = PageLimit::new(usize::MAX, usize::MAX);
 
 /// Each store, empty, keeping `messages` messages a channel for `age` milliseconds; and the directory
 /// that one of them needs for as long as it lives.
-fn stores(messages: usize, age: u64) -> (TempDir, [Store; 2]) {
+pub(crate) fn stores(messages: usize, age: u64) -> (TempDir, [Store; 2]) {
     let keep = Keep {
         messages,
         age: Duration::from_millis(age),
@@ -31,11 +28,11 @@ fn stores(messages: usize, age: u64) -> (TempDir, [Store; 2]) {
     (directory, [Store::Memory(memory), Store::Sqlite(sqlite)])
 }
 
-async fn retain(store: &Store, now: u64) {
+pub(crate) async fn retain(store: &Store, now: u64) {
     while store.retain(Timestamp(now)).await.unwrap() {}
 }
 
-fn channel(name: &str) -> Channel {
+pub(crate) fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
 }
 
@@ -46,7 +43,7 @@ fn drafts(texts: &[(&str, &str)]) -> Vec<Draft> {
         .collect()
 }
 
-fn all_of(names: &[&str]) -> Selection {
+pub(crate) fn all_of(names: &[&str]) -> Selection {
     names
         .iter()
         .map(|name| (channel(name), Seq::START))
@@ -337,120 +334,4 @@ async fn store_forgotten_channel_tells_gap() {
         assert_eq!(seen("c1", 0).await, (vec![-2], vec![Some(1)]));
         assert_eq!(seen("unheard-of", 0).await, (vec![-1], vec![None]));
     }
-}
-
-/// Random commits, retentions and readers are checked against what must hold of any store. A
-/// failure names the seed, with which it happens again.
-#[tokio::test]
-async fn store_simulation_each_message_once_or_gap() {
-    for seed in 0..200 {
-        let (_directory, stores) = stores(5, 300);
-        for store in stores {
-            simulate(&store, seed).await;
-        }
-    }
-}
-
-async fn simulate(store: &Store, seed: u64) {
-    let mut random = StdRng::seed_from_u64(seed);
-    let names = ["a", "b", "c", "d"];
-    let mut history: Vec<(u64, &str)> = Vec::new();
-    let mut now = 1000;
-    for _ in 0..40 {
-        now += random.random_range(0..40);
-        match random.random_range(0..4) {
-            0 => retain(store, now).await,
-            1 => {
-                let chosen: Vec<&str> = names.into_iter().filter(|_| random.random()).collect();
-                if !chosen.is_empty() {
-                    let after = random.random_range(0..=history.len() as u64);
-                    check_walk(store, &history, &chosen, after, &mut random, seed).await;
-                }
-            }
-            _ => {
-                let batch: Vec<&str> = (0..random.random_range(1..6))
-                    .map(|_| names[random.random_range(0..4)])
-                    .collect();
-                let drafts = batch
-                    .iter()
-                    .map(|name| Draft::new(channel(name), "x"))
-                    .collect();
-                let committed = store.commit(drafts, Timestamp(now)).await.unwrap();
-                history.extend(
-                    committed
-                        .messages
-                        .iter()
-                        .map(|message| message.seq.0)
-                        .zip(batch),
-                );
-            }
-        }
-    }
-}
-
-/// Reads from a position to the end in pages of random sizes, and checks what was read.
-async fn check_walk(
-    store: &Store,
-    history: &[(u64, &str)],
-    names: &[&str],
-    after: u64,
-    random: &mut StdRng,
-    seed: u64,
-) {
-    let selection = all_of(names);
-    let (mut at, mut read, mut gone) = (Seq(after), Vec::new(), Vec::new());
-    while at.0 < history.len() as u64 {
-        let page = store
-            .read(
-                &selection,
-                at,
-                PageLimit::new(random.random_range(1..4), 100),
-            )
-            .await
-            .unwrap();
-        assert!(page.through > at, "seed {seed}: a page makes progress");
-        at = page.through;
-        for item in page.items {
-            match item {
-                Stored::Message(message) => read.push((message.seq.0, message.channel.to_string())),
-                Stored::Gap(gap) => gone.push((gap.resumes.0, gap.missed)),
-            }
-        }
-    }
-    assert!(read.is_sorted(), "seed {seed}: in seq order: {read:?}");
-    let mut lost: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for (seq, name) in history
-        .iter()
-        .filter(|(seq, name)| *seq > after && names.contains(name))
-    {
-        if !read.contains(&(*seq, (*name).to_owned())) {
-            lost.entry(name).or_default().push(*seq);
-        }
-    }
-    let expected = lost.len();
-    assert_eq!(
-        gone.len(),
-        expected,
-        "seed {seed}: one gap for each channel that misses some: {lost:?} {gone:?}"
-    );
-    for seqs in lost.values() {
-        let gap = gone
-            .iter()
-            .find(|(resumes, _)| Some(resumes) == seqs.last());
-        let (_, missed) = gap
-            .unwrap_or_else(|| panic!("seed {seed}: {seqs:?} are missing, and {gone:?} is told"));
-        assert!(
-            missed.is_none_or(|missed| missed == seqs.len() as u64),
-            "seed {seed}: {missed:?} of {seqs:?}"
-        );
-    }
-    let total = history
-        .iter()
-        .filter(|(seq, name)| *seq > after && names.contains(name))
-        .count();
-    assert_eq!(
-        read.len() + lost.values().map(Vec::len).sum::<usize>(),
-        total,
-        "seed {seed}: none twice"
-    );
 }

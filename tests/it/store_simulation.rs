@@ -1,0 +1,126 @@
+//! Random work on each store, checked against what must hold of any store.
+
+use std::collections::BTreeMap;
+
+use forever_frame::log::{PageLimit, Store, Stored};
+use forever_frame::message::{Draft, Seq, Timestamp};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::store::{all_of, channel, retain, stores};
+
+/// Random commits, retentions and readers are checked against what must hold of any store. A
+/// failure names the seed, with which it happens again.
+#[tokio::test]
+async fn store_each_message_read_once_or_in_gap() {
+    for seed in 0..200 {
+        let (_directory, stores) = stores(5, 300);
+        for store in stores {
+            simulate(&store, seed).await;
+        }
+    }
+}
+
+async fn simulate(store: &Store, seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let names = ["a", "b", "c", "d"];
+    let mut history: Vec<(u64, &str)> = Vec::new();
+    let mut now = 1000;
+    for _ in 0..40 {
+        now += random.random_range(0..40);
+        match random.random_range(0..4) {
+            0 => retain(store, now).await,
+            1 => {
+                let chosen: Vec<&str> = names.into_iter().filter(|_| random.random()).collect();
+                if !chosen.is_empty() {
+                    let after = random.random_range(0..=history.len() as u64);
+                    check_walk(store, &history, &chosen, after, &mut random, seed).await;
+                }
+            }
+            _ => {
+                let batch: Vec<&str> = (0..random.random_range(1..6))
+                    .map(|_| names[random.random_range(0..4)])
+                    .collect();
+                let drafts = batch
+                    .iter()
+                    .map(|name| Draft::new(channel(name), "x"))
+                    .collect();
+                let committed = store.commit(drafts, Timestamp(now)).await.unwrap();
+                history.extend(
+                    committed
+                        .messages
+                        .iter()
+                        .map(|message| message.seq.0)
+                        .zip(batch),
+                );
+            }
+        }
+    }
+}
+
+/// Reads from a position to the end in pages of random sizes, and checks what was read.
+async fn check_walk(
+    store: &Store,
+    history: &[(u64, &str)],
+    names: &[&str],
+    after: u64,
+    random: &mut StdRng,
+    seed: u64,
+) {
+    let selection = all_of(names);
+    let (mut at, mut read, mut gone) = (Seq(after), Vec::new(), Vec::new());
+    while at.0 < history.len() as u64 {
+        let page = store
+            .read(
+                &selection,
+                at,
+                PageLimit::new(random.random_range(1..4), 100),
+            )
+            .await
+            .unwrap();
+        assert!(page.through > at, "seed {seed}: a page makes progress");
+        at = page.through;
+        for item in page.items {
+            match item {
+                Stored::Message(message) => read.push((message.seq.0, message.channel.to_string())),
+                Stored::Gap(gap) => gone.push((gap.resumes.0, gap.missed)),
+            }
+        }
+    }
+    assert!(read.is_sorted(), "seed {seed}: in seq order: {read:?}");
+    let mut lost: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (seq, name) in history
+        .iter()
+        .filter(|(seq, name)| *seq > after && names.contains(name))
+    {
+        if !read.contains(&(*seq, (*name).to_owned())) {
+            lost.entry(name).or_default().push(*seq);
+        }
+    }
+    let expected = lost.len();
+    assert_eq!(
+        gone.len(),
+        expected,
+        "seed {seed}: one gap for each channel that misses some: {lost:?} {gone:?}"
+    );
+    for seqs in lost.values() {
+        let gap = gone
+            .iter()
+            .find(|(resumes, _)| Some(resumes) == seqs.last());
+        let (_, missed) = gap
+            .unwrap_or_else(|| panic!("seed {seed}: {seqs:?} are missing, and {gone:?} is told"));
+        assert!(
+            missed.is_none_or(|missed| missed == seqs.len() as u64),
+            "seed {seed}: {missed:?} of {seqs:?}"
+        );
+    }
+    let total = history
+        .iter()
+        .filter(|(seq, name)| *seq > after && names.contains(name))
+        .count();
+    assert_eq!(
+        read.len() + lost.values().map(Vec::len).sum::<usize>(),
+        total,
+        "seed {seed}: none twice"
+    );
+}
