@@ -93,13 +93,16 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
             })
         }
     });
+    // A connection that comes while the server stops is answered once. hyper would close it before
+    // its first request if it were asked to shut down, as others are below.
+    let mut is_draining = drain.has_begun();
     let mut http = http1::Builder::new()
+        .keep_alive(!is_draining)
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.head)
         .max_buf_size(limits::HTTP_BUFFER_BYTES)
         .serve_connection(io, service);
     let mut draining = pin!(drain.begun());
-    let mut is_draining = false;
     let served = poll_fn(|cx| {
         if !is_draining && draining.as_mut().poll(cx).is_ready() {
             // A stream ends by itself; after that nothing more is answered on this connection.

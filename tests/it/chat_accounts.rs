@@ -56,7 +56,7 @@ async fn account_register_logout_login() {
         let answer = zoe.enter("login", name, PASSWORD).await;
         refused(answer, 400, "the name").await;
     }
-    // The same name and password in other code points.
+    // The name and the password in other code points log in, too.
     let answer = zoe
         .enter("login", " zoe\u{308} 你好 👋", "correct ho\u{308}rse")
         .await;

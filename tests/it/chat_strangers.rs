@@ -287,7 +287,7 @@ async fn message_sender_cannot_be_forged() {
     server.stop().await;
 }
 
-/// The same key from two senders makes two messages.
+/// A key that two senders use makes two messages.
 #[tokio::test]
 async fn message_key_per_sender() {
     let server = TestServer::start();

@@ -13,6 +13,7 @@
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `open_store`, `disk`, `locked`, `crash` | the log on the disk, and what may happen to it |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
+//! | `stop` | how the server goes away: in-band ends, newcomers, slow clients |
 //! | `process` | the binary: its command line, signals, and limits of the system |
 //! | `tidy` | the source tree itself |
 //!
@@ -42,6 +43,7 @@ mod locked;
 mod log;
 mod mailbox;
 mod mailbox_delivery;
+mod mailbox_proxy;
 mod mailbox_restart;
 mod open_store;
 mod origins;
@@ -50,6 +52,7 @@ mod receiver;
 mod requests;
 mod retained;
 mod round_trip;
+mod stop;
 mod store;
 mod store_simulation;
 mod stored;

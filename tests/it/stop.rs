@@ -1,0 +1,156 @@
+//! How the server goes away: streams end in-band while messages come, clients that come meanwhile
+//! are answered, and slow clients are waited for.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, sleep};
+
+use crate::support::binary::Binary;
+use crate::support::client::{append, get, post, send};
+use crate::support::{TestServer, at_last, soon};
+
+/// Follows `main` until the stream ends, and gives what came. A body that is cut is an error.
+async fn follow_to_the_end(addr: SocketAddr, wire: &'static str) -> (&'static str, String) {
+    let mut response = get(addr, &format!("/c/main?as={wire}&since=now")).await;
+    let mut all = Vec::new();
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        all.extend(chunk);
+    }
+    (wire, String::from_utf8(all).unwrap())
+}
+
+/// Appends messages until the server refuses one.
+async fn publish(addr: SocketAddr) {
+    while post(addr, "/c/main", "hello").await.status == 201 {}
+}
+
+/// Streams that get a message in the moment in which they learn of the stop end in-band within the
+/// drain all the same, on each transport.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stop_ends_busy_streams_in_band() {
+    const FOLLOWERS: usize = 400;
+    let server = Binary::start(&["--drain", "1s"]).await;
+    let addr = server.addr;
+    let wires = ["text", "html", "script", "sse", "ndjson"];
+    let followers: Vec<_> = (0..FOLLOWERS)
+        .map(|n| tokio::spawn(follow_to_the_end(addr, wires[n % wires.len()])))
+        .collect();
+    // As fast as they are answered, so that most streams have a message to write when the stop comes.
+    let publishers: Vec<_> = (0..4).map(|_| tokio::spawn(publish(addr))).collect();
+    sleep(Duration::from_secs(1)).await;
+    server.signal("-TERM").await;
+    for follower in followers {
+        let (wire, body) = at_last(follower).await.unwrap();
+        assert!(body.contains("hello"), "{wire}: {body}");
+        let end = match wire {
+            "text" => "# end ",
+            "html" => "<p class=\"end\"",
+            "script" | "ndjson" => "\"reason\":\"stop\"",
+            _ => "event: end\n",
+        };
+        let tail = &body[body.len().saturating_sub(300)..];
+        assert!(tail.contains(end), "{wire}: {tail}");
+    }
+    for publisher in publishers {
+        // It ended when it was refused.
+        let _ = at_last(publisher).await;
+    }
+    assert_eq!(soon(server.ended()).await.code(), Some(0));
+}
+
+/// The number after `name` in a text.
+fn number(text: &str, name: &str) -> u64 {
+    let rest = text.split_once(name).unwrap_or_else(|| panic!("{text}")).1;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+/// While streams end, new connections are accepted: an `EventSource` is told when to come back with
+/// a status that it survives, all other clients by 503.
+#[tokio::test]
+async fn stop_tells_newcomers_when_to_come_back() {
+    let server = Binary::start(&["--drain", "3s"]).await;
+    let addr = server.addr;
+    // Which of them ends last is left to chance: of twenty, one is open for most of the drain.
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let mut stream = get(addr, "/c/main?as=sse&since=now").await;
+        assert!(stream.until("\n\n").await.starts_with("retry: 3000\n"));
+        open.push(stream);
+    }
+    server.signal("-TERM").await;
+    let mut source = send(addr, "GET /c/main\r\nAccept: text/event-stream", b"").await;
+    while source.status == 200 && source.headers.contains_key("stream-cursor") {
+        // The signal is on its way.
+        source = send(addr, "GET /c/main\r\nAccept: text/event-stream", b"").await;
+    }
+    assert_eq!(source.status, 200);
+    let retry = number(&source.text().await, "retry: ");
+    assert!((2000..=11_000).contains(&retry), "{retry}");
+    for path in ["/c/main?as=ndjson", "/", "/mailbox"] {
+        let refused = get(addr, path).await;
+        assert_eq!(refused.status, 503, "{path}");
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((2..=11).contains(&wait), "{wait}");
+    }
+    assert_eq!(post(addr, "/c/main", "late").await.status, 503);
+    assert_eq!(get(addr, "/metrics").await.status, 200);
+    for mut stream in open {
+        let end = stream.text().await;
+        assert!(end.contains("\"reason\":\"stop\""), "{end}");
+        let retry = number(&end, "\nretry: ");
+        assert!((2000..=11_000).contains(&retry), "{retry}");
+    }
+    assert_eq!(soon(server.ended()).await.code(), Some(0));
+    TcpStream::connect(addr).await.unwrap_err();
+}
+
+/// A client that was refused and does not close holds up no stop.
+#[tokio::test]
+async fn stop_does_not_wait_for_refused_clients() {
+    let server = Binary::start(&["--drain", "0s"]).await;
+    let mut refused = TcpStream::connect(server.addr).await.unwrap();
+    let head = "POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n";
+    refused.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    soon(refused.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    let began = Instant::now();
+    server.signal("-TERM").await;
+    assert_eq!(soon(server.ended()).await.code(), Some(0));
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(1500), "{took:?}");
+    drop(refused);
+}
+
+/// A client that reads all the time, but so slowly that the socket is not ready within the deadline,
+/// is not reset: any byte that its kernel takes counts.
+#[tokio::test]
+async fn slow_reader_is_not_reset() {
+    let server = TestServer::with(|config| config.timeouts.stall = Duration::from_secs(1));
+    let text = "x".repeat(40_000);
+    for _ in 0..20 {
+        append(server.addr, "main", &text).await;
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut socket = socket.connect(server.addr).await.unwrap();
+    socket
+        .write_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    // 20 KB a second: a third of the server's send buffer takes more than two deadlines.
+    let (mut piece, mut read) = ([0; 1000], 0);
+    for _ in 0..160 {
+        read += soon(socket.read(&mut piece)).await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(read >= 100_000, "{read}");
+    let closed = get(server.addr, "/metrics").await.text().await;
+    assert!(closed.contains("closed_streams_total{reason=\"stalled\"} 0"));
+    drop(socket);
+    server.stop().await;
+}
