@@ -1,7 +1,7 @@
 //! `/receiver` and `/sender` without a browser: sessions, and messages that are shown once.
 
-use crate::support::TestServer;
 use crate::support::client::{Response, get, post, send};
+use crate::support::{TestServer, has_handover};
 
 /// Visits `/receiver` as a browser does, and gives the cookie of its session.
 async fn visit(server: &TestServer, cookie: &str) -> String {
@@ -49,6 +49,11 @@ async fn receiver_shows_what_session_has_not_seen() {
     page.until(".").await;
     // The page is reloaded.
     drop(page);
+    if !has_handover() {
+        // hyper may write to a client that has left before it notices that, and then asks for the next
+        // piece at once, so that the line would count as seen.
+        server.open_streams(0).await;
+    }
     post(server.addr, "/send", "three").await;
     let mut page = receive(&server, &cookie).await;
     let shown = page.until("three</p>").await;

@@ -158,16 +158,19 @@ impl Response {
         String::from_utf8(all).unwrap()
     }
 
-    /// Reads until the body contains `text`, and gives all that has been read here.
+    /// Reads until the body contains `text`, and gives all that has been read here. Patience ends also
+    /// where heartbeats go on for ever.
     pub(crate) async fn until(&mut self, text: &str) -> String {
         let mut all = String::new();
-        while !all.contains(text) {
-            let chunk = super::soon(self.chunk()).await.unwrap();
-            all += std::str::from_utf8(
-                &chunk.unwrap_or_else(|| panic!("ended before {text:?}: {all:?}")),
-            )
-            .unwrap();
-        }
+        let read = async {
+            while !all.contains(text) {
+                let chunk = self.chunk().await.unwrap();
+                let chunk = chunk.unwrap_or_else(|| panic!("ended before {text:?}: {all:?}"));
+                all += std::str::from_utf8(&chunk).unwrap();
+            }
+        };
+        let read = tokio::time::timeout(super::PATIENCE, read).await;
+        assert!(read.is_ok(), "no {text:?}: {all:?}");
         all
     }
 

@@ -92,6 +92,11 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     eventually(what, async || holds()).await;
 }
 
+/// Whether the servers here take streams over from hyper, as they do by default.
+pub(crate) fn has_handover() -> bool {
+    std::env::var_os("WITHOUT_HANDOVER").is_none()
+}
+
 /// A server in this process.
 pub(crate) struct TestServer {
     pub(crate) addr: SocketAddr,
@@ -119,7 +124,7 @@ impl TestServer {
             store: StoreKind::Memory,
             drain: Duration::ZERO,
             // scripts/test runs the tests of streams once more without handover.
-            handover: std::env::var_os("WITHOUT_HANDOVER").is_none(),
+            handover: has_handover(),
             ..Config::default()
         };
         change(&mut config);

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::client::{Response, send};
-use super::soon;
 use super::text::TextReader;
+use super::{at_last, soon};
 use serde_json::Value;
 
 pub(crate) const ALL: [&str; 6] = ["text", "html", "script", "sse", "ndjson", "json"];
@@ -335,11 +335,14 @@ impl Stream {
         Ok(chunk.is_some())
     }
 
-    /// Reads until the stream has had this many messages.
+    /// Reads until the stream has had this many messages. Patience ends also where heartbeats go on.
     pub(crate) async fn until(&mut self, count: usize) {
-        while self.messages().count() < count {
-            assert!(self.read().await.unwrap(), "it ended: {:?}", self.said);
-        }
+        let read = async {
+            while self.messages().count() < count {
+                assert!(self.read().await.unwrap(), "it ended: {:?}", self.said);
+            }
+        };
+        at_last(read).await;
     }
 
     /// Reads the stream to its end, which must be clean.
