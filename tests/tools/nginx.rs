@@ -1,11 +1,13 @@
-//! Behind nginx with its defaults: only the address of the server is configured.
+//! Behind nginx: with its defaults, where only the address of the server is configured, and with the
+//! settings that the README gives.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::support::client::{get, post, try_send};
+use crate::support::client::{get, post, send, try_send};
 use crate::support::{TestServer, soon};
 
 /// A running nginx, in a directory of its own.
@@ -16,8 +18,16 @@ struct Nginx {
 }
 
 impl Nginx {
+    /// nginx in front of a server, with its defaults.
     async fn before(upstream: SocketAddr) -> Nginx {
-        let dir = std::env::temp_dir().join(format!("forever-frame-nginx-{}", std::process::id()));
+        Nginx::start(&format!("location / {{ proxy_pass http://{upstream}; }}")).await
+    }
+
+    /// nginx with these locations.
+    async fn start(locations: &str) -> Nginx {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Relaxed));
+        let dir = std::env::temp_dir().join(format!("forever-frame-nginx-{name}"));
         std::fs::create_dir_all(&dir).unwrap();
         // The port is free now, and no other program is likely to take it in this moment.
         let addr = TcpListener::bind("127.0.0.1:0")
@@ -31,7 +41,7 @@ impl Nginx {
         let config = format!(
             "daemon off; pid {dir}/pid; error_log {dir}/error.log; events {{}}
              http {{ access_log off; {temp}
-               server {{ listen {addr}; location / {{ proxy_pass http://{upstream}; }} }} }}",
+               server {{ listen {addr}; {locations} }} }}",
             dir = dir.display()
         );
         std::fs::write(dir.join("nginx.conf"), config).unwrap();
@@ -92,4 +102,29 @@ async fn nginx_passes_lines_at_once() {
     drop(nginx);
     server.open_streams(0).await;
     server.stop().await;
+}
+
+/// While the server is away, nginx as the README sets it up tells an `EventSource` when to come back
+/// with a status that it survives, and answers all other requests with 503.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_keeps_event_source_over_a_restart() {
+    const README: &str = include_str!("../../README.md");
+    let server = TestServer::start();
+    let block = README.split_once("```nginx\n").unwrap().1;
+    let block = block.split_once("```").unwrap().0;
+    let locations = block.replace("127.0.0.1:8080", &server.addr.to_string());
+    assert_ne!(locations, block);
+    let nginx = Nginx::start(&locations).await;
+    let source = "GET /c/main\r\nAccept: text/event-stream";
+    let mut stream = send(nginx.addr, source, b"").await;
+    assert!(stream.until("\n\n").await.starts_with("retry: 3000\n"));
+    drop(stream);
+    server.stop().await;
+    let mut away = send(nginx.addr, source, b"").await;
+    assert_eq!(away.status, 200);
+    assert_eq!(away.header("content-type"), "text/event-stream");
+    assert_eq!(away.text().await, "retry: 3000\n\n");
+    let append = "POST /c/main\r\nAccept: text/event-stream";
+    assert_eq!(send(nginx.addr, append, b"hello").await.status, 503);
+    assert_eq!(get(nginx.addr, "/c/main").await.status, 503);
 }

@@ -77,9 +77,7 @@ async fn receiver_page_grows_a_dot_a_second() {
     let browser = Browser::start().await;
     browser.open(server.addr, "/receiver").await;
     browser
-        .read("main .lead", "the greeting", |text| {
-            text == "Do on Request!"
-        })
+        .read("h1", "the greeting", |text| text == "Do on Request!")
         .await;
     assert_eq!(browser.count(".lines").await, 0);
     let pressed = Instant::now();
