@@ -80,7 +80,7 @@ impl Follower {
     #[must_use]
     pub fn new(now: Instant, position: Position, epoch: Epoch, options: Options) -> Follower {
         Follower {
-            timers: Timers::new(now, options.heartbeat, options.ends.timeout),
+            timers: Timers::new(now, options.ends.timeout),
             state: FollowerState::Fresh(position.at()),
             options,
             position,
@@ -129,7 +129,7 @@ impl Follower {
             && self.is_up_to_date
             && self.options.is_plain()
             && self.reason_to_end().is_none()
-            && matches!(self.timers.due(now), Due::At(moment) if timer <= moment)
+            && matches!(self.due(now), Due::At(moment) if timer <= moment)
     }
 
     /// What is to be done now. `read` tells what the log has after a position; it is called as often
@@ -196,7 +196,7 @@ impl Follower {
         if is_fresh && !is_fetching {
             return self.write_opening(now);
         }
-        match self.timers.due(now) {
+        match self.due(now) {
             Due::End if is_fetching => Step::Wait(now + NEVER),
             Due::End => {
                 let reason = self.reason_of_time();
@@ -211,7 +211,7 @@ impl Follower {
     /// Why the stream ends before anything more is read, if it does. Its first read comes before the
     /// end of its time, so that what is there at once is written at once.
     fn end_before_reading(&self, now: Instant) -> Option<EndReason> {
-        let is_over = self.state == FollowerState::Streaming && self.timers.due(now) == Due::End;
+        let is_over = self.state == FollowerState::Streaming && self.due(now) == Due::End;
         self.reason_to_end()
             .or_else(|| is_over.then(|| self.reason_of_time()))
     }
@@ -220,6 +220,10 @@ impl Follower {
     fn reason_to_end(&self) -> Option<EndReason> {
         self.over
             .or_else(|| self.options.ends.reached(self.position.at()))
+    }
+
+    fn due(&self, now: Instant) -> Due {
+        self.timers.due(now, self.options.heartbeat)
     }
 
     fn reason_of_time(&self) -> EndReason {

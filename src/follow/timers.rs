@@ -16,10 +16,9 @@ pub(super) enum Due {
     At(Instant),
 }
 
-/// The heartbeat and the deadline of a stream.
+/// The times from which the heartbeat and the end of a stream follow.
 #[derive(Debug)]
 pub(super) struct Timers {
-    heartbeat: Option<Duration>,
     wrote: Instant,
     end: Option<Instant>,
 }
@@ -30,18 +29,10 @@ pub(super) const NEVER: Duration = Duration::from_hours(1);
 
 impl Timers {
     /// The timers of a stream that begins now and ends after `timeout`, if ever.
-    pub(super) fn new(
-        now: Instant,
-        heartbeat: Option<Duration>,
-        timeout: Option<Duration>,
-    ) -> Timers {
+    pub(super) fn new(now: Instant, timeout: Option<Duration>) -> Timers {
         // A timeout that the clock cannot express is none.
         let end = timeout.and_then(|timeout| now.checked_add(timeout));
-        Timers {
-            heartbeat,
-            wrote: now,
-            end,
-        }
+        Timers { wrote: now, end }
     }
 
     /// Something was written, so the next heartbeat is a whole interval away.
@@ -59,9 +50,10 @@ impl Timers {
         self.end = Some(self.end.map_or(moment, |end| end.min(moment)));
     }
 
-    /// What is due now.
-    pub(super) fn due(&self, now: Instant) -> Due {
-        match (self.end, self.heartbeat_at()) {
+    /// What is due now, for a stream with a heartbeat of this interval.
+    pub(super) fn due(&self, now: Instant, heartbeat: Option<Duration>) -> Due {
+        let heartbeat = heartbeat.map(|interval| self.wrote + interval);
+        match (self.end, heartbeat) {
             (Some(end), _) if end <= now => Due::End,
             (_, Some(heartbeat)) if heartbeat <= now => Due::Heartbeat,
             (end, heartbeat) => {
@@ -69,10 +61,6 @@ impl Timers {
                 Due::At(next.unwrap_or(now + NEVER))
             }
         }
-    }
-
-    fn heartbeat_at(&self) -> Option<Instant> {
-        self.heartbeat.map(|heartbeat| self.wrote + heartbeat)
     }
 }
 
@@ -85,17 +73,23 @@ mod tests {
     fn timers_heartbeat_then_end() {
         let second = Duration::from_secs(1);
         let now = Instant::now();
-        let mut timers = Timers::new(now, Some(second), Some(3 * second));
-        assert_eq!(timers.due(now), Due::At(now + second));
-        assert_eq!(timers.due(now + second), Due::Heartbeat);
+        let mut timers = Timers::new(now, Some(3 * second));
+        assert_eq!(timers.due(now, Some(second)), Due::At(now + second));
+        assert_eq!(timers.due(now + second, Some(second)), Due::Heartbeat);
         timers.wrote(now + second);
-        assert_eq!(timers.due(now + second), Due::At(now + 2 * second));
+        assert_eq!(
+            timers.due(now + second, Some(second)),
+            Due::At(now + 2 * second)
+        );
         timers.wrote(now + 5 * second / 2);
-        assert_eq!(timers.due(now + 5 * second / 2), Due::At(now + 3 * second));
-        assert_eq!(timers.due(now + 3 * second), Due::End);
+        assert_eq!(
+            timers.due(now + 5 * second / 2, Some(second)),
+            Due::At(now + 3 * second)
+        );
+        assert_eq!(timers.due(now + 3 * second, Some(second)), Due::End);
         timers.end_by(now + 9 * second);
-        assert_eq!(timers.due(now + 3 * second), Due::End);
+        assert_eq!(timers.due(now + 3 * second, Some(second)), Due::End);
         timers.end_by(now + 2 * second);
-        assert_eq!(timers.due(now + 2 * second), Due::End);
+        assert_eq!(timers.due(now + 2 * second, Some(second)), Due::End);
     }
 }

@@ -20,8 +20,8 @@ use crate::limits;
 #[derive(Debug)]
 pub(super) struct Stall {
     timeout: Duration,
-    /// How long the kernel waits for acknowledgements while the socket takes what is written.
-    ack_timeout: Duration,
+    /// Whether the client's disappearance is to be noticed soon.
+    expects_liveness: bool,
     /// Runs while the socket takes nothing.
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -31,21 +31,25 @@ impl Stall {
     pub(super) fn new(timeout: Duration) -> Stall {
         Stall {
             timeout,
-            ack_timeout: limits::ACK_TIMEOUT,
+            expects_liveness: false,
             deadline: None,
         }
     }
 
     /// The client's disappearance is to be noticed soon.
     pub(super) fn expect_liveness(&mut self, socket: &impl ClientSocket) {
-        self.ack_timeout = limits::PRESENCE_TIMEOUT;
+        self.expects_liveness = true;
         socket.expect_liveness();
     }
 
     /// The socket has taken something.
     pub(super) fn on_progress(&mut self, socket: &impl ClientSocket) {
         if self.deadline.take().is_some() {
-            socket.set_ack_timeout(Some(self.ack_timeout));
+            socket.set_ack_timeout(Some(if self.expects_liveness {
+                limits::PRESENCE_TIMEOUT
+            } else {
+                limits::ACK_TIMEOUT
+            }));
         }
     }
 

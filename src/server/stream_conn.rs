@@ -29,7 +29,7 @@ pub(super) struct StreamConn {
     has_waited: bool,
     stall: Stall,
     /// The number of bytes that the client has sent although nothing is read from it any more.
-    ignored: usize,
+    ignored: u32,
 }
 
 impl StreamConn {
@@ -140,11 +140,11 @@ impl StreamConn {
     /// the last on this connection.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut sink = [0; 256];
-        while self.ignored < limits::HTTP_BUFFER_BYTES {
+        while (self.ignored as usize) < limits::HTTP_BUFFER_BYTES {
             ready!(self.socket.poll_read_ready(cx))?;
             match self.socket.try_read(&mut sink) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                Ok(read) => self.ignored += read,
+                Ok(read) => self.ignored += u32::try_from(read).unwrap_or(u32::MAX),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),

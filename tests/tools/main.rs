@@ -8,6 +8,7 @@
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
 //! | `parsers` | streams as they are read by parsers that others wrote |
+//! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `curl`, `nginx` | a terminal, and a reverse proxy |
 //! | `permissions` | a log that may not be opened (setpriv, for root) |
 
@@ -25,6 +26,7 @@ mod chat_plain;
 mod chat_silence;
 mod curl;
 mod helpers;
+mod lost_packets;
 mod mailbox_page;
 mod nginx;
 mod pages;

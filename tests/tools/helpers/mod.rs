@@ -2,4 +2,5 @@
 
 pub(crate) mod browser;
 pub(crate) mod chatter;
+pub(crate) mod isolated;
 pub(crate) mod programs;
