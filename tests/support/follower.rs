@@ -150,7 +150,7 @@ impl Follower {
                 self.cursor.clone_from(&message.cursor);
             }
             StreamEvent::Gap(_, _, cursor) | StreamEvent::End(cursor, _) => {
-                self.cursor.clone_from(cursor)
+                self.cursor.clone_from(cursor);
             }
             _ => {}
         }

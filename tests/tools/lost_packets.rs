@@ -20,7 +20,7 @@ async fn quiet_upload_survives_a_lost_probe() {
     net.set_line("down").await;
     sleep(Duration::from_secs(5)).await;
     net.set_line("up").await;
-    let output = timeout(Duration::from_secs(60), upload.wait_with_output()).await;
+    let output = timeout(Duration::from_mins(1), upload.wait_with_output()).await;
     let output = output.expect("the upload ends").unwrap();
     assert!(output.status.success(), "{output:?}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -220,7 +220,7 @@ fn pure_modules_read_no_clock() {
         .filter(|path| !exists(path) && !exists(&format!("{path}.rs")))
         .map(|path| format!("{path} does not exist: is it another file now?"));
     let words = [&CLOCKS[..], &IO].concat();
-    let findings = words_in_code(&words, |file| is_below(file, &PURE));
+    let findings = words_in_code(&words, |file| is_below(file, PURE));
     // `Timestamp::now` itself, which the other modules call.
     let own =
         |finding: &String| finding.starts_with("src/message") && finding.contains("`SystemTime`");
