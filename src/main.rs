@@ -7,7 +7,7 @@ use clap::Parser;
 use forever_frame::config::{Args, Config};
 use forever_frame::server::{self, Server};
 
-#[cfg(not(target_env = "msvc"))]
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -96,7 +96,11 @@ async fn stop_tells_newcomers_when_to_come_back() {
         let wait: u64 = refused.header("retry-after").parse().unwrap();
         assert!((2..=11).contains(&wait), "{wait}");
     }
-    assert_eq!(post(addr, "/c/main", "late").await.status, 503);
+    // The status that an EventSource survives is for a GET alone: nothing is appended.
+    for accept in ["*/*", "text/event-stream"] {
+        let append = format!("POST /c/main\r\nAccept: {accept}");
+        assert_eq!(send(addr, &append, b"late").await.status, 503, "{accept}");
+    }
     assert_eq!(get(addr, "/metrics").await.status, 200);
     for mut stream in open {
         let end = stream.text().await;

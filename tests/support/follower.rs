@@ -90,7 +90,11 @@ impl Follower {
             return Err(io::Error::other("not now"));
         }
         assert_eq!(response.status, 200, "{request}");
-        let (epoch, _) = response.header("stream-cursor").split_once('-').unwrap();
+        let Some((epoch, _)) = response.header("stream-cursor").split_once('-') else {
+            // This answer only says when to come back, with a status that an EventSource survives.
+            assert_eq!(self.wire, "sse");
+            return Err(io::Error::other("the server is stopping"));
+        };
         if self.epochs.last().is_none_or(|last| last != epoch) {
             self.epochs.push(epoch.to_owned());
         }

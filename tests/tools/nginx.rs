@@ -108,7 +108,7 @@ async fn nginx_passes_lines_at_once() {
 /// with a status that it survives, and answers all other requests with 503.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nginx_keeps_event_source_over_a_restart() {
-    const README: &str = include_str!("../../README.md");
+    const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let server = TestServer::start();
     let block = README.split_once("```nginx\n").unwrap().1;
     let block = block.split_once("```").unwrap().0;
