@@ -97,7 +97,7 @@ impl Chat {
         own: Seq,
     ) -> Result<(), StoreError> {
         // It is enough to look at the message before mine: if that is mine, too, then what came
-        // before it was marked when I said that one.
+        // before it was marked when I said that one, or could not be marked, which was logged.
         let last = self.history(me, &friend.account, own.before(), 1).await?;
         let is_unread = last.items.last().is_some_and(|item| match item {
             Stored::Message(message) => {

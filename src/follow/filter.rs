@@ -51,6 +51,7 @@ impl Follower {
                 FilterAction::Subscribe(channel) => {
                     // What has been read after this message lacks that channel.
                     self.position.rewind(message.seq);
+                    self.is_up_to_date = false;
                     let max = limits::GROWING_STREAM_CHANNELS_MAX;
                     if !self.position.add_channel(channel, message.seq, max) {
                         // The follower comes back, reads this message again, and then has the

@@ -38,7 +38,7 @@ pub struct Follower {
     /// server: the time after which the client is to come back then.
     retry_after_stop: Option<Duration>,
     /// Whether the last read found everything that there was.
-    is_up_to_date: bool,
+    pub(super) is_up_to_date: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Follower {
         now < timer
             && self.state == FollowerState::Streaming
             && self.is_up_to_date
-            && self.options.is_plain()
+            && !self.options.reports_progress()
             && self.reason_to_end().is_none()
             && matches!(self.due(now), Due::At(moment) if timer <= moment)
     }
@@ -166,8 +166,12 @@ impl Follower {
                     return self.wait(now, false);
                 }
                 ReadOutcome::Failed(_) => {
-                    self.over = Some(EndReason::Store);
-                    return self.wait(now, false);
+                    let gap = self.gap_at_start();
+                    if !gap.is_empty() {
+                        // The next read may succeed.
+                        return self.write_items(now, &gap);
+                    }
+                    return self.finish(now, EndReason::Store);
                 }
             }
         }
@@ -256,9 +260,7 @@ impl Follower {
         let FollowerState::Fresh(start) = self.state else {
             return Vec::new();
         };
-        let extras = self.options.known_extras();
-        let prelude = extras.map(|extras| std::mem::take(&mut extras.prelude));
-        let mut out = prelude.map_or_else(Vec::new, Vec::from);
+        let mut out = Vec::from(self.options.take_prelude());
         let start = Cursor {
             epoch: self.epoch.clone(),
             seq: start,

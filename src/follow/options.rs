@@ -66,9 +66,28 @@ impl Options {
         self.extras.as_deref_mut()
     }
 
-    /// Whether the stream has none of the options that only some have.
-    pub(super) fn is_plain(&self) -> bool {
-        self.extras.is_none()
+    /// Takes the bytes before everything else. If the stream has no other option that only some have,
+    /// their memory is given back.
+    pub(super) fn take_prelude(&mut self) -> Bytes {
+        let Some(extras) = self.extras.as_mut() else {
+            return Bytes::new();
+        };
+        let prelude = std::mem::take(&mut extras.prelude);
+        let is_needed = !extras.epilogue.is_empty()
+            || extras.filter.is_some()
+            || extras.on_progress.is_some()
+            || extras.guard.is_some();
+        if !is_needed {
+            self.extras = None;
+        }
+        prelude
+    }
+
+    /// Whether the stream's progress is reported, so that it has to be polled once more after each
+    /// write.
+    pub(super) fn reports_progress(&self) -> bool {
+        let extras = self.extras.as_ref();
+        extras.is_some_and(|extras| extras.on_progress.is_some())
     }
 }
 

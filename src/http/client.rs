@@ -1,6 +1,7 @@
 //! Telling the clients of a connection apart, where a proxy forwards the requests of several.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::LazyLock;
 
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, USER_AGENT};
@@ -10,6 +11,9 @@ use crate::connection::Client;
 /// The headers with which proxies name the client that they forward a request for, or themselves.
 const FORWARDING: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
+/// Keyed anew by each process, so that no client can make up headers with the hash of another's.
+static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
 /// A number that stands for the client that a proxy names; `None` if no proxy names one. It is used
 /// for nothing but to tell clients apart, so what a client makes up harms only itself.
 pub(super) fn forwarded_sender(headers: &HeaderMap) -> Option<u64> {
@@ -17,7 +21,7 @@ pub(super) fn forwarded_sender(headers: &HeaderMap) -> Option<u64> {
         .iter()
         .any(|name| headers.contains_key(*name))
         .then(|| {
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = HASHES.build_hasher();
             let marks = FORWARDING.iter().copied();
             for name in marks.chain([USER_AGENT.as_str(), AUTHORIZATION.as_str()]) {
                 for value in headers.get_all(name) {
@@ -30,13 +34,9 @@ pub(super) fn forwarded_sender(headers: &HeaderMap) -> Option<u64> {
 
 /// The client of a request that asks for the letters of `mailbox`.
 pub(super) fn of_mailbox(headers: &HeaderMap, mailbox: &str) -> Client {
-    forwarded_sender(headers).map_or(Client::Direct, |sender| {
-        let mut hasher = DefaultHasher::new();
-        mailbox.hash(&mut hasher);
-        Client::Forwarded {
-            sender,
-            mailbox: hasher.finish(),
-        }
+    forwarded_sender(headers).map_or(Client::Direct, |sender| Client::Forwarded {
+        sender,
+        mailbox: HASHES.hash_one(mailbox),
     })
 }
 

@@ -173,7 +173,12 @@ pub async fn refuse(
     connection.leave_body_unread();
     let (head, _) = request.into_parts();
     let grant = app.cors.grant(&head);
-    let mut response = Refusal::of(&head).reply(&Error::Full, &app).await;
+    let error = if app.drain.has_begun() {
+        Error::Stopping
+    } else {
+        Error::Full
+    };
+    let mut response = Refusal::of(&head).reply(&error, &app).await;
     grant.apply(response.headers_mut());
     response
 }

@@ -118,6 +118,8 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
     .await;
     let (socket, stall) = http.into_parts().io.into_inner().into_inner();
     match served {
+        // What was delivered before on this connection is returned when the connection's state is
+        // dropped.
         Served::HandedOver(stream) => Some((StreamConn::new(socket, stall, stream), permit)),
         Served::Over(result) => {
             let all_arrived = match result {
@@ -171,8 +173,11 @@ async fn close<S>(
         };
     }
     if connection.has_unread_body() {
-        // This is only polite to the client, so it holds up no stop of the server.
-        let drained = drain.begun();
+        // This is only polite to the client, so it hardly holds up a stop of the server.
+        let drained = async {
+            drain.begun().await;
+            tokio::time::sleep(limits::LATE_GRACE).await;
+        };
         let read = all_arrived(&mut socket, connection);
         tokio::select! {
             _ = tokio::time::timeout(limits::LINGER_TIMEOUT, read) => {}
@@ -301,11 +306,12 @@ mod tests {
             }
             assert!(!close(server, &connection, &drain, STALL).await);
             let expected = if stops {
-                Duration::ZERO
+                limits::LATE_GRACE
             } else {
                 limits::LINGER_TIMEOUT
             };
-            assert_eq!(began.elapsed().as_secs(), expected.as_secs(), "{stops}");
+            let took = began.elapsed();
+            assert!((expected..expected * 2).contains(&took), "{took:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::limits;
 ///
 /// While the socket takes nothing, only this deadline counts, and not the kernel's
 /// (`TCP_USER_TIMEOUT`): that one also runs against a client that is there and acknowledges, but
-/// whose buffer is full.
+/// whose buffer is full. A client whose disappearance is to be noticed soon has both.
 #[derive(Debug)]
 pub(super) struct Stall {
     timeout: Duration,
@@ -44,12 +44,8 @@ impl Stall {
 
     /// The socket has taken something.
     pub(super) fn on_progress(&mut self, socket: &impl ClientSocket) {
-        if self.deadline.take().is_some() {
-            socket.set_ack_timeout(Some(if self.expects_liveness {
-                limits::PRESENCE_TIMEOUT
-            } else {
-                limits::ACK_TIMEOUT
-            }));
+        if self.deadline.take().is_some() && !self.expects_liveness {
+            socket.set_ack_timeout(Some(limits::ACK_TIMEOUT));
         }
     }
 
@@ -61,9 +57,11 @@ impl Stall {
         socket: &impl ClientSocket,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let timeout = self.timeout;
+        let (timeout, expects_liveness) = (self.timeout, self.expects_liveness);
         let deadline = self.deadline.get_or_insert_with(|| {
-            socket.set_ack_timeout(None);
+            if !expects_liveness {
+                socket.set_ack_timeout(None);
+            }
             Box::pin(tokio::time::sleep(timeout))
         });
         ready!(deadline.as_mut().poll(cx));

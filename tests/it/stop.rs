@@ -101,6 +101,11 @@ async fn stop_tells_newcomers_when_to_come_back() {
         let append = format!("POST /c/main\r\nAccept: {accept}");
         assert_eq!(send(addr, &append, b"late").await.status, 503, "{accept}");
     }
+    // A body that is not read does not take the answer with it.
+    let large = vec![b'x'; 40_000];
+    for _ in 0..5 {
+        assert_eq!(post(addr, "/c/main", &large).await.status, 503);
+    }
     assert_eq!(get(addr, "/metrics").await.status, 200);
     for mut stream in open {
         let end = stream.text().await;
