@@ -117,22 +117,28 @@ async fn stop_tells_newcomers_when_to_come_back() {
     TcpStream::connect(addr).await.unwrap_err();
 }
 
-/// A client that was refused and does not close holds up no stop.
+/// A client that was refused and does not close holds up no stop. It would for two seconds; the
+/// machine may be busy, so the best of five tries counts.
 #[tokio::test]
 async fn stop_does_not_wait_for_refused_clients() {
-    let server = Binary::start(&["--drain", "0s"]).await;
-    let mut refused = TcpStream::connect(server.addr).await.unwrap();
-    let head = "POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n";
-    refused.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    soon(refused.read_exact(&mut answer)).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 413");
-    let began = Instant::now();
-    server.signal("-TERM").await;
-    assert_eq!(soon(server.ended()).await.code(), Some(0));
-    let took = began.elapsed();
-    assert!(took < Duration::from_millis(1500), "{took:?}");
-    drop(refused);
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let server = Binary::start(&["--drain", "0s"]).await;
+        let mut refused = TcpStream::connect(server.addr).await.unwrap();
+        let head = "POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n";
+        refused.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        soon(refused.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 413");
+        let began = Instant::now();
+        server.signal("-TERM").await;
+        assert_eq!(soon(server.ended()).await.code(), Some(0));
+        best = best.min(began.elapsed());
+        if best < Duration::from_secs(1) {
+            break;
+        }
+    }
+    assert!(best < Duration::from_millis(1500), "{best:?}");
 }
 
 /// A client that reads all the time, but so slowly that the socket is not ready within the deadline,
