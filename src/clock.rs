@@ -9,14 +9,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::limits;
 use crate::log::{Keep, Log, Memory, Store};
 use crate::message::{Channel, Draft, Timestamp};
-
-/// How long a tick is kept: a new watcher sees the last one at once, unless it is older than this.
-const FRESH: Duration = Duration::from_secs(2);
-
-/// The most memory that all ticks together may take, in bytes; it is never reached.
-const BYTES: usize = 64 * 1024;
 
 /// The clock. It does not tick while no client watches.
 #[derive(Debug)]
@@ -43,10 +38,11 @@ impl Clock {
     /// When the log of the ticks cannot be opened.
     pub fn new() -> io::Result<Clock> {
         let keep = Keep {
-            messages: 10,
-            age: FRESH,
+            messages: limits::CLOCK_TICKS_MAX,
+            age: limits::CLOCK_KEEP_FOR,
         };
-        let log = Log::open(Store::Memory(Memory::new(keep, BYTES)), Arc::default())?;
+        let memory = Memory::new(keep, limits::CLOCK_LOG_BYTES);
+        let log = Log::open(Store::Memory(memory), Arc::default())?;
         Ok(Clock {
             log,
             watched: Arc::default(),

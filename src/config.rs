@@ -1,4 +1,7 @@
 //! The command line and the environment, read into a [`Config`].
+//!
+//! `bind` in `server/mod.rs` hands the options on to the parts of the server: a new one is a field of
+//! [`Args`] and of [`Config`], and an argument there (for the size of the tail, one of `Log::open`).
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,7 +34,8 @@ pub struct Args {
     #[arg(long, value_name = "STORE", env = "FOREVER_FRAME_STORE", default_value = "sqlite:forever-frame.db", value_parser = store)]
     store: StoreKind,
 
-    /// Messages kept per channel; older ones may be deleted. Each takes its text and up to 512 bytes
+    /// Messages kept per channel; older ones may be deleted. Each costs its text plus up to 512
+    /// bytes
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_KEEP", default_value_t = limits::KEEP_MESSAGES_DEFAULT, value_parser = at_least_one)]
     keep: usize,
 
@@ -45,7 +49,7 @@ pub struct Args {
     max_message: usize,
 
     /// Most connections at once; more are answered 503. Each is an open file; an idle stream takes
-    /// 1.5 KiB, a request in progress about 20 KiB
+    /// about 1.8 KiB, a request in progress about 20 KiB
     /// [default: the open-file limit less 128]
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_MAX_CONNECTIONS", value_parser = at_least_one)]
     max_connections: Option<usize>,
@@ -132,8 +136,9 @@ pub struct Timeouts {
     /// The time that a client may take for the body of a request, except for an upload of lines;
     /// [`limits::BODY_TIMEOUT`] by default.
     pub body: Duration,
-    /// The time that a client may leave its bytes unread, and that the kernel waits for an
-    /// acknowledgement; [`limits::STALL_TIMEOUT`] by default.
+    /// The time that a client may leave its bytes unread; [`limits::STALL_TIMEOUT`] by default. How
+    /// long the kernel waits for an acknowledgement is [`limits::ACK_TIMEOUT`], except while a
+    /// connection closes whose last answer must be known to have arrived.
     pub stall: Duration,
 }
 

@@ -49,8 +49,8 @@ impl Drain {
         }))
     }
 
-    /// Begins the drain. Every connection waits for this ([`Drain::begun`]) and then polls its
-    /// stream.
+    /// Begins the drain. Connections that answer requests wait for this ([`Drain::begun`]); the tasks
+    /// of streams that have a connection for themselves are woken ([`Drain::register`]).
     pub fn begin(&self, now: Instant) {
         // A second beginning changes nothing.
         let _ = self.0.began.set(now);

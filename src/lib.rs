@@ -12,7 +12,8 @@
 //! Each is held by the tests named after it; `tidy` is `tests/it/tidy`.
 //!
 //! - The log is the ground state, and append-only: only retention removes messages. The tail, the
-//!   sessions and the counters are derived from it (`stored`, `crash`, `retained`).
+//!   sessions of `/receiver` and the counters are derived from it (`stored`, `crash`, `retained`).
+//!   Accounts, logins and friendships are not: they are in tables of their own (`chat/database`).
 //! - A publisher is answered only after its message is committed; a follower sees only committed
 //!   messages. The tail is fed by committed batches, whichever store made them (`store`, `crash`).
 //! - Seqs only rise within an epoch. A cursor of another epoch is never served silently, but with a
@@ -53,7 +54,7 @@
 //!
 //! | thread | what it does |
 //! |---|---|
-//! | main | accepts connections, and gives each to a lane (`server/accept.rs`); handles signals |
+//! | main | accepts connections, and gives each to a lane (`server/accept.rs`); handles signals; deletes expired messages of the logs in memory (the clock's, presence's, and with `--store memory` the log itself: `log/writer.rs`); tells friends of changes of presence (`chat/presence.rs`) |
 //! | `lane-N`, one for each processor | a single-threaded runtime that serves its connections for their whole life: requests, streams, wake-ups (`server/lanes.rs`) |
 //! | `log-writer` | commits batches to a store that blocks, and deletes expired messages (`log/writer.rs`); a store in memory is written by the appending task |
 //! | tokio's blocking pool of each runtime | reads of the file ([`limits::STORE_READERS_MAX`] at a time), the chat's tables, hashes of passwords, files of `--pages` |
@@ -107,7 +108,7 @@
 //! | drain | the time over which streams end when the server stops |
 //! | stalled | a client that has taken no byte for [`limits::STALL_TIMEOUT`] |
 //! | in flight | a letter that was delivered and is neither acknowledged nor returned |
-//! | lease | what a connection holds for a client until that acknowledges it |
+//! | lease | what a connection holds for a client until the letter is acknowledged |
 //!
 //! # Where to change what
 //!
@@ -120,11 +121,12 @@
 //! | a third store | `log/store.rs`, whose doc says what a store owes |
 //! | an option, such as the tail's size | `config.rs`; its default is in `limits.rs` |
 //! | a bound, such as streams per address | `limits.rs`; a stream begins in `http/stream.rs` |
-//! | a metric, such as the age of the oldest message | `metrics.rs`; the log's edges come from `log/store.rs` |
+//! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
 //! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |
 //! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
-//! | an endpoint, or who may use it | `http/route.rs`, the one table of paths |
-//! | the sentence of an error, its status | `http/error.rs`, the one table of errors |
+//! | an endpoint | `http/route.rs`, the one table of paths; `http/mod.rs` calls its handler |
+//! | who may use an endpoint | there is no access control but the chat's session, checked in `http/chat/mod.rs` |
+//! | the sentence of an error, its status | `http/error.rs`, the one table of errors; `Retry-After` of a server that is full or stopping is in `http/refusal.rs` |
 
 #![cfg_attr(
     test,

@@ -1,8 +1,9 @@
 //! Every bound of the program, with its reason and what it costs. Nothing grows past these.
 //!
 //! What an operator may want to change is an option of the command line (`config.rs`); the number
-//! here is then the option's default (`…_DEFAULT`) or its ceiling (`…_MAX`). The unit stands at the
-//! end of a name, before such a word.
+//! here is then the option's default (`…_DEFAULT`) or its ceiling (`…_MAX`). What is longer or more
+//! than a `…_MAX` is refused; a name without that word is a budget that many share, or a size at
+//! which work is cut into parts. The unit stands at the end of a name, before such a word.
 
 mod accounts;
 
@@ -16,7 +17,7 @@ const MIB: usize = 1024 * KIB;
 // --- names and messages ---------------------------------------------------------------------
 
 /// Longest channel or event name. Names are in every message and in every index.
-pub const NAME_BYTES: usize = 64;
+pub const NAME_BYTES_MAX: usize = 64;
 
 /// Most channels in one stream: each costs the stream an entry in the wake-up lists.
 pub const STREAM_CHANNELS_MAX: usize = 64;
@@ -24,8 +25,8 @@ pub const STREAM_CHANNELS_MAX: usize = 64;
 /// Longest message unless `--max-message` says otherwise.
 pub const MESSAGE_BYTES_DEFAULT: usize = 48 * KIB;
 
-/// Highest `--max-message`. A follower that has stopped reading may hold one message, encoded
-/// (up to six times its size), so this is also a bound on what such a follower costs.
+/// Highest `--max-message`. A client that has stopped reading may hold one message, encoded
+/// (up to six times its size), so this is also a bound on what such a client costs.
 pub const MESSAGE_BYTES_MAX: usize = MIB;
 
 /// How many times longer a text may become in a form: a character takes up to nine bytes
@@ -53,7 +54,7 @@ pub const MEMORY_LOG_BYTES: usize = 256 * MIB;
 pub const STORED_LOG_BYTES: u64 = 64 * 1024 * MIB as u64;
 
 /// Committed messages held in memory for the followers that are up to date. Each message may also
-/// hold one encoding per wire, made when the first follower asks for it.
+/// hold one encoding per transport, made when the first follower asks for it.
 pub const TAIL_BYTES: usize = 8 * MIB;
 
 /// What a message costs in memory besides its text. It is counted so that empty messages are not
@@ -195,7 +196,7 @@ pub const IDEMPOTENCY_KEYS_MAX: usize = 100_000;
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_mins(10);
 
 /// Longest `Idempotency-Key`.
-pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 
 /// Lines of an upload that are appended together.
 pub const UPLOAD_BATCH_LINES: usize = 256;
@@ -221,7 +222,8 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a client may take no byte of what is written to it before it is given up. A client that
 /// reads slowly is not given up: a single byte within this time is enough. (A kernel whose buffer is
-/// full reports room again only when a sixteenth of it is free, so a client with a buffer of 4 MiB
+/// full reports room again only when a sixteenth of it is free. That is the client's kernel and its
+/// receive buffer, not the server's send buffer. So a client with a buffer of 4 MiB
 /// that reads less than 4 KiB a second counts as one that does not read.)
 pub const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -274,10 +276,10 @@ pub const LATE_GRACE: Duration = Duration::from_millis(100);
 // --- mailboxes ------------------------------------------------------------------------------
 
 /// Longest name of a mailbox, in characters: a person's name in any script fits.
-pub const MAILBOX_NAME_CHARS: usize = 100;
+pub const MAILBOX_NAME_CHARS_MAX: usize = 100;
 
 /// Size of a mailbox's form without the message: two names, a cursor, a duration.
-pub const MAILBOX_FORM_BYTES: usize = 4 * KIB;
+pub const MAILBOX_FORM_BYTES_MAX: usize = 4 * KIB;
 
 /// Letters of a mailbox from the first that is not acknowledged to the last that was delivered.
 /// Each costs a few bytes in memory and in every stored ack state. At this many, the next letter is
@@ -287,13 +289,25 @@ pub const MAILBOX_IN_FLIGHT_MAX: usize = 256;
 /// The pause before a mailbox's ack state is appended again, after the log did not take it.
 pub const MAILBOX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
+// --- the clock ------------------------------------------------------------------------------
+
+/// Ticks of the clock that are kept: more than are younger than [`CLOCK_KEEP_FOR`].
+pub const CLOCK_TICKS_MAX: usize = 10;
+
+/// How long a tick of the clock is kept: a new watcher sees the last one at once, unless it is older
+/// than this.
+pub const CLOCK_KEEP_FOR: Duration = Duration::from_secs(2);
+
+/// The memory that all ticks of the clock together may take; it is never reached.
+pub const CLOCK_LOG_BYTES: usize = 64 * KIB;
+
 // --- the chat -------------------------------------------------------------------------------
 
 /// Longest form that carries no message: a name and two passwords, each character nine bytes.
-pub const FORM_BYTES: usize = 16 * KIB;
+pub const FORM_BYTES_MAX: usize = 16 * KIB;
 
 /// Longest text in a conversation.
-pub const CHAT_TEXT_BYTES: usize = 16 * KIB;
+pub const CHAT_TEXT_BYTES_MAX: usize = 16 * KIB;
 
 /// Messages of a conversation that are shown at once unless `?limit=` says otherwise.
 pub const HISTORY_MESSAGES_DEFAULT: usize = 50;
@@ -314,6 +328,10 @@ pub const PRESENCE_GRACE: Duration = Duration::from_millis(700);
 
 /// Presence events held in memory, for clients whose connection breaks for a moment.
 pub const PRESENCE_BYTES: usize = 16 * MIB;
+
+/// How long a change of presence is kept for clients whose connection has broken. A client that
+/// reconnects later gets a gap, and loads the whole overview.
+pub const PRESENCE_KEEP_FOR: Duration = Duration::from_mins(1);
 
 /// Interval between the heartbeats of a quiet stream of the chat. It is shorter than that of other
 /// streams, so that an account whose client vanished is offline after the time of an ordinary
@@ -345,7 +363,7 @@ pub const RECEIVER_SESSIONS_MAX: usize = 10_000;
 pub const RECEIVER_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(20);
 
 /// Largest file that `--pages DIR` serves: such files are read into memory for each request.
-pub const PAGE_FILE_BYTES: u64 = 4 * 1024 * 1024;
+pub const PAGE_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 // The relations that must hold between the bounds.
 const _: () = {
@@ -361,7 +379,7 @@ const _: () = {
     );
     assert!(TAIL_BYTES <= MEMORY_LOG_BYTES);
     assert!(
-        CHAT_TEXT_BYTES * 6 <= MESSAGE_BYTES_MAX,
+        CHAT_TEXT_BYTES_MAX * 6 <= MESSAGE_BYTES_MAX,
         "a text may take six times its bytes as JSON"
     );
     assert!(FRAME_BYTES <= HTTP_BUFFER_BYTES);

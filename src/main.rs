@@ -24,14 +24,15 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
-    // This thread only accepts. Connections are served on the lanes.
+    // This thread accepts, and runs the few tasks that no connection needs. Connections are served on
+    // the lanes.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let server = Server::bind(config)?;
         if let Err(error) = announce(&server) {
-            log::warn!("cannot say on standard output where the server listens: {error}");
+            log::warn!("cannot print the listening address: {error}");
         }
         server.run(server::stop()).await;
         Ok(())

@@ -1,7 +1,8 @@
 //! Counters and gauges, and their text for Prometheus.
 //!
 //! What is counted is in [`Metrics`], which any thread changes; what has its truth elsewhere (the
-//! log, the system) is looked up when the text is asked for, and handed in as [`Readings`].
+//! log, the system) is looked up when the text is asked for, and handed in as [`Readings`],
+//! which `http/operator.rs` fills in.
 
 mod counter;
 mod exposition;

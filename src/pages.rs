@@ -166,17 +166,17 @@ fn is_plain(name: &str) -> bool {
     !name.starts_with('.') && name.bytes().all(known)
 }
 
-/// Reads a file of at most [`limits::PAGE_FILE_BYTES`].
+/// Reads a file of at most [`limits::PAGE_FILE_BYTES_MAX`].
 async fn read(path: &Path) -> io::Result<Bytes> {
     let size = tokio::fs::metadata(path).await?;
     if !size.is_file() {
         return Err(io::ErrorKind::NotFound.into());
     }
-    if size.len() > limits::PAGE_FILE_BYTES {
+    if size.len() > limits::PAGE_FILE_BYTES_MAX {
         return Err(io::Error::other(format!(
             "it has {} bytes; the limit is {}",
             size.len(),
-            limits::PAGE_FILE_BYTES
+            limits::PAGE_FILE_BYTES_MAX
         )));
     }
     tokio::fs::read(path).await.map(Bytes::from)

@@ -41,11 +41,11 @@ pub struct ReceiverSessions {
 /// One browser's session.
 #[derive(Debug)]
 pub struct ReceiverSession {
-    state: Mutex<SessionState>,
+    state: Mutex<ReceiverState>,
 }
 
 #[derive(Debug)]
-struct SessionState {
+struct ReceiverState {
     /// When the session was used last.
     used: Instant,
     /// All of `main` up to this position has been shown; `None` before the first long request.
@@ -95,7 +95,7 @@ impl ReceiverSessions {
         }
         let id = ReceiverSessionId::random();
         let session = Arc::new(ReceiverSession {
-            state: Mutex::new(SessionState {
+            state: Mutex::new(ReceiverState {
                 used: now,
                 seen: None,
                 newest: 0,

@@ -14,7 +14,8 @@ pub(super) enum AccountEvent {
     /// `read`: this account has read a conversation up to a position.
     Read(ReadEvent),
     /// `hear`: this account and another are about to be friends, so the account's streams follow
-    /// their conversation from here on. Followers do not see this event.
+    /// their conversation from here on. Followers do not see this event, and the name is kept because
+    /// logs have it.
     ConversationAdded(AccountId),
     /// `ended`: a session of the account has ended, and so do its streams. Followers do not see this
     /// event.

@@ -24,7 +24,7 @@ pub enum AccountNameError {
     #[error("the name is empty; give it a character that can be seen")]
     Empty,
     /// The text has too many characters.
-    #[error("the name is too long; use at most {max} characters", max = limits::ACCOUNT_NAME_CHARS)]
+    #[error("the name is too long; use at most {max} characters", max = limits::ACCOUNT_NAME_CHARS_MAX)]
     TooLong,
     /// The text has a character that names cannot have.
     #[error(
@@ -60,12 +60,12 @@ impl AccountName {
     /// When the text is not a name that an account can have.
     pub fn new(text: &str) -> Result<AccountName, AccountNameError> {
         // No spelling of a character takes more than three times the bytes of its normal form.
-        const MOST: usize = limits::ACCOUNT_NAME_CHARS * 4 * 3;
+        const MOST: usize = limits::ACCOUNT_NAME_CHARS_MAX * 4 * 3;
         if text.len() > MOST {
             return Err(AccountNameError::TooLong);
         }
         let text: String = text.trim().nfc().collect();
-        if text.chars().count() > limits::ACCOUNT_NAME_CHARS {
+        if text.chars().count() > limits::ACCOUNT_NAME_CHARS_MAX {
             return Err(AccountNameError::TooLong);
         }
         check(&text)?;
@@ -221,10 +221,10 @@ mod tests {
             "élève"
         );
         // Hangul as some keyboards type it takes nine bytes for each syllable.
-        let written = "\u{1112}\u{1161}\u{11ab}".repeat(limits::ACCOUNT_NAME_CHARS);
+        let written = "\u{1112}\u{1161}\u{11ab}".repeat(limits::ACCOUNT_NAME_CHARS_MAX);
         assert_eq!(
             AccountName::new(&written).unwrap().as_str(),
-            "한".repeat(limits::ACCOUNT_NAME_CHARS)
+            "한".repeat(limits::ACCOUNT_NAME_CHARS_MAX)
         );
     }
 
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn long_name_refused() {
-        let most = "🐢".repeat(limits::ACCOUNT_NAME_CHARS);
+        let most = "🐢".repeat(limits::ACCOUNT_NAME_CHARS_MAX);
         assert_eq!(AccountName::new(&most).unwrap().as_str(), most);
         assert_eq!(
             AccountName::new(&(most + "a")),
@@ -300,7 +300,7 @@ mod tests {
                 let again = AccountName::new(name.as_str()).unwrap();
                 assert_eq!(again.as_str(), name.as_str());
                 assert_eq!(again, name);
-                assert!(name.as_str().len() <= limits::ACCOUNT_NAME_CHARS * 4);
+                assert!(name.as_str().len() <= limits::ACCOUNT_NAME_CHARS_MAX * 4);
             }
         }
     }

@@ -31,11 +31,11 @@ impl Chat {
         action: FriendAction,
     ) -> Result<Result<FriendChange, FriendError>, StoreError> {
         let (chat, me, other) = (self.clone(), me.clone(), other.clone());
-        self.serialized(async move { chat.act_in_turn(&me, &other, action).await })
+        self.serialized(async move { chat.act_serialized(&me, &other, action).await })
             .await
     }
 
-    async fn act_in_turn(
+    async fn act_serialized(
         &self,
         me: &Account,
         other: &Account,

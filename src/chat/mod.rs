@@ -82,12 +82,11 @@ impl Chat {
     /// log's file; needs the current tokio runtime.
     ///
     /// # Errors
-    /// When the tables cannot be opened, or the log of the presence cannot be started.
+    /// When the tables or the presence log cannot be opened.
     pub fn open(log: Log, tables: SideTables) -> Result<Chat, StoreError> {
         let database = Database::open(tables)?;
-        let presence = Presence::new(database.clone()).map_err(|error| {
-            StoreError(format!("cannot start the log of the presence: {error}"))
-        })?;
+        let presence = Presence::new(database.clone())
+            .map_err(|error| StoreError(format!("cannot open the presence log: {error}")))?;
         Ok(Chat {
             log,
             database,
@@ -120,6 +119,6 @@ impl Chat {
             change.await
         });
         done.await
-            .map_err(|error| StoreError(format!("a change of the chat broke off: {error}")))?
+            .map_err(|error| StoreError(format!("a change of the chat was interrupted: {error}")))?
     }
 }

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -17,10 +16,6 @@ use super::{Account, AccountId, Chat, Database, Standing};
 use crate::limits;
 use crate::log::{Keep, Log, Memory, Store, StoreError};
 use crate::message::{Channel, Draft, EventName};
-
-/// For how long a change is kept for clients whose connection has broken. A client that comes back
-/// later gets a gap, and loads the whole overview.
-const KEPT: Duration = Duration::from_mins(1);
 
 /// A handle on the presence of all accounts. Clones are the same presence.
 #[derive(Clone, Debug)]
@@ -56,7 +51,7 @@ impl Presence {
     pub(super) fn new(database: Database) -> io::Result<Presence> {
         let keep = Keep {
             messages: limits::FRIENDS_MAX as usize,
-            age: KEPT,
+            age: limits::PRESENCE_KEEP_FOR,
         };
         let memory = Memory::new(keep, limits::PRESENCE_BYTES);
         let changed = Arc::new(Notify::new());
@@ -155,7 +150,7 @@ async fn tell_all(shared: Weak<PresenceShared>, changed: Arc<Notify>) {
             let (changes, next) = shared.tracker.lock().take_changes(Instant::now());
             for change in changes {
                 if let Err(error) = shared.tell(change).await {
-                    log::error!("cannot tell a change of presence: {error}");
+                    log::error!("cannot append a presence change: {error}");
                 }
             }
             next

@@ -1,6 +1,10 @@
 //! What one connection knows: its phase, the deliveries on it that are not confirmed, and the
 //! stream that it is to take over from hyper.
 //!
+//! It also has a [`Lease`] for a client, a request for liveness (a client that vanishes is to be
+//! noticed soon), and a note that a request's body was left unread. These three are no events, and
+//! are in no table below: each is set by a handler and taken or dropped by the connection.
+//!
 //! The socket's wrapper, the requests and the end of the connection report events here; handlers
 //! add deliveries. Nothing else decides whether a delivery has arrived. A delivery ends in one of
 //! two ways: it is *confirmed*, or it is *returned* to where it came from, such as its mailbox.
@@ -27,7 +31,7 @@
 //!
 //! | delivered to | request of | effect |
 //! |---|---|---|
-//! | a direct client | anybody | confirmed: the connection is the client's own |
+//! | a direct client | any client | confirmed: the connection is the client's own |
 //! | a client behind a proxy | another client | returned: the proxy shares its connections among its clients |
 //! | a client behind a proxy | the same client, for the same mailbox | confirmed ([`on_receive`](Connection::on_receive)) |
 //! | a client behind a proxy | the same client, for another mailbox | returned |
@@ -35,8 +39,8 @@
 //!
 //! A client is behind a proxy if its request says so (`X-Forwarded-For` and the like). Even then the
 //! proxy may have taken an answer that never reached its client. A client that has to be certain
-//! acknowledges what it got, which needs no connection at all: what it holds meanwhile is a
-//! [`Lease`] of the connection.
+//! acknowledges what it got, which needs no connection at all: what the connection holds meanwhile
+//! is a [`Lease`]. A lease ends with the connection, or with the next receive of any client on it.
 
 #[cfg(test)]
 mod event_tests;
@@ -57,8 +61,8 @@ pub use unconfirmed::OnDelivered;
 
 use unconfirmed::UnconfirmedDeliveries;
 
-/// A value that a connection holds for a request, dropped when the connection ends or another
-/// request gives it up.
+/// A value that a connection holds for a client, dropped when the connection ends, or at the next
+/// receive of any client on the connection.
 pub type Lease = Box<dyn Send>;
 
 /// The client of a delivery, as far as requests tell one client of a connection from another.
@@ -82,9 +86,9 @@ pub struct Connection<S> {
     phase: Arc<PhaseCell>,
     deliveries: Mutex<UnconfirmedDeliveries>,
     /// Whether the client has sent anything since the last delivery was added.
-    has_spoken: AtomicBool,
+    has_read_since_delivery: AtomicBool,
     /// Whether the head of the current request came after all deliveries.
-    request_proves: AtomicBool,
+    request_is_proof: AtomicBool,
     lease: Mutex<Option<Lease>>,
     liveness_requested: AtomicBool,
     unread_body: AtomicBool,
@@ -99,8 +103,8 @@ impl<S> Connection<S> {
             peer,
             phase: Arc::default(),
             deliveries: Mutex::default(),
-            has_spoken: AtomicBool::default(),
-            request_proves: AtomicBool::default(),
+            has_read_since_delivery: AtomicBool::default(),
+            request_is_proof: AtomicBool::default(),
             lease: Mutex::default(),
             liveness_requested: AtomicBool::default(),
             unread_body: AtomicBool::default(),
@@ -114,7 +118,7 @@ impl<S> Connection<S> {
         self.peer
     }
 
-    /// The phase, for whoever outlives the requests, such as a stream.
+    /// The phase, for a stream, which outlives its request.
     #[must_use]
     pub fn phase(&self) -> &Arc<PhaseCell> {
         &self.phase
@@ -128,7 +132,7 @@ impl<S> Connection<S> {
 
     /// Bytes came from the client.
     pub fn on_read(&self) {
-        self.has_spoken.store(true, Relaxed);
+        self.has_read_since_delivery.store(true, Relaxed);
     }
 
     /// The client has closed its sending side.
@@ -151,7 +155,7 @@ impl<S> Connection<S> {
     /// The answer to the current request delivers something to `client`.
     pub fn add_delivery(&self, client: Client, on_delivered: OnDelivered) {
         // A request that is here already was sent before this answer, and proves nothing.
-        self.has_spoken.store(false, Relaxed);
+        self.has_read_since_delivery.store(false, Relaxed);
         let mut deliveries = self.deliveries.lock();
         if self.phase.get().can_deliver() {
             deliveries.add(client, on_delivered);
@@ -162,8 +166,8 @@ impl<S> Connection<S> {
     /// The head of a request was read. `sender` stands for the client that a proxy names; it is
     /// `None` where the request names none.
     pub fn on_request(&self, sender: Option<u64>) {
-        let proves = self.has_spoken.load(Relaxed);
-        self.request_proves.store(proves, Relaxed);
+        let proves = self.has_read_since_delivery.load(Relaxed);
+        self.request_is_proof.store(proves, Relaxed);
         if !proves {
             return;
         }
@@ -178,7 +182,7 @@ impl<S> Connection<S> {
     /// The current request, whose head was reported by [`Connection::on_request`], asks for letters
     /// as `client`.
     pub fn on_receive(&self, client: Client) {
-        if self.request_proves.load(Relaxed) {
+        if self.request_is_proof.load(Relaxed) {
             self.confirm(|known| *known == client);
             drop(self.take(|known| *known != client));
         }

@@ -33,7 +33,7 @@ impl Phase {
     }
 }
 
-/// The current [`Phase`] of a connection, shared by all who have to know it.
+/// The current [`Phase`] of a connection, shared by the connection and its streams.
 #[derive(Debug)]
 pub struct PhaseCell(AtomicU8);
 

@@ -29,9 +29,9 @@ impl UnconfirmedDeliveries {
         });
     }
 
-    /// Takes out the deliveries whose clients `belongs` names, in their order.
+    /// Takes out the deliveries for whose client `belongs` returns true, in their order.
     pub(super) fn take(&mut self, belongs: impl Fn(&Client) -> bool) -> Vec<OnDelivered> {
-        let taken = self.0.extract_if(.., |delivery| belongs(&delivery.client));
-        taken.map(|delivery| delivery.on_delivered).collect()
+        let matching = self.0.extract_if(.., |delivery| belongs(&delivery.client));
+        matching.map(|delivery| delivery.on_delivered).collect()
     }
 }

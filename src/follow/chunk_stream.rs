@@ -1,4 +1,4 @@
-//! A stream of chunks: a follower with the log, the timer and the drain that it is asked by.
+//! A stream of chunks: a follower with its source, timer and drain.
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};

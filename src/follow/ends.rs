@@ -12,7 +12,7 @@ pub struct Ends {
     pub limit: Option<u64>,
     /// The stream ends after this time, counted from its beginning.
     pub timeout: Option<Duration>,
-    /// The stream ends after this many bytes: its follower is to come back with its cursor.
+    /// The stream ends after this many bytes: the client is to reconnect with its cursor.
     pub bytes: Option<usize>,
     /// The stream ends when it has come to this seq, without an end mark, because the rest of an
     /// HTML page follows.

@@ -29,7 +29,7 @@ pub enum FilterAction {
 impl Follower {
     /// The items that the follower sees of those that were read.
     pub(super) fn filter(&mut self, items: Vec<Item>) -> Vec<Item> {
-        let extras = self.options.known_extras();
+        let extras = self.options.extras_mut();
         let Some(filter) = extras.and_then(|extras| extras.filter.as_mut()) else {
             return items;
         };
@@ -54,7 +54,7 @@ impl Follower {
                     self.is_up_to_date = false;
                     let max = limits::GROWING_STREAM_CHANNELS_MAX;
                     if !self.position.add_channel(channel, message.seq, max) {
-                        // The follower comes back, reads this message again, and then has the
+                        // The client reconnects, reads this message again, and then has the
                         // channels of that moment.
                         self.position.rewind(message.seq.before());
                         self.over = Some(EndReason::Rotate);

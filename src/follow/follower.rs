@@ -1,8 +1,8 @@
 //! A follower: what a stream says next. Pure: no socket, no timer, no clock, no waker.
 //!
-//! The time and what the log has after the follower's position go in; a step comes out. Whoever
-//! runs the follower, be it a task a stream ([`ChunkStream`](super::ChunkStream)) or one task for
-//! many, writes the bytes, reads the store, and comes back when the step says so.
+//! The time and what the log has after the follower's position go in; a step comes out. The
+//! code that runs it, one task per stream ([`ChunkStream`](super::ChunkStream)) or one for many,
+//! writes the bytes, reads the store, and asks again when the step says so.
 //!
 //! ```text
 //!              ┌───────────── Write: these bytes, then ask again ◀───────────┐
@@ -18,13 +18,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Options;
-use super::timers::{Due, NEVER, Timers};
+use super::timers::{Due, IDLE_CHECK, Timers};
 use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome};
 use crate::message::{Cursor, Epoch, Seq};
 use crate::wire::{Chunk, EndReason};
 
-/// A cursor over the log, and how its messages are said: the state of one stream.
+/// A cursor over the log, and how its messages are encoded: the state of one stream.
 #[derive(Debug)]
 pub struct Follower {
     pub(super) options: Options,
@@ -91,7 +91,7 @@ impl Follower {
         }
     }
 
-    /// Where the follower stands: all before has been written, as far as its channels are concerned.
+    /// The position of the follower: everything in its channels up to here has been written.
     #[must_use]
     pub fn position(&self) -> &Position {
         &self.position
@@ -113,13 +113,13 @@ impl Follower {
     /// Everything that was written has been taken by the connection.
     pub fn report_progress(&mut self) {
         let at = self.position.at();
-        let extras = self.options.known_extras();
+        let extras = self.options.extras_mut();
         if let Some(on_progress) = extras.and_then(|extras| extras.on_progress.as_mut()) {
             on_progress(at);
         }
     }
 
-    /// Whether nothing is left to be said after the last write, so that it is early enough to ask
+    /// Whether nothing is pending after the last write, so that it is early enough to ask
     /// again at `timer`, or when a message comes.
     #[must_use]
     pub fn is_quiet(&self, timer: Instant) -> bool {
@@ -201,7 +201,7 @@ impl Follower {
             return self.write_opening(now);
         }
         match self.due(now) {
-            Due::End if is_fetching => Step::Wait(now + NEVER),
+            Due::End if is_fetching => Step::Wait(now + IDLE_CHECK),
             Due::End => {
                 let reason = self.reason_of_time();
                 self.finish(now, reason)
@@ -349,7 +349,7 @@ impl Follower {
             let retry = self.retry_after_stop.filter(|_| reason == EndReason::Stop);
             self.options.encoder.end(&cursor, reason, retry, out);
         }
-        if let Some(extras) = self.options.known_extras() {
+        if let Some(extras) = self.options.extras_mut() {
             out.extend_from_slice(&extras.epilogue);
         }
         self.state = FollowerState::Ended;

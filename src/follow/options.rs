@@ -10,7 +10,7 @@ use super::{Ends, Filter};
 use crate::message::Seq;
 use crate::wire::Encoder;
 
-/// Called with the seq up to which everything has been taken by the connection, again and again.
+/// Called repeatedly with the seq up to which everything has been taken by the connection.
 pub type OnProgress = Box<dyn FnMut(Seq) + Send>;
 
 /// A value that is dropped when the stream is over.
@@ -25,7 +25,7 @@ pub struct Options {
     pub heartbeat: Option<Duration>,
     /// When the stream ends by itself.
     pub ends: Ends,
-    /// Boxed, because most streams have none, and idle streams are what there is most of.
+    /// Boxed, because most streams are idle and have none.
     extras: Option<Box<Extras>>,
 }
 
@@ -38,9 +38,9 @@ pub struct Extras {
     pub epilogue: Bytes,
     /// Decides about each message before the follower sees it.
     pub filter: Option<Filter>,
-    /// Is told how far the follower has come.
+    /// Called with the seq up to which the connection has taken everything.
     pub on_progress: Option<OnProgress>,
-    /// Ends with the stream.
+    /// A guard that is dropped with the stream.
     pub guard: Option<DropGuard>,
 }
 
@@ -62,7 +62,7 @@ impl Options {
     }
 
     /// The options that only some streams have, if this one has any.
-    pub(super) fn known_extras(&mut self) -> Option<&mut Extras> {
+    pub(super) fn extras_mut(&mut self) -> Option<&mut Extras> {
         self.extras.as_deref_mut()
     }
 

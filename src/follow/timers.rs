@@ -25,7 +25,7 @@ pub(super) struct Timers {
 
 /// A stream that waits for nothing but messages looks at the time once in this interval, which
 /// costs nothing.
-pub(super) const NEVER: Duration = Duration::from_hours(1);
+pub(super) const IDLE_CHECK: Duration = Duration::from_hours(1);
 
 impl Timers {
     /// The timers of a stream that begins now and ends after `timeout`, if ever.
@@ -58,7 +58,7 @@ impl Timers {
             (_, Some(heartbeat)) if heartbeat <= now => Due::Heartbeat,
             (end, heartbeat) => {
                 let next = end.into_iter().chain(heartbeat).min();
-                Due::At(next.unwrap_or(now + NEVER))
+                Due::At(next.unwrap_or(now + IDLE_CHECK))
             }
         }
     }

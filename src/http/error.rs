@@ -1,5 +1,6 @@
 //! The one table of errors: what was wrong with a request, the status, and the sentence. It renders
-//! nothing: `refusal.rs` makes the response.
+//! nothing: `refusal.rs` makes the response, and adds `Retry-After` for [`Error::Full`] and
+//! [`Error::Stopping`], which depends on the drain and on chance.
 
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
@@ -26,9 +27,7 @@ pub(super) enum Error {
     OneChannel(String),
     #[error("{0}")]
     BadParam(#[from] ParamError),
-    #[error(
-        "origin={0:?} is not one of the origins allowed (--cors-origin, and only for channels)"
-    )]
+    #[error("origin={0:?} is not allowed; allow it with --cors-origin (channel paths only)")]
     OriginNotAllowed(String),
     #[error("the Idempotency-Key {0}")]
     BadKey(NameError),
@@ -50,7 +49,7 @@ pub(super) enum Error {
         "this was sent by a page of {0}, not of this server, so nothing was done (a proxy in between \
          must pass on the Host that the browser asked for)"
     )]
-    Foreign(String),
+    CrossOrigin(String),
     #[error("you are not logged in; log in at /chat/login, and send the cookie that it sets")]
     NotLoggedIn,
     #[error(transparent)]
@@ -61,11 +60,11 @@ pub(super) enum Error {
     Lookup(#[from] LookupError),
     #[error(transparent)]
     Friend(#[from] FriendError),
-    #[error("the body broke off: {0}")]
+    #[error("the request body was cut off: {0}")]
     BodyBroke(hyper::Error),
     #[error("the body took longer than {0} s to arrive")]
     BodySlow(u64),
-    #[error("this page has an effect each time it is loaded, so it is not prefetched")]
+    #[error("this page has side effects or never ends, so it is not prefetched")]
     Prefetch,
     #[error("the server is stopping")]
     Stopping,
@@ -108,7 +107,7 @@ impl Error {
             | Error::Lookup(LookupError::NoAccount(_) | LookupError::NoFriend(_))
             | Error::Friend(FriendError::NoAccount) => StatusCode::NOT_FOUND,
             Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
-            Error::Foreign(_) => StatusCode::FORBIDDEN,
+            Error::CrossOrigin(_) => StatusCode::FORBIDDEN,
             Error::Register(RegisterError::Create(CreateError::Taken(_))) | Error::Friend(_) => {
                 StatusCode::CONFLICT
             }

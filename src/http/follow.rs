@@ -69,7 +69,9 @@ async fn follow(
     };
     let mut spec = StreamSpec::new(&call.app.log, channels, since);
     spec.page = page;
-    spec.on(wire, &params, call)?.respond(call).await
+    spec.with_transport(wire, &params, call)?
+        .respond(call)
+        .await
 }
 
 /// The HTML page around a stream of these channels.

@@ -45,7 +45,8 @@ struct Fields(Vec<(String, String)>);
 impl Fields {
     /// Reads the query and the body of a request.
     async fn read(call: &mut Call<'_>) -> Result<Fields, Error> {
-        let most = call.app.max_message * limits::FORM_ENCODING_FACTOR + limits::MAILBOX_FORM_BYTES;
+        let most =
+            call.app.max_message * limits::FORM_ENCODING_FACTOR + limits::MAILBOX_FORM_BYTES_MAX;
         let mut fields = form::fields(call.query())?;
         fields.extend(body::fields(call, most).await?);
         Ok(Fields(fields))

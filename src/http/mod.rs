@@ -72,7 +72,7 @@ pub struct App {
     pub pages: Pages,
     /// The counters.
     pub metrics: Arc<Metrics>,
-    /// The end of the server.
+    /// The drain, which ends the streams when the server stops.
     pub drain: Drain,
     /// Whether the demonstration pages are served.
     pub demos: bool,

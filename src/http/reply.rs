@@ -23,12 +23,12 @@ use crate::message::Receipt;
 /// The body of a response.
 #[derive(Debug)]
 pub enum Body {
-    /// All of it is there.
+    /// A body that is complete.
     Full(Full<Bytes>),
-    /// It goes on, and hyper polls it.
+    /// A stream that hyper polls.
     Stream(Box<ChunkStream>),
-    /// It goes on, but not in hyper's hands: the connection takes the stream over when the head of
-    /// the response has been written (see [`Handover`](crate::connection::Handover)).
+    /// A stream that the connection takes over from hyper when the head of the response has been
+    /// written (see [`Handover`](crate::connection::Handover)).
     HandedOver(Arc<Connection<ChunkStream>>),
 }
 

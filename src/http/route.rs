@@ -1,7 +1,7 @@
 //! The one table of paths, with the methods of each.
 //!
 //! Every path that takes GET takes HEAD, and every path takes OPTIONS; other methods are answered
-//! 405 with `Allow`. A test holds this list to the table.
+//! 405 with `Allow`. A test holds this list to the table. The statuses of errors are in `error.rs`.
 //!
 //! | path | methods | what it does |
 //! |---|---|---|

@@ -62,7 +62,7 @@ impl StreamSpec {
     }
 
     /// The stream on a transport, as its follower asks for it.
-    pub(super) fn on(
+    pub(super) fn with_transport(
         mut self,
         wire: Wire,
         params: &Params,
@@ -119,7 +119,7 @@ impl StreamSpec {
         if call.is_head() {
             return Ok(response);
         }
-        surround(&mut options, page, call);
+        add_page(&mut options, page, call);
         // A long poll is one of many requests on its connection, and so is a page that ends.
         let is_handed_over =
             call.app.handover && !options.ends.are_near() && call.head.version == Version::HTTP_11;
@@ -180,7 +180,7 @@ fn script_frame_policy(frame: &ScriptFrame) -> String {
 
 /// Puts what comes before and after all messages into the options: a page, or the script frame's
 /// document.
-fn surround(options: &mut Options, page: Option<HtmlPage>, call: &Call<'_>) {
+fn add_page(options: &mut Options, page: Option<HtmlPage>, call: &Call<'_>) {
     let headers = &call.head.headers;
     if let Some(page) = page {
         let extras = options.extras();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longest name of an account, in characters: room for a family of emoji, and a line on a page.
-pub const ACCOUNT_NAME_CHARS: usize = 32;
+pub const ACCOUNT_NAME_CHARS_MAX: usize = 32;
 
 /// Shortest password, in characters (NIST SP 800-63B).
 pub const PASSWORD_CHARS_MIN: usize = 8;

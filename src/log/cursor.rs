@@ -1,4 +1,5 @@
-//! Where a follower starts: what `since` may be, and what it means in a log.
+//! Where a follower starts: what `since` may be, and what it means in a log. A start that only the
+//! store can find is a [`StartAt`], which each store resolves (`memory.rs`, `sqlite/read.rs`).
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::message::{Epoch, Message};
 use crate::wire::{Chunk, Wire};
 
-/// A message and its encoding on each wire. A message is encoded when the first follower asks for
+/// A message and its encoding for each transport. A message is encoded when the first follower asks for
 /// it; all followers that have this entry share the bytes.
 #[derive(Debug)]
 pub struct Entry {
@@ -34,7 +34,7 @@ impl Entry {
         &self.message
     }
 
-    /// Returns the message's encoding on a wire.
+    /// Returns the message's encoding for a transport.
     #[must_use]
     pub fn encoded(&self, wire: Wire, epoch: &Epoch) -> &Chunk {
         self.encoded[wire.index()].get_or_init(|| Chunk::new(&wire.message(&self.message, epoch)))

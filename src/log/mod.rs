@@ -11,7 +11,7 @@
 //! messages after it; a [`Reader`] is both together. Messages come from two places. While the
 //! position is near the end of the log they come from the tail, which holds the newest committed
 //! messages in memory: each is an [`Entry`] that all followers share, and that is encoded once per
-//! wire. Older messages are fetched from the store, a [`Page`] at a time: those entries are the
+//! transport. Older messages are fetched from the store, a [`Page`] at a time: those entries are the
 //! reader's own, so each follower that catches up encodes them anew. When there is nothing new the
 //! reader waits to be woken.
 //!

@@ -19,7 +19,7 @@ pub struct Position {
 /// What the log has after a position.
 #[derive(Debug)]
 pub enum ReadOutcome {
-    /// Messages and gaps, in seq order. There may be none of this position's channels.
+    /// Messages and gaps of this position's channels, in seq order. May be empty.
     Items {
         /// As many as the limit allowed.
         items: Vec<Item>,
@@ -32,7 +32,7 @@ pub enum ReadOutcome {
     },
     /// The next messages are older than the tail: they have to be fetched from the store.
     Older,
-    /// They are being fetched.
+    /// The next messages are being fetched from the store.
     Fetching,
     /// Nothing of these channels is new up to `through`.
     UpToDate {
@@ -67,7 +67,7 @@ impl Position {
         self.at
     }
 
-    /// The channels, each with the seq up to which the reader does not ask for it.
+    /// The channels, each with the seq after which its messages are wanted.
     #[must_use]
     pub fn selection(&self) -> &Selection {
         &self.selection
@@ -105,7 +105,11 @@ impl Position {
     /// if `max` channels are followed already and this is not one of them.
     #[must_use]
     pub fn add_channel(&mut self, channel: Channel, from: Seq, max: usize) -> bool {
-        if self.selection.iter().any(|(known, _)| *known == channel) {
+        if self
+            .selection
+            .iter()
+            .any(|(followed, _)| *followed == channel)
+        {
             return true;
         }
         if self.selection.len() >= max {

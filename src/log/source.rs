@@ -14,7 +14,8 @@ use crate::message::{Epoch, Seq};
 
 type Fetch = Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>;
 
-/// The log, as a reader at a [`Position`] sees it: read without waiting, with a task that is woken.
+/// The log, as a reader at a [`Position`] sees it: returns what there is without waiting, and wakes
+/// the reader's task when there may be more.
 pub struct Source {
     shared: Arc<LogShared>,
     waiter: Waiter,

@@ -21,6 +21,8 @@
 //! functions, a variant of the enum [`Store`] with an arm in each of its functions, and a choice of
 //! it in `config.rs` and `server/mod.rs`, where a store is made. `tests/it/store.rs` is the
 //! contract as a suite that every store has to pass: the new store is one more entry in its list.
+//! [`Store::as_nonblocking`] returns a `&Memory`, so a second store that does not block changes that
+//! type.
 //! The tables of other modules ([`SideTables`](super::SideTables)) stay in `SQLite`.
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::message::{Channel, NameError, check_name};
 
 /// A mailbox's name: any text without control characters, at most
-/// [`limits::MAILBOX_NAME_CHARS`] characters long. Names are compared exactly as they are written.
+/// [`limits::MAILBOX_NAME_CHARS_MAX`] characters long. Names are compared exactly as they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailboxName(Box<str>);
 
@@ -20,7 +20,7 @@ impl MailboxName {
     pub fn new(text: &str) -> Result<MailboxName, NameError> {
         check_name(
             text,
-            limits::MAILBOX_NAME_CHARS,
+            limits::MAILBOX_NAME_CHARS_MAX,
             "text without control characters",
             |c| !c.is_control(),
         )?;
@@ -66,7 +66,7 @@ mod tests {
         for good in ["Ada", "<b>x</b>", "你好 👋", " ", "a/b?c"] {
             let name = MailboxName::new(good).unwrap();
             assert_eq!(name.as_str(), good);
-            assert!(name.ack_records().as_str().len() <= limits::NAME_BYTES);
+            assert!(name.ack_records().as_str().len() <= limits::NAME_BYTES_MAX);
             assert_ne!(name.letters(), name.ack_records());
         }
         assert_eq!(MailboxName::new(""), Err(NameError::Empty));
@@ -74,7 +74,7 @@ mod tests {
             MailboxName::new("a\nb"),
             Err(NameError::Character('\n', _))
         ));
-        let long = "你".repeat(limits::MAILBOX_NAME_CHARS);
+        let long = "你".repeat(limits::MAILBOX_NAME_CHARS_MAX);
         assert!(MailboxName::new(&long).is_ok());
         assert!(matches!(
             MailboxName::new(&(long + "x")),

@@ -374,7 +374,7 @@ impl Mailbox {
     ) -> bool {
         let acked = self.update(acknowledge);
         if acked {
-            self.metrics().letters.received();
+            self.metrics().letters.acknowledged();
             ack_writer::record(self);
         }
         acked

@@ -19,7 +19,7 @@ impl IdempotencyKey {
         let is_printable = |c: char| c.is_ascii_graphic() || c == ' ';
         check_name(
             text,
-            limits::IDEMPOTENCY_KEY_BYTES,
+            limits::IDEMPOTENCY_KEY_BYTES_MAX,
             "printable ASCII",
             is_printable,
         )?;

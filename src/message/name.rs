@@ -59,7 +59,7 @@ impl Channel {
     /// # Errors
     /// When the text is no channel name, or names one of the server's own channels (`~…`).
     pub fn new(text: &str) -> Result<Channel, NameError> {
-        check_name(text, limits::NAME_BYTES, "A-Z a-z 0-9 . _ ~ -", |c| {
+        check_name(text, limits::NAME_BYTES_MAX, "A-Z a-z 0-9 . _ ~ -", |c| {
             c.is_ascii_alphanumeric() || "._~-".contains(c)
         })?;
         if text.starts_with('~') {
@@ -105,7 +105,7 @@ impl EventName {
     /// # Errors
     /// When the text is no event name, or names an event of the server itself.
     pub fn new(text: &str) -> Result<EventName, NameError> {
-        check_name(text, limits::NAME_BYTES, "A-Z a-z 0-9 . _ : -", |c| {
+        check_name(text, limits::NAME_BYTES_MAX, "A-Z a-z 0-9 . _ : -", |c| {
             c.is_ascii_alphanumeric() || "._:-".contains(c)
         })?;
         // In Server-Sent Events a message with such a name could not be told from the server's own

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-/// The text so far.
+/// The text of the metrics that have been written so far.
 pub(super) struct Exposition(String);
 
 impl Exposition {
@@ -11,7 +11,7 @@ impl Exposition {
         Exposition(String::with_capacity(4096))
     }
 
-    /// The text, complete.
+    /// Returns the complete text.
     pub(super) fn into_text(self) -> String {
         self.0
     }

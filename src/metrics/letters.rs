@@ -9,14 +9,14 @@ use super::{Exposition, Metrics};
 #[derive(Debug, Default)]
 pub struct Letters {
     waiting: AtomicI64,
-    received: AtomicU64,
+    acknowledged: AtomicU64,
     returned: AtomicU64,
 }
 
 impl Letters {
     /// Counts a letter that its receiver has acknowledged.
-    pub fn received(&self) {
-        self.received.fetch_add(1, Relaxed);
+    pub fn acknowledged(&self) {
+        self.acknowledged.fetch_add(1, Relaxed);
     }
 
     /// Counts a delivery that did not arrive, so that its letter returned to the mailbox.
@@ -33,7 +33,7 @@ impl Letters {
     /// Returns how many letters were acknowledged, and how often a letter returned.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
-        (self.received.load(Relaxed), self.returned.load(Relaxed))
+        (self.acknowledged.load(Relaxed), self.returned.load(Relaxed))
     }
 
     /// Writes these metrics as `/metrics` shows them.
@@ -45,7 +45,7 @@ impl Letters {
             (
                 "mailbox_received_total",
                 "Letters that their receiver acknowledged, or whose connection proved receipt.",
-                &self.received,
+                &self.acknowledged,
             ),
             (
                 "mailbox_returned_total",

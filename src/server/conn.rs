@@ -1,4 +1,7 @@
 //! One connection, from its first byte to its last.
+//!
+//! TLS would begin here, where an accepted socket becomes a connection. Two more places are tied to
+//! `TcpStream`: `StreamConn` (`try_write`, `poll_write_ready`) and [`ClientSocket::write_now`].
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -31,7 +34,7 @@ use crate::metrics::OpenConnection;
 /// How the requests of a connection are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// Each as it asks.
+    /// Each request is answered as it asks.
     Serve,
     /// The server is at its limit: the one request is answered with that.
     Refuse,
@@ -112,7 +115,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         let served = http.poll_without_shutdown(cx);
         match connection.handover().take() {
             Some(stream) => Poll::Ready(Served::HandedOver(stream)),
-            None => served.map(Served::Over),
+            None => served.map(Served::Ended),
         }
     })
     .await;
@@ -121,7 +124,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         // What was delivered before on this connection is returned when the connection's state is
         // dropped.
         Served::HandedOver(stream) => Some((StreamConn::new(socket, stall, stream), permit)),
-        Served::Over(result) => {
+        Served::Ended(result) => {
             let all_arrived = match result {
                 Ok(()) => close(socket, &connection, &drain, timeouts.stall).await,
                 // A client that is only silent may have got what it was sent.
@@ -143,8 +146,8 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
 
 /// What has become of the requests on a connection.
 enum Served {
-    /// There are no more.
-    Over(hyper::Result<()>),
+    /// No request follows; the connection is closed.
+    Ended(hyper::Result<()>),
     /// A stream has the connection for itself.
     HandedOver(Box<ChunkStream>),
 }

@@ -119,18 +119,19 @@ impl Server {
     /// of the connections that were open at `stop` is closed.
     ///
     /// Until then the listener stays open: a client whose stream has ended comes back at once, and is
-    /// told when to come back instead of being refused by the kernel. A native `EventSource` takes
-    /// such a refusal for final.
+    /// told when to come back instead of being refused by the kernel. The `EventSource` of Firefox
+    /// takes such a refusal for final, and that of every browser takes so the 502 that a proxy makes
+    /// of it.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Server { listener, acceptor } = self;
         let app = &acceptor.app;
         if app.demo_accounts.load(Relaxed) {
             if let Err(error) = app.chat.create_demo_accounts().await {
                 app.demo_accounts.store(false, Relaxed);
-                log::error!("there are no demo accounts: {error}");
+                log::error!("cannot create the demo accounts: {error}");
             }
         } else if let Err(error) = app.chat.delete_demo_accounts().await {
-            log::error!("there may be demo accounts of an earlier start: {error}");
+            log::error!("cannot delete the demo accounts of an earlier run: {error}");
         }
         let connections = acceptor.accept_until(stop, &listener).await;
         log::info!("stopping; {} streams are open", app.metrics.open_streams());

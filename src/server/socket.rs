@@ -60,8 +60,8 @@ fn set_user_timeout(_: &TcpStream, _: Option<Duration>) -> io::Result<()> {
 
 /// What the server asks of a client's socket besides reading and writing.
 pub(super) trait ClientSocket {
-    /// Writes what fits at this moment, whatever the socket's readiness says: a socket is reported
-    /// ready only when a third of its buffer is free.
+    /// Writes what fits at this moment, whatever the socket's readiness says: this server's kernel
+    /// reports a socket ready only when a third of its send buffer is free.
     fn write_now(&self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Sets how long the kernel waits for acknowledgements; `None` for as long as it does by itself.

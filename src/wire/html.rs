@@ -72,13 +72,12 @@ pub(super) fn gap(dots: &mut Dots, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8
 
 /// What a gap is to a person who reads the page.
 fn sentence(gap: &Gap) -> String {
-    let (some, are) = match gap.missed {
-        Some(1) => ("1 message".to_owned(), "is"),
-        Some(n) => (format!("{n} messages"), "are"),
-        None => ("Some messages".to_owned(), "are"),
-    };
     match gap.reason {
-        GapReason::Expired => format!("{some} {are} gone: older than what is kept."),
+        GapReason::Expired => match gap.missed {
+            Some(1) => "1 message has expired.".to_owned(),
+            Some(n) => format!("{n} messages have expired."),
+            None => "Some messages have expired.".to_owned(),
+        },
         GapReason::Epoch => {
             "This cursor is from another log; the stream starts with the oldest message of this \
              one."
@@ -121,7 +120,7 @@ mod tests {
             gaps(&mut html),
             [
                 "\n<p class=\"gap\" data-reason=\"expired\" data-missed=\"2\" \
-                 data-cursor=\"k3f9x2qa0b-9\">2 messages are gone: older than what is kept.</p>\n",
+                 data-cursor=\"k3f9x2qa0b-9\">2 messages have expired.</p>\n",
                 "<p class=\"gap\" data-reason=\"epoch\" data-missed=\"\" \
                  data-cursor=\"k3f9x2qa0b-9\">This cursor is from another log; the stream starts with \
                  the oldest message of this one.</p>\n",

@@ -44,15 +44,17 @@
 //!
 //! One that is a body of bytes, as these six are, is a file here and its lines in the matches of
 //! [`Wire`] and [`Encoder`]. `http/negotiate.rs` has the `Accept` that selects it, `http/stream.rs`
-//! makes its encoder from the parameters of the request. The log, the metrics and the follower need
-//! nothing: they have a slot for each of [`Wire::ALL`]. A reader of its grammar among the integration
-//! tests puts it under the conformance tests, which go through all transports.
+//! makes its encoder from the parameters of the request. `script`, `sse`, `ndjson` and `json` have the
+//! objects of `object.rs` in common, above all that of the gap. The log and the metrics need no
+//! change, since they have a slot for each of [`Wire::ALL`], and neither does the follower, which
+//! knows only the encoder. A reader of its grammar in `tests/support/wires.rs` puts it under the
+//! conformance tests, which go through all transports.
 //!
 //! One that is not a chunked HTTP/1.1 body, such as WebSocket (RFC 6455), needs more, because
 //! chunked framing reaches from here to the socket: [`Chunk`] has it, `log/entry.rs` caches a
-//! framed message per transport, `follow/mod.rs` frames all that is not a message alone, and
+//! framed message per transport, `follow/follower.rs` frames all that is not a message alone, and
 //! `server/stream_conn.rs` writes the bytes and ends them with [`Chunk::LAST`]. Framing would
-//! become a property of the [`Wire`], which these four ask. WebSocket also needs the answer 101
+//! become a property of the [`Wire`], which these four files ask for it. WebSocket also needs the answer 101
 //! instead of a stream's head (`http/stream.rs`, `http/reply.rs`), and a connection that reads what
 //! its client sends, to answer pings and the closing handshake: `server/stream_conn.rs` throws
 //! those bytes away.

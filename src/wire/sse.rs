@@ -30,10 +30,10 @@
 //! it sets the id and fires no event (9.2.6): a stream that breaks before its first message is
 //! resumed from where it began. The comment of an idle stream, which 9.2.7 advises, reaches no
 //! script. An `EventSource` comes back after an `end` too, unless its page closes it then. Where the
-//! server stops, the end says with `retry:` when another one may have taken over, since browsers
-//! take a refused connection or an error of a proxy for final; the next open block sets the time
-//! back. A
-//! block without its blank line, at a cut, is thrown away by the reader (9.2.6).
+//! server stops, the end says with `retry:` when another one may have taken over, since Firefox takes
+//! a refused connection for final, and every browser takes an error of a proxy (502) for final; the
+//! next open block sets the time back. A block without its blank line, at a cut, is thrown away by
+//! the reader (9.2.6).
 //!
 //! A stream that begins quiet has its open block at once; with `heartbeat_event=1` an event follows
 //! the first bytes in any case, since scripts do not see the block.

@@ -119,7 +119,7 @@ async fn chat_history_pages_by_length() {
     let me = Member::register(server.addr, "me").await;
     let other = Member::register(server.addr, "other").await;
     me.befriend(&other).await;
-    let long = "x".repeat(limits::CHAT_TEXT_BYTES - 2);
+    let long = "x".repeat(limits::CHAT_TEXT_BYTES_MAX - 2);
     let all: Vec<String> = (0..MESSAGES).map(|n| format!("{n:02}{long}")).collect();
     for text in &all {
         other.say("me", text).await;

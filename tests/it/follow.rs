@@ -253,7 +253,7 @@ async fn gap_told_for_missing_messages() {
         .text()
         .await;
     let element = format!(
-        "<p class=\"gap\" data-reason=\"expired\" data-missed=\"5\" data-cursor=\"{}\">5 messages are gone",
+        "<p class=\"gap\" data-reason=\"expired\" data-missed=\"5\" data-cursor=\"{}\">5 messages have expired",
         cursors[6]
     );
     assert!(html.contains(&element), "{html}");

@@ -16,10 +16,10 @@ pub enum FriendChange {
     /// The account that was asked has declined.
     Declined,
     /// The account that had asked has withdrawn its request.
-    TakenBack,
+    Withdrawn,
     /// The two are no longer friends.
     Removed,
-    /// Nothing: it was so before.
+    /// Nothing changed.
     None,
 }
 
@@ -30,7 +30,7 @@ pub enum FriendError {
     #[error("you cannot be your own friend; ask another account")]
     Oneself,
     /// There is no such account.
-    #[error("there is no account of that name or number")]
+    #[error("there is no such account")]
     NoAccount,
     /// The other account has sent no request, or has withdrawn it.
     #[error("there is no request to accept; send one yourself")]
@@ -118,7 +118,7 @@ impl Database {
             .write(move |transaction| {
                 let change = match standing(transaction, me, other)? {
                     Some(Standing::Friend) => FriendChange::Removed,
-                    Some(Standing::Asked) => FriendChange::TakenBack,
+                    Some(Standing::Asked) => FriendChange::Withdrawn,
                     Some(Standing::Asking) => FriendChange::Declined,
                     None => return Ok(FriendChange::None),
                 };
@@ -287,7 +287,7 @@ mod tests {
         );
         assert_eq!(
             database.remove(zoe, ben).await.unwrap(),
-            FriendChange::TakenBack
+            FriendChange::Withdrawn
         );
         assert_eq!(between(&database, zoe, ben).await, [None; 2]);
         database.ask(zoe, ben).await.unwrap().unwrap();

@@ -58,7 +58,7 @@ async fn refuse(
 }
 
 pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
+    let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let name = form::field(&fields, "name")?;
     let password = form::field(&fields, "password")?;
     let (previous, now) = (token(&call), Timestamp::now());
@@ -71,7 +71,7 @@ pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> 
 }
 
 pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
+    let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let name = form::field(&fields, "name")?;
     let password = form::field(&fields, "password")?;
     let (previous, now) = (token(&call), Timestamp::now());
@@ -112,7 +112,7 @@ pub(super) async fn show_password_form(call: Call<'_>) -> Result<Response<Body>,
     let session = session(&call).await?;
     let changed = form::last(&form::fields(call.query())?, "changed").is_some();
     let notice = if changed {
-        "Your password is changed. Everywhere else you are logged out."
+        "Your password has been changed. You have been logged out everywhere else."
     } else {
         ""
     };
@@ -137,7 +137,7 @@ async fn render_password_form(
 
 pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let me = session(&call).await?.account;
-    let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
+    let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let (old, new) = (form::field(&fields, "old")?, form::field(&fields, "new")?);
     let chat = &call.app.chat;
     let begun = chat.change_password(&me, old, new, address(&call), Timestamp::now());

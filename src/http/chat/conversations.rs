@@ -112,14 +112,14 @@ struct SentObject {
 /// `POST /chat/with/NAME`: says something to a friend.
 pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
-    let most = limits::CHAT_TEXT_BYTES * limits::FORM_ENCODING_FACTOR + limits::FORM_BYTES;
+    let most = limits::CHAT_TEXT_BYTES_MAX * limits::FORM_ENCODING_FACTOR + limits::FORM_BYTES_MAX;
     let fields = body::fields(&mut call, most).await?;
     let text = form::field(&fields, "msg")?;
     if text.trim().is_empty() {
         return Err(ParamError::new("msg", text, "is empty; write something").into());
     }
-    if text.len() > limits::CHAT_TEXT_BYTES {
-        return Err(Error::TooLarge(limits::CHAT_TEXT_BYTES));
+    if text.len() > limits::CHAT_TEXT_BYTES_MAX {
+        return Err(Error::TooLarge(limits::CHAT_TEXT_BYTES_MAX));
     }
     let header = call.header("idempotency-key");
     let key = header
@@ -148,7 +148,7 @@ pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
 /// `POST /chat/read/NAME`: marks a conversation as read up to a position.
 pub(super) async fn mark_read(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
-    let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
+    let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let through = params::parse("through", form::last(&fields, "through"), |text| {
         position(&call, text)
     })?;

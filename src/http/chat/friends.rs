@@ -82,7 +82,7 @@ struct StandingObject<'a> {
 /// `POST /chat/friends`: sends, accepts or declines a friend request, or ends a friendship.
 pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
-    let fields = body::fields(&mut call, limits::FORM_BYTES).await?;
+    let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let action = params::parse("action", form::last(&fields, "action"), parse_action)?;
     let action = action.ok_or(Error::NoField("action"))?;
     let name = form::field(&fields, "name")?;

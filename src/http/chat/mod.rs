@@ -48,7 +48,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Error> {
     let is_post = call.head.method == Method::POST;
     if is_post && let Some(origin) = browser::cross_origin(&call.head.headers) {
-        return Err(Error::Foreign(origin));
+        return Err(Error::CrossOrigin(origin));
     }
     match endpoint {
         ChatEndpoint::Home => friends::home(call).await,

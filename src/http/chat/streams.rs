@@ -36,7 +36,7 @@ pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
     spec.no_later_than = Some(known);
     spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
     spec.extras().guard = arrive(&call, &session);
-    let mut spec = spec.on(wire, &params, &call)?;
+    let mut spec = spec.with_transport(wire, &params, &call)?;
     if params.heartbeat.is_none() {
         // A connection that has broken silently is to be noticed soon.
         let shortened = |heartbeat: Duration| heartbeat.min(limits::CHAT_HEARTBEAT_INTERVAL);
@@ -59,7 +59,9 @@ pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
     spec.page = page(&call, wire, "who comes and goes").await;
     spec.no_later_than = Some(known);
     spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
-    spec.on(wire, &params, &call)?.respond(&call).await
+    spec.with_transport(wire, &params, &call)?
+        .respond(&call)
+        .await
 }
 
 /// `/chat/frame/NAME`: a conversation for browsers without JavaScript. The messages that it shows
