@@ -136,9 +136,9 @@ pub struct Timeouts {
     /// The time that a client may take for the body of a request, except for an upload of lines;
     /// [`limits::BODY_TIMEOUT`] by default.
     pub body: Duration,
-    /// The time that a client may leave its bytes unread; [`limits::STALL_TIMEOUT`] by default. How
-    /// long the kernel waits for an acknowledgement is [`limits::ACK_TIMEOUT`], except while a
-    /// connection closes whose last answer must be known to have arrived.
+    /// The time that a client may leave its bytes unread; [`limits::STALL_TIMEOUT`] by default. The
+    /// kernel waits for acknowledgements this long only while a connection closes whose last answer
+    /// must be known to have arrived, and otherwise for [`limits::ACK_TIMEOUT`].
     pub stall: Duration,
 }
 

@@ -137,12 +137,12 @@ impl Timestamp {
         Timestamp(since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// Returns the moment that lies `span` before this one, but not before 1970.
+    /// Returns the moment that lies `duration` before this one, but not before 1970.
     #[must_use]
-    pub fn earlier(self, span: Duration) -> Timestamp {
+    pub fn earlier(self, duration: Duration) -> Timestamp {
         Timestamp(
             self.0
-                .saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+                .saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
         )
     }
 }

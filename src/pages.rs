@@ -80,7 +80,7 @@ impl Pages {
                 Err(error) => log::warn!("cannot read {name} in {}: {error}", dir.display()),
             }
         }
-        let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
+        let built_in = BUILT_IN.iter().find(|(field, _)| *field == name);
         built_in.map(|(_, bytes)| Bytes::from_static(bytes))
     }
 
@@ -147,7 +147,7 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut rest = template;
     while let Some((before, tail)) = rest.split_once("{{") {
         let found = tail.split_once("}}").and_then(|(name, after)| {
-            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
+            let (_, value) = values.iter().find(|(field, _)| *field == name)?;
             Some((value, after))
         });
         out.push_str(before);
@@ -162,8 +162,8 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 /// Whether a file's name leads nowhere but into the directory: it has no separators, and does not
 /// name a hidden file.
 fn is_plain(name: &str) -> bool {
-    let known = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    !name.starts_with('.') && name.bytes().all(known)
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    !name.starts_with('.') && name.bytes().all(is_allowed)
 }
 
 /// Reads a file of at most [`limits::PAGE_FILE_BYTES_MAX`].

@@ -35,7 +35,7 @@ impl ReceiverSessionId {
 #[derive(Debug)]
 pub struct ReceiverSessions {
     idle: Duration,
-    known: Mutex<LruCache<ReceiverSessionId, Arc<ReceiverSession>>>,
+    by_id: Mutex<LruCache<ReceiverSessionId, Arc<ReceiverSession>>>,
 }
 
 /// One browser's session.
@@ -61,10 +61,10 @@ impl ReceiverSessions {
     /// A store without sessions. Each session will be forgotten when it has been idle for this long.
     #[must_use]
     pub fn new(idle: Duration) -> ReceiverSessions {
-        let most = NonZeroUsize::new(limits::RECEIVER_SESSIONS_MAX).unwrap_or(NonZeroUsize::MIN);
+        let max = NonZeroUsize::new(limits::RECEIVER_SESSIONS_MAX).unwrap_or(NonZeroUsize::MIN);
         ReceiverSessions {
             idle,
-            known: Mutex::new(LruCache::new(most)),
+            by_id: Mutex::new(LruCache::new(max)),
         }
     }
 
@@ -76,17 +76,17 @@ impl ReceiverSessions {
         cookie: Option<&str>,
         now: Instant,
     ) -> (ReceiverSessionId, Arc<ReceiverSession>) {
-        let mut known = self.known.lock();
+        let mut by_id = self.by_id.lock();
         // The session used longest ago is at the end, so idle ones are forgotten from there.
-        while known
+        while by_id
             .peek_lru()
             .is_some_and(|(_, session)| session.is_idle(self.idle, now))
         {
-            known.pop_lru();
+            by_id.pop_lru();
         }
         let id = cookie.map(|cookie| ReceiverSessionId(cookie.to_owned()));
         if let Some(id) = id
-            && let Some(session) = known
+            && let Some(session) = by_id
                 .get(&id)
                 .filter(|session| !session.is_idle(self.idle, now))
         {
@@ -102,7 +102,7 @@ impl ReceiverSessions {
                 open: 0,
             }),
         });
-        known.push(id.clone(), Arc::clone(&session));
+        by_id.push(id.clone(), Arc::clone(&session));
         (id, session)
     }
 }
@@ -208,6 +208,6 @@ mod tests {
         for _ in 0..limits::RECEIVER_SESSIONS_MAX + 10 {
             let _ = sessions.enter(None, Instant::now());
         }
-        assert_eq!(sessions.known.lock().len(), limits::RECEIVER_SESSIONS_MAX);
+        assert_eq!(sessions.by_id.lock().len(), limits::RECEIVER_SESSIONS_MAX);
     }
 }

@@ -62,10 +62,10 @@ impl ChatFilter {
 
     /// Decides what the follower sees of a chat message.
     fn apply_to_text(&self, message: &Message) -> FilterAction {
-        let Some(said) = ChatText::from_message(message).filter(|_| self.renders) else {
+        let Some(text) = ChatText::from_message(message).filter(|_| self.renders) else {
             return FilterAction::Keep;
         };
-        let ChatText { from, to, text } = said;
+        let ChatText { from, to, text } = text;
         FilterAction::Replace(if self.is_single {
             format!("{from}: {text}")
         } else {

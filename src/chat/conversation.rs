@@ -40,12 +40,12 @@ impl ChatText {
 
     /// Returns the message that carries a text from one account to another.
     fn draft(from: &Account, to: &Account, text: &str, key: Option<IdempotencyKey>) -> Draft {
-        let said = ChatText {
+        let message = ChatText {
             from: from.name.as_str().to_owned(),
             to: to.name.as_str().to_owned(),
             text: text.to_owned(),
         };
-        let data = serde_json::to_string(&said).unwrap_or_default();
+        let data = serde_json::to_string(&message).unwrap_or_default();
         // The sender's number is part of the key, since both accounts choose keys freely. So is the
         // text: a form to which the browser has gone back still has its old key, and a new text in it
         // is another message.
@@ -103,7 +103,7 @@ impl Chat {
             Stored::Message(message) => {
                 message.seq > friend.read_through
                     && ChatText::from_message(message)
-                        .is_some_and(|said| said.is_from(&friend.account))
+                        .is_some_and(|text| text.is_from(&friend.account))
             }
             Stored::Gap(_) => false,
         });
@@ -137,7 +137,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Returns the last messages, at most `most`, that two accounts said to each other up to a
+    /// Returns the last messages, at most `max`, that two accounts said to each other up to a
     /// position.
     ///
     /// # Errors
@@ -147,10 +147,10 @@ impl Chat {
         me: &Account,
         friend: &Account,
         through: Seq,
-        most: usize,
+        max: usize,
     ) -> Result<History, StoreError> {
         let channel = conversation_channel(me.id, friend.id);
-        self.log.history(&channel, through, most).await
+        self.log.history(&channel, through, max).await
     }
 
     /// Returns the position of the first message after a page of history that begins at `first`;
@@ -173,8 +173,8 @@ impl Chat {
                 next = Some(item.seq());
             }
         };
-        let (after, most) = (first.before(), limits::HISTORY_MESSAGES_DEFAULT + 1);
-        self.log.visit(&channel, after, last, most, fit).await?;
+        let (after, max) = (first.before(), limits::HISTORY_MESSAGES_DEFAULT + 1);
+        self.log.visit(&channel, after, last, max, fit).await?;
         Ok(next)
     }
 

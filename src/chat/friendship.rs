@@ -201,9 +201,9 @@ mod tests {
                 let lines = std::str::from_utf8(&chunk).unwrap().lines();
                 for line in lines.map(|line| serde_json::from_str::<Value>(line).unwrap()) {
                     if line["event"] == "message" {
-                        let said = line["data"].as_str().unwrap();
-                        let said: ChatText = serde_json::from_str(said).unwrap();
-                        texts.push(said.text);
+                        let text = line["data"].as_str().unwrap();
+                        let text: ChatText = serde_json::from_str(text).unwrap();
+                        texts.push(text.text);
                     } else if line["type"] == "end" {
                         assert_eq!(line["reason"], "rotate");
                         let cursor = line["cursor"].as_str().unwrap().parse().unwrap();

@@ -62,16 +62,16 @@ impl Chat {
         friend: &Friend,
         through: Seq,
     ) -> Result<usize, StoreError> {
-        let most = limits::UNREAD_COUNTED_MAX;
+        let max = limits::UNREAD_COUNTED_MAX;
         let channel = conversation_channel(me.id, friend.account.id);
         let after = friend.read_through;
         let (unread, seen) = self.count(&channel, me, friend, after, through).await?;
-        if seen < most {
+        if seen < max {
             return Ok(unread);
         }
         // My own messages do not move my read position, so there may be any number of them after
         // it. The newest messages of the conversation are as many as are counted.
-        let (channels, since) = (std::slice::from_ref(&channel), Since::Last(most as u64));
+        let (channels, since) = (std::slice::from_ref(&channel), Since::Last(max as u64));
         let newest = self.log.start(channels, &since, Timestamp(0)).await?.at;
         let after = after.max(newest);
         let (unread, _) = self.count(&channel, me, friend, after, through).await?;
@@ -93,18 +93,18 @@ impl Chat {
         let count = |item| {
             seen += 1;
             if let Stored::Message(message) = item
-                && let Some(said) = ChatText::from_message(&message)
+                && let Some(text) = ChatText::from_message(&message)
             {
-                if said.is_from(&friend.account) {
+                if text.is_from(&friend.account) {
                     unread += 1;
-                } else if said.is_from(me) {
+                } else if text.is_from(me) {
                     // The sender has read what came before.
                     unread = 0;
                 }
             }
         };
-        let most = limits::UNREAD_COUNTED_MAX;
-        self.log.visit(channel, after, through, most, count).await?;
+        let max = limits::UNREAD_COUNTED_MAX;
+        self.log.visit(channel, after, through, max, count).await?;
         Ok((unread, seen))
     }
 }

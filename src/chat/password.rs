@@ -131,16 +131,16 @@ impl Hasher {
     pub(super) async fn verify(
         &self,
         password: &str,
-        known: Option<StoredHash>,
+        stored: Option<StoredHash>,
     ) -> Result<bool, HasherBusy> {
         // A password that is too long is no account's, and is not worth a copy.
-        let (password, known) = if password.len() > limits::PASSWORD_BYTES_MAX {
+        let (password, stored) = if password.len() > limits::PASSWORD_BYTES_MAX {
             (String::new(), None)
         } else {
-            (normal(password), known)
+            (normal(password), stored)
         };
-        let verified = self.work(move || match known {
-            Some(known) => verify(password.as_bytes(), &known),
+        let verified = self.work(move || match stored {
+            Some(stored) => verify(password.as_bytes(), &stored),
             None => hash(password.as_bytes()).map(|_| false),
         });
         verified.await

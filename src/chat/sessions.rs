@@ -19,9 +19,10 @@ impl Chat {
         self.database.session(token, now).await
     }
 
-    /// Begins a session for a client that knows the password with the hash `verified`. The session
-    /// that its browser had before, the one of the token `previous`, ends. `None` if that is no
-    /// longer the hash of the account's password.
+    /// Begins a session, with a new token, for a client that has proved to know the password with
+    /// the hash `verified`. The session that its browser had before, the one of the token
+    /// `previous`, ends, and so do idle sessions, and the oldest of the account's if it has too
+    /// many. `None` if `verified` is no longer the hash of the account's password.
     ///
     /// # Errors
     /// When the store is not available.
@@ -51,9 +52,10 @@ impl Chat {
         .await
     }
 
-    /// Replaces the account's password by that of `hash`, for a client that knows the one with the
-    /// hash `verified`: all sessions of the account end, and a new one begins. `None` if `verified`
-    /// is no longer the hash of the account's password.
+    /// Replaces the account's password by that of `hash`, for a client that has proved to know the
+    /// one with the hash `verified`. All sessions of the account end, so that a stolen token is of
+    /// no use any more, and a new one begins. `None` if `verified` is no longer the hash of the
+    /// account's password.
     ///
     /// # Errors
     /// When the store is not available.

@@ -174,7 +174,7 @@ impl<S> Connection<S> {
         self.confirm(|client| *client == Client::Direct);
         let is_other = |client: &Client| match client {
             Client::Direct => false,
-            Client::Forwarded { sender: known, .. } => Some(*known) != sender,
+            Client::Forwarded { sender: other, .. } => Some(*other) != sender,
         };
         drop(self.take(is_other));
     }
@@ -183,8 +183,8 @@ impl<S> Connection<S> {
     /// as `client`.
     pub fn on_receive(&self, client: Client) {
         if self.request_is_proof.load(Relaxed) {
-            self.confirm(|known| *known == client);
-            drop(self.take(|known| *known != client));
+            self.confirm(|receiver| *receiver == client);
+            drop(self.take(|receiver| *receiver != client));
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::reply::{self, Body};
-use super::route::Endpoint;
+use super::route::{self, Endpoint};
 use super::{Call, body, form, params};
 use crate::message::{Channel, Draft, EventName, IdempotencyKey};
 
@@ -19,10 +19,7 @@ pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
     if name.contains(',') {
         return Err(Error::OneChannel(name.clone()));
     }
-    Channel::new(name).map_err(|why| Error::BadChannel {
-        name: name.clone(),
-        why,
-    })
+    route::channel(name)
 }
 
 /// Returns the event name that the query gives, or the default one.

@@ -2,14 +2,15 @@
 
 use std::net::IpAddr;
 
-use hyper::HeaderMap;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, SET_COOKIE};
+use hyper::{HeaderMap, Response};
 
 use super::header;
+use super::reply::{self, Body};
 use crate::limits;
 
 /// The name of the cookie that holds the id of a `/receiver` session.
-const COOKIE: &str = "forever-frame";
+const RECEIVER_COOKIE: &str = "forever-frame";
 
 /// Whether the browser fetches the page only in case its user wants it.
 pub(super) fn is_prefetch(headers: &HeaderMap) -> bool {
@@ -37,8 +38,8 @@ pub(super) fn pad(mut prelude: String, headers: &HeaderMap) -> String {
 }
 
 /// Returns the id of the `/receiver` session that the browser names.
-pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, COOKIE)
+pub(super) fn receiver_session_id(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, RECEIVER_COOKIE)
 }
 
 /// Returns the value of a cookie.
@@ -52,16 +53,18 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
         .find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Returns the `Set-Cookie` value that gives the browser the id of its `/receiver` session.
-pub(super) fn set_session(id: &str) -> Option<HeaderValue> {
-    HeaderValue::from_str(&format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax")).ok()
+/// Gives the browser the id of its `/receiver` session, as a cookie.
+pub(super) fn set_receiver_session(response: &mut Response<Body>, id: &str) {
+    let cookie = format!("{RECEIVER_COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax");
+    reply::add_header(response, SET_COOKIE, &cookie);
 }
 
 /// Returns the origin under which the browser knows this server, for commands to copy. A `Host`
 /// with unusual characters is not repeated, since it would be pasted into a shell.
 pub(super) fn origin(headers: &HeaderMap) -> String {
-    let known = |b: u8| b.is_ascii_alphanumeric() || b".:[]-".contains(&b);
-    let host = header(headers, "host").filter(|host| !host.is_empty() && host.bytes().all(known));
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b".:[]-".contains(&b);
+    let host =
+        header(headers, "host").filter(|host| !host.is_empty() && host.bytes().all(is_allowed));
     let scheme = if is_secure(headers) { "https" } else { "http" };
     format!("{scheme}://{}", host.unwrap_or("localhost:8080"))
 }
@@ -118,13 +121,13 @@ mod tests {
     }
 
     #[test]
-    fn session_is_found_among_cookies() {
+    fn receiver_session_found_among_cookies() {
         assert_eq!(
-            session(&headers(&[("cookie", "a=b; forever-frame=77; c=d")])),
+            receiver_session_id(&headers(&[("cookie", "a=b; forever-frame=77; c=d")])),
             Some("77")
         );
         assert_eq!(
-            session(&headers(&[(
+            receiver_session_id(&headers(&[(
                 "cookie",
                 "xforever-frame=77; forever-framex=1"
             )])),

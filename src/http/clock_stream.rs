@@ -6,16 +6,14 @@ use super::error::Error;
 use super::params::Params;
 use super::reply::Body;
 use super::stream::StreamSpec;
-use super::{Call, negotiate, page};
+use super::{Call, page};
 use crate::clock::Clock;
 use crate::log::Since;
 use crate::wire::Wire;
 
 pub(super) async fn clock(call: Call<'_>) -> Result<Response<Body>, Error> {
     let params = Params::read(call.query())?;
-    let wire = params
-        .wire
-        .unwrap_or_else(|| negotiate::wire(call.header("accept")));
+    let wire = params.wire_or_accepted(&call.head);
     if wire == Wire::Html {
         return page::show(call, "clock.html").await;
     }

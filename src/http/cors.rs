@@ -53,8 +53,8 @@ impl Cors {
         // The origin may end up in a Content-Security-Policy, so it must be one plain word.
         let plain = |b: u8| b.is_ascii_graphic() && !b";,'\"".contains(&b);
         let sound = origin.contains("://") && origin.bytes().all(plain);
-        let known = |allowed: &String| allowed.eq_ignore_ascii_case(origin);
-        sound && (self.allows_all() || self.origins.iter().any(known))
+        let is_allowed = |allowed: &String| allowed.eq_ignore_ascii_case(origin);
+        sound && (self.allows_all() || self.origins.iter().any(is_allowed))
     }
 
     /// Returns what the page that sends this request is granted.
@@ -64,9 +64,9 @@ impl Cors {
         let origin = if self.allows_all() {
             origin.map(|_| HeaderValue::from_static("*"))
         } else {
-            let known =
+            let is_allowed =
                 |origin: &&HeaderValue| origin.to_str().is_ok_and(|text| self.allows_origin(text));
-            origin.filter(known).cloned()
+            origin.filter(is_allowed).cloned()
         };
         let varies = open && !self.allows_all();
         Grant {

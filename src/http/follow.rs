@@ -8,7 +8,7 @@ use super::error::Error;
 use super::params::Params;
 use super::reply::Body;
 use super::stream::StreamSpec;
-use super::{Call, negotiate};
+use super::{Call, route};
 use crate::limits;
 use crate::log::Since;
 use crate::message::Channel;
@@ -18,19 +18,15 @@ use crate::wire::Wire;
 /// `GET /stream`: `main` as text, an address that is short to type in front of a class.
 pub(super) async fn main_as_text(call: Call<'_>) -> Result<Response<Body>, Error> {
     let params = Params::read(call.query())?;
-    follow(&call, vec![Channel::main()], Wire::Text, params).await
+    let wire = params.wire.unwrap_or(Wire::Text);
+    follow(&call, vec![Channel::main()], wire, params).await
 }
 
 pub(super) async fn channels(call: Call<'_>) -> Result<Response<Body>, Error> {
     let params = Params::read(call.query())?;
     let channels = names(&call.rest)?;
-    follow(
-        &call,
-        channels,
-        negotiate::wire(call.header("accept")),
-        params,
-    )
-    .await
+    let wire = params.wire_or_accepted(&call.head);
+    follow(&call, channels, wire, params).await
 }
 
 /// The channels that the list `A,B,…` names, each once.
@@ -42,15 +38,9 @@ fn names(list: &str) -> Result<Vec<Channel>, Error> {
     if count > limits::STREAM_CHANNELS_MAX {
         return Err(Error::TooManyChannels(count));
     }
-    let name = |name: &str| {
-        Channel::new(name).map_err(|why| Error::BadChannel {
-            name: name.to_owned(),
-            why,
-        })
-    };
     let names = list
         .split(',')
-        .map(name)
+        .map(route::channel)
         .collect::<Result<BTreeSet<_>, _>>()?;
     Ok(names.into_iter().collect())
 }
@@ -58,10 +48,9 @@ fn names(list: &str) -> Result<Vec<Channel>, Error> {
 async fn follow(
     call: &Call<'_>,
     channels: Vec<Channel>,
-    wanted: Wire,
+    wire: Wire,
     params: Params,
 ) -> Result<Response<Body>, Error> {
-    let wire = params.wire.unwrap_or(wanted);
     let since = params.begins(&call.head)?.unwrap_or(Since::All);
     let page = match wire {
         Wire::Html => Some(page(call, &channels).await),

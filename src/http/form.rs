@@ -34,7 +34,7 @@ pub(super) fn last<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a
     fields
         .iter()
         .rev()
-        .find(|(known, _)| known == name)
+        .find(|(field, _)| field == name)
         .map(|(_, value)| value.as_str())
 }
 

@@ -7,8 +7,7 @@ use std::time::Duration;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::error::Error;
-use super::error::ParamError;
+use super::error::{Error, ParamError};
 use super::params;
 use super::reply::{self, Body};
 use super::{Call, body, browser, client, form};
@@ -45,10 +44,10 @@ struct Fields(Vec<(String, String)>);
 impl Fields {
     /// Reads the query and the body of a request.
     async fn read(call: &mut Call<'_>) -> Result<Fields, Error> {
-        let most =
+        let max =
             call.app.max_message * limits::FORM_ENCODING_FACTOR + limits::MAILBOX_FORM_BYTES_MAX;
         let mut fields = form::fields(call.query())?;
-        fields.extend(body::fields(call, most).await?);
+        fields.extend(body::fields(call, max).await?);
         Ok(Fields(fields))
     }
 

@@ -67,7 +67,7 @@ pub struct App {
     /// Whether the chat has the demo accounts, whose password everybody knows.
     pub demo_accounts: AtomicBool,
     /// Where the `/receiver` of each browser stands.
-    pub sessions: ReceiverSessions,
+    pub receiver_sessions: ReceiverSessions,
     /// The pages.
     pub pages: Pages,
     /// The counters.

@@ -61,7 +61,7 @@ fn best<T: Copy>(accept: Option<&str>, offers: &[(&str, T)]) -> Option<T> {
             .unwrap_or(1.0);
         let offer = offers
             .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+            .find(|(offered, _)| offered.eq_ignore_ascii_case(name));
         if let Some((_, offer)) = offer
             && weight > best.map_or(0.0, |(weight, _)| weight)
         {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::http::request::Parts;
 
 use super::error::{Error, ParamError};
-use super::{form, header};
+use super::{form, header, negotiate};
 use crate::config::{duration, heartbeat};
 use crate::limits;
 use crate::log::Since;
@@ -43,6 +43,12 @@ impl Params {
                 .unwrap_or(false),
             origin: get("origin").map(str::to_owned),
         })
+    }
+
+    /// Returns the transport that `?as=` names, or else the one that the `Accept` header asks for.
+    pub(super) fn wire_or_accepted(&self, head: &Parts) -> Wire {
+        self.wire
+            .unwrap_or_else(|| negotiate::wire(header(&head.headers, "accept")))
     }
 
     /// Returns where the client wants to begin, if it says so. The `Last-Event-ID` that a browser
@@ -101,18 +107,18 @@ fn timeout(text: &str) -> Result<Duration, String> {
 
 /// Reads `wait`, the time that a long poll or a mailbox waits for a message.
 pub(super) fn wait(text: &str) -> Result<Duration, String> {
-    let most = limits::POLL_WAIT_MAX;
-    let outside = || format!("is longer than {}s, the maximum", most.as_secs());
-    duration(text).and_then(|wait| (wait <= most).then_some(wait).ok_or_else(outside))
+    let max = limits::POLL_WAIT_MAX;
+    let outside = || format!("is longer than {}s, the maximum", max.as_secs());
+    duration(text).and_then(|wait| (wait <= max).then_some(wait).ok_or_else(outside))
 }
 
 /// Reads `retry`, the milliseconds after which an `EventSource` comes back.
 fn retry(text: &str) -> Result<u32, String> {
-    let most = limits::SSE_RETRY_MS_MAX;
-    let outside = || format!("must be a number of milliseconds, at most {most}");
+    let max = limits::SSE_RETRY_MS_MAX;
+    let outside = || format!("must be a number of milliseconds, at most {max}");
     text.parse()
         .ok()
-        .filter(|retry| *retry <= most)
+        .filter(|retry| *retry <= max)
         .ok_or_else(outside)
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hyper::header::{HeaderName, HeaderValue, SET_COOKIE};
 use hyper::{Response, StatusCode};
 use tokio::time::Instant;
 
@@ -11,16 +10,16 @@ use super::reply::{self, Body};
 use super::stream::StreamSpec;
 use super::{Call, browser};
 use crate::log::Since;
-use crate::receiver_session::ReceiverSession;
+use crate::receiver_session::{ReceiverSession, ReceiverSessionId};
 
 /// `GET`: clears the session's position, and shows the page with the button.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let page = call.page("receiver.html", &[]).await;
     let mut response = reply::html(StatusCode::OK, page.before);
     if !call.is_head() {
-        let (session, cookie) = enter(&call);
+        let (id, session) = enter(&call);
         session.clear();
-        response.headers_mut().extend(cookie);
+        browser::set_receiver_session(&mut response, id.as_str());
     }
     Ok(response)
 }
@@ -28,20 +27,18 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
 /// `POST`: the messages that the session has not seen, then the new ones, without end.
 pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
     let page = call.page("receiving.html", &[]).await;
-    let (session, cookie) = enter(&call);
+    let (id, session) = enter(&call);
     let receiving = session.receive();
     let since = receiving.seen.map_or(Since::All, Since::Seq);
     let mut spec = StreamSpec::in_page(&call.app.log, since, page);
     spec.extras().on_progress = Some(Box::new(move |seq| receiving.saw(seq)));
     let mut response = spec.respond(&call).await?;
-    response.headers_mut().extend(cookie);
+    browser::set_receiver_session(&mut response, id.as_str());
     Ok(response)
 }
 
-/// The browser's session, or a new one, with the cookie that names it.
-fn enter(call: &Call<'_>) -> (Arc<ReceiverSession>, Option<(HeaderName, HeaderValue)>) {
-    let known = browser::session(&call.head.headers);
-    let (id, session) = call.app.sessions.enter(known, Instant::now());
-    let cookie = browser::set_session(id.as_str());
-    (session, cookie.map(|cookie| (SET_COOKIE, cookie)))
+/// Returns the browser's session, or a new one, with its id.
+fn enter(call: &Call<'_>) -> (ReceiverSessionId, Arc<ReceiverSession>) {
+    let id = browser::receiver_session_id(&call.head.headers);
+    call.app.receiver_sessions.enter(id, Instant::now())
 }

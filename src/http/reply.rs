@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -122,9 +122,7 @@ pub(super) fn appended(receipt: &Receipt, answer: &impl Serialize) -> Response<B
 /// Sends the client to the page that shows the result of its request (303, RFC 9110, section 15.4.4).
 pub(super) fn see_other(location: &str) -> Response<Body> {
     let mut response = text(StatusCode::SEE_OTHER, format!("see {location}\n"));
-    let location = HeaderValue::from_str(location).ok();
-    let location = location.map(|location| (LOCATION, location));
-    response.headers_mut().extend(location);
+    add_header(&mut response, LOCATION, location);
     response
 }
 
@@ -145,9 +143,13 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
 /// The answer to `OPTIONS`: the methods of a path.
 pub(super) fn options(route: &Route) -> Response<Body> {
     let mut response = no_content();
-    let allow = HeaderValue::from_str(&route.allow()).ok();
+    add_header(&mut response, ALLOW, &route.allow());
     response
-        .headers_mut()
-        .extend(allow.map(|allow| (ALLOW, allow)));
-    response
+}
+
+/// Adds a header to a response, unless the value has characters that no header may have.
+pub(super) fn add_header(response: &mut Response<Body>, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().append(name, value);
+    }
 }

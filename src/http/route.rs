@@ -41,6 +41,7 @@ use percent_encoding::percent_decode_str;
 
 use super::chat::ChatEndpoint;
 use super::error::Error;
+use crate::message::Channel;
 
 /// What answers the requests for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,14 +155,22 @@ static ROUTES: &[Route] = &[
 /// `--pages DIR` has.
 static FILE: Route = demo("/", GET, Endpoint::File);
 
+/// Reads the name of a channel in a path.
+pub(super) fn channel(name: &str) -> Result<Channel, Error> {
+    Channel::new(name).map_err(|why| Error::BadChannel {
+        name: name.to_owned(),
+        why,
+    })
+}
+
 /// Returns the route of a path, and the rest of the path after a prefix, or the name of a file.
 pub(super) fn find(path: &str, demos: bool) -> Result<(&'static Route, String), Error> {
     let decoded = percent_decode_str(path)
         .decode_utf8()
         .map_err(|_| Error::PathNotUtf8)?;
     let path = &*decoded;
-    let known = ROUTES.iter().filter(|route| demos || !route.demo);
-    for route in known {
+    let served = ROUTES.iter().filter(|route| demos || !route.demo);
+    for route in served {
         let is_prefix = route.path.len() > 1 && route.path.ends_with('/');
         match path.strip_prefix(route.path) {
             Some(rest) if is_prefix => return Ok((route, rest.to_owned())),

@@ -22,8 +22,8 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let sent = form::last(&fields, "sent").and_then(|sent| sent.parse::<Cursor>().ok());
     if let Some(cursor) = sent {
         let (_, last) = app.log.bounds();
-        let known = cursor.epoch == *app.log.epoch() && cursor.seq <= last;
-        let notice = if known {
+        let is_own = cursor.epoch == *app.log.epoch() && cursor.seq <= last;
+        let notice = if is_own {
             format!("Appended your message; its seq is {}.", cursor.seq)
         } else {
             String::new()
@@ -43,14 +43,10 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
 
 /// `POST`: appends a message, and redirects to a page that can be reloaded without appending it again.
 pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let most = call.app.max_message;
-    let fields = body::fields(
-        &mut call,
-        most * limits::FORM_ENCODING_FACTOR + "msg=".len(),
-    )
-    .await?;
+    let max = call.app.max_message;
+    let fields = body::fields(&mut call, max * limits::FORM_ENCODING_FACTOR + "msg=".len()).await?;
     let msg = form::field(&fields, "msg")?;
-    let data = body::message(msg.into(), most)?;
+    let data = body::message(msg.into(), max)?;
     let message = call
         .app
         .log

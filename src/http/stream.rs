@@ -159,13 +159,13 @@ fn head(encoder: &Encoder, starts: &Cursor) -> Response<Body> {
         HeaderName::from_static("incremental"),
         HeaderValue::from_static("?1"),
     );
-    let starts = HeaderValue::from_str(&starts.to_string()).ok();
-    headers.extend(starts.map(|starts| (HeaderName::from_static("stream-cursor"), starts)));
     if let Encoder::Script(frame) = encoder
         && let Ok(policy) = HeaderValue::from_str(&script_frame_policy(frame))
     {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
+    let name = HeaderName::from_static("stream-cursor");
+    reply::add_header(&mut response, name, &starts.to_string());
     response
 }
 

@@ -28,12 +28,15 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> 
         progress: UploadProgress::default(),
     };
     let result = upload.run(&mut call).await;
-    let UploadProgress { span, count } = upload.progress;
+    let UploadProgress {
+        first_and_last,
+        count,
+    } = upload.progress;
     let cursor = |seq| call.app.log.cursor(seq).to_string();
     let answer = Uploaded {
         error: result.as_ref().err().map(ToString::to_string),
-        first: span.map(|(first, _)| cursor(first)),
-        last: span.map(|(_, last)| cursor(last)),
+        first: first_and_last.map(|(first, _)| cursor(first)),
+        last: first_and_last.map(|(_, last)| cursor(last)),
         count,
     };
     let status = result
@@ -63,7 +66,7 @@ struct Uploaded {
 #[derive(Debug, Default)]
 struct UploadProgress {
     /// The positions of the first and the last message.
-    span: Option<(Seq, Seq)>,
+    first_and_last: Option<(Seq, Seq)>,
     count: u64,
 }
 
@@ -114,8 +117,11 @@ impl Upload {
             .append_all(lines.into_iter().map(draft).collect())
             .await?;
         for receipt in receipts {
-            let (first, _) = self.progress.span.unwrap_or((receipt.seq, receipt.seq));
-            self.progress.span = Some((first, receipt.seq));
+            let (first, _) = self
+                .progress
+                .first_and_last
+                .unwrap_or((receipt.seq, receipt.seq));
+            self.progress.first_and_last = Some((first, receipt.seq));
             self.progress.count += 1;
         }
         Ok(())

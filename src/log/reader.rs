@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use super::{
     Entry, LogShared, PageLimit, Position, ReadOutcome, Source, Start, StoreError, Stored,
 };
-use crate::message::{Cursor, Gap, Seq};
+use crate::message::{Gap, Seq};
 
 /// One item that a reader returns.
 #[derive(Debug)]
@@ -37,24 +37,10 @@ impl Reader {
         self.position.at()
     }
 
-    /// The cursor of [`Reader::at`].
-    #[must_use]
-    pub fn cursor(&self) -> Cursor {
-        Cursor {
-            epoch: self.source.epoch().clone(),
-            seq: self.at(),
-        }
-    }
-
     /// Whether a page is being read from the store. Then there are messages, if not yet here.
     #[must_use]
     pub fn is_fetching(&self) -> bool {
         self.source.is_fetching()
-    }
-
-    /// Goes back to an earlier seq: what comes after it is returned once more.
-    pub fn rewind(&mut self, to: Seq) {
-        self.position.rewind(to);
     }
 
     /// The next items, as many as the limit allows and at least one; pending while nothing is new,

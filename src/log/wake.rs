@@ -90,7 +90,7 @@ impl Wake {
     pub(super) fn waiter<'a>(&self, channels: impl IntoIterator<Item = &'a Channel>) -> Waiter {
         let wake_loop = self.wake_loop();
         let mut rings = wake_loop.rings.lock();
-        let enlist = |channel: &Channel| {
+        let insert_slot = |channel: &Channel| {
             // The followers of a channel share its name, so that it is in the processor's cache.
             let shared = rings.by_channel.get_key_value(channel);
             let shared = shared.map(|(key, _)| key.clone());
@@ -98,7 +98,7 @@ impl Wake {
             let ring = rings.by_channel.entry(channel.clone()).or_default();
             (channel, ring.insert())
         };
-        let slots = channels.into_iter().map(enlist).collect();
+        let slots = channels.into_iter().map(insert_slot).collect();
         drop(rings);
         Waiter {
             wake_loop,

@@ -94,7 +94,7 @@ impl Drop for Mailbox {
         // A request may have opened the mailbox anew between the last use of this one and now.
         if open
             .get(&self.letters)
-            .is_some_and(|known| known.strong_count() == 0)
+            .is_some_and(|mailbox| mailbox.strong_count() == 0)
         {
             open.remove(&self.letters);
             self.registry.closed.notify_waiters();

@@ -59,7 +59,7 @@ impl Lanes {
 impl Lane {
     fn start(number: usize) -> io::Result<Lane> {
         let (stop, stopped) = oneshot::channel::<()>();
-        let (say, said) = mpsc::channel();
+        let (ready_tx, ready_rx) = mpsc::channel();
         // Built on the thread that drops it, because dropping a runtime may block.
         let run = move || {
             let mut builder = Builder::new_current_thread();
@@ -68,15 +68,15 @@ impl Lane {
                 .event_interval(limits::LANE_EVENT_INTERVAL);
             match builder.build() {
                 Ok(runtime) => {
-                    let _ = say.send(Ok(runtime.handle().clone()));
+                    let _ = ready_tx.send(Ok(runtime.handle().clone()));
                     let _ = runtime.block_on(stopped);
                 }
-                Err(error) => drop(say.send(Err(error))),
+                Err(error) => drop(ready_tx.send(Err(error))),
             }
         };
         let thread = thread::Builder::new().name(format!("lane-{number}"));
         let thread = thread.spawn(run)?;
-        let runtime = said.recv().map_err(io::Error::other)??;
+        let runtime = ready_rx.recv().map_err(io::Error::other)??;
         Ok(Lane {
             runtime,
             stop,

@@ -81,7 +81,7 @@ impl Server {
             log,
             demo_accounts: config.demo_accounts.into(),
             clock: Clock::new()?,
-            sessions: ReceiverSessions::new(limits::RECEIVER_SESSION_IDLE_TIMEOUT),
+            receiver_sessions: ReceiverSessions::new(limits::RECEIVER_SESSION_IDLE_TIMEOUT),
             pages: Pages::new(config.pages),
             metrics,
             drain: Drain::new(config.drain),

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::Database;
+use super::{Database, is_true};
 use crate::chat::{AccountName, StoredHash};
 use crate::limits;
 use crate::log::StoreError;
@@ -127,14 +127,10 @@ fn insert_account(
     const FULL: &str = "SELECT coalesce(max(id), 0) >= ? FROM accounts";
     const TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM accounts WHERE key = ?)";
     const SQL: &str = "INSERT INTO accounts (name, key, hash, created) VALUES (?, ?, ?, ?)";
-    let is_true = |sql, value: &dyn ToSql| {
-        let mut statement = transaction.prepare_cached(sql)?;
-        statement.query_row([value], |row| row.get::<_, bool>(0))
-    };
-    if is_true(TAKEN, name.key())? {
+    if is_true(transaction, TAKEN, &[&name.key()])? {
         return Ok(Err(CreateError::Taken(name)));
     }
-    if is_true(FULL, &limits::ACCOUNTS_MAX)? {
+    if is_true(transaction, FULL, &[&limits::ACCOUNTS_MAX])? {
         return Ok(Err(CreateError::Full));
     }
     let values = params![name.as_str(), name.key(), hash.as_str(), now];

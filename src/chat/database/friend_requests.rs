@@ -1,8 +1,8 @@
 //! Friend requests: sending, accepting, declining and withdrawing them, and ending friendships.
 
-use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{AccountId, Database, Standing};
+use super::{AccountId, Database, Standing, is_true};
 use crate::limits;
 use crate::log::StoreError;
 
@@ -149,10 +149,6 @@ fn ask(
     const NO_ACCOUNT: &str = "SELECT NOT EXISTS (SELECT 1 FROM accounts WHERE id = ?)";
     const FULL: &str = "SELECT count(*) >= ? FROM friends WHERE me = ?";
     const SQL: &str = "INSERT INTO friends (me, friend, standing) VALUES (?, ?, ?)";
-    let is_true = |sql, values: &[&dyn ToSql]| {
-        let mut statement = transaction.prepare_cached(sql)?;
-        statement.query_row(values, |row| row.get::<_, bool>(0))
-    };
     match standing(transaction, me, other)? {
         Some(Standing::Asking) => return befriend(transaction, me, other).map(Ok),
         Some(Standing::Friend | Standing::Asked) => return Ok(Ok(FriendChange::None)),
@@ -160,11 +156,11 @@ fn ask(
     }
     let refused = if me == other {
         Some(FriendError::Oneself)
-    } else if is_true(NO_ACCOUNT, &[&other])? {
+    } else if is_true(transaction, NO_ACCOUNT, &[&other])? {
         Some(FriendError::NoAccount)
-    } else if is_true(FULL, &[&limits::FRIENDS_MAX, &me])? {
+    } else if is_true(transaction, FULL, &[&limits::FRIENDS_MAX, &me])? {
         Some(FriendError::Full)
-    } else if is_true(FULL, &[&limits::FRIENDS_MAX, &other])? {
+    } else if is_true(transaction, FULL, &[&limits::FRIENDS_MAX, &other])? {
         Some(FriendError::OtherFull)
     } else {
         None

@@ -85,11 +85,7 @@ impl Database {
             .await
     }
 
-    /// Returns how another account stands to mine; `None` if there is neither a friendship nor a
-    /// request between the two.
-    ///
-    /// # Errors
-    /// When the tables cannot be read.
+    /// Returns how another account stands to mine, as `Chat::standing` describes it.
     pub(in crate::chat) async fn friend(
         &self,
         me: AccountId,

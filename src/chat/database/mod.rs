@@ -8,6 +8,7 @@ mod session_table;
 #[cfg(test)]
 pub(super) mod testing;
 
+use rusqlite::Connection;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::log::{SideTables, StoreError};
@@ -32,6 +33,12 @@ impl Database {
         tables.migrate("accounts", &schema::STEPS)?;
         Ok(Database { tables })
     }
+}
+
+/// Whether the one value that a query returns is true.
+fn is_true(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_row(values, |row| row.get(0))
 }
 
 /// Lets the number of a row be a parameter of a statement and be read from a column.

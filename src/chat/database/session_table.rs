@@ -33,12 +33,7 @@ pub struct LogIn {
 }
 
 impl Database {
-    /// Begins a session, with a new token, for a client that has proved to know the password with
-    /// the hash `verified`; idle sessions, and the oldest of the account's if it has too many, end.
-    /// `None` if that is no longer the hash of the account's password.
-    ///
-    /// # Errors
-    /// When the tables cannot be written.
+    /// Begins a session in the table, as `Chat::begin_session` describes it.
     pub(in crate::chat) async fn begin_session(
         &self,
         account: &Account,
@@ -58,13 +53,7 @@ impl Database {
             .await
     }
 
-    /// Changes the account's password to that of `hash`, for a client that has proved to know the
-    /// password with the hash `verified`. All sessions of the account end, so that a stolen token
-    /// is of no use any more, and a new one begins. `None` if `verified` is no longer the hash of
-    /// the account's password.
-    ///
-    /// # Errors
-    /// When the tables cannot be written.
+    /// Changes the account's password in the tables, as `Chat::replace_password` describes it.
     pub(in crate::chat) async fn change_password(
         &self,
         account: &Account,
@@ -88,11 +77,7 @@ impl Database {
             .await
     }
 
-    /// Returns the session of a token, if there is one that has not ended, and records that it is
-    /// used.
-    ///
-    /// # Errors
-    /// When the tables cannot be read.
+    /// Returns the session of a token from the table, as `Chat::session` describes it.
     pub(in crate::chat) async fn session(
         &self,
         token: &Token,

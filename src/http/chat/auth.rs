@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hyper::header::{HeaderValue, SET_COOKIE};
+use hyper::header::SET_COOKIE;
 use hyper::{Response, StatusCode};
 
 use super::{AccountObject, COOKIE, done, find_session, is_browser, session, token, view};
@@ -58,28 +58,50 @@ async fn refuse(
 }
 
 pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
-    let name = form::field(&fields, "name")?;
-    let password = form::field(&fields, "password")?;
+    let Credentials { name, password } = Credentials::read(&mut call).await?;
     let (previous, now) = (token(&call), Timestamp::now());
     let chat = &call.app.chat;
-    let begun = chat.log_in(name, password, address(&call), previous.as_ref(), now);
-    match begun.await {
-        Ok(begun) => Ok(signed_in(&call, &begun, StatusCode::OK)),
-        Err(error) => refuse(&call, LOGIN, name, error.into()).await,
-    }
+    let begun = chat.log_in(&name, &password, address(&call), previous.as_ref(), now);
+    let begun = begun.await.map_err(Error::from);
+    answer(&call, LOGIN, &name, begun, StatusCode::OK).await
 }
 
 pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
-    let name = form::field(&fields, "name")?;
-    let password = form::field(&fields, "password")?;
+    let Credentials { name, password } = Credentials::read(&mut call).await?;
     let (previous, now) = (token(&call), Timestamp::now());
     let chat = &call.app.chat;
-    let begun = chat.register(name, password, address(&call), previous.as_ref(), now);
-    match begun.await {
-        Ok(begun) => Ok(signed_in(&call, &begun, StatusCode::CREATED)),
-        Err(error) => refuse(&call, REGISTER, name, error.into()).await,
+    let begun = chat.register(&name, &password, address(&call), previous.as_ref(), now);
+    let begun = begun.await.map_err(Error::from);
+    answer(&call, REGISTER, &name, begun, StatusCode::CREATED).await
+}
+
+/// The fields of the form for login or registration.
+struct Credentials {
+    name: String,
+    password: String,
+}
+
+impl Credentials {
+    async fn read(call: &mut Call<'_>) -> Result<Credentials, Error> {
+        let fields = body::fields(call, limits::FORM_BYTES_MAX).await?;
+        Ok(Credentials {
+            name: form::field(&fields, "name")?.to_owned(),
+            password: form::field(&fields, "password")?.to_owned(),
+        })
+    }
+}
+
+/// The answer to a login or registration: `status` and the session's cookie, or what was wrong.
+async fn answer(
+    call: &Call<'_>,
+    page: &'static str,
+    name: &str,
+    begun: Result<LogIn, Error>,
+    status: StatusCode,
+) -> Result<Response<Body>, Error> {
+    match begun {
+        Ok(begun) => Ok(signed_in(call, &begun, status)),
+        Err(error) => refuse(call, page, name, error).await,
     }
 }
 
@@ -173,8 +195,5 @@ fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: Option<&Tok
     };
     let cookie =
         format!("{COOKIE}={token}; Path=/chat; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    let cookie = HeaderValue::from_str(&cookie).ok();
-    response
-        .headers_mut()
-        .extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+    reply::add_header(response, SET_COOKIE, &cookie);
 }

@@ -5,8 +5,7 @@ use serde::Serialize;
 
 use super::{done, friend, is_browser, session, view};
 use crate::chat::ChatText;
-use crate::http::error::Error;
-use crate::http::error::ParamError;
+use crate::http::error::{Error, ParamError};
 use crate::http::reply::{self, Body};
 use crate::http::{Call, body, form, params};
 use crate::limits;
@@ -21,16 +20,16 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let friend = friend(&call, me).await?.account;
     let chat = &call.app.chat;
     let (before, limit) = history_params(&call)?;
-    let most = limit.unwrap_or(limits::HISTORY_MESSAGES_DEFAULT);
+    let max = limit.unwrap_or(limits::HISTORY_MESSAGES_DEFAULT);
     if !is_browser(&call) {
         let through = before.map_or(chat.log().bounds().1, Seq::before);
-        let history = chat.history(me, &friend, through, most).await?;
+        let history = chat.history(me, &friend, through, max).await?;
         let object = history_object(chat.log(), &history);
         return Ok(reply::json(StatusCode::OK, &object));
     }
     let overview = chat.overview(me).await?;
     let through = before.map_or(overview.since.seq, Seq::before);
-    let history = chat.history(me, &friend, through, most).await?;
+    let history = chat.history(me, &friend, through, max).await?;
     let page = match before {
         Some(before) => view::history_page(&call, me, &friend, before, &history).await,
         None => view::page(&call, me, &overview, "", Some((&friend, &history))).await,
@@ -79,7 +78,7 @@ struct ChatMessageObject {
     cursor: String,
     time: String,
     #[serde(flatten)]
-    said: ChatText,
+    text: ChatText,
 }
 
 fn history_object(log: &Log, history: &History) -> HistoryObject {
@@ -87,7 +86,7 @@ fn history_object(log: &Log, history: &History) -> HistoryObject {
         Stored::Message(message) => Some(ChatMessageObject {
             cursor: log.cursor(message.seq).to_string(),
             time: message.time.to_string(),
-            said: ChatText::from_message(message)?,
+            text: ChatText::from_message(message)?,
         }),
         Stored::Gap(_) => None,
     };
@@ -112,8 +111,8 @@ struct SentObject {
 /// `POST /chat/with/NAME`: says something to a friend.
 pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let session = session(&call).await?;
-    let most = limits::CHAT_TEXT_BYTES_MAX * limits::FORM_ENCODING_FACTOR + limits::FORM_BYTES_MAX;
-    let fields = body::fields(&mut call, most).await?;
+    let max = limits::CHAT_TEXT_BYTES_MAX * limits::FORM_ENCODING_FACTOR + limits::FORM_BYTES_MAX;
+    let fields = body::fields(&mut call, max).await?;
     let text = form::field(&fields, "msg")?;
     if text.trim().is_empty() {
         return Err(ParamError::new("msg", text, "is empty; write something").into());

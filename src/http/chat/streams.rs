@@ -13,7 +13,7 @@ use crate::http::error::Error;
 use crate::http::params::Params;
 use crate::http::reply::Body;
 use crate::http::stream::StreamSpec;
-use crate::http::{Call, form, negotiate};
+use crate::http::{Call, form};
 use crate::limits;
 use crate::log::Since;
 use crate::message::{Message, Seq};
@@ -24,16 +24,16 @@ use crate::wire::{Dots, Encoder, Wire};
 pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
     let chat = &call.app.chat;
     // Taken before the session is looked up: if it ends meanwhile, the stream gets that event, too.
-    let (_, known) = chat.log().bounds();
+    let (_, last) = chat.log().bounds();
     let session = follower(&call).await?;
     let params = Params::read(call.query())?;
-    let wire = wire(&call, &params);
+    let wire = params.wire_or_accepted(&call.head);
     let channels = chat.channels(&session.account).await?;
     let since = params.begins(&call.head)?.unwrap_or(Since::All);
     let filter = ChatFilter::all(session.clone(), wire.has_dots());
     let mut spec = StreamSpec::new(chat.log(), channels, since);
     spec.page = page(&call, wire, "your chat").await;
-    spec.no_later_than = Some(known);
+    spec.no_later_than = Some(last);
     spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
     spec.extras().guard = arrive(&call, &session);
     let mut spec = spec.with_transport(wire, &params, &call)?;
@@ -48,16 +48,16 @@ pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
 /// `/chat/presence`: which friends of an account come online and go offline.
 pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
     let log = call.app.chat.presence_log();
-    let (_, known) = log.bounds();
+    let (_, last) = log.bounds();
     let session = follower(&call).await?;
     let params = Params::read(call.query())?;
-    let wire = wire(&call, &params);
+    let wire = params.wire_or_accepted(&call.head);
     let channels = Chat::presence_channels(&session.account);
     let since = params.begins(&call.head)?.unwrap_or(Since::Now);
     let filter = ChatFilter::all(session, wire.has_dots());
     let mut spec = StreamSpec::new(log, channels, since);
     spec.page = page(&call, wire, "who comes and goes").await;
-    spec.no_later_than = Some(known);
+    spec.no_later_than = Some(last);
     spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
     spec.with_transport(wire, &params, &call)?
         .respond(&call)
@@ -68,7 +68,7 @@ pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
 /// are marked as read.
 pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
     let chat = &call.app.chat;
-    let (_, known) = chat.log().bounds();
+    let (_, last) = chat.log().bounds();
     let session = session(&call).await?;
     let friend = friend(&call, &session.account).await?.account;
     let params = Params::read(call.query())?;
@@ -84,11 +84,11 @@ pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
         newest: Arc::clone(&newest),
         marked: Seq::START,
     };
-    let look = move |message: &Message| {
+    let filter_and_note = move |message: &Message| {
         let action = filter.apply(message);
         // Only the friend's messages can be unread.
         if matches!(action, FilterAction::Replace(_))
-            && ChatText::from_message(message).is_some_and(|said| said.is_from(&friend))
+            && ChatText::from_message(message).is_some_and(|text| text.is_from(&friend))
         {
             newest.store(message.seq.0, Relaxed);
         }
@@ -97,9 +97,9 @@ pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
     let mut spec = StreamSpec::new(chat.log(), channels, since);
     spec.options.encoder = Encoder::Html(Dots::default());
     spec.page = Some(call.page("chat-frame.html", &[]).await);
-    spec.no_later_than = Some(known);
+    spec.no_later_than = Some(last);
     let extras = spec.extras();
-    extras.filter = Some(Box::new(look));
+    extras.filter = Some(Box::new(filter_and_note));
     extras.on_progress = Some(Box::new(move |_| marker.mark()));
     extras.guard = arrive(&call, &session);
     spec.respond(&call).await
@@ -116,11 +116,6 @@ async fn follower(call: &Call<'_>) -> Result<Session, Error> {
         return Err(Error::NotLoggedIn);
     }
     Ok(session)
-}
-
-fn wire(call: &Call<'_>, params: &Params) -> Wire {
-    let wanted = negotiate::wire(call.header("accept"));
-    params.wire.unwrap_or(wanted)
 }
 
 /// The page around an HTML stream, which a browser gets that goes to the stream's address.

@@ -195,9 +195,9 @@ pub(super) async fn history_page(
         let Stored::Message(message) = item else {
             return None;
         };
-        let said = ChatText::from_message(message)?;
-        let who = if said.is_from(me) { "me" } else { "them" };
-        let (name, text) = (escape_html(&said.from), escape_html(&said.text));
+        let text = ChatText::from_message(message)?;
+        let who = if text.is_from(me) { "me" } else { "them" };
+        let (name, text) = (escape_html(&text.from), escape_html(&text.text));
         let (time, cursor) = (
             message.time.to_string(),
             log.cursor(message.seq).to_string(),

@@ -25,9 +25,9 @@ impl Allowance {
 
     /// Takes up to `wanted` deletions from the allowance, and returns how many.
     fn take(&mut self, wanted: u64) -> u64 {
-        let taken = wanted.min(self.0);
-        self.0 -= taken;
-        taken
+        let granted = wanted.min(self.0);
+        self.0 -= granted;
+        granted
     }
 }
 

@@ -83,7 +83,7 @@ fn map_has_each_module_once() {
     assert_eq!(declared, mapped);
 }
 
-/// "Modules use only what stands above them in the list."
+/// "A module uses only modules that stand above it in the map."
 #[test]
 fn imports_point_one_way() {
     let map = map();
@@ -170,8 +170,8 @@ fn flags_are_parsed_in_config() {
     ));
 }
 
-/// "Wire encodings, tail, cursor, batch policy and routes do no IO and read no clock: time is an
-/// argument."
+/// "The encoders, the tail, positions, the follower, the policy of batches and the routes do no IO and
+/// read no clock: the time is an argument."
 #[test]
 fn pure_modules_read_no_clock() {
     const PURE: &[&str] = &[
