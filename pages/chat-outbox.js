@@ -11,7 +11,7 @@ function newKey() {
 
 /** The queue of the messages that wait to be sent. */
 export class Outbox {
-  #letters = [];
+  #messages = [];
   #delivering = false;
   #delivered;
   #refused;
@@ -23,16 +23,16 @@ export class Outbox {
   }
 
   /** The number of messages that wait. */
-  get length() { return this.#letters.length; }
+  get length() { return this.#messages.length; }
 
   /** Returns the rows of the messages that wait to be sent to the friend `to`. */
-  rows(to) { return this.#letters.filter(letter => letter.to === to).map(letter => letter.row); }
+  rows(to) { return this.#messages.filter(message => message.to === to).map(message => message.row); }
 
   /** Sends a message, and returns the row that stands for it until it has arrived. */
   send(from, to, text) {
     const row = messageRow({ cursor: '', time: new Date(), from, text }, 'me');
     row.querySelector('time').textContent = 'sending …';
-    this.#letters.push({ from, to, text, row, key: newKey(), isBack: false });
+    this.#messages.push({ from, to, text, row, key: newKey(), isStreamed: false });
     this.#deliver();
     return row;
   }
@@ -40,34 +40,34 @@ export class Outbox {
   /** Removes the row of the first waiting message if the stream brings that message before the answer
       to its request does. If the stream's message is another one with the same text, the answer puts
       that right. */
-  cameBack({ to, text }) {
-    const [letter] = this.#letters;
-    if (letter?.to !== to || letter.text !== text || letter.isBack) return;
-    letter.isBack = true;
-    letter.row.remove();
+  onStreamed({ to, text }) {
+    const [message] = this.#messages;
+    if (message?.to !== to || message.text !== text || message.isStreamed) return;
+    message.isStreamed = true;
+    message.row.remove();
   }
 
   /** Sends the waiting messages in order: each one leaves when the one before it has arrived. */
   async #deliver() {
     if (this.#delivering) return;
     this.#delivering = true;
-    for (let tries = 0; this.#letters.length;) {
-      const [letter] = this.#letters;
+    for (let tries = 0; this.#messages.length;) {
+      const [message] = this.#messages;
       try {
-        const { cursor, time } = await ask(href(letter.to), { msg: letter.text, key: letter.key });
-        this.#letters.shift();
-        letter.row.remove();
-        this.#delivered({ ...letter, cursor, time });
+        const { cursor, time } = await ask(href(message.to), { msg: message.text, key: message.key });
+        this.#messages.shift();
+        message.row.remove();
+        this.#delivered({ ...message, cursor, time });
       } catch (error) {
         if (!isFinal(error)) {
-          letter.row.classList.add('late');
-          letter.row.querySelector('time').textContent = 'not sent, trying again';
+          message.row.classList.add('late');
+          message.row.querySelector('time').textContent = 'not sent, trying again';
           await pause(tries++);
           continue;
         }
-        this.#letters.shift();
-        letter.row.remove();
-        this.#refused(letter, error.message);
+        this.#messages.shift();
+        message.row.remove();
+        this.#refused(message, error.message);
       }
       tries = 0;
     }

@@ -63,10 +63,10 @@ export async function ask(path, form, signal) {
   });
   if (response.status === 401) return leave('/chat/login');
   if (response.status === 204) return null;
-  const said = await response.json().catch(() => ({}));
-  if (response.ok) return said;
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
   const { status } = response;
-  throw Object.assign(new Error(said.error ?? `the server answered ${status}`), { status });
+  throw Object.assign(new Error(answer.error ?? `the server answered ${status}`), { status });
 }
 
 /** Whether the same request would be refused again. */

@@ -36,7 +36,7 @@ class Person {
   }
 
   /** Counts a new unread message. */
-  said(cursor) {
+  addUnread(cursor) {
     if (this.#since.length <= COUNTED) this.#since.push(cursor);
   }
 

@@ -118,9 +118,9 @@ function heard({ cursor, time, data }) {
   const { from, to, text } = JSON.parse(data);
   const person = people.get(from === me ? to : from);
   if (from === me) {
-    outbox.cameBack({ to, text });
+    outbox.onStreamed({ to, text });
   } else {
-    person?.said(cursor);
+    person?.addUnread(cursor);
     say(`${from}: ${text}`);
   }
   if (person && talk?.name === person.name) {
@@ -200,9 +200,9 @@ function watch(since) {
 
 /** Asks for the list of friends and the cursors at which it is true. */
 async function stands() {
-  const said = await ask('/chat/friends');
-  if (me && said.me !== me) await leave('/chat');
-  return said;
+  const overview = await ask('/chat/friends');
+  if (me && overview.me !== me) await leave('/chat');
+  return overview;
 }
 
 /** Asks for the list of friends until the server answers. */
@@ -226,21 +226,21 @@ async function look() {
   looking = true;
   while (again) {
     again = false;
-    const said = await snapshot();
-    standAsIn(said);
-    watch(said.presence);
+    const overview = await snapshot();
+    standAsIn(overview);
+    watch(overview.presence);
   }
   looking = false;
 }
 
 /** Loads everything from the beginning, when the page starts and after a gap in the user's own stream. */
 async function begin() {
-  const said = await snapshot();
+  const overview = await snapshot();
   if (!me) clear();
-  me = said.me;
-  standAsIn(said);
-  follow(said.since);
-  watch(said.presence);
+  me = overview.me;
+  standAsIn(overview);
+  follow(overview.since);
+  watch(overview.presence);
   const name = document.querySelector('main').dataset.with;
   if (name) {
     // The server finds a name in any spelling; the address gets the right one.

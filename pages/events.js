@@ -10,10 +10,10 @@ let stream;
 function listen(since) {
   stream = new ForeverFrame(CHANNEL, { events: ['sentMessage'], since });
   stream.addEventListener('sentMessage', e => {
-    let said;
-    try { said = JSON.parse(e.data); } catch { said = null; }
+    let message;
+    try { message = JSON.parse(e.data); } catch { message = null; }
     // Anyone can send any data under that name.
-    if (typeof said?.text === 'string') show(e, String(said.from ?? 'someone'), said.text);
+    if (typeof message?.text === 'string') show(e, String(message.from ?? 'someone'), message.text);
     else show(e, 'unexpected data', e.data);
   });
   // Events without a name fire `message`, as with EventSource.

@@ -31,7 +31,7 @@ globalThis.ForeverFrame = (() => {
   'use strict';
 
   /** How long a transport may take for its first bytes, in ms, before the next one is tried too. */
-  const PATIENCE = { unknown: 1500, proven: 5000, last: 10000 };
+  const FIRST_BYTES_TIMEOUT = { unknown: 1500, proven: 5000, last: 10000 };
   const QUIET_HEARTBEATS = 2.5;           // after this much silence a connection is given up
   const POLL_SECONDS = 25;
   const RETRY_STEP = 500, RETRY_MOST = 30000;
@@ -124,10 +124,11 @@ globalThis.ForeverFrame = (() => {
         // The first poll asks for an answer at once, so that it is soon known to work.
         for (let wait = 0; ; wait = POLL_SECONDS) {
           const began = Date.now();
-          const said = await poll(ask, wait, stop.signal);
-          hear(said);
-          // A server that is stopping answers early, and must not be asked without a pause.
-          if (said.length === 1 && Date.now() - began < wait * 500) await sleep(1000);
+          const items = await poll(ask, wait, stop.signal);
+          hear(items);
+          // A server that begins to stop answers early, with no messages; the next poll, which is
+          // answered 503 then, is not to follow without a pause.
+          if (items.length === 1 && Date.now() - began < wait * 500) await sleep(1000);
           if (stop.signal.aborted) return;
         }
       })().catch(over);
@@ -145,9 +146,9 @@ globalThis.ForeverFrame = (() => {
       const response = await fetch(ask({ as: 'json', wait: `${wait}s` }), { signal: stop.signal, cache: 'no-store' });
       if (!response.ok) throw new Error(`status ${response.status}`);
       const { gap, messages, cursor } = await response.json();
-      const said = messages.map(message => ({ ...message, type: 'message' }));
-      if (gap) said.unshift({ ...gap, type: 'gap' });
-      return [...said, { type: 'heartbeat', cursor }];
+      const items = messages.map(message => ({ ...message, type: 'message' }));
+      if (gap) items.unshift({ ...gap, type: 'gap' });
+      return [...items, { type: 'heartbeat', cursor }];
     } finally {
       clearTimeout(late);
       signal.removeEventListener('abort', abort);
@@ -173,11 +174,11 @@ globalThis.ForeverFrame = (() => {
   //      to answer is not given up at once: the next one is tried alongside, and the first that
   //      brings anything is kept. Behind a proxy that holds streams back that is the long poll. ----
 
-  class Line {
+  class Connection {
     #host; #attempts = new Set(); #current = null; #latest = null; #ladder = [];
     #timer; #quiet; #better; #waiting = false; #tries = 0; #failures = 0;
 
-    /** host: {transports, memory, events, heartbeat, origin, ask(), hear(said) → how many items were new, state()} */
+    /** host: {transports, memory, events, heartbeat, origin, ask(), hear(items) → how many items were new, state()} */
     constructor(host) { this.#host = host; }
 
     connect(silently = false) {
@@ -208,17 +209,17 @@ globalThis.ForeverFrame = (() => {
       clearTimeout(this.#timer);
       const name = this.#ladder.shift();
       if (name === undefined) return this.#giveUpSilent();
-      const attempt = { name, began: Date.now(), news: 0 };
+      const attempt = { name, began: Date.now(), newItems: 0 };
       const alive = () => this.#attempts.has(attempt);
       this.#attempts.add(this.#latest = attempt);
       const { ask, events, origin } = this.#host;
       attempt.stop = TRANSPORTS[name]({
         ask, events, origin,
-        hear: said => alive() && this.#hear(attempt, said),
+        hear: items => alive() && this.#hear(attempt, items),
         over: () => alive() && this.#over(attempt),
       });
-      const patience = name === this.#host.memory.name ? PATIENCE.proven : this.#ladder.length ? PATIENCE.unknown : PATIENCE.last;
-      this.#timer = setTimeout(() => this.#climbDown(), patience);
+      const kind = name === this.#host.memory.name ? 'proven' : this.#ladder.length ? 'unknown' : 'last';
+      this.#timer = setTimeout(() => this.#climbDown(), FIRST_BYTES_TIMEOUT[kind]);
     }
 
     #drop(attempt) {
@@ -231,7 +232,7 @@ globalThis.ForeverFrame = (() => {
       if (this.#current) this.#lookForBetter(); else this.#failed();
     }
 
-    #hear(attempt, said) {
+    #hear(attempt, items) {
       if (attempt !== this.#current) {
         this.#current = attempt;
         this.#ladder = [];
@@ -245,13 +246,13 @@ globalThis.ForeverFrame = (() => {
       // A long poll is silent by nature, and has a timeout of its own.
       if (attempt.name !== 'json') this.#quiet = setTimeout(() => this.#failed(), this.#host.heartbeat * QUIET_HEARTBEATS * 1000);
       if (Date.now() - attempt.began > 1000) this.#tries = this.#failures = 0;
-      attempt.news += this.#host.hear(said);
-      const end = said.find(said => said.type === 'end');
+      attempt.newItems += this.#host.hear(items);
+      const end = items.find(item => item.type === 'end');
       // A listener may have closed the stream.
       if (!end || attempt !== this.#current) return;
       this.stop();
       if (end.reason === 'stop') this.#wait(Math.random() * 1000);
-      else if (attempt.news) this.connect(true);
+      else if (attempt.newItems) this.connect(true);
       else this.#failed();
     }
 
@@ -296,7 +297,7 @@ globalThis.ForeverFrame = (() => {
   return class ForeverFrame extends EventTarget {
     #url; #since; #events; #channelName; #key; #host; #listening = new AbortController();
     #cursor = null; #state = 'connecting'; #transport = null; #shared;
-    #leading = false; #line = null; #session = null; #queue = null; #channel = null;
+    #leading = false; #connection = null; #session = null; #queue = null; #channel = null;
     #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
 
     constructor(url, { since = 'all', events = null, transports, shared = true, heartbeat = 15 } = {}) {
@@ -322,7 +323,7 @@ globalThis.ForeverFrame = (() => {
         origin: this.#url.origin,
         heartbeat,
         ask: params => this.#ask({ heartbeat: `${heartbeat}s`, ...params }),
-        hear: said => this.#take(said),
+        hear: items => this.#take(items),
         state: (state, transport = null) => this.#setState(state, transport),
       };
       const on = (target, name, act) => target.addEventListener(name, act, { signal: this.#listening.signal });
@@ -406,12 +407,12 @@ globalThis.ForeverFrame = (() => {
       this.#catching = null;
       for (const timer of [this.#silence, this.#doubt]) clearTimeout(timer);
       this.#leading = true;
-      this.#line = new Line(this.#host);
-      this.#line.connect();
+      this.#connection = new Connection(this.#host);
+      this.#connection.connect();
     }
 
     #followLeader() {
-      this.#line?.stop();
+      this.#connection?.stop();
       this.#leading = false;
       this.#leaderState = null;
       this.#queue = new AbortController();
@@ -422,7 +423,7 @@ globalThis.ForeverFrame = (() => {
     }
 
     #leave() {
-      this.#line?.stop();
+      this.#connection?.stop();
       for (const timer of [this.#silence, this.#doubt]) clearTimeout(timer);
       for (const part of [this.#catching, this.#queue, this.#session]) part?.abort();
       this.#channel?.close();
@@ -433,7 +434,7 @@ globalThis.ForeverFrame = (() => {
 
     /** Checks the connection at a good moment: the network is back, or the tab is visible again. */
     #check() {
-      if (this.#leading) return this.#line.hurry();
+      if (this.#leading) return this.#connection.hurry();
       if (!this.#channel || !this.#queue) return;
       this.#channel.postMessage({ hello: true });
       clearTimeout(this.#doubt);
@@ -453,7 +454,7 @@ globalThis.ForeverFrame = (() => {
     #hearTab({ hello, state, transport, batch }) {
       if (hello) {
         if (!this.#leading) return;
-        this.#line.hurry();
+        this.#connection.hurry();
         // A timer, since a tab that is frozen still hears, but its timers and connections stand still.
         setTimeout(() => { if (this.#leading) this.#tellState(); });
         return;
@@ -470,10 +471,10 @@ globalThis.ForeverFrame = (() => {
     // -- Receiving --
 
     /** Delivers the items that are new, and returns how many there were. */
-    #take(said) {
+    #take(received) {
       const items = [], from = this.#cursor;
       let at = from;
-      for (const item of said) {
+      for (const item of received) {
         // The cursor at which a stream opens has not been seen: a gap may come first.
         if (item.type === 'open') continue;
         const seen = item.reason === 'future' ? item.cursor === at : !isNewer(item.cursor, at);
@@ -526,13 +527,13 @@ globalThis.ForeverFrame = (() => {
       this.#showLeaderState();
       for (let tries = 0; ;) {
         try {
-          const said = await poll(this.#host.ask, 0, signal);
+          const items = await poll(this.#host.ask, 0, signal);
           if (signal.aborted) return;
           tries = 0;
           const before = this.#cursor;
-          this.#take(said);
+          this.#take(items);
           if (signal.aborted) return;
-          if (before === this.#cursor || said.length === 1 || this.#held.some(({ from }) => joins(from, this.#cursor))) break;
+          if (before === this.#cursor || items.length === 1 || this.#held.some(({ from }) => joins(from, this.#cursor))) break;
         } catch {
           if (signal.aborted) return;
           this.#setState('waiting');

@@ -37,13 +37,13 @@ async function post(body, signal) {
 
 /** Returns the JSON of an answer, or throws what is wrong. */
 function read({ answer, text }) {
-  let said;
+  let object;
   // A proxy may answer in the server's place, and in words of its own.
-  try { said = JSON.parse(text); } catch { said = {}; }
-  if (answer.ok) return said;
-  const error = new Error(said.error ?? `${answer.status} ${answer.statusText}`);
+  try { object = JSON.parse(text); } catch { object = {}; }
+  if (answer.ok) return object;
+  const error = new Error(object.error ?? `${answer.status} ${answer.statusText}`);
   // 408 (too slow) and 429 (too often) pass.
-  error.hopeless = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
+  error.isFinal = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
   throw error;
 }
 
@@ -73,16 +73,16 @@ async function receive({ me, ended }) {
   while (!ended.signal.aborted) {
     say(`${received}waiting for a message to ${me}`);
     try {
-      const said = await ask({ action: 'receive', me, ack, wait: WAIT }, ended.signal);
+      const answer = await ask({ action: 'receive', me, ack, wait: WAIT }, ended.signal);
       pause = FIRST_PAUSE;
-      if ('Missed' in said) missed(said.Missed);
-      if (!said.Id) continue;
-      ack = said.Id;
-      received = `received a message from ${said.FromUserName}; `;
-      show(said, known);
+      if ('Missed' in answer) missed(answer.Missed);
+      if (!answer.Id) continue;
+      ack = answer.Id;
+      received = `received a message from ${answer.FromUserName}; `;
+      show(answer, known);
     } catch (error) {
       if (ended.signal.aborted) return;
-      if (error.hopeless) { logout(`not logged in: ${error.message}`); return; }
+      if (error.isFinal) { logout(`not logged in: ${error.message}`); return; }
       await rest(pause, error, ended.signal);
       pause = Math.min(2 * pause, LONGEST_PAUSE);
     }

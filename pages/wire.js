@@ -55,8 +55,8 @@ function readText() {
     const end = rest.indexOf('\n');
     if (end < 0) return null;
     const line = rest.slice(0, end);
-    const said = /^# (gap|end) .*?(?:missed=(\w+) cursor=)?(\w+-\d+)$/.exec(line);
-    if (said) return unit(said[1], end + 1, { cursor: said[3], missed: Number(said[2]) });
+    const mark = /^# (gap|end) .*?(?:missed=(\w+) cursor=)?(\w+-\d+)$/.exec(line);
+    if (mark) return unit(mark[1], end + 1, { cursor: mark[3], missed: Number(mark[2]) });
     const guard = /^\\[.#\\]/.test(line) ? 1 : 0;
     return unit('message', end + 1, { messages: [{ data: line.slice(guard), marks: [[guard, end]] }] });
   };
@@ -95,11 +95,11 @@ function marksInJson(text, offset = 0) {
 
 /** Returns the unit of a JSON object that begins at `offset` in a text of `length`. */
 function jsonLine(json, offset, length) {
-  const said = JSON.parse(json);
-  const { cursor, missed } = said;
-  const messages = said.type === 'message'
-    ? [{ cursor, data: said.data, marks: marksInJson(json, offset) }] : [];
-  return unit(said.type, length, { cursor, missed, messages });
+  const object = JSON.parse(json);
+  const { cursor, missed } = object;
+  const messages = object.type === 'message'
+    ? [{ cursor, data: object.data, marks: marksInJson(json, offset) }] : [];
+  return unit(object.type, length, { cursor, missed, messages });
 }
 
 /** Returns a reader of JSON lines. */
@@ -640,8 +640,8 @@ const page = {
         piece.style.width = `${(100 * paid[part]) / most}%`;
         bar.append(piece);
       }
-      const said = `${paid.headers ? '≈' : ''}${total(paid)} = ${paid.payload} + ${paid.framing}${paid.headers ? ` + ${paid.headers}` : ''}`;
-      line.querySelector('.cost').replaceChildren(said, bar);
+      const sum = `${paid.headers ? '≈' : ''}${total(paid)} = ${paid.payload} + ${paid.framing}${paid.headers ? ` + ${paid.headers}` : ''}`;
+      line.querySelector('.cost').replaceChildren(sum, bar);
     }
   },
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::support::client::get;
-use crate::support::place::{Lock, Place};
+use crate::support::log_dir::{Lock, LogDir};
 use crate::support::upload::Upload;
 use crate::support::wires::Stream;
 use crate::support::{at_last, eventually, until};
@@ -20,8 +20,8 @@ const LINE: usize = 4_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upload_waits_for_blocked_store() {
     const MIB: usize = 1024 * 1024;
-    let place = Place::new();
-    let server = place.start(&["--keep", "1000000"]).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&["--keep", "1000000"]).await;
     let addr = server.addr;
     let mut watcher = Stream::open(addr, "ndjson", "a", "since=now").await;
     let sent = Arc::new(AtomicUsize::new(0));
@@ -41,7 +41,7 @@ async fn upload_waits_for_blocked_store() {
         watcher
     });
     until("it is on its way", || sent.load(Relaxed) > MIB).await;
-    let lock = Lock::take(&place, "IMMEDIATE").await;
+    let lock = Lock::take(&log_dir, "IMMEDIATE").await;
     let (before, memory) = (sent.load(Relaxed), server.memory());
     // The sender has to stand still, and then to stay so for a while.
     let mut last = usize::MAX;

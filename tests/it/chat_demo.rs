@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::support::binary::Binary;
 use crate::support::client::get;
+use crate::support::log_dir::LogDir;
 use crate::support::person::{PASSWORD, Person};
-use crate::support::place::Place;
 
 const NAMES: [&str; 2] = ["liger_zql", "漠然"];
 const DEMO: &[&str] = &["--demo-accounts"];
@@ -40,14 +40,14 @@ async fn demo_accounts_exist_and_are_announced() {
 /// Without the option the accounts do not exist, also in a log in which they have existed.
 #[tokio::test]
 async fn demo_accounts_removed_without_option() {
-    let place = Place::new();
-    let server = place.start(DEMO).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(DEMO).await;
     let (_, before) = log_in(&server, NAMES[0]).await;
     let mut zoe = Person::new(server.addr, "Zoë").await;
     assert_eq!(zoe.befriend("ask", NAMES[0]).await.status, 200);
     server.end("-TERM").await;
 
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     for name in NAMES {
         assert_eq!(log_in(&server, name).await.0, 401);
     }
@@ -70,7 +70,7 @@ async fn demo_accounts_removed_without_option() {
     server.end("-TERM").await;
 
     // The registered account keeps it when the option is given again.
-    let server = place.start(DEMO).await;
+    let server = log_dir.start(DEMO).await;
     assert_eq!(log_in(&server, NAMES[0]).await.0, 401);
     let mut mine = mine.moved(server.addr);
     assert_eq!(mine.enter("login", NAMES[0], PASSWORD).await.status, 200);

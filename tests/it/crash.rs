@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::support::binary::Binary;
 use crate::support::follower::Follower;
-use crate::support::place::Place;
+use crate::support::log_dir::LogDir;
 use crate::support::port::Port;
 use crate::support::reference_log::ReferenceLog;
 use crate::support::sender::{Answer, Sender};
@@ -87,7 +87,7 @@ async fn once(sender: &mut Sender, path: &str, text: &str) -> Value {
 
 /// Kills the server at random moments, some of them before it listens.
 async fn kill_often(
-    place: &Place,
+    log_dir: &LogDir,
     port: &Port,
     args: &[&str],
     times: u32,
@@ -95,7 +95,7 @@ async fn kill_often(
 ) -> Binary {
     let mut kills = 0;
     loop {
-        let server = place.start_at(&port.listen(), args).await;
+        let server = log_dir.start_at(&port.listen(), args).await;
         if kills == times {
             return server;
         }
@@ -107,7 +107,7 @@ async fn kill_often(
         server.end("-KILL").await;
         kills += 1;
         while kills < times && random.random_bool(0.3) {
-            let mut command = place.command(&port.listen());
+            let mut command = log_dir.command(&port.listen());
             command
                 .args(args)
                 .stdout(Stdio::null())
@@ -132,7 +132,7 @@ struct Storm {
 
 /// Lets many publish, with keys where `keys` says so, and some follow, while the server is killed
 /// `kills` times.
-async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) -> Storm {
+async fn storm(log_dir: &LogDir, args: &[&str], kills: u32, keys: fn(u64) -> bool) -> Storm {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let random = |n: u64| StdRng::seed_from_u64(seed ^ n);
@@ -149,7 +149,7 @@ async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) 
         tokio::spawn(Follower::new(port.addr, ALL[n % 6], &channels).until(LAST))
     };
     let followers: Vec<_> = (0..18).map(follower).collect();
-    let server = kill_often(place, &port, args, kills, random(u64::MAX)).await;
+    let server = kill_often(log_dir, &port, args, kills, random(u64::MAX)).await;
     stop.store(true, Relaxed);
     let mut storm = Storm {
         server,
@@ -193,8 +193,8 @@ async fn storm(place: &Place, args: &[&str], kills: u32, keys: fn(u64) -> bool) 
 /// once and in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_keeps_acknowledged_messages() {
-    let place = Place::new();
-    let storm = storm(&place, &["--keep", "1000000"], 50, |n| n % 2 == 0).await;
+    let log_dir = LogDir::new();
+    let storm = storm(&log_dir, &["--keep", "1000000"], 50, |n| n % 2 == 0).await;
     let whole = ReferenceLog::read(storm.server.addr, "a,b,c", storm.told.last()).await;
     assert_eq!(whole.epoch, storm.told.epoch, "one epoch");
     assert!(whole.is_contiguous(), "no position is left out");
@@ -227,9 +227,9 @@ async fn kill_keeps_acknowledged_messages() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_while_trimming_tells_gaps() {
     const KEEP: usize = 50;
-    let place = Place::new();
+    let log_dir = LogDir::new();
     // All messages have keys, so that in the end the message at each position is known.
-    let mut storm = storm(&place, &["--keep", &KEEP.to_string()], 15, |_| true).await;
+    let mut storm = storm(&log_dir, &["--keep", &KEEP.to_string()], 15, |_| true).await;
     let (addr, told) = (storm.server.addr, &storm.told);
     assert!(
         told.is_contiguous(),
@@ -283,12 +283,12 @@ async fn upload(addr: SocketAddr, name: u64, stop: Arc<AtomicBool>) -> u64 {
 async fn upload_cut_keeps_leading_lines() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
-    let (place, port) = (Place::new(), Port::reserve());
+    let (log_dir, port) = (LogDir::new(), Port::reserve());
     let stop = Arc::new(AtomicBool::new(false));
     let uploading = |n| tokio::spawn(upload(port.addr, n, Arc::clone(&stop)));
     let uploading: Vec<_> = (0..8).map(uploading).collect();
     let args = ["--keep", "1000000"];
-    let _server = kill_often(&place, &port, &args, 10, StdRng::seed_from_u64(seed)).await;
+    let _server = kill_often(&log_dir, &port, &args, 10, StdRng::seed_from_u64(seed)).await;
     stop.store(true, Relaxed);
     let mut uploads = 0;
     for uploading in uploading {
@@ -319,21 +319,21 @@ async fn kill_while_creating_file_starts_anew() {
     let mut random = StdRng::seed_from_u64(seed);
     let mut found = BTreeSet::new();
     for _ in 0..40 {
-        let place = Place::new();
+        let log_dir = LogDir::new();
         for _ in 0..2 {
-            let mut command = place.command("127.0.0.1:0");
+            let mut command = log_dir.command("127.0.0.1:0");
             command.stdout(Stdio::null()).stderr(Stdio::null());
             let mut early = command.spawn().unwrap();
             sleep(Duration::from_micros(random.random_range(0..12_000))).await;
             soon(early.kill()).await.unwrap();
-            found.insert(place.names());
+            found.insert(log_dir.names());
         }
-        let server = place.start(&[]).await;
+        let server = log_dir.start(&[]).await;
         let mut told = ReferenceLog::default();
         told.append(server.addr, "a", "first").await;
         assert_eq!(told.last(), 1);
         server.end("-KILL").await;
-        let server = place.start(&[]).await;
+        let server = log_dir.start(&[]).await;
         let whole = ReferenceLog::read(server.addr, "a", 1).await;
         assert_eq!((whole.epoch, whole.entries), (told.epoch, told.entries));
     }

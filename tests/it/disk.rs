@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::binary::Binary;
 use crate::support::client::{Response, get, post, send};
-use crate::support::place::Place;
+use crate::support::log_dir::LogDir;
 use crate::support::reference_log::ReferenceLog;
 use crate::support::upload::Upload;
 use crate::support::wires::{ALL, Stream, StreamEvent};
@@ -74,14 +74,14 @@ async fn same(server: &Binary, told: &ReferenceLog) {
 /// too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn disk_full_refuses_and_recovers() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     for n in 0..100 {
         told.append(server.addr, "a", &long(n)).await;
     }
     // A server that is started again has these messages on the disk only.
     server.end("-TERM").await;
-    let server = place.start(&["--heartbeat", "1s"]).await;
+    let server = log_dir.start(&["--heartbeat", "1s"]).await;
     let addr = server.addr;
     let mut watcher = Stream::open(addr, "ndjson", "a,b", "since=now").await;
     let mut upload = Upload::start(addr, "/c/b").await;
@@ -91,7 +91,7 @@ async fn disk_full_refuses_and_recovers() {
     told.entries.extend(lines.entries);
 
     // No file may become longer than all of them are together now.
-    server.limit_files(Some(place.bytes()));
+    server.limit_files(Some(log_dir.bytes()));
     let taken = fill(addr, &mut told).await;
     println!("full after {taken} more");
     assert!(taken > 0, "some still fit");
@@ -110,8 +110,8 @@ async fn disk_full_refuses_and_recovers() {
         "{answer}"
     );
     assert_eq!(answer["count"], 3);
-    for (place, seq) in [("first", 101), ("last", 103)] {
-        assert_eq!(answer[place], format!("{}-{seq}", told.epoch));
+    for (end, seq) in [("first", 101), ("last", 103)] {
+        assert_eq!(answer[end], format!("{}-{seq}", told.epoch));
     }
     let (status, reason) = health(addr).await;
     println!("{reason}");
@@ -143,18 +143,18 @@ async fn disk_full_refuses_and_recovers() {
     assert_eq!(watcher.gaps().len(), 0);
     same(&server, &told).await;
     server.end("-KILL").await;
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     same(&server, &told).await;
 }
 
 /// Nothing is appended while the log file or its write-ahead log is moved away or replaced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn file_moved_refuses_appends() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     let addr = server.addr;
     told.append(addr, "a", "before").await;
-    let (file, wal, away) = (place.file(), place.at("log.db-wal"), place.at("away"));
+    let (file, wal, away) = (log_dir.file(), log_dir.at("log.db-wal"), log_dir.at("away"));
     for (what, path, instead) in [
         ("gone", &file, false),
         ("another file", &file, true),
@@ -178,19 +178,19 @@ async fn file_moved_refuses_appends() {
     }
     same(&server, &told).await;
     server.end("-KILL").await;
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     same(&server, &told).await;
 }
 
 /// A file that is moved away is noticed though nobody appends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn file_moved_noticed_without_appends() {
-    let place = Place::new();
-    let server = place.start(&[]).await;
-    let away = place.at("away");
-    std::fs::rename(place.file(), &away).unwrap();
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&[]).await;
+    let away = log_dir.at("away");
+    std::fs::rename(log_dir.file(), &away).unwrap();
     eventually("it is noticed", async || health(server.addr).await.0 == 503).await;
-    std::fs::rename(&away, place.file()).unwrap();
+    std::fs::rename(&away, log_dir.file()).unwrap();
     recovers(server.addr).await;
 }
 
@@ -198,10 +198,10 @@ async fn file_moved_noticed_without_appends() {
 /// the same file, and this one would not know.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lock_file_missing_refuses_appends() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     told.append(server.addr, "a", "before").await;
-    let (lock, away) = (place.at("log.db-lock"), place.at("away"));
+    let (lock, away) = (log_dir.at("log.db-lock"), log_dir.at("away"));
     std::fs::rename(&lock, &away).unwrap();
     refused(post(server.addr, "/c/a", "x").await).await;
     std::fs::rename(&away, &lock).unwrap();
@@ -213,17 +213,17 @@ async fn lock_file_missing_refuses_appends() {
 /// A deleted file takes no more messages; a new file after a restart is a new epoch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn file_deleted_starts_new_epoch() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     told.append(server.addr, "a", "before").await;
-    std::fs::remove_file(place.file()).unwrap();
+    std::fs::remove_file(log_dir.file()).unwrap();
     refused(post(server.addr, "/c/a", "after").await).await;
     let (status, reason) = health(server.addr).await;
     assert_eq!(status, 503);
     assert!(reason.contains("restart"), "{reason}");
-    assert!(!place.file().exists(), "nothing is made in its place");
+    assert!(!log_dir.file().exists(), "nothing is made in its place");
     server.end("-TERM").await;
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     let cursor = format!("since={}-1", told.epoch);
     let mut stream = Stream::open(server.addr, "ndjson", "a", &cursor).await;
     while stream.gaps().is_empty() {

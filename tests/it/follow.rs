@@ -6,7 +6,7 @@ use forever_frame::log::Keep;
 
 use crate::support::client::{get, post, send};
 use crate::support::wires::{Message, Stream, StreamEvent, StreamReader};
-use crate::support::{PATIENCE, TestServer, soon};
+use crate::support::{STEP_TIMEOUT, TestServer, soon};
 
 /// Appends messages, and gives their cursors.
 async fn append(server: &TestServer, channel: &str, texts: &[&str]) -> Vec<String> {
@@ -209,7 +209,7 @@ async fn stream_end_has_cursor() {
     let took = began.elapsed();
     assert_eq!(quiet.len(), 1);
     assert!(
-        took >= Duration::from_millis(250) && took < PATIENCE,
+        took >= Duration::from_millis(250) && took < STEP_TIMEOUT,
         "{took:?}"
     );
     server.stop().await;

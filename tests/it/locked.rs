@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::support::client::{get, post};
-use crate::support::place::{Lock, Place};
+use crate::support::log_dir::{Lock, LogDir};
 use crate::support::reference_log::ReferenceLog;
 use crate::support::sender::{Answer, Sender};
 use crate::support::wires::Stream;
@@ -58,8 +58,8 @@ async fn follow(mut stream: Stream) -> (Stream, Duration) {
 /// A lock of two seconds is no error to any sender, and makes no heartbeat late.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lock_for_two_seconds_delays_only_appends() {
-    let place = Place::new();
-    let server = place.start(&[]).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&[]).await;
     let (addr, state) = (server.addr, Arc::new(State::default()));
     let mut readers = Vec::new();
     for n in 0..200 {
@@ -75,7 +75,7 @@ async fn lock_for_two_seconds_delays_only_appends() {
             state.taken.load(Relaxed) > before + 400
         })
         .await;
-        let lock = Lock::take(&place, how).await;
+        let lock = Lock::take(&log_dir, how).await;
         let before = state.taken.load(Relaxed);
         sleep(Duration::from_secs(2)).await;
         // Each publisher may get one answer more, to a message that was committed before.
@@ -126,13 +126,13 @@ async fn lock_for_two_seconds_delays_only_appends() {
 /// A lock that is held for too long makes appends fail, and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lock_for_too_long_refuses_appends() {
-    let place = Place::new();
-    let server = place.start(&["--heartbeat", "1s"]).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&["--heartbeat", "1s"]).await;
     let mut told = ReferenceLog::default();
     told.append(server.addr, "a", "before").await;
     let mut watcher = Stream::open(server.addr, "ndjson", "a", "").await;
     watcher.until(1).await;
-    let lock = Lock::take(&place, "EXCLUSIVE").await;
+    let lock = Lock::take(&log_dir, "EXCLUSIVE").await;
     let began = Instant::now();
     let mut refused = soon(post(server.addr, "/c/a", "during")).await;
     let (status, took) = (refused.status, began.elapsed());

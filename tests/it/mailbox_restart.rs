@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::support::client::{get, post};
+use crate::support::log_dir::LogDir;
 use crate::support::mailbox::{Line, letter, look, text};
-use crate::support::place::Place;
 use crate::support::port::Port;
 use crate::support::sender::{Answer, Sender};
 use crate::support::{at_last, eventually, until};
@@ -87,9 +87,9 @@ fn stopping() -> Value {
 /// Lets letters be sent and received while the server is ended three times. Gives the letters that
 /// were sent, and those that each receiver got.
 async fn restarted(signal: &str, who: &[Asks]) -> (BTreeSet<String>, Vec<Vec<(String, String)>>) {
-    let (place, port) = (Place::new(), Port::reserve());
+    let (log_dir, port) = (LogDir::new(), Port::reserve());
     let args = ["--drain", "0s"];
-    let mut server = place.start_at(&port.listen(), &args).await;
+    let mut server = log_dir.start_at(&port.listen(), &args).await;
     let mut sent = at_last(write(port.addr, 0, BEFORE)).await;
     let came = Arc::new(AtomicUsize::new(0));
     let ask = |asks: &Asks| tokio::spawn(receive(port.addr, *asks, Arc::clone(&came)));
@@ -102,7 +102,7 @@ async fn restarted(signal: &str, who: &[Asks]) -> (BTreeSet<String>, Vec<Vec<(St
         })
         .await;
         server.end(signal).await;
-        server = place.start_at(&port.listen(), &args).await;
+        server = log_dir.start_at(&port.listen(), &args).await;
     }
     sent.extend(at_last(writing).await.unwrap());
     // A receiver ends when it gets a last letter.
@@ -203,8 +203,8 @@ async fn mailbox_kill_with_acks_at_least_once() {
 /// That a letter was received while the disk was full is recorded when there is space again.
 #[tokio::test]
 async fn mailbox_receipt_recorded_after_full_disk() {
-    let place = Place::new();
-    let server = place.start(&[]).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&[]).await;
     letter(server.addr, "bob", "1").await;
     letter(server.addr, "bob", "2").await;
     let (answer, line) = Line::open(server.addr)
@@ -228,7 +228,7 @@ async fn mailbox_receipt_recorded_after_full_disk() {
     })
     .await;
     server.end("-KILL").await;
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     assert_eq!(text(&look(server.addr, "bob").await), "2");
     server.end("-TERM").await;
 }

@@ -10,16 +10,16 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::support::binary;
-use crate::support::place::Place;
+use crate::support::log_dir::LogDir;
 use crate::support::reference_log::ReferenceLog;
 use crate::support::refusal::{contents, one_line, run, stopped_log};
 
 /// Checks that a server refuses the log file and leaves all files as they were, and gives its line.
-async fn refuses(place: &Place, what: &str) -> String {
-    let dir = place.at("");
+async fn refuses(log_dir: &LogDir, what: &str) -> String {
+    let dir = log_dir.at("");
     let before = contents(&dir);
-    let output = run(place.command("127.0.0.1:0")).await;
-    let line = one_line(&output, what, &place.file());
+    let output = run(log_dir.command("127.0.0.1:0")).await;
+    let line = one_line(&output, what, &log_dir.file());
     let after = contents(&dir);
     let names = |contents: &BTreeMap<String, _>| contents.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&before), names(&after), "{what}: {line}");
@@ -30,9 +30,9 @@ async fn refuses(place: &Place, what: &str) -> String {
 /// A file that is damaged, or is no database, is refused and not changed.
 #[tokio::test]
 async fn store_damaged_file_refused() {
-    let (place, told) = stopped_log().await;
-    let sound = fs::read(place.file()).unwrap();
-    let _ = fs::remove_file(place.at("log.db-lock"));
+    let (log_dir, told) = stopped_log().await;
+    let sound = fs::read(log_dir.file()).unwrap();
+    let _ = fs::remove_file(log_dir.at("log.db-lock"));
     let mut garbage = vec![0; sound.len()];
     StdRng::seed_from_u64(7).fill_bytes(&mut garbage);
     let with = |from: usize, bytes: &[u8]| {
@@ -62,15 +62,15 @@ async fn store_damaged_file_refused() {
         ("garbage after the header", with(100, &garbage[100..4096])),
         ("zeros after the header", with(100, &[0; 3996])),
     ] {
-        fs::write(place.file(), bytes).unwrap();
-        let line = refuses(&place, what).await;
+        fs::write(log_dir.file(), bytes).unwrap();
+        let line = refuses(&log_dir, what).await;
         if what == "without its last page" {
             assert!(line.contains("cut short"), "{line}");
         }
     }
     // With the sound file the server starts.
-    fs::write(place.file(), sound).unwrap();
-    let server = place.start(&[]).await;
+    fs::write(log_dir.file(), sound).unwrap();
+    let server = log_dir.start(&[]).await;
     let whole = ReferenceLog::read(server.addr, "a,b", told.last()).await;
     assert_eq!(whole.entries, told.entries);
 }
@@ -102,14 +102,14 @@ async fn store_of_other_program_refused() {
             "CREATE TABLE messages (seq INTEGER PRIMARY KEY, text)",
         ),
     ] {
-        let place = Place::new();
-        place.connect().execute_batch(sql).unwrap();
-        refuses(&place, what).await;
+        let log_dir = LogDir::new();
+        log_dir.connect().execute_batch(sql).unwrap();
+        refuses(&log_dir, what).await;
     }
-    let (place, told) = stopped_log().await;
-    let _ = fs::remove_file(place.at("log.db-lock"));
+    let (log_dir, told) = stopped_log().await;
+    let _ = fs::remove_file(log_dir.at("log.db-lock"));
     let version = |version: i64| {
-        let connection = place.connect();
+        let connection = log_dir.connect();
         let before = connection.pragma_query_value(None, "user_version", |row| row.get(0));
         connection
             .pragma_update(None, "user_version", version)
@@ -118,12 +118,12 @@ async fn store_of_other_program_refused() {
     };
     let own: i64 = version(1_000_000);
     assert!(own > 0, "a version has a number");
-    let line = refuses(&place, "the far future").await;
+    let line = refuses(&log_dir, "the far future").await;
     assert!(line.contains("newer"), "{line}");
     version(own + 1);
-    refuses(&place, "the next version").await;
+    refuses(&log_dir, "the next version").await;
     version(own);
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     let whole = ReferenceLog::read(server.addr, "a,b", told.last()).await;
     assert_eq!(whole.entries, told.entries);
 }
@@ -131,54 +131,54 @@ async fn store_of_other_program_refused() {
 /// A path at which there can be no file is refused.
 #[tokio::test]
 async fn store_impossible_path_refused() {
-    let place = Place::new();
-    fs::create_dir(place.file()).unwrap();
-    refuses(&place, "a directory").await;
+    let log_dir = LogDir::new();
+    fs::create_dir(log_dir.file()).unwrap();
+    refuses(&log_dir, "a directory").await;
     for (what, name) in [
         ("no directory", "nowhere/log.db"),
         ("no directory at all", "nowhere/nowhere/log.db"),
         ("a file for a directory", "file/log.db"),
     ] {
-        fs::write(place.at("file"), "x").unwrap();
-        let before = contents(&place.at(""));
-        let store = place.store(name);
+        fs::write(log_dir.at("file"), "x").unwrap();
+        let before = contents(&log_dir.at(""));
+        let store = log_dir.store(name);
         let args = ["--listen", "127.0.0.1:0", "--store", &store];
         let output = run(binary::command(&args)).await;
-        one_line(&output, what, &place.at(name));
-        assert!(before == contents(&place.at("")), "{what}");
+        one_line(&output, what, &log_dir.at(name));
+        assert!(before == contents(&log_dir.at("")), "{what}");
     }
 }
 
 /// A second server on the same file is refused, also by way of links, and the first one goes on.
 #[tokio::test]
 async fn store_in_use_refuses_second_server() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     told.append(server.addr, "a", "before").await;
-    symlink(place.file(), place.at("link.db")).unwrap();
-    symlink("log.db", place.at("near.db")).unwrap();
-    let other = Place::new();
-    symlink(place.at(""), other.at("dir")).unwrap();
+    symlink(log_dir.file(), log_dir.at("link.db")).unwrap();
+    symlink("log.db", log_dir.at("near.db")).unwrap();
+    let other = LogDir::new();
+    symlink(log_dir.at(""), other.at("dir")).unwrap();
     let through = format!("sqlite:{}/dir/log.db", other.at("").display());
     for (what, store) in [
-        ("the same path", place.store("log.db")),
-        ("another spelling", place.store("./log.db")),
-        ("a link", place.store("link.db")),
-        ("a link from near", place.store("near.db")),
+        ("the same path", log_dir.store("log.db")),
+        ("another spelling", log_dir.store("./log.db")),
+        ("a link", log_dir.store("link.db")),
+        ("a link from near", log_dir.store("near.db")),
         ("a link to the directory", through),
     ] {
-        let before = place.names();
+        let before = log_dir.names();
         let args = ["--listen", "127.0.0.1:0", "--store", &store];
         let output = run(binary::command(&args)).await;
         let path = store.strip_prefix("sqlite:").unwrap();
         let line = one_line(&output, what, Path::new(path));
         assert!(line.contains("another"), "{what}: {line}");
-        assert_eq!(before, place.names(), "{what}");
+        assert_eq!(before, log_dir.names(), "{what}");
         told.append(server.addr, "a", what).await;
     }
     server.end("-KILL").await;
     // A server that was killed holds no lock.
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     let whole = ReferenceLog::read(server.addr, "a", told.last()).await;
     assert_eq!(whole.entries, told.entries);
 }
@@ -187,14 +187,14 @@ async fn store_in_use_refuses_second_server() {
 /// its own, so two servers would spoil what both have.
 #[tokio::test]
 async fn store_in_use_refused_by_hard_link() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     told.append(server.addr, "a", "before").await;
     let name = "other.db";
-    fs::hard_link(place.file(), place.at(name)).unwrap();
-    let args = ["--listen", "127.0.0.1:0", "--store", &place.store(name)];
+    fs::hard_link(log_dir.file(), log_dir.at(name)).unwrap();
+    let args = ["--listen", "127.0.0.1:0", "--store", &log_dir.store(name)];
     let output = run(binary::command(&args)).await;
-    one_line(&output, "a hard link", &place.at(name));
+    one_line(&output, "a hard link", &log_dir.at(name));
     told.append(server.addr, "a", "after").await;
 }
 

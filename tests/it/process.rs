@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use crate::support::binary::{self, Binary, PROGRAM, SHELL};
 use crate::support::client::{Response, get, post, try_send};
 use crate::support::wires::Stream;
-use crate::support::{PATIENCE, soon};
+use crate::support::{STEP_TIMEOUT, soon};
 
 /// The tests that fill the machine run one at a time.
 static HEAVY: Mutex<()> = Mutex::const_new(());
@@ -184,7 +184,7 @@ async fn stalled_followers_cost_little() {
     let readers: Vec<_> = (0..4)
         .map(|_| tokio::spawn(read_on(addr, MESSAGES)))
         .collect();
-    let soon_enough = Instant::now() + PATIENCE;
+    let soon_enough = Instant::now() + STEP_TIMEOUT;
     becomes(
         &server,
         "open_streams{transport=\"text\"}",

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::support::client::{append, get};
 use crate::support::follower::Follower;
-use crate::support::place::Place;
+use crate::support::log_dir::LogDir;
 use crate::support::reference_log::ReferenceLog;
 use crate::support::upload::Upload;
 use crate::support::wires::{ALL, Stream, StreamEvent};
@@ -48,8 +48,8 @@ async fn upload(addr: SocketAddr, lines: usize, bytes: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retention_by_count_tells_slow_followers() {
     const KEEP: usize = 100;
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&["--keep", &KEEP.to_string()]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&["--keep", &KEEP.to_string()]).await;
     let addr = server.addr;
     for n in 0..100 {
         told.append(addr, "a", &n.to_string()).await;
@@ -106,8 +106,8 @@ async fn retention_by_count_tells_slow_followers() {
 /// Messages expire by age also while nobody appends, and followers are told that they are missing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retention_by_age_without_appends() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&["--keep-for", "4s"]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&["--keep-for", "4s"]).await;
     let addr = server.addr;
     let mut slow = Follower::new(addr, "ndjson", &["a", "b"]);
     slow.query = "&limit=3".to_owned();
@@ -151,25 +151,25 @@ async fn retention_by_age_without_appends() {
 async fn retention_bounds_file_size() {
     const KEEP: usize = 4_000;
     const BYTES: usize = 2_500;
-    let place = Place::new();
-    let server = place.start(&["--keep", &KEEP.to_string()]).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&["--keep", &KEEP.to_string()]).await;
     upload(server.addr, KEEP, BYTES).await;
-    let full = place.bytes();
+    let full = log_dir.bytes();
     for round in 1..=10 {
         upload(server.addr, KEEP, BYTES).await;
-        let now = place.bytes();
+        let now = log_dir.bytes();
         println!("round {round}: {} KiB of {} KiB", now / 1024, full / 1024);
         assert!(now < 2 * full, "{now} of {full}");
     }
     server.end("-TERM").await;
-    assert!(place.bytes() < 2 * full);
+    assert!(log_dir.bytes() < 2 * full);
 }
 
 /// Messages expire as fast as new ones are appended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retention_by_age_keeps_up_with_appends() {
-    let place = Place::new();
-    let server = place
+    let log_dir = LogDir::new();
+    let server = log_dir
         .start(&["--keep", "10000000", "--keep-for", "1s"])
         .await;
     let (addr, began) = (server.addr, Instant::now());
@@ -185,7 +185,7 @@ async fn retention_by_age_keeps_up_with_appends() {
     let mut sizes = Vec::new();
     while began.elapsed() < Duration::from_secs(12) {
         sleep(Duration::from_secs(1)).await;
-        sizes.push(place.bytes() / 1024);
+        sizes.push(log_dir.bytes() / 1024);
     }
     println!("KiB: {sizes:?}");
     for uploading in uploading {
@@ -210,11 +210,11 @@ async fn oldest(addr: SocketAddr) -> usize {
 async fn retention_lowered_does_not_block_appends() {
     const BEFORE: usize = 100_000;
     const KEEP: usize = 100;
-    let place = Place::new();
-    let server = place.start(&["--keep", "1000000"]).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&["--keep", "1000000"]).await;
     upload(server.addr, BEFORE, 200).await;
     server.end("-TERM").await;
-    let server = place.start(&["--keep", &KEEP.to_string()]).await;
+    let server = log_dir.start(&["--keep", &KEEP.to_string()]).await;
     let (addr, began) = (server.addr, Instant::now());
     let mut appended = 0;
     while oldest(addr).await <= BEFORE - KEEP {

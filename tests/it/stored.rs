@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::support::client::{append, get, send};
 use crate::support::follower::Follower;
-use crate::support::place::Place;
+use crate::support::log_dir::LogDir;
 use crate::support::port::Port;
 use crate::support::reference_log::ReferenceLog;
 use crate::support::sender::{Answer, Sender};
@@ -33,12 +33,12 @@ async fn up_to_last(addr: SocketAddr, wire: &'static str, channels: &str, query:
 /// Cursors stay valid on each transport when the server is stopped, and when it is killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resume_after_restart() {
-    let (place, port, mut told) = (Place::new(), Port::reserve(), ReferenceLog::default());
+    let (log_dir, port, mut told) = (LogDir::new(), Port::reserve(), ReferenceLog::default());
     let follower = |wire| tokio::spawn(Follower::new(port.addr, wire, &["a", "b"]).until(LAST));
     let followers = ALL.map(follower);
     let mut cursors = Vec::new();
     for signal in ["-TERM", "-KILL", "-TERM", "-KILL"] {
-        let server = place.start_at(&port.listen(), &["--drain", "0s"]).await;
+        let server = log_dir.start_at(&port.listen(), &["--drain", "0s"]).await;
         for n in 0..20 {
             let text = format!("{signal} {}", told.entries.len());
             told.append(port.addr, ["a", "b"][n % 2], &text).await;
@@ -49,7 +49,7 @@ async fn resume_after_restart() {
         seen.until(told.entries.len()).await;
         server.end(signal).await;
     }
-    let _server = place.start_at(&port.listen(), &[]).await;
+    let _server = log_dir.start_at(&port.listen(), &[]).await;
     told.append(port.addr, "a", LAST).await;
     told.append(port.addr, "b", LAST).await;
     for follower in followers {
@@ -69,8 +69,8 @@ async fn resume_after_restart() {
 /// Each way to begin finds its position in a log on the disk.
 #[tokio::test]
 async fn since_finds_position_on_disk() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     for (channel, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4")] {
         told.append(server.addr, channel, text).await;
     }
@@ -82,7 +82,7 @@ async fn since_finds_position_on_disk() {
         told.append(server.addr, channel, text).await;
     }
     server.end("-TERM").await;
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     let cursor = |seq: u64| format!("{}-{seq}", told.epoch);
     for (since, channels, texts) in [
         ("all", "a", &["1", "3", "7"][..]),
@@ -123,15 +123,15 @@ async fn since_finds_position_on_disk() {
 /// Messages on the disk reach also clients that do not wait.
 #[tokio::test]
 async fn stored_messages_reach_impatient_clients() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     for n in 0..10 {
         told.append(server.addr, "a", &n.to_string()).await;
     }
     server.end("-TERM").await;
     for round in 0..5 {
         // After each start the server has nothing in memory.
-        let server = place.start(&[]).await;
+        let server = log_dir.start(&[]).await;
         for (wire, query) in [
             ("json", "wait=0s"),
             ("json", "wait=1ms"),
@@ -161,8 +161,8 @@ async fn once(addr: SocketAddr, channel: &str, text: &str) -> (u16, Value) {
 /// A key gives the first answer again, also after the server was stopped or killed.
 #[tokio::test]
 async fn idempotency_key_survives_restart() {
-    let place = Place::new();
-    let server = place.start(&[]).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&[]).await;
     let (status, first) = once(server.addr, "a", "first").await;
     assert_eq!((status, first.get("duplicate")), (201, None));
     let mut again = first.clone();
@@ -171,7 +171,7 @@ async fn idempotency_key_survives_restart() {
     let mut server = server;
     for (n, signal) in ["-TERM", "-KILL", "-TERM"].into_iter().enumerate() {
         server.end(signal).await;
-        server = place.start(&[]).await;
+        server = log_dir.start(&[]).await;
         let text = format!("after {signal}");
         assert_eq!(
             once(server.addr, "a", &text).await,
@@ -193,8 +193,8 @@ async fn idempotency_key_survives_restart() {
 /// A stopped server leaves one file, and a copy of it is the same log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_server_leaves_one_file() {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&["--drain", "0s"]).await;
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&["--drain", "0s"]).await;
     for n in 0..300 {
         let text = format!("{n} {}", "x".repeat(n * 10));
         told.append(server.addr, ["a", "b"][n % 2], &text).await;
@@ -205,7 +205,7 @@ async fn stopped_server_leaves_one_file() {
         open.push(get(server.addr, &format!("/c/a,b?as={wire}&since=1")).await);
     }
     server.end("-TERM").await;
-    let others: Vec<String> = place
+    let others: Vec<String> = log_dir
         .names()
         .into_iter()
         .filter(|name| name != "log.db")
@@ -214,10 +214,10 @@ async fn stopped_server_leaves_one_file() {
         others.iter().all(|name| name == "log.db-lock"),
         "{others:?}"
     );
-    let copy = Place::new();
-    std::fs::copy(place.file(), copy.file()).unwrap();
+    let copy = LogDir::new();
+    std::fs::copy(log_dir.file(), copy.file()).unwrap();
     // From here on the two logs are independent.
-    let (server, other) = (place.start(&[]).await, copy.start(&[]).await);
+    let (server, other) = (log_dir.start(&[]).await, copy.start(&[]).await);
     for addr in [server.addr, other.addr] {
         let whole = ReferenceLog::read(addr, "a,b", told.last()).await;
         assert_eq!((&whole.epoch, &whole.entries), (&told.epoch, &told.entries));
@@ -231,12 +231,12 @@ async fn stopped_server_leaves_one_file() {
 /// moment on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cursor_told_is_never_of_future() {
-    let place = Place::new();
-    let server = place.start(&[]).await;
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&[]).await;
     append(server.addr, "busy", "before").await;
     server.end("-TERM").await;
     // The server has no old message in memory, and has to ask the disk for them.
-    let server = place.start(&[]).await;
+    let server = log_dir.start(&[]).await;
     let (addr, end) = (server.addr, Instant::now() + Duration::from_secs(4));
     let publishers = (0..8).map(|_| {
         tokio::spawn(async move {

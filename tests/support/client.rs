@@ -169,7 +169,7 @@ impl Response {
                 all += std::str::from_utf8(&chunk).unwrap();
             }
         };
-        let read = tokio::time::timeout(super::PATIENCE, read).await;
+        let read = tokio::time::timeout(super::STEP_TIMEOUT, read).await;
         assert!(read.is_ok(), "no {text:?}: {all:?}");
         all
     }

@@ -5,10 +5,10 @@ pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod difficult;
 pub(crate) mod follower;
+pub(crate) mod log_dir;
 pub(crate) mod mailbox;
 pub(crate) mod member;
 pub(crate) mod person;
-pub(crate) mod place;
 pub(crate) mod port;
 pub(crate) mod reference_log;
 pub(crate) mod refusal;
@@ -30,16 +30,16 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Longer than any single step of a test takes: a test that waits this long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits for something that must come.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("it did not come")
+    timeout(STEP_TIMEOUT, what).await.expect("it did not come")
 }
 
 /// Waits for a long piece of work that must end, on a machine that may be busy with other work.
 pub(crate) async fn at_last<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE * 4, what)
+    timeout(STEP_TIMEOUT * 4, what)
         .await
         .expect("it did not come to its end")
 }
@@ -70,9 +70,9 @@ impl<T> Look for Result<T, String> {
 /// Looks again and again until the look succeeds, for state that nothing announces. When patience
 /// ends, the test fails and says what was there instead.
 pub(crate) async fn eventually<L: Look>(what: &str, mut look: impl AsyncFnMut() -> L) -> L::Found {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + STEP_TIMEOUT;
     loop {
-        let looked = match timeout(PATIENCE, look()).await {
+        let looked = match timeout(STEP_TIMEOUT, look()).await {
             Ok(look) => look.found(),
             Err(_) => Err("there is no answer".to_owned()),
         };

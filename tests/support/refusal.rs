@@ -7,7 +7,7 @@ use std::process::Output;
 
 use tokio::process::Command;
 
-use super::place::Place;
+use super::log_dir::LogDir;
 use super::reference_log::ReferenceLog;
 use super::soon;
 
@@ -61,13 +61,13 @@ pub(crate) fn one_line(output: &Output, what: &str, path: &Path) -> String {
 }
 
 /// A log file with 200 messages, as a stopped server leaves it.
-pub(crate) async fn stopped_log() -> (Place, ReferenceLog) {
-    let (place, mut told) = (Place::new(), ReferenceLog::default());
-    let server = place.start(&[]).await;
+pub(crate) async fn stopped_log() -> (LogDir, ReferenceLog) {
+    let (log_dir, mut told) = (LogDir::new(), ReferenceLog::default());
+    let server = log_dir.start(&[]).await;
     for n in 0..200 {
         let text = format!("{n} {}", "x".repeat(1_000));
         told.append(server.addr, ["a", "b"][n % 2], &text).await;
     }
     server.end("-TERM").await;
-    (place, told)
+    (log_dir, told)
 }

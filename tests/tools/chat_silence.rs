@@ -8,7 +8,7 @@ use tokio::process::Command;
 use tokio::time::sleep;
 
 use crate::helpers::isolated::Isolated;
-use crate::support::place::Place;
+use crate::support::log_dir::LogDir;
 use crate::support::{eventually, soon};
 
 const NAMES: [&str; 2] = ["liger_zql", "漠然"];
@@ -16,14 +16,14 @@ const NAMES: [&str; 2] = ["liger_zql", "漠然"];
 /// A server with a chat, in a network that can be cut.
 struct Silence {
     net: Isolated,
-    jars: Place,
+    jars: LogDir,
 }
 
 impl Silence {
     async fn start() -> Silence {
         Silence {
             net: Isolated::start("--demo-accounts").await,
-            jars: Place::new(),
+            jars: LogDir::new(),
         }
     }
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::helpers::browser::Browser;
+use crate::support::log_dir::LogDir;
 use crate::support::mailbox::{ask, letter, wait_for};
-use crate::support::place::Place;
 use crate::support::port::Port;
 use crate::support::{TestServer, eventually, soon};
 
@@ -57,9 +57,9 @@ async fn shows(browser: &Browser, expected: &[(&str, &str)]) {
 #[tokio::test]
 async fn mailbox_page_survives_server_restart() {
     let (ada, bob) = ("<b>x</b>", "你好 👋");
-    let (place, port) = (Place::new(), Port::reserve());
+    let (log_dir, port) = (LogDir::new(), Port::reserve());
     let args = ["--drain", "0s"];
-    let server = place.start_at(&port.listen(), &args).await;
+    let server = log_dir.start_at(&port.listen(), &args).await;
     let (first, second) = (Browser::start().await, Browser::start().await);
     log_in(&first, port.addr, ada).await;
     log_in(&second, port.addr, bob).await;
@@ -79,13 +79,13 @@ async fn mailbox_page_survives_server_restart() {
             })
             .await;
     }
-    let server = place.start_at(&port.listen(), &args).await;
+    let server = log_dir.start_at(&port.listen(), &args).await;
     waits(&second, bob).await;
     send(&second, ada, "after it").await;
     expected.push((bob, "after it"));
     shows(&first, &expected).await;
     server.end("-KILL").await;
-    let server = place.start_at(&port.listen(), &args).await;
+    let server = log_dir.start_at(&port.listen(), &args).await;
     waits(&second, bob).await;
     send(&second, ada, "after that").await;
     expected.push((bob, "after that"));

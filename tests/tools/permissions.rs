@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use crate::support::place::Place;
+use crate::support::log_dir::LogDir;
 use crate::support::reference_log::ReferenceLog;
 use crate::support::refusal::{contents, one_line, run, stopped_log};
 
@@ -17,10 +17,10 @@ fn mode(path: &Path, mode: u32) {
 
 /// Whether permissions bind the user who runs the tests. They do not bind root.
 fn is_bound() -> bool {
-    let place = Place::new();
-    mode(&place.at(""), 0o500);
-    let is_bound = fs::write(place.at("probe"), "").is_err();
-    mode(&place.at(""), 0o700);
+    let log_dir = LogDir::new();
+    mode(&log_dir.at(""), 0o500);
+    let is_bound = fs::write(log_dir.at("probe"), "").is_err();
+    mode(&log_dir.at(""), 0o700);
     is_bound
 }
 
@@ -49,9 +49,9 @@ fn bound(command: Command) -> Command {
 /// A log file whose permissions forbid writing or reading is refused and not changed.
 #[tokio::test]
 async fn store_without_permission_refused() {
-    let (place, told) = stopped_log().await;
-    let _ = fs::remove_file(place.at("log.db-lock"));
-    let (dir, file) = (place.at(""), place.file());
+    let (log_dir, told) = stopped_log().await;
+    let _ = fs::remove_file(log_dir.at("log.db-lock"));
+    let (dir, file) = (log_dir.at(""), log_dir.file());
     let before = contents(&dir);
     for (what, dir_mode, file_mode) in [
         ("a file to be read only", 0o700, 0o400),
@@ -62,20 +62,20 @@ async fn store_without_permission_refused() {
     ] {
         mode(&file, file_mode);
         mode(&dir, dir_mode);
-        let output = run(bound(place.command("127.0.0.1:0"))).await;
+        let output = run(bound(log_dir.command("127.0.0.1:0"))).await;
         mode(&dir, 0o700);
         mode(&file, 0o600);
         one_line(&output, what, &file);
-        assert!(before == contents(&dir), "{what}: {:?}", place.names());
+        assert!(before == contents(&dir), "{what}: {:?}", log_dir.names());
     }
-    fs::rename(&file, place.at("aside")).unwrap();
+    fs::rename(&file, log_dir.at("aside")).unwrap();
     mode(&dir, 0o500);
-    let output = run(bound(place.command("127.0.0.1:0"))).await;
+    let output = run(bound(log_dir.command("127.0.0.1:0"))).await;
     mode(&dir, 0o700);
     one_line(&output, "a new file in a directory to be read only", &file);
-    assert_eq!(place.names(), ["aside"]);
-    fs::rename(place.at("aside"), &file).unwrap();
-    let server = place.start(&[]).await;
+    assert_eq!(log_dir.names(), ["aside"]);
+    fs::rename(log_dir.at("aside"), &file).unwrap();
+    let server = log_dir.start(&[]).await;
     let whole = ReferenceLog::read(server.addr, "a,b", told.last()).await;
     assert_eq!(whole.entries, told.entries);
 }

@@ -9,14 +9,14 @@ use tempfile::TempDir;
 use super::binary::{self, Binary};
 
 /// A directory of its own, which is removed when this is dropped.
-pub(crate) struct Place {
+pub(crate) struct LogDir {
     dir: TempDir,
 }
 
-impl Place {
-    pub(crate) fn new() -> Place {
+impl LogDir {
+    pub(crate) fn new() -> LogDir {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        Place { dir }
+        LogDir { dir }
     }
 
     /// A path in the directory.
@@ -80,8 +80,8 @@ pub(crate) struct Lock(Connection);
 
 impl Lock {
     /// `how` is `IMMEDIATE` or `EXCLUSIVE`.
-    pub(crate) async fn take(place: &Place, how: &str) -> Lock {
-        let (connection, begin) = (place.connect(), format!("BEGIN {how}"));
+    pub(crate) async fn take(log_dir: &LogDir, how: &str) -> Lock {
+        let (connection, begin) = (log_dir.connect(), format!("BEGIN {how}"));
         let take = move || {
             connection.execute_batch(&begin).unwrap();
             Lock(connection)
