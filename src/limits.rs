@@ -1,9 +1,10 @@
 //! Every bound of the program, with its reason and what it costs. Nothing grows past these.
 //!
 //! What an operator may want to change is an option of the command line (`config.rs`); the number
-//! here is then the option's default (`…_DEFAULT`) or its ceiling (`…_MAX`). What is longer or more
-//! than a `…_MAX` is refused; a name without that word is a budget that many share, or a size at
-//! which work is cut into parts. The unit stands at the end of a name, before such a word.
+//! here is then the option's default (`…_DEFAULT`) or its ceiling (`…_MAX`). A bound on
+//! the size or the number of single things ends in `…_MAX`, too; a name without such a word is a
+//! budget that many share, or a size at which work is cut into parts. The unit stands at the end of a
+//! name, before such a word.
 
 mod accounts;
 
@@ -221,10 +222,9 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a client may take no byte of what is written to it before it is given up. A client that
-/// reads slowly is not given up: a single byte within this time is enough. (A kernel whose buffer is
-/// full reports room again only when a sixteenth of it is free. That is the client's kernel and its
-/// receive buffer, not the server's send buffer. So a client with a buffer of 4 MiB
-/// that reads less than 4 KiB a second counts as one that does not read.)
+/// reads slowly is not given up: a single byte within this time is enough. (The client's kernel,
+/// when its receive buffer is full, reports room again only when a sixteenth of it is free, so a client
+/// with a buffer of 4 MiB that reads less than 4 KiB a second counts as one that does not read.)
 pub const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long the kernel waits for an acknowledgement of what was sent, or of its probe whether the

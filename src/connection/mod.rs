@@ -166,9 +166,9 @@ impl<S> Connection<S> {
     /// The head of a request was read. `sender` stands for the client that a proxy names; it is
     /// `None` where the request names none.
     pub fn on_request(&self, sender: Option<u64>) {
-        let proves = self.has_read_since_delivery.load(Relaxed);
-        self.request_is_proof.store(proves, Relaxed);
-        if !proves {
+        let is_proof = self.has_read_since_delivery.load(Relaxed);
+        self.request_is_proof.store(is_proof, Relaxed);
+        if !is_proof {
             return;
         }
         self.confirm(|client| *client == Client::Direct);

@@ -75,7 +75,7 @@ impl Endpoint {
         )
     }
 
-    /// Whether the endpoint is for those who run the server, and answers while it stops, too.
+    /// Whether the endpoint is for operators, and answers while the server stops, too.
     pub(super) fn is_for_operators(self) -> bool {
         matches!(self, Endpoint::Healthz | Endpoint::Metrics)
     }

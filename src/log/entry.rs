@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use crate::message::{Epoch, Message};
 use crate::wire::{Chunk, Wire};
 
-/// A message and its encoding for each transport. A message is encoded when the first follower asks for
-/// it; all followers that have this entry share the bytes.
+/// A message and its encoding for each transport. A message is encoded when the first follower asks
+/// for it; all followers that have this entry share the bytes.
 #[derive(Debug)]
 pub struct Entry {
     message: Arc<Message>,
