@@ -252,6 +252,7 @@ pub const HTTP_BUFFER_BYTES: usize = 32 * KIB;
 /// How long a connection whose request was refused before its body had been read is still read
 /// from, so that the client sees the answer and not a reset connection. A connection whose last
 /// answer must be known to have arrived has [`STALL_TIMEOUT`] on top.
+/// A server that is stopping lingers for [`LATE_GRACE`] only.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The longest pause between two checks whether the kernel has closed a connection for good,
