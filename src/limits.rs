@@ -287,6 +287,10 @@ pub const MAILBOX_FORM_BYTES_MAX: usize = 4 * KIB;
 /// delivered when the first has been acknowledged or returned.
 pub const MAILBOX_IN_FLIGHT_MAX: usize = 256;
 
+/// Letters, of all mailboxes, that are remembered to have returned: eight bytes each, and as many as
+/// a proxy's connections can mix up at once. A letter that is forgotten may return once more.
+pub const MAILBOX_RETURNED_MAX: usize = 1024;
+
 /// The pause before a mailbox's ack state is appended again, after the log did not take it.
 pub const MAILBOX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 

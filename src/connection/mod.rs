@@ -37,10 +37,12 @@
 //! | a client behind a proxy | the same client, for another mailbox | returned |
 //! | a client behind a proxy | the same client, not for a mailbox | unconfirmed still |
 //!
-//! A client is behind a proxy if its request says so (`X-Forwarded-For` and the like). Even then the
-//! proxy may have taken an answer that never reached its client. A client that has to be certain
-//! acknowledges what it got, which needs no connection at all: what the connection holds meanwhile
-//! is a [`Lease`]. A lease ends with the connection, or with the next receive of any client on it.
+//! A client is behind a proxy if its request says so (`X-Forwarded-For` and the like). A letter that
+//! returned before counts as delivered to a direct client: otherwise it could return for ever. Even
+//! the same client's request is no certain proof, since the proxy may have taken an answer that
+//! never reached its client. A client that has to be certain acknowledges what it got, which needs
+//! no connection at all: what the connection holds meanwhile is a [`Lease`]. A lease ends with the
+//! connection, or with the next receive of any client on it.
 
 #[cfg(test)]
 mod event_tests;

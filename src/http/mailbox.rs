@@ -11,6 +11,7 @@ use super::error::{Error, ParamError};
 use super::params;
 use super::reply::{self, Body};
 use super::{Call, body, browser, client, form};
+use crate::connection::Client;
 use crate::limits;
 use crate::mailbox::{AckError, Answer, Letter, Mailbox, MailboxName, Missed};
 use crate::message::{Cursor, ParseCursorError};
@@ -151,6 +152,13 @@ async fn receive(call: &Call<'_>, request: ReceiveRequest) -> Result<Response<Bo
             call.connection.hold_lease(Box::new(delivery));
         }
         (Some(delivery), _) => {
+            // A proxy that mixes the requests of its clients could return the same letter for ever,
+            // and no other would be delivered. So that happens to a letter once.
+            let client = if delivery.is_redelivery() {
+                Client::Direct
+            } else {
+                client
+            };
             let on_delivered = Box::new(move || delivery.acknowledge());
             call.connection.add_delivery(client, on_delivered);
         }

@@ -86,12 +86,21 @@ impl Delivery {
         }
     }
 
+    /// Whether this delivers a letter that has returned before. False if that was long ago: only the
+    /// last [`MAILBOX_RETURNED_MAX`](crate::limits::MAILBOX_RETURNED_MAX) letters are remembered.
+    #[must_use]
+    pub fn is_redelivery(&self) -> bool {
+        let returned = &self.mailbox.registry.returned;
+        matches!(&self.payload, Some(Payload::Letter(letter)) if returned.contains(letter.seq))
+    }
+
     /// Acknowledges the delivery: its answer has arrived.
     pub fn acknowledge(mut self) {
         match self.payload.take() {
             Some(Payload::Letter(in_flight)) => {
                 self.mailbox
                     .acknowledge_with(|deliveries| deliveries.acknowledge_delivery(in_flight));
+                self.mailbox.registry.returned.remove(in_flight.seq);
             }
             Some(Payload::Missed(_)) => ack_writer::record(&self.mailbox),
             None => {}

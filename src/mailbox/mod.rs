@@ -50,8 +50,10 @@
 //!   reset, or is silent for so long that the kernel would have given the connection up. The
 //!   connection keeps the delivery until then; the tables of [`connection`](crate::connection) say
 //!   what proves it. A proxy that names its clients returns a letter when the next request on the
-//!   connection is another client's; but the proxy itself may have taken an answer that its client
-//!   never got. Behind a proxy a client that has to be certain uses `ack`.
+//!   connection is another client's. It does so once: any request after a redelivery confirms it,
+//!   since otherwise a busy proxy could return the same letter for ever. The proxy itself may have
+//!   taken an answer that its client never got, too. Behind a proxy a client that has to be certain
+//!   uses `ack`.
 //!
 //! ## What returns a letter
 //!
@@ -62,8 +64,8 @@
 //!
 //! A server that is killed forgets which letters were in flight or returned, and perhaps the last
 //! acknowledgements: those letters are queued again. So a receiver with `ack` gets each letter at
-//! least once. A receiver without it gets each exactly once, as long as connections end in order
-//! and the server does, too.
+//! least once. A receiver without it gets each exactly once, as long as no proxy is between,
+//! connections end in order, and the server does, too.
 //!
 //! # The ack floor
 //!
@@ -89,7 +91,8 @@
 //! A mailbox persists in the log alone, in two channels of its name: the letters, and the ack
 //! records, of which the newest has the ack floor and the acked letters after it. The state in
 //! memory is derived from these, and is kept only while the mailbox is in use: while a receiver
-//! asks, a letter is in flight, or an ack record is being written.
+//! asks, a letter is in flight, or an ack record is being written. Only which letters have returned
+//! lately is kept for longer.
 //!
 //! # Files
 //!
@@ -100,6 +103,7 @@
 //! | `mailbox_name.rs` | [`MailboxName`], and the channels of a name |
 //! | `answer.rs` | [`Answer`], [`Letter`]; [`Delivery`], which acknowledges or returns a letter |
 //! | `deliveries.rs` | the states and arrows drawn above, without IO |
+//! | `returned.rs` | which letters have returned lately, for the rule about proxies above |
 //! | `expired.rs` | letters that retention deleted, and [`Missed`] |
 //! | `ack_state.rs` | the ack floor and the acked letters as text, for the log |
 //! | `ack_writer.rs` | the task that appends ack records |
@@ -115,6 +119,7 @@ mod expired;
 mod lookup;
 mod mailbox_name;
 mod registry;
+mod returned;
 #[cfg(test)]
 mod simulation;
 
@@ -361,6 +366,7 @@ impl Mailbox {
     /// Puts the letter of a delivery that did not arrive back, and wakes the next receiver.
     fn return_to_queue(&self, in_flight: InFlight) {
         if self.deliveries.lock().return_to_queue(in_flight) {
+            self.registry.returned.add(in_flight.seq);
             self.metrics().letters.returned();
             self.changed.notify_one();
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::returned::ReturnedLetters;
 use super::{Letter, Mailbox, MailboxName};
 use crate::log::{Log, StoreError};
 use crate::message::{Channel, Draft};
@@ -25,6 +26,8 @@ pub(super) struct MailboxesShared {
     open: Mutex<HashMap<Channel, Weak<Mailbox>>>,
     /// Notified when a mailbox goes out of use.
     closed: Notify,
+    /// Outlives the mailboxes: a letter that has returned keeps its mailbox in use no longer.
+    pub(super) returned: ReturnedLetters,
 }
 
 impl Mailboxes {
@@ -36,6 +39,7 @@ impl Mailboxes {
             metrics,
             open: Mutex::default(),
             closed: Notify::new(),
+            returned: ReturnedLetters::default(),
         }))
     }
 

@@ -65,3 +65,23 @@ async fn proxy_same_client_confirms() {
     drop(line);
     server.stop().await;
 }
+
+/// A client whose requests are always followed by another client's on the proxy's connection gets
+/// every letter all the same: a letter comes twice at most.
+#[tokio::test]
+async fn proxy_returns_a_letter_once() {
+    let server = TestServer::start();
+    for n in ["1", "2"] {
+        letter(server.addr, "bob", n).await;
+    }
+    let mut line = Line::open(server.addr).await;
+    for expected in ["1", "1", "2", "2"] {
+        let (answer, after) = forward(line, "192.0.2.1", BOB).await;
+        assert_eq!(text(&answer), expected);
+        (_, line) = forward(after, "192.0.2.2", "action=receive&me=carol&wait=0s").await;
+    }
+    assert_eq!(server.metrics.letters.counts(), (2, 2));
+    assert_eq!(look(server.addr, "bob").await, json!({ "Status": "empty" }));
+    drop(line);
+    server.stop().await;
+}
