@@ -26,6 +26,9 @@ pub enum LoginError {
     /// No account has the name, or it has another password.
     #[error("the name or the password is wrong")]
     WrongPassword,
+    /// An account that is to have a new password has another old one.
+    #[error("the old password is wrong")]
+    WrongOldPassword,
     /// There were too many attempts.
     #[error(transparent)]
     RateLimited(#[from] RateLimited),
@@ -124,10 +127,14 @@ impl Chat {
         now: Timestamp,
     ) -> Result<LogIn, LoginError> {
         let new = NewPassword::new(new)?;
-        let (account, verified) = self.authenticate(&account.name, old, from).await?;
+        let authenticated = self.authenticate(&account.name, old, from).await;
+        let (account, verified) = authenticated.map_err(|error| match error {
+            LoginError::WrongPassword => LoginError::WrongOldPassword,
+            other => other,
+        })?;
         let hash = self.hasher.hash(new).await?;
         let begun = self.replace_password(&account, &verified, hash, now);
-        begun.await?.ok_or(LoginError::WrongPassword)
+        begun.await?.ok_or(LoginError::WrongOldPassword)
     }
 
     /// Returns the account with a name, and the hash of its password, for a client that knows the

@@ -18,7 +18,7 @@ pub(super) struct NewPassword(String);
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PasswordError {
     /// The password has too few characters, this many, and could be guessed.
-    #[error("the password has {0} characters; use at least {least}", least = limits::PASSWORD_CHARS_MIN)]
+    #[error("the password is too short: {0} of at least {least} characters", least = limits::PASSWORD_CHARS_MIN)]
     TooShort(usize),
     /// The password has too many bytes, this many.
     #[error("the password is {0} bytes long; the limit is {max}", max = limits::PASSWORD_BYTES_MAX)]

@@ -164,7 +164,7 @@ impl Error {
 fn login_status(error: &LoginError) -> StatusCode {
     match error {
         LoginError::Name(_) | LoginError::NewPassword(_) => StatusCode::BAD_REQUEST,
-        LoginError::WrongPassword => StatusCode::UNAUTHORIZED,
+        LoginError::WrongPassword | LoginError::WrongOldPassword => StatusCode::UNAUTHORIZED,
         LoginError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
         LoginError::HasherBusy(_) | LoginError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -175,6 +175,9 @@ fn login_retry_after(error: &LoginError) -> Option<u64> {
     match error {
         LoginError::RateLimited(wait) => Some(wait.seconds()),
         LoginError::HasherBusy(_) | LoginError::Store(_) => Some(1),
-        LoginError::Name(_) | LoginError::NewPassword(_) | LoginError::WrongPassword => None,
+        LoginError::Name(_)
+        | LoginError::NewPassword(_)
+        | LoginError::WrongPassword
+        | LoginError::WrongOldPassword => None,
     }
 }

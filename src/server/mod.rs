@@ -48,7 +48,7 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
+    #[error("cannot listen on {0}: {1}; choose an address with --listen")]
     Listen(SocketAddr, io::Error),
     /// The log cannot be opened.
     #[error(transparent)]

@@ -146,7 +146,7 @@ async fn password_change_ends_other_sessions() {
     let one = zoe.follow("/chat/stream").await;
     let two = elsewhere.follow("/chat/stream").await;
     for (old, new, status, words) in [
-        ("wrong", NEW, 401, "password"),
+        ("wrong", NEW, 401, "the old password is wrong"),
         (PASSWORD, "short", 400, "at least 8"),
         ("", "", 400, "at least 8"),
     ] {

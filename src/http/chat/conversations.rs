@@ -10,7 +10,7 @@ use crate::http::reply::{self, Body};
 use crate::http::{Call, body, form, params};
 use crate::limits;
 use crate::log::{History, Log, Stored};
-use crate::message::{Cursor, IdempotencyKey, Seq};
+use crate::message::{Cursor, IdempotencyKey, ParseCursorError, Seq};
 
 /// `GET /chat/with/NAME`: for browsers the page of the conversation, or with `?before=` a page of
 /// earlier messages; for other clients messages as JSON.
@@ -54,8 +54,9 @@ fn history_params(call: &Call<'_>) -> Result<(Option<Seq>, Option<usize>), Error
 
 /// Parses a cursor of the log.
 fn position(call: &Call<'_>, text: &str) -> Result<Seq, String> {
-    let cursor: Option<Cursor> = text.parse().ok();
-    let cursor = cursor.ok_or_else(|| "is not a cursor".to_owned())?;
+    let cursor: Cursor = text
+        .parse()
+        .map_err(|why: ParseCursorError| why.to_string())?;
     if cursor.epoch != *call.app.chat.log().epoch() {
         return Err("is a cursor of another log; load the page again".to_owned());
     }
