@@ -11,8 +11,13 @@ use tokio::time::Sleep;
 use super::socket::ClientSocket;
 use crate::limits;
 
+/// How often within the timeout a blocked socket is checked.
+const CHECKS: u32 = 6;
+
 /// Gives up a client whose socket has taken no byte for a while. A single byte counts as progress:
-/// a client that reads slowly is a client that reads.
+/// a client that reads slowly is a client that reads. Whether the socket takes a byte is checked
+/// several times in that while: one check at its end would take for progress what happened at its
+/// beginning, such as the last bytes that fitted into the client's receive buffer.
 ///
 /// While the socket takes nothing, only this deadline counts, and not the kernel's
 /// (`TCP_USER_TIMEOUT`): that one also runs against a client that is there and acknowledges, but
@@ -23,7 +28,16 @@ pub(super) struct Stall {
     /// Whether the client's disappearance is to be noticed soon.
     expects_liveness: bool,
     /// Runs while the socket takes nothing.
-    deadline: Option<Pin<Box<Sleep>>>,
+    blocked: Option<BlockedWrite>,
+}
+
+/// The time since the socket took something.
+#[derive(Debug)]
+struct BlockedWrite {
+    /// Ends when the socket is checked again.
+    pause: Pin<Box<Sleep>>,
+    /// How many checks may still find that it takes nothing; at zero the client is given up.
+    checks_left: u32,
 }
 
 impl Stall {
@@ -32,7 +46,7 @@ impl Stall {
         Stall {
             timeout,
             expects_liveness: false,
-            deadline: None,
+            blocked: None,
         }
     }
 
@@ -44,7 +58,7 @@ impl Stall {
 
     /// The socket has taken something.
     pub(super) fn on_progress(&mut self, socket: &impl ClientSocket) {
-        if self.deadline.take().is_some() && !self.expects_liveness {
+        if self.blocked.take().is_some() && !self.expects_liveness {
             socket.set_ack_timeout(Some(limits::ACK_TIMEOUT));
         }
     }
@@ -57,23 +71,105 @@ impl Stall {
         socket: &impl ClientSocket,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let (timeout, expects_liveness) = (self.timeout, self.expects_liveness);
-        let deadline = self.deadline.get_or_insert_with(|| {
+        let (pause, expects_liveness) = (self.timeout / CHECKS, self.expects_liveness);
+        let blocked = self.blocked.get_or_insert_with(|| {
             if !expects_liveness {
                 socket.set_ack_timeout(None);
             }
-            Box::pin(tokio::time::sleep(timeout))
-        });
-        ready!(deadline.as_mut().poll(cx));
-        match socket.write_now(bytes) {
-            Ok(written @ 1..) => {
-                self.on_progress(socket);
-                Poll::Ready(Ok(written))
+            BlockedWrite {
+                pause: Box::pin(tokio::time::sleep(pause)),
+                checks_left: CHECKS,
             }
-            _ => Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the client has stopped reading",
-            ))),
+        });
+        loop {
+            ready!(blocked.pause.as_mut().poll(cx));
+            if let Ok(written @ 1..) = socket.write_now(bytes) {
+                self.on_progress(socket);
+                return Poll::Ready(Ok(written));
+            }
+            blocked.checks_left -= 1;
+            if blocked.checks_left == 0 {
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the client has stopped reading",
+                )));
+            }
+            blocked.pause.set(tokio::time::sleep(pause));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use tokio::time::Instant;
+
+    const TIMEOUT: Duration = Duration::from_mins(1);
+
+    /// A socket that takes one byte at each of some times.
+    struct FakeSocket {
+        began: Instant,
+        /// The seconds at which there is room for a byte, in ascending order.
+        room_at: &'static [u64],
+        taken: Cell<usize>,
+    }
+
+    impl FakeSocket {
+        fn new(room_at: &'static [u64]) -> FakeSocket {
+            FakeSocket {
+                began: Instant::now(),
+                room_at,
+                taken: Cell::new(0),
+            }
+        }
+
+        fn seconds(&self) -> u64 {
+            self.began.elapsed().as_secs()
+        }
+
+        /// Writes until the client is given up, and returns after how many seconds.
+        async fn write_until_given_up(&self) -> u64 {
+            let mut stall = Stall::new(TIMEOUT);
+            while poll_fn(|cx| stall.poll(cx, self, b"x")).await.is_ok() {}
+            self.seconds()
+        }
+    }
+
+    impl ClientSocket for FakeSocket {
+        fn write_now(&self, _: &[u8]) -> io::Result<usize> {
+            let next = self.room_at.get(self.taken.get());
+            if next.is_none_or(|at| *at > self.seconds()) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.taken.set(self.taken.get() + 1);
+            Ok(1)
+        }
+
+        fn set_ack_timeout(&self, _: Option<Duration>) {}
+
+        fn expect_liveness(&self) {}
+    }
+
+    /// A client that never reads is given up a timeout after its last byte, or little later.
+    #[tokio::test(start_paused = true)]
+    async fn last_byte_is_noticed_soon() {
+        let given_up = FakeSocket::new(&[]).write_until_given_up().await;
+        assert_eq!(given_up, 60);
+        let given_up = FakeSocket::new(&[1]).write_until_given_up().await;
+        assert!(
+            (61..=61 + 60 / u64::from(CHECKS)).contains(&given_up),
+            "{given_up}"
+        );
+    }
+
+    /// A byte within each timeout is enough.
+    #[tokio::test(start_paused = true)]
+    async fn one_byte_each_timeout_is_progress() {
+        let given_up = FakeSocket::new(&[59, 118, 177])
+            .write_until_given_up()
+            .await;
+        assert!(given_up >= 237, "{given_up}");
     }
 }
