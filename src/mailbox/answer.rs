@@ -98,9 +98,9 @@ impl Delivery {
     pub fn acknowledge(mut self) {
         match self.payload.take() {
             Some(Payload::Letter(in_flight)) => {
-                self.mailbox
-                    .acknowledge_with(|deliveries| deliveries.acknowledge_delivery(in_flight));
-                self.mailbox.registry.returned.remove(in_flight.seq);
+                self.mailbox.acknowledge_with(in_flight.seq, |deliveries| {
+                    deliveries.acknowledge_delivery(in_flight)
+                });
             }
             Some(Payload::Missed(_)) => ack_writer::record(&self.mailbox),
             None => {}

@@ -138,7 +138,7 @@ pub use mailbox_name::MailboxName;
 pub use registry::Mailboxes;
 
 use crate::log::{Item, Log, Reader, Since, StoreError};
-use crate::message::{Channel, Cursor, Message};
+use crate::message::{Channel, Cursor, Message, Seq};
 use crate::metrics::{Metrics, Waiting};
 use ack_writer::UnwrittenAcks;
 use deliveries::{Deliveries, InFlight};
@@ -211,7 +211,7 @@ impl Mailbox {
             return Ok(());
         }
         self.load().await?;
-        if self.acknowledge_with(|deliveries| deliveries.acknowledge(id.seq)) {
+        if self.acknowledge_with(id.seq, |deliveries| deliveries.acknowledge(id.seq)) {
             return Ok(());
         }
         if lookup::message(self.log(), &self.letters, id.seq)
@@ -224,7 +224,7 @@ impl Mailbox {
             return perhaps.then_some(()).ok_or(AckError::NoSuchLetter);
         }
         // The letter may have been delivered while the log was read.
-        self.acknowledge_with(|deliveries| {
+        self.acknowledge_with(id.seq, |deliveries| {
             deliveries.acknowledge(id.seq) || deliveries.acknowledge_unscanned(id.seq)
         });
         Ok(())
@@ -372,14 +372,16 @@ impl Mailbox {
         }
     }
 
-    /// Runs an acknowledgement. If it returns true, because a letter became acked, that is counted
-    /// and will be written to the log.
+    /// Runs an acknowledgement of the letter at `seq`. If it returns true, because the letter became
+    /// acked, that is counted and will be written to the log.
     fn acknowledge_with(
         self: &Arc<Mailbox>,
+        seq: Seq,
         acknowledge: impl FnOnce(&mut Deliveries) -> bool,
     ) -> bool {
         let acked = self.update(acknowledge);
         if acked {
+            self.registry.returned.remove(seq);
             self.metrics().letters.acknowledged();
             ack_writer::record(self);
         }
