@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use super::tail::TailStep;
 use super::wake::Waiter;
 use super::{Item, LogShared, Page, PageLimit, Position, ReadOutcome, StoreError};
-use crate::message::{Epoch, Seq};
+use crate::message::Seq;
 
 type Fetch = Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>;
 
@@ -33,12 +33,6 @@ impl Source {
             waiter,
             fetch: None,
         }
-    }
-
-    /// The epoch of the log.
-    #[must_use]
-    pub fn epoch(&self) -> &Epoch {
-        &self.shared.epoch
     }
 
     /// Whether a page is being read from the store. Then there are messages, if not yet here.
