@@ -36,12 +36,14 @@ pub(crate) fn connect_for(
 
 /// A request without a body. `headers` are further lines.
 pub(crate) fn get(path: &str, headers: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
 }
 
 /// The head of a request with a body of this length. `headers` are further lines.
 pub(crate) fn head(method: &str, path: &str, headers: &str, length: u64) -> String {
-    format!("{method} {path} HTTP/1.1\r\nHost: bench\r\n{headers}Content-Length: {length}\r\n\r\n")
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n"
+    )
 }
 
 /// A request that appends a message to a channel of this server.

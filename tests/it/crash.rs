@@ -261,7 +261,7 @@ async fn upload(addr: SocketAddr, name: u64, stop: Arc<AtomicBool>) -> u64 {
             sleep(Duration::from_millis(2)).await;
             continue;
         };
-        let head = "PUT /c/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let head = "PUT /c/lines HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
         let mut written = socket.write_all(head.as_bytes()).await;
         let mut lines = 0;
         while written.is_ok() && !stop.load(Relaxed) {

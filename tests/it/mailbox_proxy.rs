@@ -9,7 +9,7 @@ use crate::support::mailbox::{Line, ask, letter, look, text};
 /// Sends what a client at this address asks for through the proxy's connection.
 async fn forward(mut line: Line, client: &str, form: &str) -> (Value, Line) {
     let request = format!(
-        "POST /mailbox HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\nContent-Length: {}\r\n\r\n{form}",
+        "POST /mailbox HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {client}\r\nContent-Length: {}\r\n\r\n{form}",
         form.len()
     );
     line.0.write_all(request.as_bytes()).await.unwrap();

@@ -29,61 +29,61 @@ const fn row(request: &'static [u8], status: u16, says: &'static str) -> Row {
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
     // Appending
-    row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi", 201, "\"seq\":"),
-    row(b"POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nhi\n", 201, "\"channel\":\"main\""),
-    row(b"POST /c/main?event=note HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n\n", 201, "\"cursor\":"),
-    row(b"POST /c/main?event=end HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "the server's own events"),
-    row(b"POST /c/main?event=a%20b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "event=\"a b\" has the character ' '"),
-    row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 400, "the message is empty"),
-    row(b"POST /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 400, "the message is empty"),
-    row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na\xff!", 400, "not UTF-8: invalid byte at offset 1"),
-    row(b"POST /c/a,b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "goes to one channel"),
-    row(b"POST /c/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "the channel name \"\" is empty"),
-    row(b"POST /c/~own HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "the server's own"),
-    row(b"POST /c/a%2Fb HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "has the character '/'"),
-    row(b"POST /c/%C3%A4 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 400, "has the character"),
-    row(b"POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 49154\r\n\r\n", 413, "49152 bytes"),
+    row(b"POST /c/main HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi", 201, "\"seq\":"),
+    row(b"POST /send HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nhi\n", 201, "\"channel\":\"main\""),
+    row(b"POST /c/main?event=note HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n\n", 201, "\"cursor\":"),
+    row(b"POST /c/main?event=end HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "the server's own events"),
+    row(b"POST /c/main?event=a%20b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "event=\"a b\" has the character ' '"),
+    row(b"POST /c/main HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 400, "the message is empty"),
+    row(b"POST /c/main HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "the message is empty"),
+    row(b"POST /c/main HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na\xff!", 400, "not UTF-8: invalid byte at offset 1"),
+    row(b"POST /c/a,b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "goes to one channel"),
+    row(b"POST /c/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "the channel name \"\" is empty"),
+    row(b"POST /c/~own HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "the server's own"),
+    row(b"POST /c/a%2Fb HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "has the character '/'"),
+    row(b"POST /c/%C3%A4 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "has the character"),
+    row(b"POST /c/main HTTP/1.1\r\nHost: localhost\r\nContent-Length: 49154\r\n\r\n", 413, "49152 bytes"),
     // Following
-    row(b"GET /c/~own HTTP/1.1\r\nHost: x\r\n\r\n", 400, "begins with ~"),
-    row(b"GET /c/a,,b HTTP/1.1\r\nHost: x\r\n\r\n", 400, "is empty"),
-    row(b"GET /c/a?as=smoke HTTP/1.1\r\nHost: x\r\n\r\n", 400, "as=\"smoke\" is not a transport"),
-    row(b"GET /c/a?since=yesterday HTTP/1.1\r\nHost: x\r\n\r\n", 400, "since=\"yesterday\" is none of"),
-    row(b"GET /c/a HTTP/1.1\r\nHost: x\r\nLast-Event-ID: what\r\n\r\n", 400, "Last-Event-ID=\"what\" is none of"),
-    row(b"GET /c/a?limit=0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "limit=\"0\" is not a number"),
-    row(b"GET /c/a?limit=x HTTP/1.1\r\nHost: x\r\n\r\n", 400, "limit=\"x\" is not a number"),
-    row(b"GET /c/a?timeout=10 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "timeout=\"10\" is not a duration"),
-    row(b"GET /c/a?timeout=0s HTTP/1.1\r\nHost: x\r\n\r\n", 400, "timeout=\"0s\""),
-    row(b"GET /c/a?heartbeat=100ms HTTP/1.1\r\nHost: x\r\n\r\n", 400, "is not between 1s and 60s"),
-    row(b"GET /c/a?since=%ff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "not UTF-8"),
+    row(b"GET /c/~own HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "begins with ~"),
+    row(b"GET /c/a,,b HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "is empty"),
+    row(b"GET /c/a?as=smoke HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "as=\"smoke\" is not a transport"),
+    row(b"GET /c/a?since=yesterday HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "since=\"yesterday\" is none of"),
+    row(b"GET /c/a HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: what\r\n\r\n", 400, "Last-Event-ID=\"what\" is none of"),
+    row(b"GET /c/a?limit=0 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "limit=\"0\" is not a number"),
+    row(b"GET /c/a?limit=x HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "limit=\"x\" is not a number"),
+    row(b"GET /c/a?timeout=10 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "timeout=\"10\" is not a duration"),
+    row(b"GET /c/a?timeout=0s HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "timeout=\"0s\""),
+    row(b"GET /c/a?heartbeat=100ms HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "is not between 1s and 60s"),
+    row(b"GET /c/a?since=%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "not UTF-8"),
     // Paths and methods
-    row(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404, "there is nothing at \"/nothing\""),
-    row(b"GET /nothing.html HTTP/1.1\r\nHost: x\r\n\r\n", 404, "there is nothing at"),
-    row(b"GET /../Cargo.toml HTTP/1.1\r\nHost: x\r\n\r\n", 404, "there is nothing at"),
-    row(b"GET /%2e%2e%2fCargo.toml HTTP/1.1\r\nHost: x\r\n\r\n", 404, "there is nothing at"),
-    row(b"GET /%ff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "not UTF-8"),
-    Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"DELETE /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 405, "DELETE is not allowed") },
-    Row { header: ("allow", "GET, HEAD, OPTIONS"), ..row(b"POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 405, "POST is not") },
-    Row { header: ("allow", "POST, PUT, OPTIONS"), ..row(b"GET /send HTTP/1.1\r\nHost: x\r\n\r\n", 405, "GET is not") },
-    Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"OPTIONS /c/main HTTP/1.1\r\nHost: x\r\n\r\n", 204, "") },
+    row(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at \"/nothing\""),
+    row(b"GET /nothing.html HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
+    row(b"GET /../Cargo.toml HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
+    row(b"GET /%2e%2e%2fCargo.toml HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
+    row(b"GET /%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "not UTF-8"),
+    Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"DELETE /c/main HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "DELETE is not allowed") },
+    Row { header: ("allow", "GET, HEAD, OPTIONS"), ..row(b"POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 405, "POST is not") },
+    Row { header: ("allow", "POST, PUT, OPTIONS"), ..row(b"GET /send HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "GET is not") },
+    Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"OPTIONS /c/main HTTP/1.1\r\nHost: localhost\r\n\r\n", 204, "") },
     row(b"NONSENSE\r\n\r\n", 400, ""),
     // Errors, in the format that the client accepts
-    Row { header: ("content-type", "application/json"), ..row(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 404, "there is") },
-    Row { header: ("content-type", "text/plain; charset=utf-8"), ..row(b"GET /x HTTP/1.1\r\nHost: x\r\nAccept: text/plain\r\n\r\n", 404, "there is nothing at \"/x\"") },
-    Row { header: ("content-type", "text/html; charset=utf-8"), ..row(b"GET /%3Cb%3E HTTP/1.1\r\nHost: x\r\nAccept: text/html,*/*;q=0.8\r\n\r\n", 404, "/&lt;b&gt;") },
+    Row { header: ("content-type", "application/json"), ..row(b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is") },
+    Row { header: ("content-type", "text/plain; charset=utf-8"), ..row(b"GET /x HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n", 404, "there is nothing at \"/x\"") },
+    Row { header: ("content-type", "text/html; charset=utf-8"), ..row(b"GET /%3Cb%3E HTTP/1.1\r\nHost: localhost\r\nAccept: text/html,*/*;q=0.8\r\n\r\n", 404, "/&lt;b&gt;") },
     // Pages
     Row { header: ("content-type", "text/html; charset=utf-8"), ..row(b"GET / HTTP/1.1\r\nHost: a.example:81\r\n\r\n", 200, "curl -d hello http://a.example:81/send") },
-    Row { header: ("content-type", "text/css; charset=utf-8"), ..row(b"GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n", 200, "color-scheme") },
-    row(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200, "ok"),
-    row(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200, "forever_frame_open_streams{transport=\"text\"} 0\n"),
-    row(b"POST /sender HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nmsg=%", 303, ""),
-    row(b"POST /sender HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\nmsg=%FF", 400, "not UTF-8"),
-    row(b"POST /sender HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nmsg=", 400, "empty"),
-    row(b"POST /sender HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nx=1", 400, "no field \"msg\""),
+    Row { header: ("content-type", "text/css; charset=utf-8"), ..row(b"GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "color-scheme") },
+    row(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "ok"),
+    row(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "forever_frame_open_streams{transport=\"text\"} 0\n"),
+    row(b"POST /sender HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nmsg=%", 303, ""),
+    row(b"POST /sender HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\nmsg=%FF", 400, "not UTF-8"),
+    row(b"POST /sender HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nmsg=", 400, "empty"),
+    row(b"POST /sender HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nx=1", 400, "no field \"msg\""),
     // Prefetched pages would act though nobody looks at them
-    row(b"GET /sender HTTP/1.1\r\nHost: x\r\nSec-Purpose: prefetch;prerender\r\n\r\n", 503, "not prefetched"),
-    row(b"GET /receiver HTTP/1.1\r\nHost: x\r\nSec-Purpose: prefetch\r\n\r\n", 503, "not prefetched"),
-    row(b"GET /c/main HTTP/1.1\r\nHost: x\r\nPurpose: prefetch\r\n\r\n", 503, "not prefetched"),
-    row(b"GET /c/main?limit=1&since=-1 HTTP/1.1\r\nHost: x\r\n\r\n", 200, "# end "),
+    row(b"GET /sender HTTP/1.1\r\nHost: localhost\r\nSec-Purpose: prefetch;prerender\r\n\r\n", 503, "not prefetched"),
+    row(b"GET /receiver HTTP/1.1\r\nHost: localhost\r\nSec-Purpose: prefetch\r\n\r\n", 503, "not prefetched"),
+    row(b"GET /c/main HTTP/1.1\r\nHost: localhost\r\nPurpose: prefetch\r\n\r\n", 503, "not prefetched"),
+    row(b"GET /c/main?limit=1&since=-1 HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "# end "),
 ];
 
 /// Each request of the table has its answer.
@@ -140,7 +140,7 @@ async fn request_refused_or_read_appends_nothing() {
     } in TABLE
     {
         let acts = matches!(status, 201 | 303);
-        if !acts && !request.ends_with(b"since=-1 HTTP/1.1\r\nHost: x\r\n\r\n") {
+        if !acts && !request.ends_with(b"since=-1 HTTP/1.1\r\nHost: localhost\r\n\r\n") {
             soon(send_raw(server.addr, request))
                 .await
                 .unwrap()
@@ -191,7 +191,7 @@ async fn message_length_limit() {
         413
     );
     // Without a length in advance the server notices it while reading.
-    let chunked = b"POST /c/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n8\r\n01234567\r\n0\r\n\r\n";
+    let chunked = b"POST /c/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n8\r\n01234567\r\n0\r\n\r\n";
     assert_eq!(send_raw(server.addr, chunked).await.unwrap().status, 413);
     let form = format!("msg={}", "%E4%BD%A0".repeat(3));
     assert_eq!(post(server.addr, "/sender", form).await.status, 303);
@@ -208,7 +208,8 @@ async fn request_far_too_long_still_answered() {
     let length = 8 << 20;
     socket
         .write_all(
-            format!("POST /c/a HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n").as_bytes(),
+            format!("POST /c/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n")
+                .as_bytes(),
         )
         .await
         .unwrap();
@@ -354,8 +355,8 @@ async fn connection_without_request_closed() {
     for said in [
         "",
         "GET /",
-        "GET / HTTP/1.1\r\nHost: x\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ] {
         let began = Instant::now();
         let mut socket = TcpStream::connect(server.addr).await.unwrap();
@@ -378,7 +379,7 @@ async fn request_body_timeout() {
     let server = TestServer::with(|config| config.timeouts.body = Duration::from_millis(200));
     let mut socket = TcpStream::connect(server.addr).await.unwrap();
     socket
-        .write_all(b"POST /c/a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+        .write_all(b"POST /c/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf")
         .await
         .unwrap();
     let mut answer = String::new();

@@ -191,7 +191,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     (method, path, query, headers, body, sized).prop_map(
         |(method, path, query, headers, body, sized)| {
             let mut all = format!("{method} {path}?{query}").into_bytes();
-            all.extend(b" HTTP/1.1\r\nHost: x\r\n");
+            all.extend(b" HTTP/1.1\r\nHost: localhost\r\n");
             for (name, value) in headers {
                 all.extend([name.as_bytes(), b": ", &value, b"\r\n"].concat());
             }

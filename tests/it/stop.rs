@@ -125,7 +125,7 @@ async fn stop_does_not_wait_for_refused_clients() {
     for _ in 0..5 {
         let server = Binary::start(&["--drain", "0s"]).await;
         let mut refused = TcpStream::connect(server.addr).await.unwrap();
-        let head = "POST /c/main HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n";
+        let head = "POST /c/main HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n";
         refused.write_all(head.as_bytes()).await.unwrap();
         let mut answer = [0; 12];
         soon(refused.read_exact(&mut answer)).await.unwrap();
@@ -154,7 +154,7 @@ async fn slow_reader_is_not_reset() {
     socket.set_recv_buffer_size(4096).unwrap();
     let mut socket = socket.connect(server.addr).await.unwrap();
     socket
-        .write_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        .write_all(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     // 20 KB a second: a third of the server's send buffer takes more than two deadlines.

@@ -54,7 +54,7 @@ impl Line {
 
     /// Sends a request and does not wait for its answer.
     pub(crate) async fn say(&mut self, form: &str) {
-        let head = "POST /mailbox HTTP/1.1\r\nHost: x\r\nContent-Length: ";
+        let head = "POST /mailbox HTTP/1.1\r\nHost: localhost\r\nContent-Length: ";
         let request = format!("{head}{}\r\n\r\n{form}", form.len());
         self.0.write_all(request.as_bytes()).await.unwrap();
     }

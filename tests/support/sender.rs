@@ -40,7 +40,7 @@ impl Sender {
             .map(|line| line.to_owned() + "\r\n")
             .collect::<String>();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n{text}",
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{text}",
             text.len()
         );
         let Some(socket) = self.connection().await else {

@@ -14,7 +14,8 @@ pub(crate) struct Upload(TcpStream);
 impl Upload {
     pub(crate) async fn start(addr: SocketAddr, path: &str) -> Upload {
         let mut socket = TcpStream::connect(addr).await.unwrap();
-        let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let head =
+            format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
         socket.write_all(head.as_bytes()).await.unwrap();
         Upload(socket)
     }
