@@ -3,11 +3,12 @@
 //! `bind` in `server/mod.rs` hands the options on to the parts of the server: a new one is a field of
 //! [`Args`] and of [`Config`], and an argument there (for the size of the tail, one of `Log::open`).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::limits;
 
@@ -71,6 +72,13 @@ pub struct Args {
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "FOREVER_FRAME_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     cors_origins: Vec<String>,
 
+    /// Address of a proxy, such as `192.0.2.7` or `10.0.0.0/8`, whose X-Forwarded-For and
+    /// X-Forwarded-Proto are believed; may be given several times (in the environment: separated by
+    /// commas). Limits are then counted for its clients one by one, and not for the proxy
+    /// [default: the loopback addresses; given, it replaces them]
+    #[arg(long = "trusted-proxy", value_name = "ADDR[/BITS]", env = "FOREVER_FRAME_TRUSTED_PROXY", value_delimiter = ',', value_parser = proxy)]
+    trusted_proxies: Vec<IpNet>,
+
     /// Serve the pages in DIR instead of the built-in ones, read anew for each request
     #[arg(long, value_name = "DIR", env = "FOREVER_FRAME_PAGES", value_parser = directory)]
     pages: Option<PathBuf>,
@@ -114,6 +122,8 @@ pub struct Config {
     pub drain: Duration,
     /// The origins whose pages may read and append to channels; `*` for every origin.
     pub cors_origins: Vec<String>,
+    /// The addresses of the proxies that are believed; none for those on this machine.
+    pub trusted_proxies: Vec<IpNet>,
     /// A directory with pages to serve instead of the built-in ones.
     pub pages: Option<PathBuf>,
     /// Whether the demonstration pages, the mailbox and the chat are served.
@@ -166,6 +176,7 @@ impl From<Args> for Config {
             heartbeat: args.heartbeat,
             drain: args.drain,
             cors_origins: args.cors_origins,
+            trusted_proxies: args.trusted_proxies,
             pages: args.pages,
             demos: !args.no_demos,
             demo_accounts: args.demo_accounts,
@@ -191,6 +202,7 @@ impl Default for Config {
             heartbeat: limits::HEARTBEAT_INTERVAL_DEFAULT,
             drain: limits::DRAIN_DEFAULT,
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             pages: None,
             demos: true,
             demo_accounts: false,
@@ -254,6 +266,24 @@ fn origin(text: &str) -> Result<String, String> {
         .ok_or_else(|| "write it like https://example.org, without a path, or *".to_owned())
 }
 
+/// Reads `--trusted-proxy`: an address, or a network. An IPv4 network that is written as an IPv6 one
+/// is that IPv4 network.
+fn proxy(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    let network = address.or_else(|_| text.parse::<IpNet>());
+    let network =
+        network.map_err(|_| "write it like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32".to_owned())?;
+    match network {
+        IpNet::V6(mapped) if mapped.prefix_len() >= 96 => {
+            let v4 = mapped.addr().to_ipv4_mapped();
+            let v4 = v4.and_then(|v4| Ipv4Net::new(v4, mapped.prefix_len() - 96).ok());
+            Ok(v4.map_or(network, IpNet::from))
+        }
+        _ => Ok(network),
+    }
+}
+
 /// Reads a number that must not be 0.
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse()
@@ -312,11 +342,41 @@ mod tests {
             ["--pages", "/nowhere"],
             ["--heartbeat", "90s"],
             ["--cors-origin", "https://x/"],
+            ["--trusted-proxy", "proxy.example"],
+            ["--trusted-proxy", "10.0.0.0/33"],
         ] {
             assert!(
                 Args::try_parse_from(["x"].into_iter().chain(bad)).is_err(),
                 "{bad:?}"
             );
         }
+    }
+
+    /// Proxies are given one by one or as a list, as an address or a network, of either family.
+    #[test]
+    fn args_take_trusted_proxies() {
+        let list = "192.0.2.7, 10.0.0.0/8,::ffff:198.51.100.0/120";
+        let args = [
+            "x",
+            "--trusted-proxy",
+            list,
+            "--trusted-proxy",
+            "2001:db8::/32",
+        ];
+        let config = Config::from(Args::try_parse_from(args).unwrap());
+        let proxies: Vec<String> = config
+            .trusted_proxies
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            proxies,
+            [
+                "192.0.2.7/32",
+                "10.0.0.0/8",
+                "198.51.100.0/24",
+                "2001:db8::/32"
+            ]
+        );
     }
 }

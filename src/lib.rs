@@ -34,6 +34,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`limits`] | every bound, with its reason |
+//! | [`network`] | whom a share belongs to: a client's address |
 //! | [`message`] | messages and their names: seq, epoch, cursor, channel |
 //! | [`wire`] | transports: the moments of a stream as bytes |
 //! | [`metrics`] | counters and gauges |
@@ -149,6 +150,7 @@ pub mod log;
 pub mod mailbox;
 pub mod message;
 pub mod metrics;
+pub mod network;
 pub mod pages;
 pub mod receiver_session;
 pub mod server;

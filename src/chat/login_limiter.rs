@@ -6,7 +6,7 @@
 //! it takes thirty addresses to begin, and ten that never rest to go on, and sessions that have begun
 //! already do not notice.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use super::account_name::AccountName;
 use super::rate_limiter::RateLimiter;
 use crate::limits;
+use crate::network::Network;
 
 /// Counts logins and registrations, and refuses those of which there are too many.
 #[derive(Debug)]
@@ -22,10 +23,10 @@ pub(super) struct LoginLimiter(Mutex<LoginRates>);
 
 #[derive(Debug)]
 struct LoginRates {
-    pairs: RateLimiter<(Arc<str>, IpAddr)>,
-    addresses: RateLimiter<IpAddr>,
+    pairs: RateLimiter<(Arc<str>, Network)>,
+    addresses: RateLimiter<Network>,
     names: RateLimiter<Arc<str>>,
-    registrations: RateLimiter<IpAddr>,
+    registrations: RateLimiter<Network>,
 }
 
 /// An attempt to log in that has been charged. It counts unless it is refunded.
@@ -33,7 +34,7 @@ struct LoginRates {
 #[must_use]
 pub(super) struct LoginAttempt {
     name: Arc<str>,
-    from: IpAddr,
+    from: Network,
 }
 
 /// The client has used up its attempts, and has to wait.
@@ -71,7 +72,7 @@ impl LoginLimiter {
         from: IpAddr,
         now: Instant,
     ) -> Result<LoginAttempt, RateLimited> {
-        let (name, from) = (Arc::clone(name.key()), network(from));
+        let (name, from) = (Arc::clone(name.key()), Network::of(from));
         let pair = (Arc::clone(&name), from);
         let mut rates = self.0.lock();
         let waits = [
@@ -109,19 +110,8 @@ impl LoginLimiter {
         now: Instant,
     ) -> Result<(), RateLimited> {
         let mut rates = self.0.lock();
-        let charged = rates.registrations.try_charge(network(from), now);
+        let charged = rates.registrations.try_charge(Network::of(from), now);
         charged.map_err(RateLimited)
-    }
-}
-
-/// Returns the part of an address that stands for one client: of IPv6 the /64 prefix (RFC 6177).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            const HOST: u128 = u64::MAX as u128;
-            Ipv6Addr::from_bits(address.to_bits() & !HOST).into()
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -183,15 +173,6 @@ mod tests {
             let attempt = limiter.charge_login(&name("Zoë"), address("::1"), Instant::now());
             limiter.refund_login(attempt.unwrap());
         }
-    }
-
-    #[test]
-    fn network_is_one_client() {
-        let same = |a, b| network(address(a)) == network(address(b));
-        assert!(same("2001:db8::1", "2001:db8::ffff:1"));
-        assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
-        assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
-        assert!(!same("192.0.2.1", "192.0.2.2"));
     }
 
     #[test]

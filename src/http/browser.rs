@@ -1,12 +1,10 @@
 //! What only browsers say and need: prefetching, cookies, the origin of a request, padded pages.
 
-use std::net::IpAddr;
-
 use hyper::header::{HeaderValue, SET_COOKIE};
 use hyper::{HeaderMap, Response};
 
-use super::header;
 use super::reply::{self, Body};
+use super::{Call, header};
 use crate::limits;
 
 /// The name of the cookie that holds the id of a `/receiver` session.
@@ -61,17 +59,17 @@ pub(super) fn set_receiver_session(response: &mut Response<Body>, id: &str) {
 
 /// Returns the origin under which the browser knows this server, for commands to copy. A `Host`
 /// with unusual characters is not repeated, since it would be pasted into a shell.
-pub(super) fn origin(headers: &HeaderMap) -> String {
+pub(super) fn origin(call: &Call<'_>) -> String {
+    let scheme = if call.is_secure() { "https" } else { "http" };
+    format!("{scheme}://{}", host(&call.head.headers))
+}
+
+/// Returns the host that the browser asked for.
+fn host(headers: &HeaderMap) -> &str {
     let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b".:[]-".contains(&b);
     let host =
         header(headers, "host").filter(|host| !host.is_empty() && host.bytes().all(is_allowed));
-    let scheme = if is_secure(headers) { "https" } else { "http" };
-    format!("{scheme}://{}", host.unwrap_or("localhost:8080"))
-}
-
-/// Whether the browser speaks TLS, to a proxy that says so.
-pub(super) fn is_secure(headers: &HeaderMap) -> bool {
-    header(headers, "x-forwarded-proto") == Some("https")
+    host.unwrap_or("localhost:8080")
 }
 
 /// Returns the other origin whose page sends this request, if it is not a page of this server.
@@ -97,16 +95,6 @@ pub(super) fn cross_origin(headers: &HeaderMap) -> Option<String> {
             origin.filter(|origin| !own(origin)).map(|_| named())
         }
     }
-}
-
-/// Returns the address of the client: the peer of the connection, or, if the peer is a proxy on this
-/// machine, the address that it forwards for.
-pub(super) fn client(headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
-    let last = forwarded
-        .and_then(|list| list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok())
-        .filter(|_| peer.to_canonical().is_loopback());
-    last.unwrap_or(peer)
 }
 
 #[cfg(test)]
@@ -160,23 +148,8 @@ mod tests {
     }
 
     #[test]
-    fn client_believes_only_a_local_proxy() {
-        let [here, there] = ["127.0.0.1", "9.9.9.9"].map(|text| text.parse().unwrap());
-        let forwarded = headers(&[("x-forwarded-for", "1.1.1.1, 2.2.2.2")]);
-        assert_eq!(client(&forwarded, here).to_string(), "2.2.2.2");
-        assert_eq!(client(&forwarded, there), there);
-        assert_eq!(client(&headers(&[]), here), here);
-    }
-
-    #[test]
-    fn origin_repeats_no_unusual_host() {
-        assert_eq!(
-            origin(&headers(&[("host", "a.example:81")])),
-            "http://a.example:81"
-        );
-        assert_eq!(
-            origin(&headers(&[("host", "a;rm -rf")])),
-            "http://localhost:8080"
-        );
+    fn host_that_is_unusual_not_repeated() {
+        assert_eq!(host(&headers(&[("host", "a.example:81")])), "a.example:81");
+        assert_eq!(host(&headers(&[("host", "a;rm -rf")])), "localhost:8080");
     }
 }

@@ -18,7 +18,7 @@ use crate::message::{Cursor, ParseCursorError};
 
 /// Answers a GET with the mailbox page.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let origin = browser::origin(&call.head.headers);
+    let origin = browser::origin(&call);
     let page = call.page("mailbox.html", &[("origin", &origin)]).await;
     Ok(reply::html(StatusCode::OK, page.before))
 }

@@ -14,6 +14,7 @@ mod cors;
 mod error;
 mod follow;
 mod form;
+mod forwarded;
 mod mailbox;
 mod negotiate;
 mod operator;
@@ -27,6 +28,7 @@ mod sender;
 mod stream;
 mod upload;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -37,6 +39,7 @@ use hyper::{HeaderMap, Method, Request, Response};
 use tokio::sync::Semaphore;
 
 pub use cors::Cors;
+pub use forwarded::TrustedProxies;
 pub use reply::Body;
 
 use crate::chat::Chat;
@@ -78,6 +81,8 @@ pub struct App {
     pub demos: bool,
     /// The origins whose pages may read and append.
     pub cors: Cors,
+    /// The proxies whose word on their clients is believed.
+    pub trusted_proxies: TrustedProxies,
     /// The interval of heartbeats on quiet streams without dots.
     pub heartbeat: Duration,
     /// The longest message, in bytes.
@@ -110,6 +115,8 @@ impl App {
 struct Call<'a> {
     app: &'a Arc<App>,
     connection: &'a Arc<Connection<ChunkStream>>,
+    /// The address of the client, as far as proxies tell it.
+    client: IpAddr,
     head: Parts,
     body: Incoming,
     endpoint: Endpoint,
@@ -129,6 +136,12 @@ impl Call<'_> {
     /// The page of this path.
     async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> HtmlPage {
         self.app.page(name, self.head.uri.path(), values).await
+    }
+
+    /// Whether the browser speaks TLS, with a proxy.
+    fn is_secure(&self) -> bool {
+        let proxies = &self.app.trusted_proxies;
+        proxies.is_secure(&self.head.headers, self.connection.peer())
     }
 
     fn is_head(&self) -> bool {
@@ -202,9 +215,11 @@ async fn dispatch(
         return Err(Error::Prefetch);
     }
     let method = head.method.clone();
+    let client = app.trusted_proxies.client(&head.headers, connection.peer());
     let call = Call {
         app,
         connection,
+        client,
         head,
         body,
         endpoint,

@@ -9,7 +9,7 @@ use crate::pages;
 
 /// The home page: what this server is, and the commands to try, with the address to copy.
 pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let origin = browser::origin(&call.head.headers);
+    let origin = browser::origin(&call);
     let page = call.page("index.html", &[("origin", &origin)]).await;
     Ok(reply::html(StatusCode::OK, page.before))
 }

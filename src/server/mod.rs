@@ -29,7 +29,7 @@ use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::config::{Config, StoreKind};
 use crate::drain::Drain;
-use crate::http::{App, Cors};
+use crate::http::{App, Cors, TrustedProxies};
 use crate::limits;
 use crate::log::{Log, Memory, OpenError, SideTables, Sqlite, Store, StoreError};
 use crate::mailbox::Mailboxes;
@@ -87,6 +87,7 @@ impl Server {
             drain: Drain::new(config.drain),
             demos: config.demos,
             cors: Cors::new(config.cors_origins),
+            trusted_proxies: TrustedProxies::new(config.trusted_proxies),
             heartbeat: config.heartbeat,
             max_message: config.max_message,
             body_timeout: config.timeouts.body,

@@ -12,6 +12,7 @@
 //! | `follow`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `open_store`, `disk`, `locked`, `crash` | the log on the disk, and what may happen to it |
+//! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `stop` | how the server goes away: in-band ends, newcomers, slow clients |
 //! | `process` | the binary: its command line, signals, and limits of the system |
@@ -48,6 +49,7 @@ mod mailbox_restart;
 mod open_store;
 mod origins;
 mod process;
+mod proxies;
 mod receiver;
 mod requests;
 mod retained;

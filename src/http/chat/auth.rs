@@ -1,7 +1,5 @@
 //! Login, registration, logout, and change of password: their forms, and the session's cookie.
 
-use std::net::IpAddr;
-
 use hyper::header::SET_COOKIE;
 use hyper::{Response, StatusCode};
 
@@ -9,7 +7,7 @@ use super::{AccountObject, COOKIE, done, find_session, is_browser, session, toke
 use crate::chat::{Account, LogIn, Token};
 use crate::http::error::Error;
 use crate::http::reply::{self, Body};
-use crate::http::{Call, body, browser, form};
+use crate::http::{Call, body, form};
 use crate::limits;
 use crate::message::Timestamp;
 use crate::wire::escape_html;
@@ -61,7 +59,7 @@ pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     let Credentials { name, password } = Credentials::read(&mut call).await?;
     let (previous, now) = (token(&call), Timestamp::now());
     let chat = &call.app.chat;
-    let begun = chat.log_in(&name, &password, address(&call), previous.as_ref(), now);
+    let begun = chat.log_in(&name, &password, call.client, previous.as_ref(), now);
     let begun = begun.await.map_err(Error::from);
     answer(&call, LOGIN, &name, begun, StatusCode::OK).await
 }
@@ -70,7 +68,7 @@ pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error
     let Credentials { name, password } = Credentials::read(&mut call).await?;
     let (previous, now) = (token(&call), Timestamp::now());
     let chat = &call.app.chat;
-    let begun = chat.register(&name, &password, address(&call), previous.as_ref(), now);
+    let begun = chat.register(&name, &password, call.client, previous.as_ref(), now);
     let begun = begun.await.map_err(Error::from);
     answer(&call, REGISTER, &name, begun, StatusCode::CREATED).await
 }
@@ -103,11 +101,6 @@ async fn answer(
         Ok(begun) => Ok(signed_in(call, &begun, status)),
         Err(error) => refuse(call, page, name, error).await,
     }
-}
-
-/// The address whose attempts to log in are counted.
-fn address(call: &Call<'_>) -> IpAddr {
-    browser::client(&call.head.headers, call.connection.peer())
 }
 
 /// The answer to a client that is logged in now: its cookie, and the way to the chat.
@@ -162,7 +155,7 @@ pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>
     let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let (old, new) = (form::field(&fields, "old")?, form::field(&fields, "new")?);
     let chat = &call.app.chat;
-    let begun = chat.change_password(&me, old, new, address(&call), Timestamp::now());
+    let begun = chat.change_password(&me, old, new, call.client, Timestamp::now());
     match begun.await.map_err(Error::from) {
         Ok(begun) => {
             let location = "/chat/password?changed";
@@ -188,11 +181,7 @@ fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: Option<&Tok
         Some(token) => (token.as_str(), limits::LOGIN_COOKIE_AGE.as_secs()),
         None => ("", 0),
     };
-    let secure = if browser::is_secure(&call.head.headers) {
-        "; Secure"
-    } else {
-        ""
-    };
+    let secure = if call.is_secure() { "; Secure" } else { "" };
     let cookie =
         format!("{COOKIE}={token}; Path=/chat; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     reply::add_header(response, SET_COOKIE, &cookie);
