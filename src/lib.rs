@@ -35,6 +35,7 @@
 //! |---|---|
 //! | [`limits`] | every bound, with its reason |
 //! | [`network`] | whom a share belongs to: a client's address |
+//! | [`diagnostics`] | what the program says on standard error |
 //! | [`message`] | messages and their names: seq, epoch, cursor, channel |
 //! | [`wire`] | transports: the moments of a stream as bytes |
 //! | [`metrics`] | counters and gauges |
@@ -59,6 +60,7 @@
 //! | `lane-N`, one for each processor | a single-threaded runtime that serves its connections for their whole life: requests, streams, wake-ups (`server/lanes.rs`) |
 //! | `log-writer` | commits batches to a store that blocks, and deletes expired messages (`log/writer.rs`); a store in memory is written by the appending task |
 //! | tokio's blocking pool of each runtime | reads of the file ([`limits::STORE_READERS_MAX`] at a time), the chat's tables, hashes of passwords, files of `--pages` |
+//! | `diagnostics` | writes the lines of the `log` macros to standard error, so that no other thread waits for it (`diagnostics.rs`) |
 //! | jemalloc's | gives memory back while the server is idle |
 //!
 //! # The life of a message
@@ -125,6 +127,7 @@
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
 //! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |
 //! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
+//! | how often a line may be logged, how long it may be | `diagnostics.rs` |
 //! | an endpoint | `http/route.rs`, the one table of paths; `http/mod.rs` calls its handler |
 //! | who may use an endpoint | there is no access control but the chat's session, checked in `http/chat/mod.rs` |
 //! | the sentence of an error, its status | `http/error.rs`, the one table of errors; `Retry-After` of a server that is full or stopping is in `http/refusal.rs` |
@@ -142,6 +145,7 @@ pub mod chat;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod diagnostics;
 pub mod drain;
 pub mod follow;
 pub mod http;

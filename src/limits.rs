@@ -110,6 +110,28 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// another process holds it: senders then get their refusal soon.
 pub const LOCK_TIMEOUT_REFUSING: Duration = Duration::from_millis(500);
 
+// --- diagnostics ----------------------------------------------------------------------------
+
+/// Longest text of a line on standard error; a longer one is cut. Much of it may come from a client.
+pub const DIAGNOSTIC_BYTES_MAX: usize = 2 * KIB;
+
+/// Lines that one place in the program may write to standard error in a second; the others are
+/// counted. A client that can cause a line can cause thousands.
+pub const DIAGNOSTICS_PER_SECOND_MAX: u32 = 10;
+
+/// Lines that wait for standard error, all together: what the program says in a bad minute. Past
+/// this they are dropped and counted.
+pub const DIAGNOSTICS_BYTES: usize = 256 * KIB;
+
+/// How long the end of the process waits for standard error to take the last lines.
+pub const DIAGNOSTICS_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The pause before a standard stream that is full, and does not block, is tried again.
+pub const STANDARD_STREAM_PAUSE: Duration = Duration::from_millis(10);
+
+/// Most lines of a panic's backtrace.
+pub const BACKTRACE_LINES_MAX: usize = 400;
+
 // --- streams --------------------------------------------------------------------------------
 
 /// Text gathered into one frame, which is one write of a stream. One write for all that is pending

@@ -1,10 +1,12 @@
 //! Parse, log, bind, run.
 
-use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::{io, thread};
 
 use clap::Parser;
 use forever_frame::config::{Args, Config};
+use forever_frame::diagnostics;
 use forever_frame::server::{self, Server};
 
 #[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
@@ -13,7 +15,13 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let config = Config::from(Args::parse());
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let _flush = match diagnostics::init() {
+        Ok(flush) => flush,
+        Err(error) => {
+            eprintln!("cannot start a thread: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -31,21 +39,20 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     runtime.block_on(async {
         let server = Server::bind(config)?;
-        if let Err(error) = announce(&server) {
-            log::warn!("cannot print the listening address: {error}");
-        }
+        let addr = server.local_addr()?;
+        // On a thread of its own, since nobody may read it.
+        thread::Builder::new()
+            .name("announce".to_owned())
+            .spawn(move || announce(addr))?;
         server.run(server::stop()).await;
         Ok(())
     })
 }
 
 /// Prints the one line on standard output, which scripts wait for.
-fn announce(server: &Server) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(
-        out,
-        "forever-frame listening on http://{}",
-        server.local_addr()?
-    )?;
-    out.flush()
+fn announce(addr: SocketAddr) {
+    let line = format!("forever-frame listening on http://{addr}\n");
+    if let Err(error) = diagnostics::write_all(&mut io::stdout(), line.as_bytes()) {
+        log::warn!("cannot print the listening address: {error}");
+    }
 }

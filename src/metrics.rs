@@ -17,6 +17,7 @@ pub use letters::{Letters, Waiting};
 use counter::Counter;
 use exposition::Exposition;
 
+use crate::diagnostics::LostLines;
 use crate::message::Seq;
 use crate::wire::Wire;
 
@@ -93,6 +94,8 @@ pub struct Readings {
     pub log_available: bool,
     /// The bytes of request bodies that are in memory and not yet appended.
     pub body_bytes: usize,
+    /// The lines that should have been written to standard error and were not.
+    pub lost_lines: LostLines,
     /// The number of open files, where the system tells.
     pub open_files: Option<u64>,
     /// The most files that may be open, where the system tells.
@@ -219,6 +222,9 @@ impl Readings {
         out.gauge("log_last_seq", "Seq of the newest message, 0 if there was none.", last);
         out.gauge("log_available", "1 while the log takes messages, 0 while it refuses them.", u8::from(self.log_available));
         out.gauge("body_bytes", "Bytes of request bodies in memory, not yet appended.", self.body_bytes);
+        let LostLines { repeated, queue_full, refused } = self.lost_lines;
+        out.head("lost_log_lines_total", "counter", "Lines not written to standard error, by reason.");
+        out.by_label("lost_log_lines_total", "reason", [("repeated", repeated), ("queue_full", queue_full), ("refused", refused)].into_iter());
         if let Some(open) = self.open_files {
             out.gauge("open_files", "Files and sockets that the process has open.", open);
         }
@@ -295,6 +301,7 @@ mod tests {
             bounds: (Seq(1), Seq(3)),
             log_available: true,
             body_bytes: 0,
+            lost_lines: LostLines::default(),
             open_files: Some(7),
             max_files: None,
         };

@@ -4,8 +4,8 @@ use hyper::{Response, StatusCode};
 
 use super::Call;
 use super::reply::{self, Body};
-use crate::limits;
 use crate::metrics::Readings;
+use crate::{diagnostics, limits};
 
 /// Answers 200 `ok` while the log takes messages, else 503 with the reason.
 pub(super) fn healthz(call: &Call<'_>) -> Response<Body> {
@@ -27,6 +27,7 @@ pub(super) fn metrics(call: &Call<'_>) -> Response<Body> {
         bounds: call.app.log.bounds(),
         log_available: call.app.log.health().is_ok(),
         body_bytes: limits::BODIES_BYTES - call.app.bodies.available_permits(),
+        lost_lines: diagnostics::lost_lines(),
         open_files: open_files(),
         max_files: call.app.max_files,
     };

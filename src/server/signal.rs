@@ -1,12 +1,14 @@
 //! The signals that stop the server: SIGTERM and SIGINT.
 
+use crate::diagnostics;
+
 /// Returns when the process is asked to stop. When it is asked a second time, it exits at once.
 pub async fn stop() {
     asked().await;
     tokio::spawn(async {
         asked().await;
         log::warn!("asked again to stop; streams are cut");
-        std::process::exit(0);
+        diagnostics::exit(0);
     });
 }
 

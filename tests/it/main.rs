@@ -15,6 +15,7 @@
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `stop` | how the server goes away: in-band ends, newcomers, slow clients |
+//! | `diagnostics` | standard error and standard output, and what clients write there |
 //! | `process` | the binary: its command line, signals, and limits of the system |
 //! | `tidy` | the source tree itself |
 //!
@@ -37,6 +38,7 @@ mod chat_strangers;
 mod chat_streams;
 mod conformance;
 mod crash;
+mod diagnostics;
 mod disk;
 mod exactly_once;
 mod follow;
