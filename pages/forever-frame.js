@@ -16,7 +16,10 @@
                  hears only names that it is told, and is not told the channel: so 'sse' is among the
                  defaults only if `events` is given and the address names one channel.
      shared      true (the default) for one connection for all tabs of this browser, false for one each
-     heartbeat   seconds after which a quiet server is to send a sign of life, 1 to 60 (15)
+     heartbeat   seconds after which a quiet server is to send a sign of life, 1 to 60 (15; for
+                 'script' at most 5, since nothing else tells of a hidden iframe that is cut)
+   Where an option is not given, the address may say the same: '/c/news?since=now&heartbeat=5s&as=ndjson'.
+   Its other parameters are sent with each request.
 
    Events: message and those of `events` (a MessageEvent: data, lastEventId, origin; also cursor,
    channel, event, time as far as the transport gives them), gap (reason, missed, cursor), state
@@ -33,6 +36,8 @@ globalThis.ForeverFrame = (() => {
   /** How long a transport may take for its first bytes, in ms, before the next one is tried too. */
   const FIRST_BYTES_TIMEOUT = { unknown: 1500, proven: 5000, last: 10000 };
   const QUIET_HEARTBEATS = 2.5;           // after this much silence a connection is given up
+  const HEARTBEAT = 15, SCRIPT_HEARTBEAT = 5;
+  const CALLS_LATE = 100;                 // how long the calls of a frame that is over may be on their way
   const POLL_SECONDS = 25;
   const RETRY_STEP = 500, RETRY_MOST = 30000;
   const LOOK_UP_AGAIN = 5 * 60 * 1000;    // before a better transport is tried again
@@ -41,11 +46,23 @@ globalThis.ForeverFrame = (() => {
   const HELD_BACK = 1000;                 // messages kept while a tab catches up
 
   const NAMES = { sse: 'SSE', ndjson: 'NDJSON', script: 'hidden iframe', json: 'long poll' };
-  const RESERVED = ['open', 'gap', 'state', 'end', 'heartbeat', 'error'];
+  const RESERVED = ['open', 'gap', 'state', 'end', 'heartbeat', 'live', 'error'];
 
   const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
   /** Full jitter: clients that were cut off together do not come back together. */
   const backoff = tries => Math.random() * Math.min(RETRY_MOST, RETRY_STEP * 2 ** tries);
+
+  /** Returns the seconds in a duration such as '15s', as an address has it, or undefined. */
+  const secondsIn = text => {
+    const [, number, unit] = /^(\d+)(ms|s|m)$/.exec(text ?? '') ?? [];
+    return unit && number * { ms: 0.001, s: 1, m: 60 }[unit];
+  };
+  const duration = seconds => (Number.isInteger(seconds) ? `${seconds}s` : `${Math.round(seconds * 1000)}ms`);
+
+  /** Returns the error for an answer that is none; it has the time after which the server asks to come back. */
+  const refusal = response => Object.assign(new Error(`status ${response.status}`), {
+    after: 1000 * (Number(response.headers.get('Retry-After')) || 0),
+  });
 
   // ---- Cursors: EPOCH-SEQ. Seqs of different epochs cannot be compared. ----
 
@@ -60,19 +77,19 @@ globalThis.ForeverFrame = (() => {
   const joins = (from, seen) => isSameEpoch(from, seen) && !isNewer(from, seen);
 
   // ---- Transports: each opens a connection, passes on what the server sends as a list of
-  //      {type: open | message | gap | heartbeat | end, cursor, …}, reports when it is over,
-  //      and returns a function that ends it. ----
+  //      {type: open | message | gap | live | heartbeat | end, cursor, …}, reports when it is over
+  //      (with an error that may say when to come back), and returns a function that ends it. ----
 
   const TRANSPORTS = {
     sse({ ask, hear, over, events }) {
       const source = new EventSource(ask({ as: 'sse', heartbeat_event: 1 }));
       const message = e => hear([{ type: 'message', event: e.type, cursor: e.lastEventId, data: e.data }]);
       for (const name of ['message', ...(events ?? [])]) source.addEventListener(name, message);
-      for (const type of ['heartbeat', 'gap', 'end']) {
+      for (const type of ['heartbeat', 'live', 'gap', 'end']) {
         source.addEventListener(type, e => hear([{ ...JSON.parse(e.data), type }]));
       }
       // The `open` event is not used: it only says that the head is there, and a proxy may let
-      // through no more than that. The server's first event is a heartbeat, if it has no other.
+      // through no more than that. The server says an event at once, also if there is no message.
       // EventSource would reconnect by itself, but with its own idea of when and from where.
       // A message whose sender named it `error` is not an error.
       source.onerror = e => { if (!(e instanceof MessageEvent)) over(); };
@@ -83,7 +100,7 @@ globalThis.ForeverFrame = (() => {
       const stop = new AbortController();
       (async () => {
         const response = await fetch(ask({ as: 'ndjson' }), { signal: stop.signal, cache: 'no-store' });
-        if (!response.ok) throw new Error(`status ${response.status}`);
+        if (!response.ok) throw refusal(response);
         const reader = response.body.getReader(), decoder = new TextDecoder();
         // Chunks end anywhere, even within a character; a line ends at its newline.
         for (let rest = ''; ;) {
@@ -100,29 +117,50 @@ globalThis.ForeverFrame = (() => {
     script({ ask, hear, over, origin }) {
       const frame = document.createElement('iframe');
       const foreign = origin === location.origin ? {} : { origin: location.origin };
-      let end = null;
+      const token = `forever-frame ${Math.random()}`;
+      let calls = 0, isJudged = false, tokenIsBack;
       const listen = e => {
+        if (e.source === window && e.data === token) return tokenIsBack?.();
         if (e.source !== frame.contentWindow || e.origin !== origin) return;
-        if (e.data.type === 'end') end = e.data; else hear([e.data]);
+        calls += 1;
+        if (calls === 1) watch();
+        hear([e.data]);
+      };
+      // A response is over with the call that says so. Without that call the frame fires `load` after
+      // an error page, only DOMContentLoaded in Firefox after a cut, and nothing in Chromium, where
+      // nothing but the missing heartbeats tell. These events overtake the calls of the frame, which
+      // may be thousands. So a message of this window's own is sent after the calls, and the frame is
+      // over when that comes back and no call has come with it.
+      const judge = async () => {
+        if (isJudged) return;
+        isJudged = true;
+        for (let before = null; before !== calls;) {
+          if (before !== null) await sleep(CALLS_LATE);
+          before = calls;
+          await new Promise(isBack => { tokenIsBack = isBack; postMessage(token, '/'); });
+        }
+        over();
+      };
+      const watch = () => {
+        try { frame.contentWindow.addEventListener('DOMContentLoaded', judge); } catch { /* foreign */ }
       };
       addEventListener('message', listen);
       frame.hidden = true;
       frame.title = 'forever frame';
       (document.body ?? document.documentElement).append(frame);
-      // The frame fires `load` when its response is over.
       frame.addEventListener('load', () => {
         try { if (frame.contentWindow.location.href === 'about:blank') return; } catch { /* foreign */ }
-        if (end) hear([end]); else over();
+        judge();
       });
       frame.src = ask({ as: 'script', ...foreign });
       return () => { removeEventListener('message', listen); frame.remove(); };
     },
 
-    json({ ask, hear, over }) {
+    json({ ask, hear, over, longest }) {
       const stop = new AbortController();
       (async () => {
         // The first poll asks for an answer at once, so that it is soon known to work.
-        for (let wait = 0; ; wait = POLL_SECONDS) {
+        for (let wait = 0; ; wait = longest) {
           const began = Date.now();
           const items = await poll(ask, wait, stop.signal);
           hear(items);
@@ -144,7 +182,7 @@ globalThis.ForeverFrame = (() => {
     const late = setTimeout(abort, (wait + 10) * 1000);
     try {
       const response = await fetch(ask({ as: 'json', wait: `${wait}s` }), { signal: stop.signal, cache: 'no-store' });
-      if (!response.ok) throw new Error(`status ${response.status}`);
+      if (!response.ok) throw refusal(response);
       const { gap, messages, cursor } = await response.json();
       const items = messages.map(message => ({ ...message, type: 'message' }));
       if (gap) items.unshift({ ...gap, type: 'gap' });
@@ -178,7 +216,7 @@ globalThis.ForeverFrame = (() => {
     #host; #attempts = new Set(); #current = null; #latest = null; #ladder = [];
     #timer; #quiet; #better; #waiting = false; #tries = 0; #failures = 0;
 
-    /** host: {transports, memory, events, heartbeat, origin, ask(), hear(items) → how many items were new, state()} */
+    /** host: {transports, memory, events, heartbeat, longest (poll, in seconds), origin, ask(), hear(items) → how many items were new, state()} */
     constructor(host) { this.#host = host; }
 
     connect(silently = false) {
@@ -209,14 +247,16 @@ globalThis.ForeverFrame = (() => {
       clearTimeout(this.#timer);
       const name = this.#ladder.shift();
       if (name === undefined) return this.#giveUpSilent();
-      const attempt = { name, began: Date.now(), newItems: 0 };
+      const { ask, events, origin, longest } = this.#host;
+      const heartbeat = name === 'script' ? Math.min(this.#host.heartbeat, SCRIPT_HEARTBEAT) : this.#host.heartbeat;
+      const attempt = { name, heartbeat, began: Date.now(), newItems: 0 };
       const alive = () => this.#attempts.has(attempt);
       this.#attempts.add(this.#latest = attempt);
-      const { ask, events, origin } = this.#host;
       attempt.stop = TRANSPORTS[name]({
-        ask, events, origin,
+        events, origin, longest,
+        ask: params => ask({ heartbeat: duration(heartbeat), ...params }),
         hear: items => alive() && this.#hear(attempt, items),
-        over: () => alive() && this.#over(attempt),
+        over: error => alive() && this.#over(attempt, error),
       });
       const kind = name === this.#host.memory.name ? 'proven' : this.#ladder.length ? 'unknown' : 'last';
       this.#timer = setTimeout(() => this.#climbDown(), FIRST_BYTES_TIMEOUT[kind]);
@@ -244,32 +284,33 @@ globalThis.ForeverFrame = (() => {
       }
       clearTimeout(this.#quiet);
       // A long poll is silent by nature, and has a timeout of its own.
-      if (attempt.name !== 'json') this.#quiet = setTimeout(() => this.#failed(), this.#host.heartbeat * QUIET_HEARTBEATS * 1000);
+      if (attempt.name !== 'json') this.#quiet = setTimeout(() => this.#failed(), attempt.heartbeat * QUIET_HEARTBEATS * 1000);
       if (Date.now() - attempt.began > 1000) this.#tries = this.#failures = 0;
       attempt.newItems += this.#host.hear(items);
       const end = items.find(item => item.type === 'end');
       // A listener may have closed the stream.
       if (!end || attempt !== this.#current) return;
       this.stop();
-      if (end.reason === 'stop') this.#wait(Math.random() * 1000);
+      // A server that stops says when another one may have taken over.
+      if (end.reason === 'stop') this.#wait(end.retry ?? Math.random() * 1000);
       else if (attempt.newItems) this.connect(true);
       else this.#failed();
     }
 
     /** Handles a connection that broke, or ended without a reason. */
-    #over(attempt) {
+    #over(attempt, error) {
       this.#drop(attempt);
-      if (attempt === this.#current) this.#failed();
+      if (attempt === this.#current) this.#failed(error);
       else if (this.#current) this.#climbDown();
       // This transport has worked here, so the failure is not its fault.
-      else if (attempt.name === this.#host.memory.name && !this.#attempts.size) this.#failed();
+      else if (attempt.name === this.#host.memory.name && !this.#attempts.size) this.#failed(error);
       else if (attempt === this.#latest) this.#climbDown();
     }
 
-    #failed() {
+    #failed({ after = 0 } = {}) {
       this.#failures += 1;
       if (this.#failures >= 3) this.#host.memory.name = null;
-      this.#wait(backoff(this.#tries++));
+      this.#wait(Math.max(after, backoff(this.#tries++)));
     }
 
     #wait(ms) {
@@ -300,29 +341,34 @@ globalThis.ForeverFrame = (() => {
     #leading = false; #connection = null; #session = null; #queue = null; #channel = null;
     #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
 
-    constructor(url, { since = 'all', events = null, transports, shared = true, heartbeat = 15 } = {}) {
+    constructor(url, { since, events = null, transports, shared = true, heartbeat } = {}) {
       super();
       const bad = events?.find(name => RESERVED.includes(name));
       if (bad) throw new TypeError(`the event name ${bad} is reserved by ForeverFrame`);
       this.#url = new URL(url, document.baseURI);
+      const address = this.#url.searchParams;
       this.#events = events?.filter(name => name !== 'message') ?? null;
-      this.#since = String(since);
+      this.#since = String(since ?? (address.get('lastEventId') || address.get('since') || 'all'));
+      // They only say where to begin. Later the cursor does, and `lastEventId` would win over it.
+      for (const name of ['lastEventId', 'since']) address.delete(name);
       // A cursor tells what has been seen; any other value of `since` only says where to begin.
       if (/^[^-]+-\d+$/.test(this.#since)) this.#cursor = this.#since;
       const channels = decodeURIComponent(this.#url.pathname.split('/').pop()).split(',');
       this.#channelName = channels.length === 1 ? channels[0] : null;
       const usual = this.#events && this.#channelName ? ['sse', 'ndjson', 'script', 'json'] : ['ndjson', 'script', 'json'];
+      const named = Object.hasOwn(TRANSPORTS, address.get('as')) ? [address.get('as')] : usual;
       // Both are missing if the page came neither over https nor from localhost; then each tab has its own connection.
       this.#shared = shared && Boolean(navigator.locks) && 'BroadcastChannel' in globalThis;
       this.#key = `forever-frame ${this.#url} ${this.#events ? [...this.#events].sort() : '*'}`;
-      const possible = (transports ?? usual).filter(name => name !== 'sse' || 'EventSource' in globalThis);
+      const possible = (transports ?? named).filter(name => name !== 'sse' || 'EventSource' in globalThis);
       this.#host = {
         transports: possible,
         memory: new Memory(possible),
         events: this.#events,
         origin: this.#url.origin,
-        heartbeat,
-        ask: params => this.#ask({ heartbeat: `${heartbeat}s`, ...params }),
+        heartbeat: heartbeat ?? secondsIn(address.get('heartbeat')) ?? HEARTBEAT,
+        longest: secondsIn(address.get('wait')) ?? POLL_SECONDS,
+        ask: params => this.#ask(params),
         hear: items => this.#take(items),
         state: (state, transport = null) => this.#setState(state, transport),
       };

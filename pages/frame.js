@@ -3,30 +3,20 @@
 
 const $ = id => document.getElementById(id);
 const SHOWN = 200, LONGEST = 400;
-const count = { begun: 0, loads: 0, calls: 0, count: 0 };
+const count = { begun: 0, ended: 0, calls: 0, count: 0 };
 
-/** Whether a response has been loaded into the frame. */
-const isLoaded = frame => {
-  // The empty page that a frame has at first fires `load`, too.
-  try { return frame.contentWindow.location.href !== 'about:blank'; } catch { return true; }
-};
-
-// The frame belongs to ForeverFrame. This page only observes its calls and its `load` events.
+// The frame belongs to ForeverFrame. This page only observes its calls.
 addEventListener('message', e => {
   const frame = document.querySelector('iframe');
   if (e.origin !== location.origin || e.source !== frame?.contentWindow) return;
   const { type, cursor, reason = '' } = e.data;
   count.calls += 1;
   if (type === 'open') count.begun += 1;
+  if (type === 'end') count.ended += 1;
   // The stream's listeners below show messages and gaps, each once, whatever breaks.
   if (type !== 'message' && type !== 'gap') show(type, cursor, reason);
   showCounts();
 });
-document.addEventListener('load', e => {
-  if (e.target.localName !== 'iframe' || !isLoaded(e.target)) return;
-  count.loads += 1;
-  showCounts();
-}, true);
 
 const stream = new ForeverFrame('/c/main', { transports: ['script'], shared: false, since: '-10' });
 stream.show($('state'));
@@ -40,7 +30,7 @@ stream.addEventListener('gap', e => show('gap', e.cursor, e.reason));
 /** Appends a row with the kind of a call, its text and its cursor, which are never read as HTML. */
 function show(type, cursor, text) {
   const row = document.createElement('li');
-  row.className = ['open', 'heartbeat', 'end'].includes(type) ? 'aside' : type === 'gap' ? 'gap' : 'said';
+  row.className = ['open', 'live', 'heartbeat', 'end'].includes(type) ? 'aside' : type === 'gap' ? 'gap' : 'said';
   const parts = [['b', 'from', type], ['span', 'text', shortened(text)], ['code', 'facts', cursor]];
   for (const [name, kind, content] of parts) {
     const element = document.createElement(name);

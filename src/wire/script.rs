@@ -28,10 +28,10 @@
 //!
 //! The page puts the iframe into its document, then sets its `src`, and is sent each object by
 //! `postMessage` (HTML standard, section 9.3), with an explicit target origin: the server's own, or
-//! the allowed one of `?origin=`. The `load` event of the iframe says that the response has ended in
-//! order; the page then comes back with `since=` and the cursor of the last object. A connection that
-//! is cut fires no `load` in some browsers, so the page also watches for heartbeats that fail to
-//! come.
+//! the allowed one of `?origin=`. A response is over with the object `end`; the page then comes back
+//! with `since=` and its cursor. Where the response ends without that object, the `load` event of the
+//! iframe, if it fires, may overtake objects that were posted before it. A connection that is cut
+//! fires no `load` in some browsers, so the page also watches for heartbeats that fail to come.
 //!
 //! A stream that begins quiet has its prelude and the call with `open` at once. The document of a
 //! frame grows with what a browser keeps of it, so the server ends it after a while, with the reason

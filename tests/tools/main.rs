@@ -6,6 +6,7 @@
 //! | modules | what they test |
 //! |---|---|
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
+//! | `hidden_frame` | the hidden iframe and its library, `forever-frame.js` |
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
 //! | `parsers` | streams as they are read by parsers that others wrote |
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
@@ -26,6 +27,7 @@ mod chat_plain;
 mod chat_silence;
 mod curl;
 mod helpers;
+mod hidden_frame;
 mod lost_packets;
 mod mailbox_page;
 mod nginx;

@@ -332,7 +332,7 @@ async fn script_frame_page_rotates_without_loss() {
     click(&browser, "#send button").await;
     shows(&browser, &[text, "by the form"]).await;
     assert_eq!(browser.count("#messages .text *").await, 0);
-    count(&browser, "#loads", "no load", |loads| loads == 0).await;
+    count(&browser, "#ended", "no end", |ended| ended == 0).await;
     browser
         .read("#messages li", "the first call", |text| {
             text.starts_with("open")
@@ -354,9 +354,9 @@ async fn script_frame_page_rotates_without_loss() {
         .chain(shown)
         .collect();
     shows(&browser, &all).await;
-    let loads = count(&browser, "#loads", "loads", |loads| loads >= 2).await;
+    let ended = count(&browser, "#ended", "ends", |ended| ended >= 2).await;
     count(&browser, "#begun", "a frame more", |begun| {
-        begun == loads + 1
+        begun == ended + 1
     })
     .await;
     server.open_streams(1).await;
