@@ -7,10 +7,12 @@
 //! name, before such a word.
 
 mod accounts;
+mod log_limits;
 
 use std::time::Duration;
 
 pub use accounts::*;
+pub use log_limits::*;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -37,78 +39,6 @@ pub const FORM_ENCODING_FACTOR: usize = 3;
 /// Request bodies in memory at the same time, all together. Past this an append gets 503: 20,000
 /// senders of 48 KiB each would be a GiB.
 pub const BODIES_BYTES: usize = 64 * MIB;
-
-// --- the log --------------------------------------------------------------------------------
-
-/// Messages kept per channel unless `--keep` says otherwise.
-pub const KEEP_MESSAGES_DEFAULT: usize = 10_000;
-
-/// How long messages are kept unless `--keep-for` says otherwise.
-pub const KEEP_FOR_DEFAULT: Duration = Duration::from_hours(7 * 24);
-
-/// What the memory store holds in all, counting [`MESSAGE_OVERHEAD_BYTES`] for each message. There
-/// may be many channels, so a number per channel alone would be no bound.
-pub const MEMORY_LOG_BYTES: usize = 256 * MIB;
-
-/// What a stored log holds in all, counting [`MESSAGE_OVERHEAD_BYTES`] for each message. Past this
-/// the oldest messages are deleted, since a full disk refuses every append.
-pub const STORED_LOG_BYTES: u64 = 64 * 1024 * MIB as u64;
-
-/// Committed messages held in memory for the followers that are up to date. Each message may also
-/// hold one encoding per transport, made when the first follower asks for it.
-pub const TAIL_BYTES: usize = 8 * MIB;
-
-/// What a message costs in memory besides its text. It is counted so that empty messages are not
-/// free.
-pub const MESSAGE_OVERHEAD_BYTES: usize = 512;
-
-/// Remembered channels whose messages have all been deleted: a gap in such a channel can be told
-/// from a channel that never was. About 150 bytes each.
-pub const EMPTY_CHANNELS_MAX: usize = 65_536;
-
-/// Appends that wait for the log's writer. A full queue makes the senders wait instead of the
-/// memory grow; the messages that they wait with are bounded by [`BODIES_BYTES`].
-pub const QUEUED_APPENDS_MAX: usize = 4096;
-
-/// Most messages in one commit: enough that all waiting senders share the price of a commit, few
-/// enough that the first of them is not held up by the last.
-pub const BATCH_MESSAGES_MAX: usize = 1024;
-
-/// Most text in one commit: enough that all waiting senders share the price of a commit, little
-/// enough that the first of them is not held up by the last.
-pub const BATCH_BYTES_MAX: usize = MIB;
-
-/// How often the log looks for messages past their age.
-pub const RETAIN_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Messages, keys or channels that one step of retention handles in a stored log: a few
-/// milliseconds, for which an append may have to wait. (A commit deletes as many messages as it
-/// appends, and at most this many more.)
-pub const RETAIN_STEP_ROWS: usize = 512;
-
-/// Free pages (of 4 KiB) that the log's file may have however small it is. When it has more than
-/// these and than a quarter of its pages, it is made smaller.
-pub const FREE_PAGES_MAX: i64 = 1024;
-
-/// Free pages (of 4 KiB) that the log's file gives back to the system in one step, for which an
-/// append may have to wait.
-pub const VACUUM_STEP_PAGES: u32 = 64;
-
-/// Connections that read the log's file, each on a thread of its own while it reads, with 2 MiB of
-/// pages in memory. They are few: they are there to wait for the disk, not to take the processors
-/// from the streams.
-pub const STORE_READERS_MAX: usize = 4;
-
-/// Size of the write-ahead log at which it is emptied by force: readers that overlap without end
-/// could otherwise keep it growing.
-pub const WAL_BYTES: u32 = 64 * 1024 * 1024;
-
-/// How long another process may hold the lock of the log's file before appends are refused.
-pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long an append waits for the lock of the log's file while appends are refused because
-/// another process holds it: senders then get their refusal soon.
-pub const LOCK_TIMEOUT_REFUSING: Duration = Duration::from_millis(500);
 
 // --- diagnostics ----------------------------------------------------------------------------
 

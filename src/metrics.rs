@@ -79,6 +79,7 @@ pub struct Metrics {
     bytes_out: Counter,
     heartbeats: AtomicU64,
     gaps: AtomicU64,
+    failed_reads: AtomicU64,
     latency: [AtomicU64; LATENCY_MICROS.len() + 1],
     latency_micros: AtomicU64,
     /// The metrics of the mailboxes.
@@ -92,6 +93,8 @@ pub struct Readings {
     pub bounds: (Seq, Seq),
     /// Whether the log takes messages.
     pub log_available: bool,
+    /// Whether no part of the log is known to be unreadable.
+    pub log_readable: bool,
     /// The bytes of request bodies that are in memory and not yet appended.
     pub body_bytes: usize,
     /// The lines that should have been written to standard error and were not.
@@ -127,6 +130,11 @@ impl Metrics {
     /// Counts a gap that was reported to a stream.
     pub fn gap(&self) {
         self.gaps.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a read of the store that failed.
+    pub fn read_failed(&self) {
+        self.failed_reads.fetch_add(1, Relaxed);
     }
 
     /// Counts a connection that was refused because the server was full.
@@ -179,6 +187,7 @@ impl Metrics {
             ("messages_out_total", "Messages handed to streams.", self.messages_out.get()),
             ("bytes_out_total", "Bytes handed to streams, as encoded.", self.bytes_out.get()),
             ("heartbeats_total", "Heartbeats handed to streams.", self.heartbeats.load(Relaxed)),
+            ("failed_reads_total", "Reads of the log's file that failed.", self.failed_reads.load(Relaxed)),
             ("gaps_total", "Gaps reported to streams.", self.gaps.load(Relaxed)),
         ];
         for (name, help, count) in counters {
@@ -221,6 +230,7 @@ impl Readings {
         out.gauge("log_first_seq", "Seq of the oldest message kept, 0 if there is none.", first);
         out.gauge("log_last_seq", "Seq of the newest message, 0 if there was none.", last);
         out.gauge("log_available", "1 while the log takes messages, 0 while it refuses them.", u8::from(self.log_available));
+        out.gauge("log_readable", "1 while all of the log can be read, 0 while a part cannot.", u8::from(self.log_readable));
         out.gauge("body_bytes", "Bytes of request bodies in memory, not yet appended.", self.body_bytes);
         let LostLines { repeated, queue_full, refused } = self.lost_lines;
         out.head("lost_log_lines_total", "counter", "Lines not written to standard error, by reason.");
@@ -300,6 +310,7 @@ mod tests {
         let readings = Readings {
             bounds: (Seq(1), Seq(3)),
             log_available: true,
+            log_readable: true,
             body_bytes: 0,
             lost_lines: LostLines::default(),
             open_files: Some(7),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep};
 use super::{Follower, Options, Output, Step};
 use crate::connection::PhaseCell;
 use crate::drain::Drain;
-use crate::log::{Log, Position, ReadOutcome, Source, Start};
+use crate::log::{Log, Position, Source, Start, StoreError};
 use crate::metrics::{Closed, OpenStream};
 use crate::wire::{Chunk, EndReason};
 
@@ -23,6 +23,8 @@ pub struct ChunkStream {
     share: f32,
     timer: Pin<Box<Sleep>>,
     open: OpenStream,
+    /// Whether the response is broken off instead of ended.
+    is_broken_off: bool,
     /// The phase of the connection that hyper runs, which tells why a stream is dropped. Weak, since
     /// the connection may hold the stream in turn.
     phase: Weak<PhaseCell>,
@@ -49,8 +51,24 @@ impl ChunkStream {
             share: rand::random(),
             timer: Box::pin(tokio::time::sleep_until(now)),
             open,
+            is_broken_off: false,
             phase: Arc::downgrade(phase),
         }
+    }
+
+    /// Waits until the first messages have been read from the store, if they are there: from here on
+    /// the response can begin.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn prepare(&mut self) -> Result<(), StoreError> {
+        let (position, limit) = (self.follower.position(), self.follower.page_limit());
+        let prepared = self.source.prepare(position, limit).await;
+        if prepared.is_err() {
+            self.open.closed = Closed::Store;
+            self.is_broken_off = true;
+        }
+        prepared
     }
 
     /// The drain, which says when the server stops.
@@ -63,6 +81,13 @@ impl ChunkStream {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.follower.has_ended()
+    }
+
+    /// Whether the response is to stay incomplete after the last chunk, so that its client does not
+    /// take the end for the planned one.
+    #[must_use]
+    pub fn is_broken_off(&self) -> bool {
+        self.is_broken_off
     }
 
     /// The connection is the stream's own from here on, and nothing else knows how it ends.
@@ -98,18 +123,17 @@ impl ChunkStream {
         let mut now = Instant::now();
         loop {
             let source = &mut self.source;
-            let read = |position: &Position, limit| {
-                let outcome = source.poll(cx, position, limit);
-                if let ReadOutcome::Failed(error) = &outcome {
-                    log::error!("a stream ends: {error}");
-                }
-                outcome
-            };
+            let read = |position: &Position, limit| source.poll(cx, position, limit);
             match self.follower.next(now, read) {
                 Step::Write(output) => return Poll::Ready(Some(self.count(output))),
                 Step::Finish(output, reason) => {
                     self.open.closed = closed_by(reason);
                     return Poll::Ready(Some(self.count(output)));
+                }
+                Step::Break(output) => {
+                    self.open.closed = Closed::Store;
+                    self.is_broken_off = true;
+                    return Poll::Ready(output.map(|output| self.count(output)));
                 }
                 Step::Fetch => self
                     .source
@@ -153,6 +177,7 @@ fn closed_by(reason: EndReason) -> Closed {
 impl Drop for ChunkStream {
     fn drop(&mut self) {
         if !self.follower.has_ended()
+            && !self.is_broken_off
             && let Some(phase) = self.phase.upgrade()
         {
             self.open.closed = phase.closed();

@@ -10,7 +10,8 @@
 //!  next(now, read) ── Fetch: read a page of the store, then ask again ───────┤
 //!              │                                                             │
 //!              ├── Wait(moment): ask again then, or when a message comes ────┘
-//!              └── Finish: these bytes are the last
+//!              ├── Finish: these bytes are the last
+//!              └── Break: these bytes are the last, and the response stays incomplete
 //! ```
 
 use std::time::Duration;
@@ -56,6 +57,9 @@ pub enum Step {
     Write(Output),
     /// Write these bytes, and close the stream: they end with its end mark.
     Finish(Output, EndReason),
+    /// Write these bytes, if there are any, and break the response off: the store cannot be read, and
+    /// an end that looked like the planned one would say that there is nothing more.
+    Break(Option<Output>),
     /// Read a page from the store after the follower's position, and ask again.
     Fetch,
     /// Ask again at this moment, or when a message comes.
@@ -171,7 +175,7 @@ impl Follower {
                         // The next read may succeed.
                         return self.write_items(now, &gap);
                     }
-                    return self.finish(now, EndReason::Store);
+                    return self.break_off(now);
                 }
             }
         }
@@ -339,6 +343,18 @@ impl Follower {
         let mut out = self.opening();
         self.end(reason, &mut out);
         Step::Finish(self.output(now, Chunk::new(&out), 0), reason)
+    }
+
+    /// Ends the stream because the store cannot be read. The one object of a long poll is left
+    /// incomplete: whole, it would say that nothing is new.
+    fn break_off(&mut self, now: Instant) -> Step {
+        if self.options.ends.is_long_poll {
+            self.state = FollowerState::Ended;
+            return Step::Break(None);
+        }
+        let mut out = self.opening();
+        self.end(EndReason::Store, &mut out);
+        Step::Break(Some(self.output(now, Chunk::new(&out), 0)))
     }
 
     /// Puts the last bytes.

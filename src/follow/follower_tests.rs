@@ -231,14 +231,26 @@ fn follower_writes_its_gap_first() {
     assert_eq!(written(step), mark);
 }
 
-/// A store that cannot be read ends the stream with a reason.
+/// A store that cannot be read breaks the stream off, with a reason; the object of a long poll is
+/// left incomplete.
 #[test]
-fn follower_ends_when_the_store_fails() {
+fn follower_breaks_off_when_the_store_fails() {
     let now = Instant::now();
     let mut follower = follower(now, |_| ());
     let failed = StoreError("broken".to_owned());
     let step = follower.next(now, |_, _| ReadOutcome::Failed(failed.clone()));
-    assert_eq!(finished(step).1, EndReason::Store);
+    let Step::Break(Some(output)) = step else {
+        panic!("{step:?}")
+    };
+    assert!(text(&output).starts_with("# end "), "{output:?}");
+    assert!(follower.has_ended());
+    let mut poll = self::follower(now, |options| {
+        options.encoder = Encoder::Json(Box::default());
+        options.ends.is_long_poll = true;
+    });
+    let step = poll.next(now, |_, _| ReadOutcome::Failed(failed.clone()));
+    assert!(matches!(step, Step::Break(None)), "{step:?}");
+    assert!(poll.has_ended());
 }
 
 /// A long poll ends with the first messages, as one JSON object.

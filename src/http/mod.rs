@@ -241,7 +241,8 @@ async fn dispatch(
         (Endpoint::Mailbox, _) => mailbox::show(call).await,
         (Endpoint::Clock, _) => clock_stream::clock(call).await,
         (Endpoint::Chat(endpoint), _) => chat::answer(endpoint, call).await,
-        (Endpoint::Healthz, _) => Ok(operator::healthz(&call)),
+        (Endpoint::Live, _) => Ok(operator::live()),
+        (Endpoint::Ready, _) => Ok(operator::ready(&call)),
         (Endpoint::Metrics, _) => Ok(operator::metrics(&call)),
     }
 }

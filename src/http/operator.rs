@@ -1,4 +1,4 @@
-//! `/healthz` and `/metrics`, for operators.
+//! `/healthz…` and `/metrics`, for operators.
 
 use hyper::{Response, StatusCode};
 
@@ -7,8 +7,14 @@ use super::reply::{self, Body};
 use crate::metrics::Readings;
 use crate::{diagnostics, limits};
 
-/// Answers 200 `ok` while the log takes messages, else 503 with the reason.
-pub(super) fn healthz(call: &Call<'_>) -> Response<Body> {
+/// Answers 200 `ok` while the process works: that it answers is all that is asked.
+pub(super) fn live() -> Response<Body> {
+    reply::text(StatusCode::OK, "ok".to_owned())
+}
+
+/// Answers 200 `ok` while the log takes messages and can be read and the server is not stopping,
+/// else 503 with the reason.
+pub(super) fn ready(call: &Call<'_>) -> Response<Body> {
     if call.app.drain.has_begun() {
         return reply::text(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -25,7 +31,8 @@ pub(super) fn healthz(call: &Call<'_>) -> Response<Body> {
 pub(super) fn metrics(call: &Call<'_>) -> Response<Body> {
     let readings = Readings {
         bounds: call.app.log.bounds(),
-        log_available: call.app.log.health().is_ok(),
+        log_available: call.app.log.check_appends().is_ok(),
+        log_readable: call.app.log.is_sound(),
         body_bytes: limits::BODIES_BYTES - call.app.bodies.available_permits(),
         lost_lines: diagnostics::lost_lines(),
         open_files: open_files(),

@@ -1,9 +1,8 @@
 //! Responses, and the one type of their bodies.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -30,21 +29,39 @@ pub enum Body {
     /// A stream that the connection takes over from hyper when the head of the response has been
     /// written (see [`Handover`](crate::connection::Handover)).
     HandedOver(Arc<Connection<ChunkStream>>),
+    /// What is left of a stream that was broken off, when its last bytes have been written.
+    BrokenOff,
 }
+
+/// The reason why hyper does not end a response, but breaks its connection off.
+#[derive(Debug, thiserror::Error)]
+#[error("a stream was broken off: the log cannot be read")]
+pub struct BrokenOff;
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.get_mut() {
-            Body::Full(body) => Pin::new(body).poll_frame(cx),
-            Body::Stream(stream) => stream
-                .poll_chunk(cx)
-                .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk.data())))),
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let body = self.get_mut();
+        match body {
+            Body::Full(full) => Pin::new(full)
+                .poll_frame(cx)
+                .map_err(|error| match error {}),
+            Body::Stream(stream) => match ready!(stream.poll_chunk(cx)) {
+                Some(chunk) => Poll::Ready(Some(Ok(Frame::data(chunk.data())))),
+                None if stream.is_broken_off() => {
+                    // hyper writes what it has before it asks again.
+                    *body = Body::BrokenOff;
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                None => Poll::Ready(None),
+            },
+            Body::BrokenOff => Poll::Ready(Some(Err(BrokenOff))),
             Body::HandedOver(connection) => {
                 connection.handover().body_polled();
                 Poll::Pending
@@ -55,15 +72,15 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Body::Full(body) => body.is_end_stream(),
-            Body::Stream(stream) => stream.has_ended(),
-            Body::HandedOver(_) => false,
+            Body::Stream(stream) => stream.has_ended() && !stream.is_broken_off(),
+            Body::HandedOver(_) | Body::BrokenOff => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Body::Full(body) => body.size_hint(),
-            Body::Stream(_) | Body::HandedOver(_) => SizeHint::default(),
+            Body::Stream(_) | Body::HandedOver(_) | Body::BrokenOff => SizeHint::default(),
         }
     }
 }

@@ -27,13 +27,15 @@
 //! | `/stream` | GET | follows `main`, as `text` |
 //! | `/send` | POST, PUT | appends one message to `main`; a message per line |
 //! | `/c/NAMES` | GET, POST, PUT | follows channels (`A,B,…`); appends one message; a message per line |
-//! | `/healthz` | GET | 200 while the log takes messages |
+//! | `/healthz` | GET | 200 while the log takes messages and can be read |
+//! | `/healthz/live` | GET | 200 while the process works |
+//! | `/healthz/ready` | GET | the same as `/healthz` |
 //! | `/metrics` | GET | metrics for Prometheus |
 //! | `/style.css` | GET | a file of `pages/` |
 //! | `/forever-frame.js` | GET | a file of `pages/` |
 //! | `/favicon.svg` | GET | a file of `pages/` |
 //!
-//! With `--no-demos` only the last six rows are left. Otherwise GET `/FILE`, a name with a dot in
+//! With `--no-demos` only the last eight rows are left. Otherwise GET `/FILE`, a name with a dot in
 //! it, is any other file of `pages/`.
 
 use hyper::Method;
@@ -58,7 +60,10 @@ pub(super) enum Endpoint {
     Mailbox,
     /// A page that is the same for every browser; the name of its file.
     Page(&'static str),
-    Healthz,
+    /// Whether the process works.
+    Live,
+    /// Whether the server is ready for requests.
+    Ready,
     Metrics,
     /// A file of `pages/`.
     File,
@@ -77,7 +82,7 @@ impl Endpoint {
 
     /// Whether the endpoint is for operators, and answers while the server stops, too.
     pub(super) fn is_for_operators(self) -> bool {
-        matches!(self, Endpoint::Healthz | Endpoint::Metrics)
+        matches!(self, Endpoint::Live | Endpoint::Ready | Endpoint::Metrics)
     }
 }
 
@@ -144,7 +149,9 @@ static ROUTES: &[Route] = &[
     demo("/stream", GET, Endpoint::Stream),
     demo("/send", POST_PUT, Endpoint::Send),
     route("/c/", GET_POST_PUT, Endpoint::Channels),
-    route("/healthz", GET, Endpoint::Healthz),
+    route("/healthz", GET, Endpoint::Ready),
+    route("/healthz/live", GET, Endpoint::Live),
+    route("/healthz/ready", GET, Endpoint::Ready),
     route("/metrics", GET, Endpoint::Metrics),
     route("/style.css", GET, Endpoint::File),
     route("/forever-frame.js", GET, Endpoint::File),
@@ -256,11 +263,11 @@ mod tests {
         assert_eq!(listed, routes.collect::<Vec<_>>());
     }
 
-    /// `--no-demos` leaves the six rows that the head of this file says.
+    /// `--no-demos` leaves the eight rows that the head of this file says.
     #[test]
     fn route_list_without_demos() {
         let left = ROUTES.iter().filter(|route| !route.demo).count();
-        assert_eq!(left, 6);
+        assert_eq!(left, 8);
         assert!(
             ROUTES[ROUTES.len() - left..]
                 .iter()

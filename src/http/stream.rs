@@ -126,7 +126,9 @@ impl StreamSpec {
         let open = OpenStream::new(Arc::clone(&call.app.metrics), options.encoder.wire());
         let (drain, phase) = (call.app.drain.clone(), call.connection.phase());
         let stream = ChunkStream::new(&log, start, drain, open, phase, options);
-        let stream = Box::new(stream);
+        let mut stream = Box::new(stream);
+        // While nothing has been sent, a store that cannot be read is an error like any other.
+        stream.prepare().await?;
         *response.body_mut() = if is_handed_over {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);

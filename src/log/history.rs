@@ -47,11 +47,7 @@ impl Log {
             through,
         };
         let channels = std::slice::from_ref(channel);
-        let selection = self
-            .shared
-            .store
-            .locate(channels, start_at, Timestamp(0))
-            .await?;
+        let selection = self.shared.locate(channels, start_at, Timestamp(0)).await?;
         let from = selection.first().map_or(through, |(_, from)| *from);
         let history = self.last_between(channel, from, through, limit).await?;
         if history.more {
@@ -104,7 +100,7 @@ impl Log {
         let (mut at, mut remaining) = (after, limit);
         while at < through && remaining > 0 {
             let page_limit = PageLimit::new(remaining, limits::FRAME_BYTES);
-            let page = self.shared.store.read(&selection, at, page_limit).await?;
+            let page = self.shared.read(&selection, at, page_limit).await?;
             at = page.through;
             for item in page.items {
                 if item.seq() <= through {

@@ -40,14 +40,17 @@
 //! - Each runtime that has followers has one task that wakes them (`wake.rs`).
 
 mod batch;
+mod checked_read;
 mod cursor;
 mod entry;
+mod error_report;
 mod health;
 mod history;
 mod memory;
 mod merge;
 mod page_limit;
 mod position;
+mod read_health;
 mod reader;
 mod recent_keys;
 mod source;
@@ -69,6 +72,7 @@ use tokio::sync::oneshot;
 
 pub use cursor::{ParseSinceError, Selection, Since, Start, StartAt};
 pub use entry::Entry;
+use error_report::ErrorReport;
 pub use history::History;
 pub use memory::Memory;
 pub use page_limit::PageLimit;
@@ -83,6 +87,7 @@ use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Receipt, Seq, Timestamp
 use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
+use read_health::ReadHealth;
 use tail::Tail;
 use wake::Wake;
 use writer::{AppendQueue, QueuedAppend, writer_stopped};
@@ -104,6 +109,7 @@ struct LogShared {
     tail: RwLock<Tail>,
     wake: Wake,
     health: Health,
+    read_health: ReadHealth,
     metrics: Arc<Metrics>,
 }
 
@@ -122,6 +128,7 @@ impl Log {
             tail,
             wake: Wake::default(),
             health: Health::default(),
+            read_health: ReadHealth::default(),
             metrics,
         });
         let queue = Arc::new(writer::start(&shared)?);
@@ -150,13 +157,36 @@ impl Log {
         self.shared.store.bounds()
     }
 
+    /// Checks whether the log accepts appends and can be read, as far as is known.
+    ///
+    /// # Errors
+    /// When it does not or cannot, with the reason.
+    pub fn health(&self) -> Result<(), StoreError> {
+        self.check_appends()?;
+        self.check_reads()
+    }
+
     /// Checks whether the log accepts appends, as far as is known.
     ///
     /// # Errors
     /// When it does not, with the reason.
-    pub fn health(&self) -> Result<(), StoreError> {
+    pub fn check_appends(&self) -> Result<(), StoreError> {
         self.queue.sender()?;
         self.shared.health.get()
+    }
+
+    /// Checks whether the log as a whole can be read, as far as is known.
+    ///
+    /// # Errors
+    /// When it cannot, with the reason.
+    pub fn check_reads(&self) -> Result<(), StoreError> {
+        self.shared.read_health.get()
+    }
+
+    /// Whether no part of the log is known to be unreadable.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.shared.read_health.is_sound()
     }
 
     /// Appends a message. When this returns, the message is as durable as the store promises, and
@@ -214,8 +244,7 @@ impl Log {
                 gap,
             ),
             Resolved::Ask(start_at, gap) => {
-                let store = &self.shared.store;
-                (store.locate(channels, start_at, now).await?, gap)
+                (self.shared.locate(channels, start_at, now).await?, gap)
             }
         };
         let at = selection

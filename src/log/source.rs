@@ -81,13 +81,33 @@ impl Source {
         }
     }
 
+    /// Waits until what comes after a position has been read from the store, if it is there;
+    /// [`Source::poll`] returns it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn prepare(
+        &mut self,
+        position: &Position,
+        limit: PageLimit,
+    ) -> Result<(), StoreError> {
+        let is_older = position.is_before_store_until()
+            || !self.shared.tail.read().reaches_back_to(position.at());
+        if is_older {
+            let (selection, at) = (position.selection(), position.at());
+            let page = self.shared.read(selection, at, limit).await?;
+            self.fetch = Some(Box::pin(std::future::ready(Ok(page))));
+        }
+        Ok(())
+    }
+
     /// Begins to read a page after a position from the store; [`Source::poll`] returns it.
     pub fn fetch(&mut self, position: &Position, limit: PageLimit) {
         let (shared, selection) = (Arc::clone(&self.shared), position.selection().clone());
         let at = position.at();
-        self.fetch = Some(Box::pin(async move {
-            shared.store.read(&selection, at, limit).await
-        }));
+        self.fetch = Some(Box::pin(
+            async move { shared.read(&selection, at, limit).await },
+        ));
     }
 
     /// Waits for the channels that the position has now.

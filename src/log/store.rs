@@ -193,6 +193,17 @@ impl Store {
         }
     }
 
+    /// Reads the newest message, as a trial: what every follower needs can be read then.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read_newest(&self) -> Result<(), StoreError> {
+        match self {
+            Store::Memory(_) => Ok(()),
+            Store::Sqlite(store) => store.read_newest().await,
+        }
+    }
+
     /// Deletes some of the messages that are too old at `now`. Returns whether there may be more to
     /// delete.
     ///

@@ -90,10 +90,16 @@ impl Tail {
         }
     }
 
+    /// Whether every message after this position is in the tail.
+    #[must_use]
+    pub(super) fn reaches_back_to(&self, after: Seq) -> bool {
+        after >= self.floor
+    }
+
     /// Returns the next step of a cursor at `after`, with as many messages as `limit` allows.
     #[must_use]
     pub(super) fn step(&self, selection: &Selection, after: Seq, limit: PageLimit) -> TailStep {
-        if after < self.floor {
+        if !self.reaches_back_to(after) {
             return TailStep::Fetch;
         }
         if after >= self.last {

@@ -88,7 +88,9 @@ impl StreamConn {
                     is_quiet = self.stream.is_quiet();
                 }
                 Poll::Ready(None) => {
-                    self.unsent = Bytes::from_static(Chunk::LAST);
+                    if !self.stream.is_broken_off() {
+                        self.unsent = Bytes::from_static(Chunk::LAST);
+                    }
                     self.is_over = true;
                 }
                 Poll::Pending => return self.wait(cx),

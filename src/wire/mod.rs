@@ -21,7 +21,9 @@
 //! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"cursor":…}` |
 //!
 //! The end is said in-band, and then the chunk that ends the body comes; so a client can tell a
-//! stream that was cut from one that has ended. Chunks are no boundaries of messages, since proxies
+//! stream that was cut from one that has ended. Where the log cannot be read the end is said with the
+//! reason `store`, and the body stays incomplete: that chunk does not come, and neither does the
+//! rest of a long poll's object. Chunks are no boundaries of messages, since proxies
 //! cut and join them: what separates messages is in the body.
 //!
 //! # Grammars

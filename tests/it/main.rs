@@ -11,7 +11,7 @@
 //! | `append`, `backpressure` | messages, uploads of lines, idempotency keys, a slow store |
 //! | `follow`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
-//! | `stored`, `retained`, `open_store`, `disk`, `locked`, `crash` | the log on the disk, and what may happen to it |
+//! | `stored`, `retained`, `open_store`, `disk`, `locked`, `unreadable`, `crash` | the log on the disk, and what may happen to it |
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `stop` | how the server goes away: in-band ends, newcomers, slow clients |
@@ -63,4 +63,5 @@ mod stored;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod unreadable;
 mod wal;

@@ -176,6 +176,10 @@ impl Sqlite {
         Ok(page)
     }
 
+    pub(super) async fn read_newest(&self) -> Result<(), StoreError> {
+        self.readers.read(read::newest).await
+    }
+
     pub(super) async fn locate(
         &self,
         channels: &[Channel],

@@ -45,6 +45,16 @@ pub(super) fn page(
     merge(runs, limit, log_row.last, log_row.trimmed_through)
 }
 
+/// Reads what is known of the log as a whole, and the newest message.
+pub(super) fn newest(connection: &mut Connection) -> rusqlite::Result<()> {
+    const SQL: &str = "SELECT data FROM messages ORDER BY seq DESC LIMIT 1";
+    let snapshot = connection.transaction()?;
+    LogRow::load(&snapshot)?;
+    let mut statement = snapshot.prepare_cached(SQL)?;
+    let newest = statement.query_row([], |row| row.get::<_, String>(0));
+    newest.optional().map(drop)
+}
+
 /// Reads a message from the columns `seq, time, event, data`.
 fn message(row: &Row<'_>, channel: &Channel) -> rusqlite::Result<Stored> {
     Ok(Stored::Message(Arc::new(Message {
