@@ -43,6 +43,7 @@
 //! | [`mailbox`] | letters to a name, each for one receiver |
 //! | [`clock`] | the server's time, as messages |
 //! | [`drain`] | the end of the server, spread over time |
+//! | [`right`] | what a stream or a request was let in with, and how that ends |
 //! | [`connection`] | what one connection knows: its phase, its deliveries, its handover |
 //! | [`follow`] | cursor + encoder + time → the bytes of a stream |
 //! | [`chat`] | accounts, friends, presence, conversations |
@@ -108,6 +109,7 @@
 //! | heartbeat, dot | what a quiet stream says to show that the connection works |
 //! | lane | a thread with a runtime of its own, for some of the connections |
 //! | handover | a stream's socket goes from hyper to the connection |
+//! | right | what a stream was let in with, such as a login session; when it ends, so does the stream |
 //! | drain | the time over which streams end when the server stops |
 //! | stalled | a client that has taken no byte for [`limits::STALL_TIMEOUT`] |
 //! | in flight | a letter that was delivered and is neither acknowledged nor returned |
@@ -129,7 +131,7 @@
 //! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
 //! | how often a line may be logged, how long it may be | `diagnostics.rs` |
 //! | an endpoint | `http/route.rs`, the one table of paths; `http/mod.rs` calls its handler |
-//! | who may use an endpoint | there is no access control but the chat's session, checked in `http/chat/mod.rs` |
+//! | who may use an endpoint | there is no access control but the chat's session, checked in `http/chat/mod.rs`; how a stream sees that it has ended is in `right.rs` |
 //! | the sentence of an error, its status | `http/error.rs`, the one table of errors; `Retry-After` of a server that is full or stopping is in `http/refusal.rs` |
 
 #![cfg_attr(
@@ -157,5 +159,6 @@ pub mod metrics;
 pub mod network;
 pub mod pages;
 pub mod receiver_session;
+pub mod right;
 pub mod server;
 pub mod wire;

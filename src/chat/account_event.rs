@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, SessionId};
+use super::AccountId;
 use crate::message::{Channel, Draft, EventName, Message};
 
 /// An event of an account's channel; the SSE event's name tells which kind it is.
@@ -17,9 +17,9 @@ pub(super) enum AccountEvent {
     /// their conversation from here on. Followers do not see this event, and the name is kept because
     /// logs have it.
     ConversationAdded(AccountId),
-    /// `ended`: a session of the account has ended, and so do its streams. Followers do not see this
-    /// event.
-    SessionEnded(SessionId),
+    /// `ended`: a session of the account has ended. Earlier versions said so; the name is kept because
+    /// logs have it, and followers do not see this event.
+    SessionEnded,
 }
 
 /// The data of [`AccountEvent::Friends`].
@@ -51,10 +51,7 @@ impl AccountEvent {
                 .parse()
                 .ok()
                 .map(|id| AccountEvent::ConversationAdded(AccountId(id))),
-            "ended" => data
-                .parse()
-                .ok()
-                .map(|id| AccountEvent::SessionEnded(SessionId(id))),
+            "ended" => Some(AccountEvent::SessionEnded),
             _ => None,
         }
     }
@@ -65,7 +62,7 @@ impl AccountEvent {
             AccountEvent::Friends(friends) => ("friends", serde_json::to_string(friends)),
             AccountEvent::Read(read) => ("read", serde_json::to_string(read)),
             AccountEvent::ConversationAdded(id) => ("hear", Ok(id.0.to_string())),
-            AccountEvent::SessionEnded(id) => ("ended", Ok(id.0.to_string())),
+            AccountEvent::SessionEnded => ("ended", Ok(String::new())),
         };
         Draft {
             event: EventName::of_server(event),

@@ -1,16 +1,16 @@
 //! What a follower of a chat stream sees of each message.
 
-use super::Session;
+use super::AccountId;
 use super::account_event::{AccountEvent, FriendsEvent};
 use super::conversation::{ChatText, conversation_channel};
 use crate::follow::FilterAction;
 use crate::message::Message;
 
-/// The filter of a chat stream: it ends the stream with its session, adds the conversations of new
-/// friends, and turns messages into sentences where a person reads them.
+/// The filter of a chat stream: it adds the conversations of new friends, and turns messages into
+/// sentences where a person reads them.
 #[derive(Debug)]
 pub struct ChatFilter {
-    session: Session,
+    me: AccountId,
     /// Whether messages are shown as sentences, to a person, and not as JSON, to a program.
     renders: bool,
     /// Whether the stream is of a single conversation, without the account's events.
@@ -18,12 +18,12 @@ pub struct ChatFilter {
 }
 
 impl ChatFilter {
-    /// A filter for a stream of all that concerns the session's account. With `renders`, messages
+    /// A filter for a stream of all that concerns an account. With `renders`, messages
     /// are shown as sentences for people; otherwise they stay JSON for programs.
     #[must_use]
-    pub fn all(session: Session, renders: bool) -> ChatFilter {
+    pub fn all(me: AccountId, renders: bool) -> ChatFilter {
         ChatFilter {
-            session,
+            me,
             renders,
             is_single: false,
         }
@@ -31,9 +31,9 @@ impl ChatFilter {
 
     /// A filter for a stream of one conversation, shown as sentences for people.
     #[must_use]
-    pub fn conversation(session: Session) -> ChatFilter {
+    pub fn conversation(me: AccountId) -> ChatFilter {
         ChatFilter {
-            session,
+            me,
             renders: true,
             is_single: true,
         }
@@ -44,13 +44,10 @@ impl ChatFilter {
     pub fn apply(&self, message: &Message) -> FilterAction {
         match AccountEvent::from_message(message) {
             None => self.apply_to_text(message),
-            Some(AccountEvent::SessionEnded(session)) if session == self.session.id => {
-                FilterAction::End
-            }
-            Some(AccountEvent::SessionEnded(_)) => FilterAction::Skip,
+            Some(AccountEvent::SessionEnded) => FilterAction::Skip,
             Some(_) if self.is_single => FilterAction::Skip,
             Some(AccountEvent::ConversationAdded(other)) => {
-                FilterAction::Subscribe(conversation_channel(self.session.account.id, other))
+                FilterAction::Subscribe(conversation_channel(self.me, other))
             }
             Some(AccountEvent::Friends(friends)) if self.renders => {
                 FilterAction::Replace(render_friends(&friends))

@@ -9,7 +9,7 @@ use blake2::{Blake2b128, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::account_event::{AccountEvent, ReadEvent, account_channel};
-use super::{Account, AccountId, Chat, Friend};
+use super::{Account, AccountId, Chat, Friend, LookupError, Session, SessionEnded};
 use crate::limits;
 use crate::log::{History, PageLimit, StoreError, Stored};
 use crate::message::{Channel, Draft, IdempotencyKey, Message, Receipt, Seq};
@@ -23,6 +23,20 @@ pub struct ChatText {
     pub to: String,
     /// The text.
     pub text: String,
+}
+
+/// Why something cannot be said to a friend.
+#[derive(Debug, thiserror::Error)]
+pub enum SayError {
+    /// The sender's session has ended.
+    #[error(transparent)]
+    SessionEnded(#[from] SessionEnded),
+    /// There is no such friend.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The message cannot be appended.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl ChatText {
@@ -65,27 +79,34 @@ pub(super) fn conversation_channel(a: AccountId, b: AccountId) -> Channel {
 }
 
 impl Chat {
-    /// Says something to a friend. The sender has thereby read what the friend said before.
+    /// Says something to the friend with a name, in any spelling of it. The sender has thereby read what
+    /// the friend said before. Nothing is said after the session or the friendship has ended: whoever
+    /// ends them waits for what is being said.
     ///
     /// This costs one commit. Only where something of the friend's was unread, the sender's read
     /// position moves, too, and its other tabs are told.
     ///
     /// # Errors
-    /// When the message cannot be appended.
+    /// When the session has ended, there is no such friend, or the message cannot be appended.
     pub async fn say(
         &self,
-        me: &Account,
-        friend: &Friend,
+        session: &Session,
+        name: &str,
         text: &str,
         key: Option<IdempotencyKey>,
-    ) -> Result<Receipt, StoreError> {
+    ) -> Result<(Friend, Receipt), SayError> {
+        let me = &session.account;
+        let _session = session.act().await?;
+        let (friend, right) = self.friend_named(me, name).await?;
+        let no_friend = || LookupError::NoFriend(name.to_owned());
+        let _friendship = right.act().await.ok_or_else(no_friend)?;
         let draft = ChatText::draft(me, &friend.account, text, key);
         let receipt = self.log.append(draft).await?;
-        if let Err(error) = self.mark_read_before(me, friend, receipt.seq).await {
+        if let Err(error) = self.mark_read_before(me, &friend, receipt.seq).await {
             // The message is in the log: an error would have the client send it again.
             log::warn!("cannot mark a conversation as read: {error}");
         }
-        Ok(receipt)
+        Ok((friend, receipt))
     }
 
     /// Marks the conversation as read up to a message of mine, if something of the friend's before
@@ -178,14 +199,10 @@ impl Chat {
         Ok(next)
     }
 
-    /// Returns the channels of a stream of one conversation: that of my account, in which the end of
-    /// my session is told, and that of the conversation.
+    /// Returns the channel of the conversation with a friend.
     #[must_use]
-    pub fn conversation_channels(me: &Account, friend: &Account) -> Vec<Channel> {
-        vec![
-            account_channel(me.id),
-            conversation_channel(me.id, friend.id),
-        ]
+    pub fn conversation_channel(me: &Account, friend: &Account) -> Channel {
+        conversation_channel(me.id, friend.id)
     }
 }
 
@@ -219,8 +236,9 @@ mod tests {
 
         /// One says something; returns how many entries the log has got by that.
         async fn say(&mut self, from: &Account, to: &Account, text: &str) -> u64 {
-            let to = friend(&self.chat.database, from, to).await;
-            self.chat.say(from, &to, text, None).await.unwrap();
+            let session = Session::untabled(from);
+            let said = self.chat.say(&session, to.name.as_str(), text, None).await;
+            said.unwrap();
             let (_, Seq(last)) = self.chat.log.bounds();
             last - std::mem::replace(&mut self.seq, last)
         }
@@ -273,8 +291,9 @@ mod tests {
         let (zoe, ben) = (talk.zoe.clone(), talk.ben.clone());
         let key = || Some(IdempotencyKey::new("1").unwrap());
         for duplicate in [false, true] {
-            let to = friend(&talk.chat.database, &zoe, &ben).await;
-            let receipt = talk.chat.say(&zoe, &to, "hello", key()).await.unwrap();
+            let session = Session::untabled(&zoe);
+            let said = talk.chat.say(&session, "Ben", "hello", key()).await;
+            let (_, receipt) = said.unwrap();
             assert_eq!(receipt.duplicate, duplicate);
             talk.say(&ben, &zoe, "hi").await;
         }

@@ -1,7 +1,7 @@
 //! Two demo accounts for trying the chat, with a password that is public.
 
 use super::password::{HasherBusy, NewPassword};
-use super::{Account, AccountName, AccountNameError, Chat, CreateError};
+use super::{Account, AccountName, AccountNameError, Chat, CreateError, FriendAction, Session};
 use crate::log::StoreError;
 use crate::message::Timestamp;
 
@@ -45,7 +45,10 @@ impl Chat {
         // To ask an account that has asked is to accept. They may have ended their friendship since
         // the last start, or have too many friends.
         for (me, other) in [(&one, &two), (&two, &one)] {
-            if let Err(refused) = self.act(me, other, super::FriendAction::Ask).await? {
+            if let Err(refused) = self
+                .act(&Session::untabled(me), other, FriendAction::Ask)
+                .await?
+            {
                 log::warn!(
                     "the demo accounts {} and {} are not friends: {refused}",
                     one.name,
@@ -70,7 +73,10 @@ impl Chat {
         for name in NAMES {
             let name = AccountName::new(name)?;
             if let NameHolder::Demo(account) = self.holder_of(&name).await? {
-                self.database.delete_account(account.id).await?;
+                let sessions = self.database.delete_account(account.id).await?;
+                self.end_rights(&sessions).await;
+                // So do its friendships, which nothing told.
+                self.granted.look_up(Timestamp::now()).await?;
                 log::info!(
                     "the demo account {} of an earlier start is deleted",
                     account.name

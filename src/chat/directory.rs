@@ -2,6 +2,7 @@
 
 use super::{Account, AccountName, AccountNameError, Chat, Friend, Standing};
 use crate::log::StoreError;
+use crate::right::Right;
 
 /// Why a name does not lead to an account, or to a friend.
 #[derive(Debug, thiserror::Error)]
@@ -31,19 +32,24 @@ impl Chat {
         Ok(account)
     }
 
-    /// Returns my friend with a name, in any spelling of it.
+    /// Returns my friend with a name, in any spelling of it, and the right to our conversation.
     ///
     /// # Errors
     /// When the text is not a name, I have no such friend, or the tables cannot be read. Whether
     /// there is an account of that name is not told.
-    pub async fn friend_named(&self, me: &Account, name: &str) -> Result<Friend, LookupError> {
+    pub async fn friend_named(
+        &self,
+        me: &Account,
+        name: &str,
+    ) -> Result<(Friend, Right), LookupError> {
         let no_friend = || LookupError::NoFriend(name.to_owned());
         let found = self.database.account(&AccountName::new(name)?).await?;
         let (other, _) = found.ok_or_else(no_friend)?;
-        self.standing(me, &other)
-            .await?
-            .filter(|friend| friend.standing == Standing::Friend)
-            .ok_or_else(no_friend)
+        // Taken before the look: if the friendship ends meanwhile, the right has ended, too.
+        let right = self.friendship_right(me.id, other.id);
+        let friend = self.standing(me, &other).await?;
+        let friend = friend.filter(|friend| friend.standing == Standing::Friend);
+        Ok((friend.ok_or_else(no_friend)?, right))
     }
 
     /// Returns how another account stands to mine; `None` if there is neither a friendship nor a

@@ -2,9 +2,11 @@
 
 use super::account_event::{AccountEvent, FriendsEvent, account_channel};
 use super::conversation::conversation_channel;
-use super::{Account, Chat, FriendChange, FriendError, Standing};
+use super::granted::Pair;
+use super::{Account, Chat, FriendChange, FriendError, Session, SessionEnded, Standing};
 use crate::log::StoreError;
 use crate::message::Channel;
+use crate::right::RightEnd;
 
 /// What a client does about the friendship with another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +22,26 @@ pub enum FriendAction {
 }
 
 impl Chat {
-    /// Does a friend action of my account, and notifies both accounts.
+    /// Does a friend action of the session's account, and notifies both accounts. When this returns,
+    /// and the two are not friends any more, nothing more is said in their conversation.
     ///
     /// # Errors
     /// `Ok(Err(_))` when the action is refused; `Err(_)` when the store is not available.
     pub async fn act(
         &self,
-        me: &Account,
+        session: &Session,
         other: &Account,
         action: FriendAction,
     ) -> Result<Result<FriendChange, FriendError>, StoreError> {
-        let (chat, me, other) = (self.clone(), me.clone(), other.clone());
-        self.serialized(async move { chat.act_serialized(&me, &other, action).await })
-            .await
+        let (chat, session, other) = (self.clone(), session.clone(), other.clone());
+        self.serialized(async move {
+            // Sessions end one after the other with this, too.
+            if !session.right.is_held() {
+                return Ok(Err(SessionEnded.into()));
+            }
+            chat.act_serialized(&session.account, &other, action).await
+        })
+        .await
     }
 
     async fn act_serialized(
@@ -42,9 +51,10 @@ impl Chat {
         action: FriendAction,
     ) -> Result<Result<FriendChange, FriendError>, StoreError> {
         let database = &self.database;
-        if matches!(action, FriendAction::Ask | FriendAction::Accept) {
-            self.subscribe_both(me, other).await?;
-        }
+        // While the friendship changes, nothing is said: a stream that is told of a new friend misses
+        // nothing of the conversation.
+        let right = self.friendship_right(me.id, other.id);
+        let _alone = right.alone().await;
         let done = match action {
             FriendAction::Ask => database.ask(me.id, other.id).await?,
             FriendAction::Accept => database.accept(me.id, other.id).await?,
@@ -57,32 +67,32 @@ impl Chat {
             database.mark_read(me.id, other.id, last).await?;
             database.mark_read(other.id, me.id, last).await?;
         }
-        if done.is_ok_and(|change| change != FriendChange::None) {
-            self.notify_both(me, other).await?;
+        if done == Ok(FriendChange::Removed) {
+            let pair = Pair::of(me.id, other.id);
+            self.granted.friendships.end(&pair, RightEnd::Revoked);
+        }
+        if let Ok(change) = done
+            && change != FriendChange::None
+        {
+            self.notify_both(me, other, change).await?;
         }
         Ok(done)
     }
 
-    /// Has the open streams of both accounts follow their conversation, if the two are about to be
-    /// friends because one has asked the other. This is told before either can say anything. Streams
-    /// that were opened since the request have the conversation already, since [`Chat::channels`]
-    /// includes those of open requests.
-    async fn subscribe_both(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
-        let standing = self.standing(me, other).await?;
-        if standing.is_none_or(|friend| friend.standing != Standing::Asking) {
-            return Ok(());
-        }
-        let added = |one: &Account, of: &Account| {
-            AccountEvent::ConversationAdded(of.id).draft(account_channel(one.id))
-        };
-        let drafts = vec![added(me, other), added(other, me)];
-        self.log.append_all(drafts).await.map(drop)
-    }
-
-    /// Notifies both accounts how they stand to each other now.
-    async fn notify_both(&self, me: &Account, other: &Account) -> Result<(), StoreError> {
-        let mut drafts = Vec::with_capacity(2);
+    /// Notifies both accounts how they stand to each other now. If they have become friends, their open
+    /// streams follow the conversation from here on.
+    async fn notify_both(
+        &self,
+        me: &Account,
+        other: &Account,
+        change: FriendChange,
+    ) -> Result<(), StoreError> {
+        let mut drafts = Vec::with_capacity(4);
         for (one, of) in [(me, other), (other, me)] {
+            let channel = account_channel(one.id);
+            if change == FriendChange::Accepted {
+                drafts.push(AccountEvent::ConversationAdded(of.id).draft(channel.clone()));
+            }
             let standing = self.standing(one, of).await?;
             let friends = FriendsEvent {
                 name: of.name.as_str().to_owned(),
@@ -90,7 +100,7 @@ impl Chat {
                     .map_or("gone", |friend| friend.standing.as_str())
                     .to_owned(),
             };
-            drafts.push(AccountEvent::Friends(friends).draft(account_channel(one.id)));
+            drafts.push(AccountEvent::Friends(friends).draft(channel));
         }
         self.log.append_all(drafts).await?;
         self.presence.announce([me, other]);
@@ -106,6 +116,7 @@ impl Chat {
         let friends = self.database.friends(me.id).await?;
         let conversations = friends
             .iter()
+            .filter(|friend| friend.standing == Standing::Friend)
             .map(|friend| conversation_channel(me.id, friend.account.id));
         Ok(std::iter::once(account_channel(me.id))
             .chain(conversations)
@@ -121,9 +132,9 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::database::testing::{friend, person};
+    use super::super::database::testing::person;
     use super::super::testing::{abandon, chat, events_of};
-    use super::super::{ChatFilter, ChatText, Session, SessionId};
+    use super::super::{ChatFilter, ChatText};
     use super::*;
     use crate::connection::PhaseCell;
     use crate::drain::Drain;
@@ -140,9 +151,11 @@ mod tests {
         let chat = chat();
         let zoe = person(&chat.database, "Zoë").await;
         let ben = person(&chat.database, "Ben").await;
-        abandon(chat.act(&zoe, &ben, FriendAction::Ask)).await;
+        let session = Session::untabled;
+        abandon(chat.act(&session(&zoe), &ben, FriendAction::Ask)).await;
         // The next change comes after it.
-        let accepted = chat.act(&ben, &zoe, FriendAction::Accept).await.unwrap();
+        let accepted = chat.act(&session(&ben), &zoe, FriendAction::Accept).await;
+        let accepted = accepted.unwrap();
         assert_eq!(accepted, Ok(FriendChange::Accepted));
         let told = |name: &str, change: &str| {
             let (name, change) = (name.to_owned(), change.to_owned());
@@ -162,11 +175,7 @@ mod tests {
     async fn follow(chat: &Chat, me: &Account, since: &Since) -> ChunkStream {
         let channels = chat.channels(me).await.unwrap();
         let start = chat.log.start(&channels, since, Timestamp(0)).await;
-        let session = Session {
-            id: SessionId(1),
-            account: me.clone(),
-        };
-        let filter = ChatFilter::all(session, false);
+        let filter = ChatFilter::all(me.id, false);
         let mut options = Options::new(Encoder::Ndjson, None);
         options.extras().filter = Some(Box::new(move |message| filter.apply(message)));
         let open = OpenStream::new(Arc::default(), Wire::Ndjson);
@@ -192,10 +201,11 @@ mod tests {
                 (&other, &me, FriendAction::Ask),
                 (&me, &other, FriendAction::Accept),
             ] {
-                chat.act(one, of, action).await.unwrap().unwrap();
+                let session = Session::untabled(one);
+                chat.act(&session, of, action).await.unwrap().unwrap();
             }
-            let to_me = friend(&chat.database, &other, &me).await;
-            chat.say(&other, &to_me, text, None).await.unwrap();
+            let session = Session::untabled(&other);
+            chat.say(&session, "me", text, None).await.unwrap();
             while texts.last() != Some(text) {
                 let chunk = poll_fn(|cx| stream.poll_chunk(cx)).await.unwrap().data();
                 let lines = std::str::from_utf8(&chunk).unwrap().lines();
@@ -212,10 +222,9 @@ mod tests {
                     }
                 }
             }
-            chat.act(&me, &other, FriendAction::Remove)
-                .await
-                .unwrap()
-                .unwrap();
+            let session = Session::untabled(&me);
+            let removed = chat.act(&session, &other, FriendAction::Remove).await;
+            removed.unwrap().unwrap();
         }
         assert_eq!((texts, ends), (all, 1));
     }

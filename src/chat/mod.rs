@@ -27,6 +27,7 @@ mod database;
 mod demo;
 mod directory;
 mod friendship;
+mod granted;
 mod login;
 mod login_limiter;
 mod online;
@@ -43,10 +44,9 @@ use std::sync::Arc;
 
 pub use account_name::{AccountName, AccountNameError};
 pub use chat_filter::ChatFilter;
-pub use conversation::ChatText;
+pub use conversation::{ChatText, SayError};
 pub use database::{
-    Account, AccountId, CreateError, Friend, FriendChange, FriendError, LogIn, Session, SessionId,
-    Standing,
+    Account, AccountId, CreateError, Friend, FriendChange, FriendError, LogIn, Standing,
 };
 pub use demo::{DemoAccountError, NAMES as DEMO_NAMES, PASSWORD as DEMO_PASSWORD};
 pub use directory::LookupError;
@@ -56,10 +56,15 @@ pub use login_limiter::RateLimited;
 pub use overview::{Contact, Overview};
 pub use password::{HasherBusy, PasswordError};
 pub use presence::PresenceGuard;
-pub use token::Token;
+pub use sessions::{Session, SessionEnded};
+pub use token::{Token, TokenHash};
 
+use tokio::sync::Semaphore;
+
+use crate::limits;
 use crate::log::{Log, SideTables, StoreError};
 use database::Database;
+use granted::Granted;
 use login_limiter::LoginLimiter;
 use password::{Hasher, NewPassword, StoredHash};
 use presence::Presence;
@@ -71,8 +76,12 @@ pub struct Chat {
     log: Log,
     database: Database,
     presence: Presence,
+    /// The rights of sessions and friendships, which end with them.
+    granted: Arc<Granted>,
     hasher: Arc<Hasher>,
     limiter: Arc<LoginLimiter>,
+    /// A permit for each record of a session's use that waits to be written.
+    recording: Arc<Semaphore>,
     /// Held by the change that is being made: see [`Chat::serialized`].
     changes: Arc<tokio::sync::Mutex<()>>,
 }
@@ -89,10 +98,12 @@ impl Chat {
             .map_err(|error| StoreError(format!("cannot open the presence log: {error}")))?;
         Ok(Chat {
             log,
+            granted: Granted::new(database.clone()),
             database,
             presence,
             hasher: Arc::default(),
             limiter: Arc::default(),
+            recording: Arc::new(Semaphore::new(limits::SESSION_RECORDS_MAX)),
             changes: Arc::default(),
         })
     }

@@ -1,13 +1,51 @@
 //! Begins and ends login sessions, and ends the streams of those that are over.
 
-use super::account_event::{AccountEvent, account_channel};
-use super::{Account, Chat, LogIn, Presence, Session, SessionId, StoredHash, Token};
+use std::sync::Arc;
+
+use super::granted::is_idle;
+use super::{Account, Chat, LogIn, StoredHash, Token, TokenHash};
+use crate::limits;
 use crate::log::StoreError;
-use crate::message::{Channel, Draft, Timestamp};
+use crate::message::Timestamp;
+use crate::right::{Act, Right, RightEnd};
+
+/// A login session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The account that is logged in.
+    pub account: Account,
+    /// The right of the session, which ends with it.
+    pub right: Right,
+    token: TokenHash,
+}
+
+/// The session has ended since the request came.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("you have been logged out; log in again at /chat/login")]
+pub struct SessionEnded;
+
+impl Session {
+    /// Begins a change that the session is to make. Whoever ends the session waits for it.
+    ///
+    /// # Errors
+    /// When the session has ended.
+    pub async fn act(&self) -> Result<Act, SessionEnded> {
+        self.right.act().await.ok_or(SessionEnded)
+    }
+
+    /// A session that is in no table.
+    pub(super) fn untabled(account: &Account) -> Session {
+        Session {
+            account: account.clone(),
+            right: Right::default(),
+            token: Token::random().hash(),
+        }
+    }
+}
 
 impl Chat {
-    /// Returns the session that a browser's token stands for, if it has not ended, and records that
-    /// it is used.
+    /// Returns the session that a browser's token stands for, if it has not ended, and has recorded
+    /// that it is used.
     ///
     /// # Errors
     /// When the tables cannot be read.
@@ -16,7 +54,38 @@ impl Chat {
         token: &Token,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
-        self.database.session(token, now).await
+        let token = token.hash();
+        // Taken before the look: if the session ends meanwhile, the right has ended, too.
+        let right = self.granted.sessions.right(token);
+        let Some((account, used)) = self.database.session(token).await? else {
+            return Ok(None);
+        };
+        if is_idle(used, now) || !right.is_held() {
+            return Ok(None);
+        }
+        if used < now.earlier(limits::LOGIN_USED_INTERVAL) {
+            self.record_use(token, now);
+        }
+        Ok(Some(Session {
+            account,
+            right,
+            token,
+        }))
+    }
+
+    /// Has it recorded that a session is used. No request waits for that, since a write may have to
+    /// wait; when too many wait, a later request has it recorded.
+    fn record_use(&self, session: TokenHash, now: Timestamp) {
+        let Ok(recording) = Arc::clone(&self.recording).try_acquire_owned() else {
+            return;
+        };
+        let database = self.database.clone();
+        tokio::spawn(async move {
+            if let Err(error) = database.touch_session(session, now).await {
+                log::warn!("cannot record that a session was used: {error}");
+            }
+            drop(recording);
+        });
     }
 
     /// Begins a session, with a new token, for a client that has proved to know the password with
@@ -43,7 +112,7 @@ impl Chat {
             let Some(begun) = database.begin_session(&account, &verified, now).await? else {
                 return Ok(None);
             };
-            chat.end_streams(&account, &begun.ended).await?;
+            chat.end_rights(&begun.ended).await;
             if let Some(previous) = previous {
                 chat.end_session(&previous).await?;
             }
@@ -74,7 +143,7 @@ impl Chat {
             let Some(begun) = changed.await? else {
                 return Ok(None);
             };
-            chat.end_streams(&account, &begun.ended).await?;
+            chat.end_rights(&begun.ended).await;
             Ok(Some(begun))
         })
         .await
@@ -91,57 +160,96 @@ impl Chat {
     }
 
     async fn end_session(&self, session: &Session) -> Result<(), StoreError> {
-        self.database.end_session(session.id).await?;
-        self.end_streams(&session.account, &[session.id]).await
+        self.database.end_session(session.token).await?;
+        self.end_rights(&[session.token]).await;
+        Ok(())
     }
 
-    /// Tells the streams of an account's sessions, which are over, to end.
-    async fn end_streams(
-        &self,
-        account: &Account,
-        sessions: &[SessionId],
-    ) -> Result<(), StoreError> {
-        if sessions.is_empty() {
-            return Ok(());
+    /// Ends the rights of sessions that are over. When this returns, their streams are told nothing
+    /// more, and none of their requests changes anything more.
+    pub(super) async fn end_rights(&self, sessions: &[TokenHash]) {
+        let rights = &self.granted.sessions;
+        let end = |session| rights.end(session, RightEnd::Revoked);
+        let ended: Vec<Right> = sessions.iter().filter_map(end).collect();
+        for right in ended {
+            drop(right.alone().await);
         }
-        let ended = |channel: Channel| -> Vec<Draft> {
-            let draft =
-                |session: &SessionId| AccountEvent::SessionEnded(*session).draft(channel.clone());
-            sessions.iter().map(draft).collect()
-        };
-        let presence = ended(Presence::channel(account.id));
-        self.presence.log().append_all(presence).await?;
-        let events = ended(account_channel(account.id));
-        self.log.append_all(events).await.map(drop)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::database::testing::{hash, person};
-    use super::super::testing::{abandon, chat, events_of};
+    use super::super::testing::{abandon, chat};
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
-    /// The streams of a session that has ended are told so also when the client that ended it has
-    /// left meanwhile.
+    fn after(span: Duration) -> Timestamp {
+        Timestamp(NOW.0 + u64::try_from(span.as_millis()).unwrap())
+    }
+
+    async fn log_in(chat: &Chat, account: &Account, password: &str) -> (Token, Session) {
+        let begun = chat
+            .begin_session(account, &hash(password), None, NOW)
+            .await;
+        let token = begun.unwrap().unwrap().token;
+        let session = chat.session(&token, NOW).await.unwrap().unwrap();
+        (token, session)
+    }
+
+    /// A session ends for its streams also when the client that ended it has left meanwhile.
     #[tokio::test]
-    async fn session_end_told_when_client_has_left() {
+    async fn session_end_seen_when_client_has_left() {
         let chat = chat();
         let zoe = person(&chat.database, "Zoë").await;
-        let mut ended = Vec::new();
-        let log_in = async |password| {
-            let begun = chat.begin_session(&zoe, &hash(password), None, NOW).await;
-            begun.unwrap().unwrap().session
-        };
-        let session = log_in("Zoë").await;
-        ended.push(AccountEvent::SessionEnded(session.id));
-        abandon(chat.log_out(session)).await;
-        ended.push(AccountEvent::SessionEnded(log_in("Zoë").await.id));
-        abandon(chat.replace_password(&zoe, &hash("Zoë"), hash("new"), NOW)).await;
+        let (_, one) = log_in(&chat, &zoe, "Zoë").await;
+        let (_, two) = log_in(&chat, &zoe, "Zoë").await;
+        abandon(chat.log_out(one.clone())).await;
         // Each of these comes after the one before it, and returns when that is done.
-        log_in("new").await;
-        assert_eq!(events_of(&chat, &zoe).await, ended);
+        let (_, three) = log_in(&chat, &zoe, "Zoë").await;
+        assert_eq!(one.right.end(), Some(RightEnd::Revoked));
+        assert!(two.right.is_held() && three.right.is_held());
+        abandon(chat.replace_password(&zoe, &hash("Zoë"), hash("new"), NOW)).await;
+        let (_, four) = log_in(&chat, &zoe, "new").await;
+        assert!(!two.right.is_held() && !three.right.is_held());
+        assert!(four.act().await.is_ok());
+        assert_eq!(three.act().await.unwrap_err(), SessionEnded);
+    }
+
+    /// A session in use goes on; the right of one that is idle for too long ends, and so does that of
+    /// one that is in the tables no more.
+    #[tokio::test]
+    async fn session_expires_when_idle() {
+        let chat = chat();
+        let zoe = person(&chat.database, "Zoë").await;
+        let (token, used) = log_in(&chat, &zoe, "Zoë").await;
+        let (idle_token, idle) = log_in(&chat, &zoe, "Zoë").await;
+        let (_, gone) = log_in(&chat, &zoe, "Zoë").await;
+        for days in [20, 40] {
+            let now = after(Duration::from_hours(days * 24));
+            assert!(chat.session(&token, now).await.unwrap().is_some());
+            // Recorded in a task of its own.
+            while chat
+                .database
+                .session(token.hash())
+                .await
+                .unwrap()
+                .unwrap()
+                .1
+                != now
+            {
+                tokio::task::yield_now().await;
+            }
+        }
+        chat.database.end_session(gone.token).await.unwrap();
+        let now = after(limits::LOGIN_IDLE_TIMEOUT + Duration::from_millis(1));
+        assert!(chat.session(&idle_token, now).await.unwrap().is_none());
+        chat.granted.look_up(now).await.unwrap();
+        assert!(used.right.is_held());
+        assert_eq!(idle.right.end(), Some(RightEnd::Expired));
+        assert_eq!(gone.right.end(), Some(RightEnd::Revoked));
     }
 }

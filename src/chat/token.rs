@@ -32,8 +32,19 @@ impl Token {
     }
 
     /// Returns the hash that is stored. The token cannot be guessed, so a fast hash is enough.
-    pub(super) fn hash(&self) -> [u8; 32] {
-        Blake2s256::digest(&self.0).into()
+    pub(super) fn hash(&self) -> TokenHash {
+        TokenHash(Blake2s256::digest(&self.0).into())
+    }
+}
+
+/// The hash of a token, which stands for its session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub(super) [u8; 32]);
+
+/// Shows enough of the hash to tell sessions apart in a test that fails.
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenHash({:02x}{:02x}…)", self.0[0], self.0[1])
     }
 }
 

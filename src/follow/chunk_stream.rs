@@ -115,6 +115,7 @@ impl ChunkStream {
         if self.follower.has_ended() {
             return Poll::Ready(None);
         }
+        self.follower.options.register(cx.waker());
         self.follower.report_progress();
         if let Some(deadline) = self.drain.deadline(self.share) {
             let retry = self.drain.retry_after(deadline);
@@ -166,9 +167,11 @@ impl ChunkStream {
 /// How metrics call the end of a stream.
 fn closed_by(reason: EndReason) -> Closed {
     match reason {
-        EndReason::Limit | EndReason::Timeout | EndReason::Rotate | EndReason::Revoked => {
-            Closed::Complete
-        }
+        EndReason::Limit
+        | EndReason::Timeout
+        | EndReason::Rotate
+        | EndReason::Revoked
+        | EndReason::Expired => Closed::Complete,
         EndReason::Stop => Closed::Drain,
         EndReason::Store => Closed::Store,
     }

@@ -22,22 +22,30 @@ pub enum FilterAction {
     Skip,
     /// The follower does not see the message, and follows one more channel from there on.
     Subscribe(Channel),
-    /// The follower does not see the message, and the stream ends.
-    End,
 }
 
 impl Follower {
     /// The items that the follower sees of those that were read.
     pub(super) fn filter(&mut self, items: Vec<Item>) -> Vec<Item> {
         let extras = self.options.extras_mut();
-        let Some(filter) = extras.and_then(|extras| extras.filter.as_mut()) else {
+        let Some((grows, Some(filter))) = extras.map(|extras| (extras.grows, &mut extras.filter))
+        else {
             return items;
         };
         let mut seen = Vec::with_capacity(items.len());
         for item in items {
-            let Item::Message(entry) = &item else {
-                seen.push(item);
-                continue;
+            let entry = match &item {
+                Item::Message(entry) => entry,
+                Item::Gap(gap) => {
+                    let resumes = gap.resumes;
+                    seen.push(item);
+                    if grows {
+                        self.position.rewind(resumes);
+                        self.over = Some(EndReason::Rotate);
+                        break;
+                    }
+                    continue;
+                }
             };
             let message = entry.message();
             match filter(message) {
@@ -59,11 +67,6 @@ impl Follower {
                         self.position.rewind(message.seq.before());
                         self.over = Some(EndReason::Rotate);
                     }
-                    break;
-                }
-                FilterAction::End => {
-                    self.position.rewind(message.seq);
-                    self.over = Some(EndReason::Revoked);
                     break;
                 }
             }

@@ -155,10 +155,17 @@ impl Follower {
                     is_all,
                     trimmed_through,
                 } => {
+                    let before = self.position.at();
                     self.position.advance(through, trimmed_through);
                     self.is_up_to_date = is_all;
                     let mut seen = self.gap_at_start();
                     seen.extend(self.filter(items));
+                    // Looked at after the read: what was said after the right had ended may be among
+                    // the items. The follower has seen none of them.
+                    if let Some(reason) = self.options.ended_right() {
+                        self.position.rewind(before);
+                        return self.finish(now, reason);
+                    }
                     if !seen.is_empty() {
                         return self.write_items(now, &seen);
                     }
@@ -226,7 +233,9 @@ impl Follower {
 
     /// Why the stream is complete, if it is.
     fn reason_to_end(&self) -> Option<EndReason> {
-        self.over
+        self.options
+            .ended_right()
+            .or(self.over)
             .or_else(|| self.options.ends.reached(self.position.at()))
     }
 

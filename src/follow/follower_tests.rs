@@ -9,6 +9,7 @@ use super::{FilterAction, Follower, Options, Output, Step};
 use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Start, StoreError};
 use crate::message::{Channel, Epoch, EventName, Gap, GapReason, Message, Seq, Timestamp};
+use crate::right::{RightEnd, RightHold, Rights};
 use crate::wire::{Dots, Encoder, EndReason};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -289,21 +290,77 @@ fn follower_rewinds_what_does_not_fit() {
 #[test]
 fn filter_decides_what_is_seen() {
     let now = Instant::now();
-    let log = List::of(&["keep", "skip", "replace", "end", "never"]);
+    let log = List::of(&["keep", "skip", "replace"]);
     let mut follower = follower(now, |options| {
         options.extras().filter = Some(Box::new(|message| match &*message.data {
             "keep" => FilterAction::Keep,
             "replace" => FilterAction::Replace("other".to_owned()),
-            "end" => FilterAction::End,
             _ => FilterAction::Skip,
         }));
     });
     let mut next = || follower.next(now, |at, limit| log.read(at, limit));
     assert_eq!(written(next()), "keep\nother\n");
-    assert_eq!(
-        finished(next()),
-        ("# end epoch-4\n".to_owned(), EndReason::Revoked)
-    );
+}
+
+/// A stream that adds channels ends after a gap, from where the next one goes on.
+#[test]
+fn growing_stream_rotates_after_a_gap() {
+    let now = Instant::now();
+    let log = List::of(&["one", "two", "three"]);
+    let mut follower = follower(now, |options| {
+        options.extras().grows = true;
+        options.extras().filter = Some(Box::new(|_| FilterAction::Keep));
+    });
+    let gap = Gap {
+        reason: GapReason::Expired,
+        missed: Some(1),
+        resumes: Seq(2),
+    };
+    let mut next = || {
+        follower.next(now, |at, limit| match log.read(at, limit) {
+            ReadOutcome::Items { through, .. } => ReadOutcome::Items {
+                items: vec![
+                    Item::Message(Arc::clone(&log.0[0])),
+                    Item::Gap(gap.clone()),
+                    Item::Message(Arc::clone(&log.0[2])),
+                ],
+                through,
+                is_all: true,
+                trimmed_through: Seq::START,
+            },
+            other => other,
+        })
+    };
+    assert!(written(next()).starts_with("one\n# gap"));
+    let (end, reason) = finished(next());
+    assert_eq!((&*end, reason), ("# end epoch-2\n", EndReason::Rotate));
+}
+
+/// A right that ends while its follower reads ends the stream: nothing that was read is written, and the
+/// end says so.
+#[test]
+fn right_that_ends_withholds_what_was_read() {
+    for (end, reason) in [
+        (RightEnd::Revoked, EndReason::Revoked),
+        (RightEnd::Expired, EndReason::Expired),
+    ] {
+        let now = Instant::now();
+        let mut log = List::of(&["before"]);
+        let rights = Rights::new();
+        let mut follower = follower(now, |options| {
+            options.extras().rights = vec![RightHold::new(rights.right(()))];
+        });
+        let next = follower.next(now, |at, limit| log.read(at, limit));
+        assert_eq!(written(next), "before\n");
+        assert!(follower.is_quiet(now + SECOND));
+        log = List::of(&["before", "after"]);
+        let next = follower.next(now, |at, limit| {
+            rights.end(&(), end);
+            log.read(at, limit)
+        });
+        assert!(!follower.is_quiet(now + SECOND));
+        assert_eq!(finished(next), ("# end epoch-1\n".to_owned(), reason));
+    }
 }
 
 /// A filter may add a channel: what comes after that message is read again, with the new channel.

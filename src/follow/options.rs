@@ -2,13 +2,15 @@
 //! follower keeps it.
 
 use std::fmt;
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{Ends, Filter};
 use crate::message::Seq;
-use crate::wire::Encoder;
+use crate::right::{RightEnd, RightHold};
+use crate::wire::{Encoder, EndReason};
 
 /// Called repeatedly with the seq up to which everything has been taken by the connection.
 pub type OnProgress = Box<dyn FnMut(Seq) + Send>;
@@ -38,10 +40,15 @@ pub struct Extras {
     pub epilogue: Bytes,
     /// Decides about each message before the follower sees it.
     pub filter: Option<Filter>,
+    /// Whether the filter adds channels. Such a stream ends after a gap: a message that was to add a
+    /// channel may be missing, and the next stream begins with the channels of its moment.
+    pub grows: bool,
     /// Called with the seq up to which the connection has taken everything.
     pub on_progress: Option<OnProgress>,
     /// A guard that is dropped with the stream.
     pub guard: Option<DropGuard>,
+    /// The rights without which the stream ends.
+    pub rights: Vec<RightHold>,
 }
 
 impl Options {
@@ -76,11 +83,28 @@ impl Options {
         let is_needed = !extras.epilogue.is_empty()
             || extras.filter.is_some()
             || extras.on_progress.is_some()
-            || extras.guard.is_some();
+            || extras.guard.is_some()
+            || !extras.rights.is_empty();
         if !is_needed {
             self.extras = None;
         }
         prelude
+    }
+
+    /// Has the stream's task woken when one of its rights ends.
+    pub(super) fn register(&mut self, waker: &Waker) {
+        for right in self.extras_mut().into_iter().flat_map(|e| &mut e.rights) {
+            right.register(waker);
+        }
+    }
+
+    /// Why the stream may not go on, if one of its rights has ended.
+    pub(super) fn ended_right(&self) -> Option<EndReason> {
+        let rights = &self.extras.as_ref()?.rights;
+        rights.iter().find_map(RightHold::end).map(|end| match end {
+            RightEnd::Revoked => EndReason::Revoked,
+            RightEnd::Expired => EndReason::Expired,
+        })
     }
 
     /// Whether the stream's progress is reported, so that it has to be polled once more after each
@@ -97,8 +121,10 @@ impl fmt::Debug for Extras {
             .field("prelude", &self.prelude.len())
             .field("epilogue", &self.epilogue.len())
             .field("filter", &self.filter.is_some())
+            .field("grows", &self.grows)
             .field("on_progress", &self.on_progress.is_some())
             .field("guard", &self.guard.is_some())
+            .field("rights", &self.rights)
             .finish()
     }
 }

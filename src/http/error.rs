@@ -5,7 +5,9 @@
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 
-use crate::chat::{CreateError, FriendError, LoginError, LookupError, RegisterError};
+use crate::chat::{
+    CreateError, FriendError, LoginError, LookupError, RegisterError, SayError, SessionEnded,
+};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::NameError;
@@ -96,6 +98,22 @@ impl ParamError {
     }
 }
 
+impl From<SayError> for Error {
+    fn from(error: SayError) -> Error {
+        match error {
+            SayError::SessionEnded(_) => Error::NotLoggedIn,
+            SayError::Lookup(error) => Error::Lookup(error),
+            SayError::Store(error) => Error::Store(error),
+        }
+    }
+}
+
+impl From<SessionEnded> for Error {
+    fn from(_: SessionEnded) -> Error {
+        Error::NotLoggedIn
+    }
+}
+
 impl Error {
     /// The status that goes with the error.
     pub(super) fn status(&self) -> StatusCode {
@@ -106,7 +124,9 @@ impl Error {
             Error::NotFound(_)
             | Error::Lookup(LookupError::NoAccount(_) | LookupError::NoFriend(_))
             | Error::Friend(FriendError::NoAccount) => StatusCode::NOT_FOUND,
-            Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
+            Error::NotLoggedIn | Error::Friend(FriendError::SessionEnded(_)) => {
+                StatusCode::UNAUTHORIZED
+            }
             Error::CrossOrigin(_) => StatusCode::FORBIDDEN,
             Error::Register(RegisterError::Create(CreateError::Taken(_))) | Error::Friend(_) => {
                 StatusCode::CONFLICT

@@ -81,6 +81,15 @@ pub const LOGIN_COOKIE_AGE: Duration = Duration::from_hours(400 * 24);
 /// How exactly a session's last use is recorded: each record of it is a commit.
 pub const LOGIN_USED_INTERVAL: Duration = Duration::from_hours(1);
 
+/// Records of a session's use that wait to be written at the same time. When there are more, a later
+/// request of the session has it recorded.
+pub const SESSION_RECORDS_MAX: usize = 16;
+
+/// How often it is looked up whether the sessions and friendships of open streams still are in the
+/// tables, 10 µs for each. Only what ends without a request, such as a session that is idle for too
+/// long, is noticed by that.
+pub const RIGHTS_LOOKUP_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Expired sessions that are deleted at each login: more than begin.
 pub const LOGIN_CLEANUP_ROWS: u32 = 16;
 

@@ -39,7 +39,7 @@
 //! time       = 4DIGIT "-" 2DIGIT "-" 2DIGIT "T" 2DIGIT ":" 2DIGIT ":" 2DIGIT "." 3DIGIT "Z"
 //! missed     = 1*20DIGIT
 //! reason     = "expired" / "epoch" / "future"
-//! end-reason = "limit" / "timeout" / "rotate" / "revoked" / "stop" / "store"
+//! end-reason = "limit" / "timeout" / "rotate" / "revoked" / "expired" / "stop" / "store"
 //! ```
 //!
 //! # A new transport
@@ -182,8 +182,10 @@ pub enum EndReason {
     Timeout,
     /// The stream has grown large enough; the client is to come back with its cursor.
     Rotate,
-    /// The follower may no longer follow.
+    /// The right to follow was taken back.
     Revoked,
+    /// The time of the right to follow is over.
+    Expired,
     /// The server stops.
     Stop,
     /// The store cannot be read.
@@ -199,6 +201,7 @@ impl EndReason {
             EndReason::Timeout => "timeout",
             EndReason::Rotate => "rotate",
             EndReason::Revoked => "revoked",
+            EndReason::Expired => "expired",
             EndReason::Stop => "stop",
             EndReason::Store => "store",
         }

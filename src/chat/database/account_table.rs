@@ -4,8 +4,8 @@ use std::fmt;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{Database, is_true};
-use crate::chat::{AccountName, StoredHash};
+use super::{Database, is_true, session_table};
+use crate::chat::{AccountName, StoredHash, TokenHash};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::Timestamp;
@@ -70,25 +70,23 @@ impl Database {
     }
 
     /// Deletes an account, its sessions and its friendships. Its messages stay in the log, where no
-    /// account can read them any more: the account's number is never given to another.
+    /// account can read them any more: the account's number is never given to another. Returns the
+    /// sessions.
     ///
     /// # Errors
     /// When the tables cannot be written.
     pub(in crate::chat) async fn delete_account(
         &self,
         account: AccountId,
-    ) -> Result<(), StoreError> {
-        const SQL: [&str; 3] = [
-            "DELETE FROM friends WHERE me = ?1 OR friend = ?1",
-            "DELETE FROM sessions WHERE account = ?1",
-            "DELETE FROM accounts WHERE id = ?1",
-        ];
+    ) -> Result<Vec<TokenHash>, StoreError> {
+        const FRIENDS: &str = "DELETE FROM friends WHERE me = ?1 OR friend = ?1";
+        const ACCOUNT: &str = "DELETE FROM accounts WHERE id = ?1";
         self.tables
             .write(move |transaction| {
-                for sql in SQL {
-                    transaction.execute(sql, params![account])?;
-                }
-                Ok(())
+                transaction.execute(FRIENDS, params![account])?;
+                let sessions = session_table::end_all(transaction, account)?;
+                transaction.execute(ACCOUNT, params![account])?;
+                Ok(sessions)
             })
             .await
     }

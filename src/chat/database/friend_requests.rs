@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{AccountId, Database, Standing, is_true};
+use crate::chat::SessionEnded;
 use crate::limits;
 use crate::log::StoreError;
 
@@ -26,6 +27,9 @@ pub enum FriendChange {
 /// Why a friend action is refused.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FriendError {
+    /// The session that asks for it has ended.
+    #[error(transparent)]
+    SessionEnded(#[from] SessionEnded),
     /// An account cannot be its own friend.
     #[error("you cannot be your own friend; ask another account")]
     Oneself,

@@ -11,14 +11,15 @@ pub(super) mod testing;
 use rusqlite::Connection;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
+use super::TokenHash;
 use crate::log::{SideTables, StoreError};
 
 pub use account_table::{Account, AccountId, CreateError};
 pub use friend_requests::{FriendChange, FriendError};
 pub use friend_table::{Friend, Standing};
-pub use session_table::{LogIn, Session, SessionId};
+pub use session_table::LogIn;
 
-/// The tables of accounts, sessions and friendships. Clones share one connection.
+/// The tables of accounts, sessions and friendships. Clones are the same tables.
 #[derive(Clone, Debug)]
 pub(super) struct Database {
     tables: SideTables,
@@ -58,4 +59,16 @@ macro_rules! row_number {
     )*};
 }
 
-row_number!(AccountId, SessionId);
+row_number!(AccountId);
+
+impl ToSql for TokenHash {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_slice().into())
+    }
+}
+
+impl FromSql for TokenHash {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<TokenHash> {
+        <[u8; 32]>::column_result(value).map(TokenHash)
+    }
+}

@@ -1,35 +1,22 @@
 //! The table of login sessions: each is a browser in which an account is logged in.
 
-use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
+use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 
 use super::{Account, AccountId, Database};
-use crate::chat::{StoredHash, Token};
+use crate::chat::{StoredHash, Token, TokenHash};
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::Timestamp;
-
-/// A session's number. It is no secret (the [`Token`] is), and is never given to another session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(pub i64);
-
-/// A login session that has not ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// The session's number.
-    pub id: SessionId,
-    /// The account that is logged in.
-    pub account: Account,
-}
 
 /// A session that has just begun.
 #[derive(Debug)]
 pub struct LogIn {
     /// The secret that the browser presents from now on.
     pub token: Token,
-    /// The session.
-    pub session: Session,
+    /// The account that is logged in.
+    pub account: Account,
     /// Sessions of the account that have ended because this one began.
-    pub(in crate::chat) ended: Vec<SessionId>,
+    pub(in crate::chat) ended: Vec<TokenHash>,
 }
 
 impl Database {
@@ -62,7 +49,6 @@ impl Database {
         now: Timestamp,
     ) -> Result<Option<LogIn>, StoreError> {
         const SQL: &str = "UPDATE accounts SET hash = ? WHERE id = ?";
-        const END: &str = "DELETE FROM sessions WHERE account = ? RETURNING id";
         let (account, verified) = (account.clone(), verified.clone());
         self.tables
             .write(move |transaction| {
@@ -71,40 +57,62 @@ impl Database {
                 }
                 let values = params![hash.as_str(), account.id];
                 transaction.prepare_cached(SQL)?.execute(values)?;
-                let ended = session_ids(transaction, END, &[&account.id])?;
+                let ended = end_all(transaction, account.id)?;
                 insert_session(transaction, account, ended, now).map(Some)
             })
             .await
     }
 
-    /// Returns the session of a token from the table, as `Chat::session` describes it.
+    /// Returns the account of a session, and when the session was used last; `None` if there is no
+    /// such session.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
     pub(in crate::chat) async fn session(
         &self,
-        token: &Token,
-        now: Timestamp,
-    ) -> Result<Option<Session>, StoreError> {
-        let hash = token.hash();
-        let found = self
-            .tables
-            .read(move |connection| find_session(connection, &hash));
-        let Some((session, used)) = found.await? else {
-            return Ok(None);
-        };
-        if used < now.earlier(limits::LOGIN_IDLE_TIMEOUT) {
-            return Ok(None);
-        }
-        if used < now.earlier(limits::LOGIN_USED_INTERVAL) {
-            self.touch_session(session.id, now).await;
-        }
-        Ok(Some(session))
+        session: TokenHash,
+    ) -> Result<Option<(Account, Timestamp)>, StoreError> {
+        const SQL: &str = "SELECT used, accounts.id, name, key \
+                           FROM sessions JOIN accounts ON accounts.id = account WHERE token = ?";
+        self.tables
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(SQL)?;
+                let found = statement.query_row(params![session], |row| {
+                    Ok((Account::from_row(row, 1)?, row.get(0)?))
+                });
+                found.optional()
+            })
+            .await
+    }
+
+    /// Returns when each of these sessions was used last, in their order; `None` for those that do not
+    /// exist.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
+    pub(in crate::chat) async fn sessions_used(
+        &self,
+        sessions: Vec<TokenHash>,
+    ) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        const SQL: &str = "SELECT used FROM sessions WHERE token = ?";
+        self.tables
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(SQL)?;
+                let mut used = |session| statement.query_row(params![session], |row| row.get(0));
+                sessions
+                    .iter()
+                    .map(|session| used(session).optional())
+                    .collect()
+            })
+            .await
     }
 
     /// Ends a session; one that has ended already stays so.
     ///
     /// # Errors
     /// When the tables cannot be written.
-    pub(in crate::chat) async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
-        const SQL: &str = "DELETE FROM sessions WHERE id = ?";
+    pub(in crate::chat) async fn end_session(&self, session: TokenHash) -> Result<(), StoreError> {
+        const SQL: &str = "DELETE FROM sessions WHERE token = ?";
         self.tables
             .write(move |transaction| transaction.execute(SQL, params![session]))
             .await
@@ -112,15 +120,19 @@ impl Database {
     }
 
     /// Records that a session is used now.
-    async fn touch_session(&self, session: SessionId, now: Timestamp) {
-        const SQL: &str = "UPDATE sessions SET used = max(used, ?) WHERE id = ?";
-        let recorded = self
-            .tables
-            .write(move |transaction| transaction.execute(SQL, params![now, session]));
-        // A file that cannot be written can still be read, so the request goes on.
-        if let Err(error) = recorded.await {
-            log::warn!("cannot record that a session was used: {error}");
-        }
+    ///
+    /// # Errors
+    /// When the tables cannot be written.
+    pub(in crate::chat) async fn touch_session(
+        &self,
+        session: TokenHash,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE sessions SET used = max(used, ?) WHERE token = ?";
+        self.tables
+            .write(move |transaction| transaction.execute(SQL, params![now, session]))
+            .await
+            .map(drop)
     }
 }
 
@@ -139,32 +151,40 @@ fn is_current(
 fn insert_session(
     transaction: &Transaction<'_>,
     account: Account,
-    ended: Vec<SessionId>,
+    ended: Vec<TokenHash>,
     now: Timestamp,
 ) -> rusqlite::Result<LogIn> {
     const SQL: &str = "INSERT INTO sessions (token, account, used) VALUES (?, ?, ?)";
     let token = Token::random();
     let values = params![token.hash(), account.id, now];
     transaction.prepare_cached(SQL)?.execute(values)?;
-    let id = SessionId(transaction.last_insert_rowid());
     Ok(LogIn {
         token,
-        session: Session { id, account },
+        account,
         ended,
     })
+}
+
+/// Ends all sessions of an account.
+pub(super) fn end_all(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+) -> rusqlite::Result<Vec<TokenHash>> {
+    const SQL: &str = "DELETE FROM sessions WHERE account = ? RETURNING token";
+    ended_sessions(transaction, SQL, &[&account])
 }
 
 /// Ends the sessions of an account that leave no room for a new one: those used longest ago.
 fn evict_sessions(
     transaction: &Transaction<'_>,
     account: AccountId,
-) -> rusqlite::Result<Vec<SessionId>> {
+) -> rusqlite::Result<Vec<TokenHash>> {
     const SQL: &str = "DELETE FROM sessions WHERE id IN ( \
                            SELECT id FROM sessions WHERE account = ? \
                            ORDER BY used DESC, id DESC LIMIT -1 OFFSET ? \
-                       ) RETURNING id";
+                       ) RETURNING token";
     let stay = limits::ACCOUNT_SESSIONS_MAX - 1;
-    session_ids(transaction, SQL, &[&account, &stay])
+    ended_sessions(transaction, SQL, &[&account, &stay])
 }
 
 /// Deletes some of the sessions, of any account, that have been idle for too long.
@@ -179,29 +199,14 @@ fn delete_idle_sessions(transaction: &Transaction<'_>, now: Timestamp) -> rusqli
     transaction.prepare_cached(SQL)?.execute(values).map(drop)
 }
 
-fn session_ids(
+fn ended_sessions(
     transaction: &Transaction<'_>,
     sql: &str,
     values: &[&dyn ToSql],
-) -> rusqlite::Result<Vec<SessionId>> {
+) -> rusqlite::Result<Vec<TokenHash>> {
     let mut statement = transaction.prepare_cached(sql)?;
-    let ids = statement.query_map(values, |row| row.get(0))?;
-    ids.collect()
-}
-
-/// Returns the session with the hash of a token, and when it was used last.
-fn find_session(
-    connection: &Connection,
-    token: &[u8; 32],
-) -> rusqlite::Result<Option<(Session, Timestamp)>> {
-    const SQL: &str = "SELECT sessions.id, used, accounts.id, name, key \
-                       FROM sessions JOIN accounts ON accounts.id = account WHERE token = ?";
-    let mut statement = connection.prepare_cached(SQL)?;
-    let found = statement.query_row(params![token], |row| {
-        let (id, account) = (row.get(0)?, Account::from_row(row, 2)?);
-        Ok((Session { id, account }, row.get(1)?))
-    });
-    found.optional()
+    let ended = statement.query_map(values, |row| row.get(0))?;
+    ended.collect()
 }
 
 #[cfg(test)]
@@ -223,6 +228,11 @@ mod tests {
         begun.unwrap().unwrap()
     }
 
+    async fn exists(database: &Database, login: &LogIn) -> bool {
+        let found = database.session(login.token.hash()).await;
+        found.unwrap().is_some()
+    }
+
     /// A token leads to its session, and to no other, until the session ends.
     #[tokio::test]
     async fn session_found_by_token_until_it_ends() {
@@ -232,39 +242,38 @@ mod tests {
             log_in(&database, &zoe, START).await,
             log_in(&database, &zoe, START).await,
         );
-        assert_eq!((one.ended, two.ended), (vec![], vec![]));
-        for (token, session) in [(&one.token, &one.session), (&two.token, &two.session)] {
-            let known = database.session(token, START).await.unwrap();
-            assert_eq!(known.as_ref(), Some(session));
-        }
-        assert_eq!(one.session.account, zoe);
-        assert_ne!(one.session.id, two.session.id);
-        database.end_session(one.session.id).await.unwrap();
-        database.end_session(one.session.id).await.unwrap();
-        assert_eq!(database.session(&one.token, START).await, Ok(None));
-        assert!(database.session(&two.token, START).await.unwrap().is_some());
-        assert_eq!(database.session(&Token::random(), START).await, Ok(None));
+        assert_eq!((&one.ended, &two.ended), (&vec![], &vec![]));
+        let used = vec![one.token.hash(), Token::random().hash(), two.token.hash()];
+        let used = database.sessions_used(used).await.unwrap();
+        assert_eq!(used, [Some(START), None, Some(START)]);
+        let known = database.session(one.token.hash()).await.unwrap();
+        assert_eq!(known, Some((zoe, START)));
+        database.end_session(one.token.hash()).await.unwrap();
+        database.end_session(one.token.hash()).await.unwrap();
+        assert!(!exists(&database, &one).await);
+        assert!(exists(&database, &two).await);
+        let strange = database.session(Token::random().hash()).await;
+        assert_eq!(strange, Ok(None));
     }
 
-    /// A session in use goes on; one that is idle for too long has ended.
+    /// The row of a session that is idle for too long is deleted when any account logs in.
     #[tokio::test]
-    async fn session_expires_when_idle() {
+    async fn idle_session_deleted_at_login() {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         let (one, two) = (
             log_in(&database, &zoe, START).await,
             log_in(&database, &zoe, START).await,
         );
-        let idle = limits::LOGIN_IDLE_TIMEOUT;
-        for days in [20, 40, 60] {
-            let now = after(Duration::from_hours(days * 24));
-            assert!(database.session(&one.token, now).await.unwrap().is_some());
-        }
-        let now = after(idle + Duration::from_millis(1));
-        assert_eq!(database.session(&two.token, now).await, Ok(None));
-        // Its row is deleted when any account logs in.
+        let later = after(Duration::from_hours(24));
+        database
+            .touch_session(one.token.hash(), later)
+            .await
+            .unwrap();
+        let now = after(limits::LOGIN_IDLE_TIMEOUT + Duration::from_millis(1));
         log_in(&database, &person(&database, "Ben").await, now).await;
-        assert_eq!(database.session(&two.token, START).await, Ok(None));
+        assert!(exists(&database, &one).await);
+        assert!(!exists(&database, &two).await);
     }
 
     #[tokio::test]
@@ -278,17 +287,17 @@ mod tests {
         }
         assert!(begun.iter().all(|login| login.ended.is_empty()));
         let used = after(2 * limits::LOGIN_USED_INTERVAL);
-        database.session(&begun[0].token, used).await.unwrap();
+        let first = begun[0].token.hash();
+        database.touch_session(first, used).await.unwrap();
         let newest = log_in(&database, &zoe, used).await;
-        assert_eq!(newest.ended, vec![begun[1].session.id]);
-        for (token, stays) in [
-            (&begun[0].token, true),
-            (&begun[1].token, false),
-            (&newest.token, true),
-            (&other.token, true),
+        assert_eq!(newest.ended, vec![begun[1].token.hash()]);
+        for (login, stays) in [
+            (&begun[0], true),
+            (&begun[1], false),
+            (&newest, true),
+            (&other, true),
         ] {
-            let session = database.session(token, used).await.unwrap();
-            assert_eq!(session.is_some(), stays);
+            assert_eq!(exists(&database, login).await, stays);
         }
     }
 
@@ -304,12 +313,9 @@ mod tests {
         let (old, new) = (hash("Zoë"), hash("new"));
         let changed = database.change_password(&zoe, &old, new.clone(), START);
         let changed = changed.await.unwrap().unwrap();
-        assert_eq!(changed.ended, vec![one.session.id, two.session.id]);
-        for (token, stays) in [(&one, false), (&two, false), (&changed, true)]
-            .map(|(login, stays)| (&login.token, stays))
-        {
-            let session = database.session(token, START).await.unwrap();
-            assert_eq!(session.is_some(), stays);
+        assert_eq!(changed.ended, vec![one.token.hash(), two.token.hash()]);
+        for (login, stays) in [(&one, false), (&two, false), (&changed, true)] {
+            assert_eq!(exists(&database, login).await, stays);
         }
         // A client whose old password was being verified meanwhile comes too late.
         assert!(

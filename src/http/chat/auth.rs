@@ -3,8 +3,8 @@
 use hyper::header::SET_COOKIE;
 use hyper::{Response, StatusCode};
 
-use super::{AccountObject, COOKIE, done, find_session, is_browser, session, token, view};
-use crate::chat::{Account, LogIn, Token};
+use super::{AccountObject, COOKIE, done, is_browser, token, view};
+use crate::chat::{Account, LogIn, Session, Token};
 use crate::http::error::Error;
 use crate::http::reply::{self, Body};
 use crate::http::{Call, body, form};
@@ -17,8 +17,12 @@ pub(super) const REGISTER: &str = "chat-register.html";
 const PASSWORD: &str = "chat-password.html";
 
 /// Shows the form for login or registration; a client that is logged in is led to the chat.
-pub(super) async fn show_form(call: Call<'_>, page: &'static str) -> Result<Response<Body>, Error> {
-    if find_session(&call).await?.is_some() {
+pub(super) async fn show_form(
+    call: Call<'_>,
+    session: Option<Session>,
+    page: &'static str,
+) -> Result<Response<Body>, Error> {
+    if session.is_some() {
         return Ok(reply::see_other("/chat"));
     }
     Ok(render_form(&call, page, "", None).await)
@@ -105,7 +109,7 @@ async fn answer(
 
 /// The answer to a client that is logged in now: its cookie, and the way to the chat.
 fn signed_in(call: &Call<'_>, begun: &LogIn, status: StatusCode) -> Response<Body> {
-    let name = begun.session.account.name.as_str();
+    let name = begun.account.name.as_str();
     let mut response = done(call, "/chat", || {
         reply::json(status, &AccountObject { name })
     });
@@ -113,8 +117,11 @@ fn signed_in(call: &Call<'_>, begun: &LogIn, status: StatusCode) -> Response<Bod
     response
 }
 
-pub(super) async fn log_out(call: Call<'_>) -> Result<Response<Body>, Error> {
-    if let Some(session) = find_session(&call).await? {
+pub(super) async fn log_out(
+    call: Call<'_>,
+    session: Option<Session>,
+) -> Result<Response<Body>, Error> {
+    if let Some(session) = session {
         call.app.chat.log_out(session).await?;
     }
     let mut response = done(&call, "/chat/login", reply::no_content);
@@ -123,8 +130,10 @@ pub(super) async fn log_out(call: Call<'_>) -> Result<Response<Body>, Error> {
 }
 
 /// Shows the form for a change of the password, or, after one, that it is changed.
-pub(super) async fn show_password_form(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let session = session(&call).await?;
+pub(super) async fn show_password_form(
+    call: Call<'_>,
+    session: Session,
+) -> Result<Response<Body>, Error> {
     let changed = form::last(&form::fields(call.query())?, "changed").is_some();
     let notice = if changed {
         "Your password has been changed. You have been logged out everywhere else."
@@ -150,8 +159,11 @@ async fn render_password_form(
     )
 }
 
-pub(super) async fn change_password(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let me = session(&call).await?.account;
+pub(super) async fn change_password(
+    mut call: Call<'_>,
+    session: Session,
+) -> Result<Response<Body>, Error> {
+    let me = session.account;
     let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let (old, new) = (form::field(&fields, "old")?, form::field(&fields, "new")?);
     let chat = &call.app.chat;

@@ -3,8 +3,8 @@
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::{done, friend, is_browser, session, view};
-use crate::chat::ChatText;
+use super::{done, friend, is_browser, view};
+use crate::chat::{ChatText, Session};
 use crate::http::error::{Error, ParamError};
 use crate::http::reply::{self, Body};
 use crate::http::{Call, body, form, params};
@@ -14,10 +14,9 @@ use crate::message::{Cursor, IdempotencyKey, ParseCursorError, Seq};
 
 /// `GET /chat/with/NAME`: for browsers the page of the conversation, or with `?before=` a page of
 /// earlier messages; for other clients messages as JSON.
-pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let session = session(&call).await?;
+pub(super) async fn show(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     let me = &session.account;
-    let friend = friend(&call, me).await?.account;
+    let (friend, _) = friend(&call, me).await?;
     let chat = &call.app.chat;
     let (before, limit) = history_params(&call)?;
     let max = limit.unwrap_or(limits::HISTORY_MESSAGES_DEFAULT);
@@ -110,8 +109,7 @@ struct SentObject {
 }
 
 /// `POST /chat/with/NAME`: says something to a friend.
-pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let session = session(&call).await?;
+pub(super) async fn say(mut call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     let max = limits::CHAT_TEXT_BYTES_MAX * limits::FORM_ENCODING_FACTOR + limits::FORM_BYTES_MAX;
     let fields = body::fields(&mut call, max).await?;
     let text = form::field(&fields, "msg")?;
@@ -129,11 +127,10 @@ pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
         .map(IdempotencyKey::new)
         .transpose()
         .map_err(Error::BadKey)?;
-    let friend = friend(&call, &session.account).await?;
     // Browsers end the lines of a form with CRLF.
     let text = text.replace("\r\n", "\n");
     let chat = &call.app.chat;
-    let receipt = chat.say(&session.account, &friend, &text, key).await?;
+    let (friend, receipt) = chat.say(&session, &call.rest, &text, key).await?;
     let location = view::conversation_path(&friend.account);
     Ok(done(&call, &location, || {
         let sent = SentObject {
@@ -146,14 +143,17 @@ pub(super) async fn say(mut call: Call<'_>) -> Result<Response<Body>, Error> {
 }
 
 /// `POST /chat/read/NAME`: marks a conversation as read up to a position.
-pub(super) async fn mark_read(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let session = session(&call).await?;
+pub(super) async fn mark_read(
+    mut call: Call<'_>,
+    session: Session,
+) -> Result<Response<Body>, Error> {
     let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let through = params::parse("through", form::last(&fields, "through"), |text| {
         position(&call, text)
     })?;
     let through = through.ok_or(Error::NoField("through"))?;
-    let friend = friend(&call, &session.account).await?.account;
+    let _act = session.act().await?;
+    let (friend, _) = friend(&call, &session.account).await?;
     let chat = &call.app.chat;
     chat.mark_read(&session.account, &friend, through).await?;
     let location = view::conversation_path(&friend);

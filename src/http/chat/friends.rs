@@ -3,7 +3,7 @@
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::{done, is_browser, session, view};
+use super::{done, is_browser, view};
 use crate::chat::{Account, Contact, FriendAction, Overview, Session};
 use crate::http::error::Error;
 use crate::http::reply::{self, Body};
@@ -11,8 +11,7 @@ use crate::http::{Call, body, form, params};
 use crate::limits;
 
 /// `/chat`: the page of the friends, with no conversation open.
-pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let session = session(&call).await?;
+pub(super) async fn home(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     page(&call, &session, StatusCode::OK, "").await
 }
 
@@ -56,8 +55,7 @@ impl<'a> ContactObject<'a> {
 }
 
 /// `GET /chat/friends`: the overview of the account, as JSON.
-pub(super) async fn list(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let session = session(&call).await?;
+pub(super) async fn list(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     let Overview {
         since,
         presence,
@@ -80,13 +78,12 @@ struct StandingObject<'a> {
 }
 
 /// `POST /chat/friends`: sends, accepts or declines a friend request, or ends a friendship.
-pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let session = session(&call).await?;
+pub(super) async fn act(mut call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let action = params::parse("action", form::last(&fields, "action"), parse_action)?;
     let action = action.ok_or(Error::NoField("action"))?;
     let name = form::field(&fields, "name")?;
-    match act_on(&call, &session.account, name, action).await {
+    match act_on(&call, &session, name, action).await {
         Ok((other, standing)) => Ok(done(&call, "/chat", || {
             let name = other.name.as_str();
             reply::json(StatusCode::OK, &StandingObject { name, standing })
@@ -101,14 +98,14 @@ pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
 /// Does a friend action; returns the other account, and how it stands to the client's now.
 async fn act_on(
     call: &Call<'_>,
-    me: &Account,
+    session: &Session,
     name: &str,
     action: FriendAction,
 ) -> Result<(Account, Option<&'static str>), Error> {
     let chat = &call.app.chat;
     let other = chat.account_named(name).await?;
-    chat.act(me, &other, action).await??;
-    let friend = chat.standing(me, &other).await?;
+    chat.act(session, &other, action).await??;
+    let friend = chat.standing(&session.account, &other).await?;
     let standing = friend.map(|friend| friend.standing.as_str());
     Ok((other, standing))
 }

@@ -12,12 +12,13 @@ mod view;
 use hyper::{Method, Response};
 use serde::Serialize;
 
-use crate::chat::{Account, Friend, Session, Token};
+use crate::chat::{Account, Session, Token};
 use crate::http::error::Error;
 use crate::http::negotiate::{self, Form};
 use crate::http::reply::{self, Body};
 use crate::http::{Call, browser};
 use crate::message::Timestamp;
+use crate::right::Right;
 
 /// The name of the cookie with a session's token.
 const COOKIE: &str = "forever-frame-chat";
@@ -50,32 +51,36 @@ pub(super) async fn answer(
     if is_post && let Some(origin) = browser::cross_origin(&call.head.headers) {
         return Err(Error::CrossOrigin(origin));
     }
-    match endpoint {
-        ChatEndpoint::Home => friends::home(call).await,
-        ChatEndpoint::Login if is_post => auth::log_in(call).await,
-        ChatEndpoint::Login => auth::show_form(call, auth::LOGIN).await,
-        ChatEndpoint::Register if is_post => auth::register(call).await,
-        ChatEndpoint::Register => auth::show_form(call, auth::REGISTER).await,
-        ChatEndpoint::Logout => auth::log_out(call).await,
-        ChatEndpoint::Password if is_post => auth::change_password(call).await,
-        ChatEndpoint::Password => auth::show_password_form(call).await,
-        ChatEndpoint::Friends if is_post => friends::act(call).await,
-        ChatEndpoint::Friends => friends::list(call).await,
-        ChatEndpoint::With if is_post => conversations::say(call).await,
-        ChatEndpoint::With => conversations::show(call).await,
-        ChatEndpoint::Read => conversations::mark_read(call).await,
-        ChatEndpoint::Stream => streams::stream(call).await,
-        ChatEndpoint::Frame => streams::frame(call).await,
-        ChatEndpoint::Presence => streams::presence(call).await,
+    let session = find_session(&call).await?;
+    let right = session.as_ref().map(|session| session.right.clone());
+    let needed = || session.clone().ok_or(Error::NotLoggedIn);
+    let response = match endpoint {
+        ChatEndpoint::Home => friends::home(call, needed()?).await?,
+        ChatEndpoint::Login if is_post => auth::log_in(call).await?,
+        ChatEndpoint::Login => auth::show_form(call, session, auth::LOGIN).await?,
+        ChatEndpoint::Register if is_post => auth::register(call).await?,
+        ChatEndpoint::Register => auth::show_form(call, session, auth::REGISTER).await?,
+        ChatEndpoint::Logout => auth::log_out(call, session).await?,
+        ChatEndpoint::Password if is_post => auth::change_password(call, needed()?).await?,
+        ChatEndpoint::Password => auth::show_password_form(call, needed()?).await?,
+        ChatEndpoint::Friends if is_post => friends::act(call, needed()?).await?,
+        ChatEndpoint::Friends => friends::list(call, needed()?).await?,
+        ChatEndpoint::With if is_post => conversations::say(call, needed()?).await?,
+        ChatEndpoint::With => conversations::show(call, needed()?).await?,
+        ChatEndpoint::Read => conversations::mark_read(call, needed()?).await?,
+        ChatEndpoint::Stream => return streams::stream(call, needed()?).await,
+        ChatEndpoint::Frame => return streams::frame(call, needed()?).await,
+        ChatEndpoint::Presence => return streams::presence(call, needed()?).await,
+    };
+    // What was read after the session had ended is not told. A stream looks by itself, and a change has
+    // been made before the session could end.
+    if !is_post && right.is_some_and(|right| !right.is_held()) {
+        return Err(Error::NotLoggedIn);
     }
+    Ok(response)
 }
 
-/// Returns the session of the client, which its cookie alone decides.
-async fn session(call: &Call<'_>) -> Result<Session, Error> {
-    find_session(call).await?.ok_or(Error::NotLoggedIn)
-}
-
-/// Returns the session of the client; `None` if it is not logged in.
+/// Returns the session of the client, which its cookie alone decides; `None` if it is not logged in.
 async fn find_session(call: &Call<'_>) -> Result<Option<Session>, Error> {
     match token(call) {
         Some(token) => Ok(call.app.chat.session(&token, Timestamp::now()).await?),
@@ -88,9 +93,10 @@ fn token(call: &Call<'_>) -> Option<Token> {
     browser::cookie(&call.head.headers, COOKIE).and_then(Token::new)
 }
 
-/// Returns the friend that the path names.
-async fn friend(call: &Call<'_>, me: &Account) -> Result<Friend, Error> {
-    Ok(call.app.chat.friend_named(me, &call.rest).await?)
+/// Returns the friend that the path names, and the right to the conversation.
+async fn friend(call: &Call<'_>, me: &Account) -> Result<(Account, Right), Error> {
+    let (friend, right) = call.app.chat.friend_named(me, &call.rest).await?;
+    Ok((friend.account, right))
 }
 
 /// Whether the client is a browser that shows what it gets as a page.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::Response;
 
-use super::{friend, session};
+use super::friend;
 use crate::chat::{Account, Chat, ChatFilter, ChatText, Session};
 use crate::follow::{DropGuard, FilterAction};
 use crate::http::error::Error;
@@ -18,24 +18,28 @@ use crate::limits;
 use crate::log::Since;
 use crate::message::{Message, Seq};
 use crate::pages::HtmlPage;
+use crate::right::RightHold;
 use crate::wire::{Dots, Encoder, Wire};
 
 /// `/chat/stream`: all that concerns an account, which is its conversations and its events.
-pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
+pub(super) async fn stream(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
+    is_of_follower(&call, &session)?;
     let chat = &call.app.chat;
-    // Taken before the session is looked up: if it ends meanwhile, the stream gets that event, too.
+    // Taken before the friends are looked up: if there is a new one meanwhile, the stream gets that
+    // event, too.
     let (_, last) = chat.log().bounds();
-    let session = follower(&call).await?;
     let params = Params::read(call.query())?;
     let wire = params.wire_or_accepted(&call.head);
     let channels = chat.channels(&session.account).await?;
     let since = params.begins(&call.head)?.unwrap_or(Since::All);
-    let filter = ChatFilter::all(session.clone(), wire.has_dots());
+    let filter = ChatFilter::all(session.account.id, wire.has_dots());
     let mut spec = StreamSpec::new(chat.log(), channels, since);
     spec.page = page(&call, wire, "your chat").await;
     spec.no_later_than = Some(last);
     spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
+    spec.extras().grows = true;
     spec.extras().guard = arrive(&call, &session);
+    spec.extras().rights = vec![RightHold::new(session.right)];
     let mut spec = spec.with_transport(wire, &params, &call)?;
     if params.heartbeat.is_none() {
         // A connection that has broken silently is to be noticed soon.
@@ -46,19 +50,18 @@ pub(super) async fn stream(call: Call<'_>) -> Result<Response<Body>, Error> {
 }
 
 /// `/chat/presence`: which friends of an account come online and go offline.
-pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
+pub(super) async fn presence(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
+    is_of_follower(&call, &session)?;
     let log = call.app.chat.presence_log();
-    let (_, last) = log.bounds();
-    let session = follower(&call).await?;
     let params = Params::read(call.query())?;
     let wire = params.wire_or_accepted(&call.head);
     let channels = Chat::presence_channels(&session.account);
     let since = params.begins(&call.head)?.unwrap_or(Since::Now);
-    let filter = ChatFilter::all(session, wire.has_dots());
+    let filter = ChatFilter::all(session.account.id, wire.has_dots());
     let mut spec = StreamSpec::new(log, channels, since);
     spec.page = page(&call, wire, "who comes and goes").await;
-    spec.no_later_than = Some(last);
     spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
+    spec.extras().rights = vec![RightHold::new(session.right)];
     spec.with_transport(wire, &params, &call)?
         .respond(&call)
         .await
@@ -66,16 +69,14 @@ pub(super) async fn presence(call: Call<'_>) -> Result<Response<Body>, Error> {
 
 /// `/chat/frame/NAME`: a conversation for browsers without JavaScript. The messages that it shows
 /// are marked as read.
-pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
+pub(super) async fn frame(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     let chat = &call.app.chat;
-    let (_, last) = chat.log().bounds();
-    let session = session(&call).await?;
-    let friend = friend(&call, &session.account).await?.account;
+    let (friend, right) = friend(&call, &session.account).await?;
     let params = Params::read(call.query())?;
     let since = params.begins(&call.head)?;
     let since = since.unwrap_or(Since::Last(limits::HISTORY_MESSAGES_DEFAULT as u64));
-    let channels = Chat::conversation_channels(&session.account, &friend);
-    let filter = ChatFilter::conversation(session.clone());
+    let channel = Chat::conversation_channel(&session.account, &friend);
+    let filter = ChatFilter::conversation(session.account.id);
     let newest = Arc::new(AtomicU64::new(0));
     let mut marker = ReadMarker {
         chat: chat.clone(),
@@ -94,28 +95,27 @@ pub(super) async fn frame(call: Call<'_>) -> Result<Response<Body>, Error> {
         }
         action
     };
-    let mut spec = StreamSpec::new(chat.log(), channels, since);
+    let mut spec = StreamSpec::new(chat.log(), vec![channel], since);
     spec.options.encoder = Encoder::Html(Dots::default());
     spec.page = Some(call.page("chat-frame.html", &[]).await);
-    spec.no_later_than = Some(last);
     let extras = spec.extras();
+    extras.rights = [session.right.clone(), right].map(RightHold::new).into();
     extras.filter = Some(Box::new(filter_and_note));
     extras.on_progress = Some(Box::new(move |_| marker.mark()));
     extras.guard = arrive(&call, &session);
     spec.respond(&call).await
 }
 
-/// Returns the session of the client that follows. A page says whose stream it wants (`?of=NAME`): if
+/// Checks that the session is that of the follower. A page says whose stream it wants (`?of=NAME`): if
 /// another account has logged in with the same browser meanwhile, the page does not get that
 /// account's stream.
-async fn follower(call: &Call<'_>) -> Result<Session, Error> {
-    let session = session(call).await?;
+fn is_of_follower(call: &Call<'_>, session: &Session) -> Result<(), Error> {
     let fields = form::fields(call.query())?;
     let of = form::last(&fields, "of");
     if of.is_some_and(|name| name != session.account.name.as_str()) {
         return Err(Error::NotLoggedIn);
     }
-    Ok(session)
+    Ok(())
 }
 
 /// The page around an HTML stream, which a browser gets that goes to the stream's address.
