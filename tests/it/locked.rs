@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::support::client::{get, post};
 use crate::support::log_dir::{Lock, LogDir};
+use crate::support::person::{PASSWORD, Person};
 use crate::support::reference_log::ReferenceLog;
 use crate::support::sender::{Answer, Sender};
 use crate::support::wires::Stream;
@@ -121,6 +122,48 @@ async fn lock_for_two_seconds_delays_only_appends() {
         told.entries.len()
     );
     assert!(longest < Duration::from_secs(2), "{longest:?}");
+}
+
+/// While a login waits for the lock of the file, the chat is read as ever, by sessions that were used
+/// long ago, too; and so is everything that is followed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lock_delays_no_reads_of_the_chat() {
+    let log_dir = LogDir::new();
+    let server = log_dir.start(&[]).await;
+    let [zoe, mut ben] = Person::friends(server.addr, "Zoë", "Ben").await;
+    assert_eq!(ben.say(&zoe, "hello").await.status, 201);
+    let connection = log_dir.connect();
+    let age = "UPDATE sessions SET used = used - 2 * 3600000";
+    let aged = tokio::task::spawn_blocking(move || connection.execute_batch(age));
+    aged.await.unwrap().unwrap();
+    let lock = Lock::take(&log_dir, "EXCLUSIVE").await;
+    let mut again = Person::nobody(server.addr);
+    let waits = tokio::spawn(async move { again.enter("login", "Zoë", PASSWORD).await.status });
+    let acts = tokio::spawn(async move { ben.befriend("remove", "Zoë").await.status });
+    // Until the login waits for the lock.
+    sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    for path in [
+        "/chat/friends",
+        "/chat/with/Ben",
+        "/chat/stream?timeout=1ms",
+    ] {
+        let answer = zoe.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let request = format!("GET {path}\r\nAccept: text/html");
+        let page = zoe.send(&request, b"").await;
+        assert_eq!(page.status, 200, "{path}");
+    }
+    let mut frame = zoe.get("/chat/frame/Ben").await;
+    frame.until("hello").await;
+    println!("read in {:?}", began.elapsed());
+    assert!(
+        !waits.is_finished() && !acts.is_finished(),
+        "reads came first"
+    );
+    drop(lock);
+    assert_eq!(soon(waits).await.unwrap(), 200);
+    assert_eq!(soon(acts).await.unwrap(), 200);
 }
 
 /// A lock that is held for too long makes appends fail, and nothing else.

@@ -1,32 +1,47 @@
 //! Side tables: tables of other modules in the log's file.
+//!
+//! One connection writes, and waits while another process holds the lock of the file. Reads have
+//! connections of their own, so that they never wait for a write (<https://sqlite.org/wal.html>).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 
+use super::error::is_busy;
 use super::file_identity::FileIdentity;
+use super::readers::Readers;
 use super::value::{Count, params};
 use super::write_connection::{self, WriteConnection};
 use super::{SqliteShared, open};
 use crate::limits;
 use crate::log::StoreError;
 
-/// A connection for the tables of other modules: to the log's file, or to a database in memory if
-/// the log is in memory. Clones are the same connection.
+/// The tables of other modules: in the log's file, or in a database in memory if the log is in memory.
+/// Clones are the same tables.
 #[derive(Clone, Debug)]
 pub struct SideTables(Arc<SideTablesInner>);
 
 #[derive(Debug)]
 struct SideTablesInner {
-    connection: Mutex<Connection>,
-    /// A fair semaphore: accesses have their turns in the order in which they were asked for, and
-    /// none of them waits on a thread.
+    /// The connection that writes. In memory it reads, too: there a write takes microseconds, and no
+    /// other process has the database.
+    writing: Mutex<SideWriter>,
+    /// A fair semaphore: accesses to the connection have their turns in the order in which they were
+    /// asked for, and none of them waits on a thread.
     turn: Arc<Semaphore>,
     /// The log's file; `None` in memory. Declared after the connection so that it is dropped after
     /// it, for the reason given at `Sqlite::writer`.
     file: Option<SharedFile>,
+}
+
+#[derive(Debug)]
+struct SideWriter {
+    connection: Connection,
+    /// How long a write waits for the lock while another process holds it.
+    lock_timeout: Duration,
 }
 
 /// The log's file, which is shared with the log's own connections.
@@ -34,6 +49,7 @@ struct SideTablesInner {
 struct SharedFile {
     identity: Arc<FileIdentity>,
     shared: Arc<SqliteShared>,
+    readers: Arc<Readers>,
     /// Held so that the write connection is closed after this one, for the reason given at
     /// `Sqlite::writer`.
     _writer: Arc<Mutex<WriteConnection>>,
@@ -57,9 +73,15 @@ impl SideTables {
         identity.check()?;
         let connection = Connection::open_with_flags(identity.path(), open::FLAGS)?;
         open::configure(&connection)?;
+        let readers = Readers::new(
+            Arc::clone(&identity),
+            Arc::clone(&shared),
+            Arc::clone(&writer),
+        );
         let file = SharedFile {
             identity,
             shared,
+            readers: Arc::new(readers),
             _writer: writer,
         };
         SideTables::new(connection, Some(file))
@@ -68,7 +90,10 @@ impl SideTables {
     fn new(connection: Connection, file: Option<SharedFile>) -> Result<SideTables, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         Ok(SideTables(Arc::new(SideTablesInner {
-            connection: Mutex::new(connection),
+            writing: Mutex::new(SideWriter {
+                connection,
+                lock_timeout: limits::LOCK_TIMEOUT,
+            }),
             turn: Arc::new(Semaphore::new(1)),
             file,
         })))
@@ -104,7 +129,7 @@ impl SideTables {
         Ok(())
     }
 
-    /// Runs `work`, which reads.
+    /// Runs `work`, which reads. It does not wait for any write.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -112,13 +137,19 @@ impl SideTables {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.blocking(|inner| inner.read(work)).await
+        match &self.0.file {
+            Some(file) => file.readers.read(move |connection| work(connection)).await,
+            None => {
+                self.blocking(|inner| Ok(work(&inner.writing.lock().connection)?))
+                    .await
+            }
+        }
     }
 
     /// Runs `work` in a transaction, which is on the disk when this returns, or not done at all.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written, or was not free to be written for [`limits::LOCK_TIMEOUT`].
     pub async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
@@ -131,8 +162,10 @@ impl SideTables {
         work: impl FnOnce(&SideTablesInner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let stopped = || StoreError("the log's file is closed".to_owned());
-        let turn = Arc::clone(&self.0.turn);
-        let turn = turn.acquire_owned().await.map_err(|_| stopped())?;
+        let busy = |_| StoreError("too many changes wait to be written".to_owned());
+        let turn = Arc::clone(&self.0.turn).acquire_owned();
+        let turn = tokio::time::timeout(limits::LOCK_TIMEOUT, turn).await;
+        let turn = turn.map_err(busy)?.map_err(|_| stopped())?;
         let inner = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || {
             // Held here and not in the future: a client that leaves drops the future, but the
@@ -145,37 +178,39 @@ impl SideTables {
 }
 
 impl SideTablesInner {
-    fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let connection = self.connection.lock();
-        self.prepare(&connection)?;
-        let _reading = self.file.as_ref().map(|file| file.shared.reading.read());
-        Ok(work(&connection)?)
-    }
-
     fn write<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let mut connection = self.connection.lock();
-        self.prepare(&connection)?;
-        let _writing = self.file.as_ref().map(|file| file.shared.writing.lock());
-        let transaction = Transaction::new(&mut connection, TransactionBehavior::Immediate)?;
-        let done = work(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
-    }
-
-    /// Prepares for an access: rolls back a transaction that failed, and checks the file.
-    fn prepare(&self, connection: &Connection) -> Result<(), StoreError> {
+        let mut writing = self.writing.lock();
+        let SideWriter {
+            connection,
+            lock_timeout,
+        } = &mut *writing;
         write_connection::rollback(connection)?;
         if let Some(file) = &self.file {
             file.identity.check()?;
-            connection.busy_timeout(limits::LOCK_TIMEOUT)?;
+            connection.busy_timeout(*lock_timeout)?;
         }
-        Ok(())
+        let written = self.transact(connection, work);
+        // After a write that waited in vain, the next one does not wait as long again.
+        *lock_timeout = match &written {
+            Err(error) if is_busy(error) => limits::LOCK_TIMEOUT_REFUSING,
+            _ => limits::LOCK_TIMEOUT,
+        };
+        Ok(written?)
+    }
+
+    fn transact<T>(
+        &self,
+        connection: &mut Connection,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let _writing = self.file.as_ref().map(|file| file.shared.writing.lock());
+        let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
     }
 }
 
