@@ -133,8 +133,25 @@ pub struct Config {
     /// Whether streams leave hyper and are written by their connection. Not an option of the
     /// command line: tests hold both ways to the same behaviour.
     pub handover: bool,
+    /// How much memory clients share. Not options of the command line: tests make it scarce.
+    pub memory: MemoryBudgets,
     /// How long a slow client is waited for. Not options of the command line: tests shorten them.
     pub timeouts: Timeouts,
+}
+
+/// The memory that all clients share, of which each address has its part.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryBudgets {
+    /// The bytes of request bodies; [`limits::BODIES_BYTES`] by default.
+    pub bodies: usize,
+}
+
+impl Default for MemoryBudgets {
+    fn default() -> MemoryBudgets {
+        MemoryBudgets {
+            bodies: limits::BODIES_BYTES,
+        }
+    }
 }
 
 /// How long the server waits for a slow client before it closes the connection.
@@ -146,6 +163,9 @@ pub struct Timeouts {
     /// The time that a client may take for the body of a request, except for an upload of lines;
     /// [`limits::BODY_TIMEOUT`] by default.
     pub body: Duration,
+    /// The time that an upload may leave a long line unfinished while others need its memory;
+    /// [`limits::LINE_TIMEOUT`] by default.
+    pub line: Duration,
     /// The time that a client may leave its bytes unread; [`limits::STALL_TIMEOUT`] by default. The
     /// kernel waits for acknowledgements this long only while a connection closes whose last answer
     /// must be known to have arrived, and otherwise for [`limits::ACK_TIMEOUT`].
@@ -157,6 +177,7 @@ impl Default for Timeouts {
         Timeouts {
             head: limits::HEAD_TIMEOUT,
             body: limits::BODY_TIMEOUT,
+            line: limits::LINE_TIMEOUT,
             stall: limits::STALL_TIMEOUT,
         }
     }
@@ -181,6 +202,7 @@ impl From<Args> for Config {
             demos: !args.no_demos,
             demo_accounts: args.demo_accounts,
             handover: true,
+            memory: MemoryBudgets::default(),
             timeouts: Timeouts::default(),
         }
     }
@@ -207,6 +229,7 @@ impl Default for Config {
             demos: true,
             demo_accounts: false,
             handover: true,
+            memory: MemoryBudgets::default(),
             timeouts: Timeouts::default(),
         }
     }

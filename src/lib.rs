@@ -36,6 +36,7 @@
 //! | [`limits`] | every bound, with its reason |
 //! | [`network`] | whom a share belongs to: a client's address |
 //! | [`diagnostics`] | what the program says on standard error |
+//! | [`budget`] | what many clients share, and how much of it each may hold |
 //! | [`message`] | messages and their names: seq, epoch, cursor, channel |
 //! | [`wire`] | transports: the moments of a stream as bytes |
 //! | [`metrics`] | counters and gauges |
@@ -143,6 +144,7 @@
     )
 )]
 
+pub mod budget;
 pub mod chat;
 pub mod clock;
 pub mod config;

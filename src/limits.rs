@@ -7,11 +7,13 @@
 //! name, before such a word.
 
 mod accounts;
+mod budgets;
 mod log_limits;
 
 use std::time::Duration;
 
 pub use accounts::*;
+pub use budgets::*;
 pub use log_limits::*;
 
 const KIB: usize = 1024;
@@ -35,10 +37,6 @@ pub const MESSAGE_BYTES_MAX: usize = MIB;
 /// How many times longer a text may become in a form: a character takes up to nine bytes
 /// (`%E4%BD%A0`), three for each of its own.
 pub const FORM_ENCODING_FACTOR: usize = 3;
-
-/// Request bodies in memory at the same time, all together. Past this an append gets 503: 20,000
-/// senders of 48 KiB each would be a GiB.
-pub const BODIES_BYTES: usize = 64 * MIB;
 
 // --- diagnostics ----------------------------------------------------------------------------
 
@@ -325,10 +323,9 @@ pub const PAGE_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 // The relations that must hold between the bounds.
 const _: () = {
     assert!(MESSAGE_BYTES_DEFAULT <= MESSAGE_BYTES_MAX);
-    assert!(MESSAGE_BYTES_MAX <= BODIES_BYTES, "one body must fit");
     assert!(
-        BODIES_BYTES <= u32::MAX as usize,
-        "a semaphore takes no more permits at once"
+        2 * (MESSAGE_BYTES_MAX * FORM_ENCODING_FACTOR + MAILBOX_FORM_BYTES_MAX) <= BODIES_BYTES / 2,
+        "the longest form must fit one address's share, as it came and decoded"
     );
     assert!(
         MESSAGE_BYTES_MAX + MESSAGE_OVERHEAD_BYTES <= TAIL_BYTES,

@@ -1,87 +1,116 @@
 //! Request bodies, read within bounds of size, time and memory.
+//!
+//! The first [`limits::SMALL_BODY_BYTES`] of a body are read at once. What is longer has its memory
+//! reserved, all of it, before more is read ([`App::bodies`](super::App::bodies)).
 
-use std::sync::Arc;
+use std::ops::Deref;
 
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::Error;
-use super::{App, Call, form};
+use super::{Call, form};
+use crate::budget::Reservation;
+use crate::limits;
 
-/// A part of the memory for request bodies ([`App::bodies`]), released on drop.
-#[derive(Debug, Default)]
-pub(super) struct BodyMemory(Option<OwnedSemaphorePermit>);
-
-impl BodyMemory {
-    /// Changes the part to this many bytes, more or less than before.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] when so much is not free.
-    pub(super) fn set(&mut self, app: &App, bytes: usize) -> Result<(), Error> {
-        let held = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        if let Some(less) = held.checked_sub(bytes) {
-            drop(self.0.as_mut().and_then(|permit| permit.split(less)));
-            return Ok(());
-        }
-        let more = u32::try_from(bytes - held).map_err(|_| Error::Busy)?;
-        let more = Arc::clone(&app.bodies).try_acquire_many_owned(more);
-        let more = more.map_err(|_| Error::Busy)?;
-        match &mut self.0 {
-            Some(permit) => permit.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
-    }
-}
-
-/// The whole body of a request, which holds its part of the memory for bodies.
+/// The whole body of a request, with its part of the memory for bodies.
 #[derive(Debug, Default)]
 pub(super) struct RequestBody {
     pub(super) bytes: Vec<u8>,
-    memory: BodyMemory,
+    /// Held for as long as the bytes, or what was made of them, are needed.
+    memory: Option<Reservation>,
+}
+
+/// The fields of a form, with their part of the memory for bodies.
+#[derive(Debug)]
+pub(super) struct FormFields {
+    fields: Vec<(String, String)>,
+    _memory: Option<Reservation>,
+}
+
+impl Deref for FormFields {
+    type Target = [(String, String)];
+
+    fn deref(&self) -> &[(String, String)] {
+        &self.fields
+    }
 }
 
 /// Reads a body of at most `max` bytes. A body whose `Content-Length` is larger is refused before
 /// any of it is read.
+///
+/// # Errors
+/// [`Error::TooLarge`], [`Error::BodySlow`] and [`Error::BodyBroke`] for the client's part, and
+/// [`Error::NoBodyMemory`] where the server has no memory for the body.
 pub(super) async fn read(call: &mut Call<'_>, max: usize) -> Result<RequestBody, Error> {
-    if call.body.size_hint().lower() > max as u64 {
+    read_copies(call, max, 1).await
+}
+
+/// Reads a body whose bytes will be in memory several times.
+async fn read_copies(call: &mut Call<'_>, max: usize, copies: usize) -> Result<RequestBody, Error> {
+    let size = call.body.size_hint();
+    if size.lower() > max as u64 {
         return Err(Error::TooLarge(call.app.max_message));
     }
+    let announced = size.exact().and_then(|size| usize::try_from(size).ok());
+    let expected = announced.unwrap_or(max);
     let timeout = call.app.body_timeout;
     let slow = |_| Error::BodySlow(timeout.as_secs());
-    tokio::time::timeout(timeout, collect(call, max))
+    tokio::time::timeout(timeout, collect(call, max, expected, copies))
         .await
         .map_err(slow)?
 }
 
-async fn collect(call: &mut Call<'_>, max: usize) -> Result<RequestBody, Error> {
+async fn collect(
+    call: &mut Call<'_>,
+    max: usize,
+    expected: usize,
+    copies: usize,
+) -> Result<RequestBody, Error> {
     let mut body = RequestBody::default();
     while let Some(frame) = call.body.frame().await {
         let Ok(data) = frame.map_err(Error::BodyBroke)?.into_data() else {
             continue;
         };
-        if body.bytes.len() + data.len() > max {
+        let size = body.bytes.len() + data.len();
+        if size > max {
             return Err(Error::TooLarge(call.app.max_message));
         }
-        // The memory is taken before it is used.
-        body.memory.set(call.app, body.bytes.len() + data.len())?;
+        if size > limits::SMALL_BODY_BYTES && body.memory.is_none() {
+            body.memory = Some(memory(call, expected * copies).await?);
+            body.bytes.reserve_exact(expected - body.bytes.len());
+        }
         body.bytes.extend_from_slice(&data);
     }
     Ok(body)
 }
 
+/// Reserves memory for a body. If the budget is short it waits, but not for long.
+async fn memory(call: &Call<'_>, bytes: usize) -> Result<Reservation, Error> {
+    let reserved = call.app.bodies.reserve(call.network(), bytes);
+    tokio::select! {
+        biased;
+        reserved = tokio::time::timeout(limits::BODY_MEMORY_TIMEOUT, reserved) => {
+            reserved.map_err(|_| Error::NoBodyMemory)
+        }
+        () = call.app.drain.begun() => Err(Error::Stopping),
+    }
+}
+
 /// Reads the fields of a form whose body has at most `max` bytes.
-pub(super) async fn fields(
-    call: &mut Call<'_>,
-    max: usize,
-) -> Result<Vec<(String, String)>, Error> {
-    let body = read(call, max).await.map_err(|error| match error {
-        Error::TooLarge(_) => Error::FormTooLarge(max),
-        error => error,
-    })?;
+pub(super) async fn fields(call: &mut Call<'_>, max: usize) -> Result<FormFields, Error> {
+    // The form is in memory as it came, and once more as its fields.
+    let body = read_copies(call, max, 2)
+        .await
+        .map_err(|error| match error {
+            Error::TooLarge(_) => Error::FormTooLarge(max),
+            error => error,
+        })?;
     let text = std::str::from_utf8(&body.bytes).map_err(|_| Error::FieldNotUtf8)?;
-    form::fields(text)
+    Ok(FormFields {
+        fields: form::fields(text)?,
+        _memory: body.memory,
+    })
 }
 
 /// Returns the text of a message whose body this is: UTF-8 of at most `max` bytes, without one

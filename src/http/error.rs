@@ -41,6 +41,8 @@ pub(super) enum Error {
     NotUtf8(usize),
     #[error("the form has no field {0:?}")]
     NoField(&'static str),
+    #[error("the form or the query has more than {max} fields", max = limits::FORM_FIELDS_MAX)]
+    TooManyFields,
     #[error("a field of the form or the query is not UTF-8")]
     FieldNotUtf8,
     #[error("the message is longer than the limit of {0} bytes")]
@@ -70,8 +72,15 @@ pub(super) enum Error {
     Prefetch,
     #[error("the server is stopping")]
     Stopping,
-    #[error("the server has no memory left for another request body; try again in a moment")]
-    Busy,
+    #[error(
+        "the memory for request bodies, or your address's share of it, is used up; try again in a moment"
+    )]
+    NoBodyMemory,
+    #[error(
+        "the line was not finished, and others need its memory: no {most} bytes came within {0} s",
+        most = limits::SMALL_BODY_BYTES
+    )]
+    LineSlow(u64),
     #[error("the server is at its connection limit; try again shortly")]
     Full,
     #[error(transparent)]
@@ -133,7 +142,7 @@ impl Error {
             }
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::BodySlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Error::BodySlow(_) | Error::LineSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Error::PathNotUtf8
             | Error::BadChannel { .. }
             | Error::TooManyChannels(_)
@@ -146,12 +155,13 @@ impl Error {
             | Error::NotUtf8(_)
             | Error::NoField(_)
             | Error::FieldNotUtf8
+            | Error::TooManyFields
             | Error::Lookup(LookupError::Name(_))
             | Error::BodyBroke(_) => StatusCode::BAD_REQUEST,
             // A prefetch that gets 503 is thrown away, and the page loaded when it is wanted.
             Error::Prefetch
             | Error::Stopping
-            | Error::Busy
+            | Error::NoBodyMemory
             | Error::Full
             | Error::Register(RegisterError::Create(CreateError::Full))
             | Error::Lookup(LookupError::Store(_))
@@ -168,7 +178,7 @@ impl Error {
             Error::Login(error) | Error::Register(RegisterError::Login(error)) => {
                 login_retry_after(error).map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)))
             }
-            Error::Busy | Error::Lookup(LookupError::Store(_)) | Error::Store(_) => {
+            Error::NoBodyMemory | Error::Lookup(LookupError::Store(_)) | Error::Store(_) => {
                 Some((RETRY_AFTER, HeaderValue::from_static("1")))
             }
             _ => None,

@@ -6,14 +6,19 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::error::Error;
+use crate::limits;
 
 /// Returns the names and values of a query or a form, in their order. Of a field that is given
 /// twice the last one counts: see [`last`].
+///
+/// # Errors
+/// [`Error::TooManyFields`] and [`Error::FieldNotUtf8`].
 pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Error> {
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(pair)
-        .collect()
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    if pairs.clone().nth(limits::FORM_FIELDS_MAX).is_some() {
+        return Err(Error::TooManyFields);
+    }
+    pairs.map(pair).collect()
 }
 
 fn pair(pair: &str) -> Result<(String, String), Error> {
@@ -61,5 +66,13 @@ mod tests {
         assert_eq!(last(&read, "c"), Some(""));
         assert_eq!(last(&read, "d"), None);
         assert!(matches!(fields("a=%FF"), Err(Error::FieldNotUtf8)));
+    }
+
+    /// Fields without names or values cost memory, too.
+    #[test]
+    fn form_fields_are_few() {
+        let most = "a&".repeat(limits::FORM_FIELDS_MAX);
+        assert_eq!(fields(&most).unwrap().len(), limits::FORM_FIELDS_MAX);
+        assert!(matches!(fields(&(most + "a")), Err(Error::TooManyFields)));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::body::FormFields;
 use super::error::{Error, ParamError};
 use super::params;
 use super::reply::{self, Body};
@@ -40,21 +41,26 @@ pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
 }
 
 /// The fields of the query and of the form. If both have a field, the form's counts.
-struct Fields(Vec<(String, String)>);
+struct Fields {
+    form: FormFields,
+    query: Vec<(String, String)>,
+}
 
 impl Fields {
     /// Reads the query and the body of a request.
     async fn read(call: &mut Call<'_>) -> Result<Fields, Error> {
         let max =
             call.app.max_message * limits::FORM_ENCODING_FACTOR + limits::MAILBOX_FORM_BYTES_MAX;
-        let mut fields = form::fields(call.query())?;
-        fields.extend(body::fields(call, max).await?);
-        Ok(Fields(fields))
+        let query = form::fields(call.query())?;
+        Ok(Fields {
+            form: body::fields(call, max).await?,
+            query,
+        })
     }
 
     /// Returns the value of a field; `None` if the request does not have the field.
     fn get(&self, name: &str) -> Option<&str> {
-        form::last(&self.0, name)
+        form::last(&self.form, name).or_else(|| form::last(&self.query, name))
     }
 
     /// Reads a field that the request must have.

@@ -15,6 +15,7 @@ mod error;
 mod follow;
 mod form;
 mod forwarded;
+mod line_memory;
 mod mailbox;
 mod negotiate;
 mod operator;
@@ -36,12 +37,12 @@ use std::time::Duration;
 use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response};
-use tokio::sync::Semaphore;
 
 pub use cors::Cors;
 pub use forwarded::TrustedProxies;
 pub use reply::Body;
 
+use crate::budget::Budget;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::connection::Connection;
@@ -50,6 +51,7 @@ use crate::follow::ChunkStream;
 use crate::log::Log;
 use crate::mailbox::Mailboxes;
 use crate::metrics::Metrics;
+use crate::network::Network;
 use crate::pages::{HtmlPage, Pages};
 use crate::receiver_session::ReceiverSessions;
 use error::Error;
@@ -89,8 +91,10 @@ pub struct App {
     pub max_message: usize,
     /// How long the body of a request may take to arrive.
     pub body_timeout: Duration,
-    /// The memory for the bodies of requests, a permit a byte.
-    pub bodies: Arc<Semaphore>,
+    /// How long an upload may leave a long line unfinished while others need its memory.
+    pub line_timeout: Duration,
+    /// The memory for the bodies of requests, in bytes.
+    pub bodies: Budget,
     /// Whether endless streams are taken out of hyper's hands.
     pub handover: bool,
     /// How many files may be open, where the system reports it.
@@ -136,6 +140,11 @@ impl Call<'_> {
     /// The page of this path.
     async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> HtmlPage {
         self.app.page(name, self.head.uri.path(), values).await
+    }
+
+    /// Whose share of the server's memory the request takes.
+    fn network(&self) -> Network {
+        Network::of(self.client)
     }
 
     /// Whether the browser speaks TLS, with a proxy.

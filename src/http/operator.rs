@@ -4,8 +4,8 @@ use hyper::{Response, StatusCode};
 
 use super::Call;
 use super::reply::{self, Body};
+use crate::diagnostics;
 use crate::metrics::Readings;
-use crate::{diagnostics, limits};
 
 /// Answers 200 `ok` while the process works: that it answers is all that is asked.
 pub(super) fn live() -> Response<Body> {
@@ -33,7 +33,7 @@ pub(super) fn metrics(call: &Call<'_>) -> Response<Body> {
         bounds: call.app.log.bounds(),
         log_available: call.app.log.check_appends().is_ok(),
         log_readable: call.app.log.is_sound(),
-        body_bytes: limits::BODIES_BYTES - call.app.bodies.available_permits(),
+        body_bytes: call.app.bodies.held(),
         lost_lines: diagnostics::lost_lines(),
         open_files: open_files(),
         max_files: call.app.max_files,

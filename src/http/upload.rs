@@ -2,7 +2,8 @@
 //! arrived.
 //!
 //! The lines that have arrived are appended before more is read, so a slow store slows the sender
-//! down, and memory holds one piece of the upload and its unfinished line.
+//! down, and memory holds one piece of the upload and its unfinished line. What stands in front of a
+//! line's LF is dropped if it is a CR: programs on Windows, and many protocols, end lines so.
 
 use http_body_util::BodyExt;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -10,6 +11,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::error::Error;
+use super::line_memory::LineMemory;
 use super::reply::{self, Body};
 use super::{Call, append, body};
 use crate::limits;
@@ -79,24 +81,42 @@ struct Upload {
 impl Upload {
     async fn run(&mut self, call: &mut Call<'_>) -> Result<(), Error> {
         let mut lines = LineSplitter::new(call.app.max_message);
-        let mut memory = body::BodyMemory::default();
+        let mut memory = LineMemory::new(call);
+        let drain = call.app.drain.clone();
+        let stop = async || {
+            drain.begun().await;
+            Err(Error::Stopping)
+        };
         loop {
             let frame = tokio::select! {
                 frame = call.body.frame() => frame,
-                () = call.app.drain.begun() => return Err(Error::Stopping),
+                () = memory.overdue() => return Err(Error::LineSlow(call.app.line_timeout.as_secs())),
+                stopped = stop() => return stopped,
             };
             let Some(frame) = frame else { break };
             let Ok(data) = frame.map_err(Error::BodyBroke)?.into_data() else {
                 continue;
             };
+            tokio::select! {
+                () = memory.reserve(lines.partial.len() + data.len()) => {}
+                stopped = stop() => return stopped,
+            }
             let mut rest = &data[..];
             while !rest.is_empty() {
                 let (found, result) = lines.take(&mut rest, limits::UPLOAD_BATCH_LINES);
                 self.append(call, found).await?;
                 result?;
             }
-            // Uploads may last for days, and each holds no more than its unfinished line meanwhile.
-            memory.set(call.app, lines.partial.len())?;
+            // Uploads may last for days, and each holds no more than its unfinished line meanwhile. If a
+            // line ended in this piece, others have their turn before the line that has begun.
+            if lines.partial.len() < data.len() {
+                memory.release();
+                tokio::select! {
+                    () = memory.reserve(lines.partial.len()) => {}
+                    stopped = stop() => return stopped,
+                }
+            }
+            memory.grow(data.len());
         }
         // A last line without a newline counts.
         let last = lines.finish()?;
@@ -151,12 +171,16 @@ impl LineSplitter {
         while found.len() < count && !rest.is_empty() {
             let end = rest.iter().position(|b| *b == b'\n');
             let part = &rest[..end.unwrap_or(rest.len())];
-            if self.partial.len() + part.len() > self.max {
+            let last = part.last().or(self.partial.last());
+            // A CR is no part of the line if its LF follows, which may be in the next piece.
+            let text = self.partial.len() + part.len() - usize::from(last == Some(&b'\r'));
+            if text > self.max {
                 return (found, Err(Error::TooLarge(self.max)));
             }
             self.partial.extend_from_slice(part);
             *rest = &rest[end.map_or(rest.len(), |end| end + 1)..];
             if end.is_some() {
+                self.partial.truncate(text);
                 match body::text(std::mem::take(&mut self.partial)) {
                     Ok(line) => found.push(line.into_boxed_str()),
                     Err(error) => return (found, Err(error)),
@@ -166,10 +190,12 @@ impl LineSplitter {
         (found, Ok(()))
     }
 
-    /// Returns the last line, if it has no newline.
+    /// Returns the last line, if it has no newline. A CR at its end is a part of it.
     fn finish(self) -> Result<Option<Box<str>>, Error> {
         if self.partial.is_empty() {
             Ok(None)
+        } else if self.partial.len() > self.max {
+            Err(Error::TooLarge(self.max))
         } else {
             body::text(self.partial).map(|line| Some(line.into_boxed_str()))
         }
@@ -202,9 +228,35 @@ mod tests {
         for size in 1..20 {
             assert_eq!(
                 split("one\n\ntwo\r\n你好\nlast".as_bytes(), size),
-                ["one", "", "two\r", "你好", "last"]
+                ["one", "", "two", "你好", "last"]
+            );
+            // One CR goes with its LF; any other is a part of the line. A line may be as long as the
+            // longest message, and its CR does not count.
+            assert_eq!(
+                split(b"\r\n\r\r\na\rb\r\n0123456789\r\nlast\r", size),
+                ["", "\r", "a\rb", "0123456789", "last\r"]
             );
             assert_eq!(split(b"\n\n", size), ["", ""]);
+        }
+    }
+
+    /// A CR that is a part of a line counts, wherever it stands.
+    #[test]
+    fn upload_line_too_long_by_a_cr() {
+        for text in ["0123456789\r\r\n", "0123456789\rx\n", "0123456789\r"] {
+            for size in 1..=text.len() {
+                let mut lines = LineSplitter::new(10);
+                let taken = text.as_bytes().chunks(size).try_for_each(|mut piece| {
+                    let (found, result) = lines.take(&mut piece, 9);
+                    assert!(found.is_empty(), "{text:?} in pieces of {size}");
+                    result
+                });
+                let ended = taken.and_then(|()| lines.finish());
+                assert!(
+                    matches!(ended, Err(Error::TooLarge(10))),
+                    "{text:?} in pieces of {size}"
+                );
+            }
         }
     }
 

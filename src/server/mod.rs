@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -25,6 +24,7 @@ pub use signal::stop;
 use accept::Acceptor;
 use lanes::Lanes;
 
+use crate::budget::Budget;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::config::{Config, StoreKind};
@@ -91,7 +91,8 @@ impl Server {
             heartbeat: config.heartbeat,
             max_message: config.max_message,
             body_timeout: config.timeouts.body,
-            bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
+            line_timeout: config.timeouts.line,
+            bodies: Budget::new(config.memory.bodies),
             handover: config.handover,
             max_files,
         };

@@ -8,7 +8,7 @@
 //! | modules | what they test |
 //! |---|---|
 //! | `requests`, `origins` | each request and its answer; pages of other origins |
-//! | `append`, `backpressure` | messages, uploads of lines, idempotency keys, a slow store |
+//! | `append`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
 //! | `follow`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `open_store`, `disk`, `locked`, `unreadable`, `crash` | the log on the disk, and what may happen to it |
@@ -30,6 +30,7 @@
 
 mod append;
 mod backpressure;
+mod body_memory;
 mod chat_accounts;
 mod chat_attempts;
 mod chat_demo;

@@ -1,0 +1,35 @@
+//! The memory that clients share, and how long one of them may hold it while others need it.
+
+use std::time::Duration;
+
+use super::{KIB, MIB};
+
+/// Memory for request bodies, all together, of which each client address has a share
+/// ([`Budget`](crate::budget::Budget)): 20,000 senders of 48 KiB each would be a GiB. When it is used
+/// up an upload is not read on, and another request is refused after [`BODY_MEMORY_TIMEOUT`].
+pub const BODIES_BYTES: usize = 64 * MIB;
+
+/// Most fields of a form or a query: more than any page or program here has, and few enough that
+/// empty ones cost little.
+pub const FORM_FIELDS_MAX: usize = 64;
+
+/// As much of a request's body is a part of what its connection costs, and not counted: an append of
+/// a few bytes, a letter or a login never waits for the large bodies of others. It is half of what
+/// hyper reads with the head of a request at once.
+pub const SMALL_BODY_BYTES: usize = 4 * KIB;
+
+/// How long a request waits for the memory for its body before it is refused. A busy server has some
+/// in a moment; a client that waits longer is better off trying again.
+pub const BODY_MEMORY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Networks that are looked at for what they wait for when a part of a budget is given back: a bound
+/// on the time for which the budget is locked. The others have their turn next.
+pub const BUDGET_TURNS_AT_ONCE: usize = 64;
+
+/// How long the client of an upload may leave a line unfinished that is longer than
+/// [`SMALL_BODY_BYTES`] while others need its memory. The time begins anew when so many bytes have
+/// come: a byte now and then does not hold the memory.
+pub const LINE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How often it is looked whether others need the memory of a line whose time is over.
+pub const LINE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
