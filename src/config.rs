@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::authority::{Authority, HostName};
 use crate::limits;
 
 /// A forever frame server: HTTP responses that never end, over one message log.
@@ -66,6 +67,13 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_DRAIN", default_value = "5s", value_parser = duration)]
     drain: Duration,
 
+    /// Name under which a server on a loopback address may be asked, besides localhost and addresses,
+    /// such as the public name that a proxy passes on; may be given several times (in the
+    /// environment: separated by commas). Any other name is answered 421, since a page on the web
+    /// can let its own name lead to this machine [default: none]
+    #[arg(long = "host", value_name = "NAME", env = "FOREVER_FRAME_HOST", value_delimiter = ',', value_parser = host)]
+    hosts: Vec<HostName>,
+
     /// Origin, such as `https://example.org`, whose pages may read and append to channels; may be
     /// given several times (in the environment: separated by commas); `*` allows every origin
     /// [default: none]
@@ -120,6 +128,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// The time over which open streams are ended when the server stops.
     pub drain: Duration,
+    /// The names under which a server on a loopback address may be asked, besides `localhost` and
+    /// addresses.
+    pub hosts: Vec<HostName>,
     /// The origins whose pages may read and append to channels; `*` for every origin.
     pub cors_origins: Vec<String>,
     /// The addresses of the proxies that are believed; none for those on this machine.
@@ -196,6 +207,7 @@ impl From<Args> for Config {
             max_connections: args.max_connections,
             heartbeat: args.heartbeat,
             drain: args.drain,
+            hosts: args.hosts,
             cors_origins: args.cors_origins,
             trusted_proxies: args.trusted_proxies,
             pages: args.pages,
@@ -223,6 +235,7 @@ impl Default for Config {
             max_connections: None,
             heartbeat: limits::HEARTBEAT_INTERVAL_DEFAULT,
             drain: limits::DRAIN_DEFAULT,
+            hosts: Vec::new(),
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             pages: None,
@@ -305,6 +318,14 @@ fn proxy(text: &str) -> Result<IpNet, String> {
         }
         _ => Ok(network),
     }
+}
+
+/// Reads `--host`. A port counts for nothing.
+fn host(text: &str) -> Result<HostName, String> {
+    let authority: Result<Authority, _> = text.trim().parse();
+    authority
+        .map(|authority| authority.host)
+        .map_err(|_| "write it as browsers send it in Host, like push.example.org".to_owned())
 }
 
 /// Reads a number that must not be 0.

@@ -34,6 +34,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`limits`] | every bound, with its reason |
+//! | [`authority`] | the host and port of a server, as URLs write them |
 //! | [`network`] | whom a share belongs to: a client's address |
 //! | [`diagnostics`] | what the program says on standard error |
 //! | [`budget`] | what many clients share, and how much of it each may hold |
@@ -132,7 +133,7 @@
 //! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
 //! | how often a line may be logged, how long it may be | `diagnostics.rs` |
 //! | an endpoint | `http/route.rs`, the one table of paths; `http/mod.rs` calls its handler |
-//! | who may use an endpoint | there is no access control but the chat's session, checked in `http/chat/mod.rs`; how a stream sees that it has ended is in `right.rs` |
+//! | who may use an endpoint | `http/permission.rs`, by the effect that `http/route.rs` gives each method; whose conversation it is, by the chat's session, in `http/chat/mod.rs`; how a stream sees that it has ended is in `right.rs` |
 //! | the sentence of an error, its status | `http/error.rs`, the one table of errors; `Retry-After` of a server that is full or stopping is in `http/refusal.rs` |
 
 #![cfg_attr(
@@ -144,6 +145,7 @@
     )
 )]
 
+pub mod authority;
 pub mod budget;
 pub mod chat;
 pub mod clock;

@@ -165,6 +165,13 @@ pub const RESERVED_FILES: u64 = 128;
 /// these are closed without an answer.
 pub const REFUSALS_MAX: usize = 64;
 
+/// Longest name of a host, in a request or an option (RFC 1035, section 2.3.4).
+pub const HOST_BYTES_MAX: usize = 255;
+
+/// Longest list of headers that a browser may ask for before it sends a request of another origin's
+/// page: the list is repeated in the answer.
+pub const CORS_HEADERS_BYTES_MAX: usize = KIB;
+
 /// How long a client may take for a request's head, and may be silent between two requests.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -74,7 +74,7 @@ impl Pages {
     /// is logged, and the built-in one is returned in its place.
     pub async fn file(&self, name: &str) -> Option<Bytes> {
         if let Some(dir) = self.dir.as_deref().filter(|_| is_plain(name)) {
-            match read(&dir.join(name)).await {
+            match read(dir, name).await {
                 Ok(bytes) => return Some(bytes),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => log::warn!("cannot read {name} in {}: {error}", dir.display()),
@@ -82,6 +82,15 @@ impl Pages {
         }
         let built_in = BUILT_IN.iter().find(|(field, _)| *field == name);
         built_in.map(|(_, bytes)| Bytes::from_static(bytes))
+    }
+
+    /// Returns the file of this name for a client that asks for it by its name. The templates of pages
+    /// are served filled in, at the paths of their pages, and not by name.
+    pub async fn public_file(&self, name: &str) -> Option<Bytes> {
+        if is_template(name) {
+            return None;
+        }
+        self.file(name).await
     }
 
     /// Fills in a page: each `{{name}}` in its template is replaced by the value of that name. Values
@@ -166,9 +175,25 @@ fn is_plain(name: &str) -> bool {
     !name.starts_with('.') && name.bytes().all(is_allowed)
 }
 
-/// Reads a file of at most [`limits::PAGE_FILE_BYTES_MAX`].
-async fn read(path: &Path) -> io::Result<Bytes> {
-    let size = tokio::fs::metadata(path).await?;
+/// Whether a file is the template of a page or of a part of one, also on a file system that does not
+/// tell upper from lower case.
+fn is_template(name: &str) -> bool {
+    let is_this = |(built_in, _): &(&str, _)| {
+        content_type(built_in).starts_with("text/html") && built_in.eq_ignore_ascii_case(name)
+    };
+    BUILT_IN.iter().any(is_this)
+}
+
+/// Reads a file of a directory, of at most [`limits::PAGE_FILE_BYTES_MAX`]. A link that leads out of
+/// the directory leads to nothing.
+async fn read(dir: &Path, name: &str) -> io::Result<Bytes> {
+    let path = tokio::fs::canonicalize(dir.join(name)).await?;
+    if !path.starts_with(tokio::fs::canonicalize(dir).await?) {
+        return Err(io::Error::other(
+            "it is a link that leads out of the directory",
+        ));
+    }
+    let size = tokio::fs::metadata(&path).await?;
     if !size.is_file() {
         return Err(io::ErrorKind::NotFound.into());
     }
@@ -216,6 +241,18 @@ mod tests {
                 after: " 2 {{c}} {{".into()
             }
         );
+    }
+
+    /// Templates are not served by name; all other files are.
+    #[tokio::test]
+    async fn templates_are_not_public() {
+        let pages = Pages::default();
+        for name in ["chat.html", "Index.HTML", "nav.html", "nothing.css"] {
+            assert_eq!(pages.public_file(name).await, None, "{name}");
+        }
+        for name in ["style.css", "chat.js", "favicon.svg"] {
+            assert!(pages.public_file(name).await.is_some(), "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! What only browsers say and need: prefetching, cookies, the origin of a request, padded pages.
+//! What only browsers say and need: prefetching, cookies, padded pages.
 
-use hyper::header::{HeaderValue, SET_COOKIE};
+use hyper::header::SET_COOKIE;
 use hyper::{HeaderMap, Response};
 
 use super::reply::{self, Body};
@@ -14,10 +14,10 @@ const RECEIVER_COOKIE: &str = "forever-frame";
 pub(super) fn is_prefetch(headers: &HeaderMap) -> bool {
     // The standard's name (Fetch, "Sec-Purpose"), and what older browsers sent.
     let names = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
-    names
-        .iter()
-        .filter_map(|name| header(headers, name))
-        .any(|value| value.contains("prefetch"))
+    let values = names.iter().flat_map(|name| headers.get_all(*name));
+    values
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.to_ascii_lowercase().contains("prefetch"))
 }
 
 /// Pads the beginning of a page to [`limits::PRELUDE_BYTES`] if a browser fills a window or a frame
@@ -72,34 +72,10 @@ fn host(headers: &HeaderMap) -> &str {
     host.unwrap_or("localhost:8080")
 }
 
-/// Returns the other origin whose page sends this request, if it is not a page of this server.
-/// Browsers name the origin (Fetch standard, "Origin" and "Sec-Fetch-Site"); programs that are not
-/// browsers name none, and are no other origin.
-pub(super) fn cross_origin(headers: &HeaderMap) -> Option<String> {
-    let site = header(headers, "sec-fetch-site");
-    let origin = headers.get("origin").map(HeaderValue::as_bytes);
-    let named = || String::from_utf8_lossy(origin.unwrap_or(b"another site")).into_owned();
-    match site {
-        Some("same-origin" | "none") => None,
-        Some(_) => Some(named()),
-        None => {
-            // A proxy may have terminated TLS, so the scheme says nothing.
-            let authority = |origin: &[u8]| {
-                let at = origin.windows(3).position(|part| part == b"://");
-                at.map(|at| origin[at + 3..].to_owned())
-            };
-            let host = headers.get("host").map(HeaderValue::as_bytes);
-            let own = |origin: &[u8]| {
-                authority(origin).is_some_and(|authority| Some(&*authority) == host)
-            };
-            origin.filter(|origin| !own(origin)).map(|_| named())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::header::HeaderValue;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs
@@ -128,23 +104,6 @@ mod tests {
         let document = headers(&[("sec-fetch-dest", "document")]);
         assert_eq!(pad("<p>".into(), &document).len(), limits::PRELUDE_BYTES);
         assert_eq!(pad("<p>".into(), &headers(&[])), "<p>");
-    }
-
-    #[test]
-    fn cross_origin_names_other_origins() {
-        let from = |pairs: &[_]| cross_origin(&headers(pairs));
-        let host = ("host", "a.example:81");
-        assert_eq!(from(&[host]), None);
-        assert_eq!(from(&[host, ("origin", "https://a.example:81")]), None);
-        assert_eq!(from(&[host, ("sec-fetch-site", "same-origin")]), None);
-        for bad in ["http://b.example", "http://a.example", "null", ""] {
-            assert_eq!(from(&[host, ("origin", bad)]).as_deref(), Some(bad));
-            assert_eq!(from(&[("origin", bad)]).as_deref(), Some(bad));
-        }
-        for site in ["cross-site", "same-site"] {
-            let origin = ("origin", "http://a.example:81");
-            assert!(from(&[host, origin, ("sec-fetch-site", site)]).is_some());
-        }
     }
 
     #[test]

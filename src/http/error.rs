@@ -50,10 +50,18 @@ pub(super) enum Error {
     #[error("the form is longer than the limit of {0} bytes")]
     FormTooLarge(usize),
     #[error(
-        "this was sent by a page of {0}, not of this server, so nothing was done (a proxy in between \
-         must pass on the Host that the browser asked for)"
+        "this was sent by a page of {0}, not of this server, so nothing was done; allow its origin \
+         with --cors-origin (if it is a page of this server, the proxy in between must pass on the \
+         Host that the browser asked for)"
     )]
     CrossOrigin(String),
+    #[error("{0}; write it like Host: example.org:8080")]
+    BadHost(String),
+    #[error(
+        "this server is not known as {0:?}: it listens on a loopback address, and answers to \
+         localhost, to addresses, and to the names that --host gives it; start it with --host {0}"
+    )]
+    UnknownHost(String),
     #[error("you are not logged in; log in at /chat/login, and send the cookie that it sets")]
     NotLoggedIn,
     #[error(transparent)]
@@ -137,6 +145,7 @@ impl Error {
                 StatusCode::UNAUTHORIZED
             }
             Error::CrossOrigin(_) => StatusCode::FORBIDDEN,
+            Error::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Error::Register(RegisterError::Create(CreateError::Taken(_))) | Error::Friend(_) => {
                 StatusCode::CONFLICT
             }
@@ -149,6 +158,7 @@ impl Error {
             | Error::OneChannel(_)
             | Error::BadParam(_)
             | Error::OriginNotAllowed(_)
+            | Error::BadHost(_)
             | Error::BadKey(_)
             | Error::KeyWithPut
             | Error::EmptyBody
@@ -187,7 +197,10 @@ impl Error {
 
     /// Whether the connection is of no further use.
     pub(super) fn closes_connection(&self) -> bool {
-        matches!(self, Error::Full | Error::BodySlow(_) | Error::BodyBroke(_))
+        matches!(
+            self,
+            Error::Full | Error::BodySlow(_) | Error::BodyBroke(_) | Error::BadHost(_)
+        )
     }
 }
 

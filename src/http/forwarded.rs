@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use hyper::HeaderMap;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// The addresses of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. From
-/// every other peer these headers are passed over: a client could write into them what it likes.
+/// The addresses of the proxies whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`
+/// are believed. From every other peer these headers are passed over: a client could write into them what it likes.
 #[derive(Clone, Debug)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -62,6 +62,13 @@ impl TrustedProxies {
             && proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
     }
 
+    /// The host that the browser asked a trusted proxy for, if the proxy that forwards the request from
+    /// `peer` says it. If several proxies say it, the first of them counts.
+    pub(super) fn host<'a>(&self, headers: &'a HeaderMap, peer: IpAddr) -> Option<&'a str> {
+        let host = items(headers, "x-forwarded-host").next().flatten();
+        host.filter(|_| self.trusts(peer.to_canonical()))
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -69,7 +76,7 @@ impl TrustedProxies {
 
 /// The items of a header that is a list, over all its lines (RFC 9110, section 5.6.1); `None` in the
 /// place of a line that is not ASCII. Empty items are left out.
-fn items<'a>(
+pub(super) fn items<'a>(
     headers: &'a HeaderMap,
     name: &'static str,
 ) -> impl DoubleEndedIterator<Item = Option<&'a str>> {

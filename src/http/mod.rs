@@ -8,6 +8,7 @@ mod append;
 mod body;
 mod browser;
 mod chat;
+mod checks;
 mod client;
 mod clock_stream;
 mod cors;
@@ -15,12 +16,15 @@ mod error;
 mod follow;
 mod form;
 mod forwarded;
+mod host;
+mod initiator;
 mod line_memory;
 mod mailbox;
 mod negotiate;
 mod operator;
 mod page;
 mod params;
+mod permission;
 mod receiver;
 mod refusal;
 mod reply;
@@ -40,6 +44,7 @@ use hyper::{HeaderMap, Method, Request, Response};
 
 pub use cors::Cors;
 pub use forwarded::TrustedProxies;
+pub use host::Hosts;
 pub use reply::Body;
 
 use crate::budget::Budget;
@@ -54,7 +59,9 @@ use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::pages::{HtmlPage, Pages};
 use crate::receiver_session::ReceiverSessions;
+use checks::Checked;
 use error::Error;
+use permission::Permission;
 use refusal::Refusal;
 use route::Endpoint;
 
@@ -81,6 +88,8 @@ pub struct App {
     pub drain: Drain,
     /// Whether the demonstration pages are served.
     pub demos: bool,
+    /// The names under which the server may be asked.
+    pub hosts: Hosts,
     /// The origins whose pages may read and append.
     pub cors: Cors,
     /// The proxies whose word on their clients is believed.
@@ -126,6 +135,7 @@ struct Call<'a> {
     endpoint: Endpoint,
     /// The part of the path that the route leaves open: the channels of `/c/…`, the name of a file.
     rest: String,
+    permission: Permission,
 }
 
 impl Call<'_> {
@@ -155,6 +165,11 @@ impl Call<'_> {
 
     fn is_head(&self) -> bool {
         self.head.method == Method::HEAD
+    }
+
+    /// Whether a visit to a page may do what it does besides showing the page.
+    fn may_act(&self) -> bool {
+        self.permission == Permission::Full && !self.is_head()
     }
 }
 
@@ -211,19 +226,15 @@ async fn dispatch(
     head: Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Error> {
-    let (route, rest) = route::find(head.uri.path(), app.demos)?;
-    if head.method == Method::OPTIONS {
-        return Ok(reply::options(route));
-    }
-    route.check(&head.method)?;
-    let endpoint = route.endpoint;
-    if app.drain.has_begun() && !endpoint.is_for_operators() {
-        return Err(Error::Stopping);
-    }
-    if endpoint.forbids_prefetch() && browser::is_prefetch(&head.headers) {
-        return Err(Error::Prefetch);
-    }
-    let method = head.method.clone();
+    let (route, rest, permission) = match checks::check(app, &head, connection.peer())? {
+        Checked::Call {
+            route,
+            rest,
+            permission,
+        } => (route, rest, permission),
+        Checked::Options(allow) => return Ok(reply::options(&allow)),
+    };
+    let (endpoint, method) = (route.endpoint, head.method.clone());
     let client = app.trusted_proxies.client(&head.headers, connection.peer());
     let call = Call {
         app,
@@ -233,6 +244,7 @@ async fn dispatch(
         body,
         endpoint,
         rest,
+        permission,
     };
     match (endpoint, method) {
         (Endpoint::Home, _) => page::home(call).await,

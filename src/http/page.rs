@@ -20,9 +20,9 @@ pub(super) async fn show(call: Call<'_>, name: &'static str) -> Result<Response<
     Ok(reply::html(StatusCode::OK, page.before))
 }
 
-/// A file of `pages/`, by the name in the path.
+/// A file of `pages/` that pages load, by the name in the path.
 pub(super) async fn file(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let file = call.app.pages.file(&call.rest).await;
+    let file = call.app.pages.public_file(&call.rest).await;
     let file = file.ok_or_else(|| Error::NotFound(call.head.uri.path().to_owned()))?;
     Ok(reply::full(
         StatusCode::OK,

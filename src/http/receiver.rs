@@ -16,7 +16,7 @@ use crate::receiver_session::{ReceiverSession, ReceiverSessionId};
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let page = call.page("receiver.html", &[]).await;
     let mut response = reply::html(StatusCode::OK, page.before);
-    if !call.is_head() {
+    if call.may_act() {
         let (id, session) = enter(&call);
         session.clear();
         browser::set_receiver_session(&mut response, id.as_str());

@@ -14,7 +14,6 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::route::Route;
 use crate::connection::Connection;
 use crate::follow::ChunkStream;
 use crate::message::Receipt;
@@ -157,10 +156,10 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
     full(status, "application/json", text + "\n")
 }
 
-/// The answer to `OPTIONS`: the methods of a path.
-pub(super) fn options(route: &Route) -> Response<Body> {
+/// The answer to `OPTIONS`: the methods that there are.
+pub(super) fn options(allow: &str) -> Response<Body> {
     let mut response = no_content();
-    add_header(&mut response, ALLOW, &route.allow());
+    add_header(&mut response, ALLOW, allow);
     response
 }
 

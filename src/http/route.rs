@@ -70,21 +70,44 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether a GET has side effects or never ends: then the page must not be prefetched.
-    pub(super) fn forbids_prefetch(self) -> bool {
-        use ChatEndpoint::{Frame, Presence, Stream as OwnStream};
-        use Endpoint::{Channels, Chat, Clock, Receiver, Sender, Stream};
-        matches!(
-            self,
-            Channels | Clock | Receiver | Sender | Stream | Chat(Frame | OwnStream | Presence)
-        )
-    }
-
     /// Whether the endpoint is for operators, and answers while the server stops, too.
     pub(super) fn is_for_operators(self) -> bool {
         matches!(self, Endpoint::Live | Endpoint::Ready | Endpoint::Metrics)
     }
 }
+
+/// What a request does, or what its answer tells: `permission.rs` decides by it who may send the
+/// request. Each method of a route has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The answer says whether the server works. It may be asked under any name.
+    Health,
+    /// The answer is the same for everybody: a page, a file, the metrics.
+    Explain,
+    /// The answer tells what the client alone may know.
+    Read,
+    /// The answer tells what the log has, and may go on for ever.
+    Stream,
+    /// The answer is a page, and the request does something besides: a page that is opened by
+    /// somebody else's link is shown without that.
+    Visit,
+    /// The request changes something.
+    Act,
+}
+
+impl Effect {
+    /// Whether a page with this effect must not be loaded in advance, since the request does
+    /// something or its answer never ends.
+    pub(super) fn forbids_prefetch(self) -> bool {
+        match self {
+            Effect::Health | Effect::Explain | Effect::Read => false,
+            Effect::Stream | Effect::Visit | Effect::Act => true,
+        }
+    }
+}
+
+/// The methods of a route, each with its effect; GET includes HEAD.
+type Methods = &'static [(Method, Effect)];
 
 /// A row of the table.
 #[derive(Debug)]
@@ -93,14 +116,13 @@ pub(super) struct Route {
     /// is an argument of the endpoint.
     path: &'static str,
     pub(super) endpoint: Endpoint,
-    /// The methods; GET includes HEAD.
-    methods: &'static [Method],
+    methods: Methods,
     /// Whether `--no-demos` leaves the route out.
     demo: bool,
 }
 
 /// A route that is always there.
-const fn route(path: &'static str, methods: &'static [Method], endpoint: Endpoint) -> Route {
+const fn route(path: &'static str, methods: Methods, endpoint: Endpoint) -> Route {
     Route {
         path,
         endpoint,
@@ -110,7 +132,7 @@ const fn route(path: &'static str, methods: &'static [Method], endpoint: Endpoin
 }
 
 /// A route that `--no-demos` leaves out.
-const fn demo(path: &'static str, methods: &'static [Method], endpoint: Endpoint) -> Route {
+const fn demo(path: &'static str, methods: Methods, endpoint: Endpoint) -> Route {
     Route {
         path,
         endpoint,
@@ -119,48 +141,58 @@ const fn demo(path: &'static str, methods: &'static [Method], endpoint: Endpoint
     }
 }
 
-const GET: &[Method] = &[Method::GET];
-const POST: &[Method] = &[Method::POST];
-const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
-const GET_POST: &[Method] = &[Method::GET, Method::POST];
-const GET_POST_PUT: &[Method] = &[Method::GET, Method::POST, Method::PUT];
+const PAGE: Methods = &[(Method::GET, Effect::Explain)];
+const HEALTH: Methods = &[(Method::GET, Effect::Health)];
+const READ: Methods = &[(Method::GET, Effect::Read)];
+const STREAM: Methods = &[(Method::GET, Effect::Stream)];
+const ACT: Methods = &[(Method::POST, Effect::Act)];
+const PAGE_ACT: Methods = &[(Method::GET, Effect::Explain), (Method::POST, Effect::Act)];
+const READ_ACT: Methods = &[(Method::GET, Effect::Read), (Method::POST, Effect::Act)];
+const VISIT_ACT: Methods = &[(Method::GET, Effect::Visit), (Method::POST, Effect::Act)];
+const VISIT_STREAM: Methods = &[(Method::GET, Effect::Visit), (Method::POST, Effect::Stream)];
+const APPEND: Methods = &[(Method::POST, Effect::Act), (Method::PUT, Effect::Act)];
+const STREAM_APPEND: Methods = &[
+    (Method::GET, Effect::Stream),
+    (Method::POST, Effect::Act),
+    (Method::PUT, Effect::Act),
+];
 
 #[rustfmt::skip]
 static ROUTES: &[Route] = &[
-    demo("/", GET, Endpoint::Home),
-    demo("/receiver", GET_POST, Endpoint::Receiver),
-    demo("/sender", GET_POST, Endpoint::Sender),
-    demo("/mailbox", GET_POST, Endpoint::Mailbox),
-    demo("/clock", GET, Endpoint::Clock),
-    demo("/events", GET, Endpoint::Page("events.html")),
-    demo("/frame", GET, Endpoint::Page("frame.html")),
-    demo("/wire", GET, Endpoint::Page("wire.html")),
-    demo("/chat", GET, Endpoint::Chat(ChatEndpoint::Home)),
-    demo("/chat/login", GET_POST, Endpoint::Chat(ChatEndpoint::Login)),
-    demo("/chat/register", GET_POST, Endpoint::Chat(ChatEndpoint::Register)),
-    demo("/chat/logout", POST, Endpoint::Chat(ChatEndpoint::Logout)),
-    demo("/chat/password", GET_POST, Endpoint::Chat(ChatEndpoint::Password)),
-    demo("/chat/friends", GET_POST, Endpoint::Chat(ChatEndpoint::Friends)),
-    demo("/chat/with/", GET_POST, Endpoint::Chat(ChatEndpoint::With)),
-    demo("/chat/read/", POST, Endpoint::Chat(ChatEndpoint::Read)),
-    demo("/chat/stream", GET, Endpoint::Chat(ChatEndpoint::Stream)),
-    demo("/chat/frame/", GET, Endpoint::Chat(ChatEndpoint::Frame)),
-    demo("/chat/presence", GET, Endpoint::Chat(ChatEndpoint::Presence)),
-    demo("/stream", GET, Endpoint::Stream),
-    demo("/send", POST_PUT, Endpoint::Send),
-    route("/c/", GET_POST_PUT, Endpoint::Channels),
-    route("/healthz", GET, Endpoint::Ready),
-    route("/healthz/live", GET, Endpoint::Live),
-    route("/healthz/ready", GET, Endpoint::Ready),
-    route("/metrics", GET, Endpoint::Metrics),
-    route("/style.css", GET, Endpoint::File),
-    route("/forever-frame.js", GET, Endpoint::File),
-    route("/favicon.svg", GET, Endpoint::File),
+    demo("/", PAGE, Endpoint::Home),
+    demo("/receiver", VISIT_STREAM, Endpoint::Receiver),
+    demo("/sender", VISIT_ACT, Endpoint::Sender),
+    demo("/mailbox", PAGE_ACT, Endpoint::Mailbox),
+    demo("/clock", STREAM, Endpoint::Clock),
+    demo("/events", PAGE, Endpoint::Page("events.html")),
+    demo("/frame", PAGE, Endpoint::Page("frame.html")),
+    demo("/wire", PAGE, Endpoint::Page("wire.html")),
+    demo("/chat", READ, Endpoint::Chat(ChatEndpoint::Home)),
+    demo("/chat/login", READ_ACT, Endpoint::Chat(ChatEndpoint::Login)),
+    demo("/chat/register", READ_ACT, Endpoint::Chat(ChatEndpoint::Register)),
+    demo("/chat/logout", ACT, Endpoint::Chat(ChatEndpoint::Logout)),
+    demo("/chat/password", READ_ACT, Endpoint::Chat(ChatEndpoint::Password)),
+    demo("/chat/friends", READ_ACT, Endpoint::Chat(ChatEndpoint::Friends)),
+    demo("/chat/with/", READ_ACT, Endpoint::Chat(ChatEndpoint::With)),
+    demo("/chat/read/", ACT, Endpoint::Chat(ChatEndpoint::Read)),
+    demo("/chat/stream", STREAM, Endpoint::Chat(ChatEndpoint::Stream)),
+    demo("/chat/frame/", STREAM, Endpoint::Chat(ChatEndpoint::Frame)),
+    demo("/chat/presence", STREAM, Endpoint::Chat(ChatEndpoint::Presence)),
+    demo("/stream", STREAM, Endpoint::Stream),
+    demo("/send", APPEND, Endpoint::Send),
+    route("/c/", STREAM_APPEND, Endpoint::Channels),
+    route("/healthz", HEALTH, Endpoint::Ready),
+    route("/healthz/live", HEALTH, Endpoint::Live),
+    route("/healthz/ready", HEALTH, Endpoint::Ready),
+    route("/metrics", PAGE, Endpoint::Metrics),
+    route("/style.css", PAGE, Endpoint::File),
+    route("/forever-frame.js", PAGE, Endpoint::File),
+    route("/favicon.svg", PAGE, Endpoint::File),
 ];
 
 /// The route of all other files of `pages/`: those of the demonstrations, and any more that
 /// `--pages DIR` has.
-static FILE: Route = demo("/", GET, Endpoint::File);
+static FILE: Route = demo("/", PAGE, Endpoint::File);
 
 /// Reads the name of a channel in a path.
 pub(super) fn channel(name: &str) -> Result<Channel, Error> {
@@ -201,29 +233,35 @@ pub(super) fn is_open(path: &str) -> bool {
 }
 
 impl Route {
-    /// Checks that the route has this method.
+    /// Returns the effect of a method of the route.
     ///
     /// # Errors
-    /// [`Error::MethodNotAllowed`] with the methods that it has.
-    pub(super) fn check(&self, method: &Method) -> Result<(), Error> {
-        let method = if method == Method::HEAD {
+    /// [`Error::MethodNotAllowed`] with the methods that the route has.
+    pub(super) fn effect(&self, method: &Method) -> Result<Effect, Error> {
+        let asked = if method == Method::HEAD {
             &Method::GET
         } else {
             method
         };
-        if self.methods.contains(method) {
-            return Ok(());
-        }
-        Err(Error::MethodNotAllowed {
+        let found = self.methods.iter().find(|(method, _)| method == asked);
+        let refused = || Error::MethodNotAllowed {
             method: method.to_string(),
             allow: self.allow(),
-        })
+        };
+        found.map(|(_, effect)| *effect).ok_or_else(refused)
+    }
+
+    /// Whether the route tells of the server's health, whatever the method.
+    pub(super) fn is_of_health(&self) -> bool {
+        self.methods
+            .iter()
+            .any(|(_, effect)| *effect == Effect::Health)
     }
 
     /// Returns the value of `Allow`.
     pub(super) fn allow(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
-        for method in self.methods {
+        for (method, _) in self.methods {
             names.push(method.as_str());
             if *method == Method::GET {
                 names.push("HEAD");
@@ -233,6 +271,9 @@ impl Route {
         names.join(", ")
     }
 }
+
+/// The value of `Allow` for the server as a whole: the methods of all routes.
+pub(super) const ALLOW_ALL: &str = "GET, HEAD, POST, PUT, OPTIONS";
 
 #[cfg(test)]
 mod tests {
@@ -256,7 +297,8 @@ mod tests {
             ))
         });
         let routes = ROUTES.iter().map(|route| {
-            let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
+            let names = route.methods.iter().map(|(method, _)| method.as_str());
+            let methods: Vec<&str> = names.collect();
             (route.path, methods.join(", "))
         });
         let listed: Vec<(&str, String)> = rows.map(|(path, of)| (path, of.to_owned())).collect();

@@ -1,4 +1,5 @@
-//! `/sender`: each load of the page appends the date to `main`, and shows the log.
+//! `/sender`: each load of the page appends the date to `main`, and shows the log. A page of another
+//! origin that leads its reader here by a link appends nothing.
 
 use hyper::{Response, StatusCode};
 
@@ -18,10 +19,15 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     if call.is_head() {
         return Ok(reply::html(StatusCode::OK, String::new()));
     }
+    let (_, last) = app.log.bounds();
+    if !call.may_act() {
+        // A link from elsewhere says nothing of what its user wants.
+        let notice = "You came here from another site, so nothing was appended yet.";
+        return page(&call, last, notice).await;
+    }
     let fields = form::fields(call.query())?;
     let sent = form::last(&fields, "sent").and_then(|sent| sent.parse::<Cursor>().ok());
     if let Some(cursor) = sent {
-        let (_, last) = app.log.bounds();
         let is_own = cursor.epoch == *app.log.epoch() && cursor.seq <= last;
         let notice = if is_own {
             format!("Appended your message; its seq is {}.", cursor.seq)

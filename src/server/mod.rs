@@ -29,7 +29,7 @@ use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::config::{Config, StoreKind};
 use crate::drain::Drain;
-use crate::http::{App, Cors, TrustedProxies};
+use crate::http::{App, Cors, Hosts, TrustedProxies};
 use crate::limits;
 use crate::log::{Log, Memory, OpenError, SideTables, Sqlite, Store, StoreError};
 use crate::mailbox::Mailboxes;
@@ -86,6 +86,11 @@ impl Server {
             metrics,
             drain: Drain::new(config.drain),
             demos: config.demos,
+            hosts: if addr.ip().to_canonical().is_loopback() {
+                Hosts::Only(config.hosts)
+            } else {
+                Hosts::Any
+            },
             cors: Cors::new(config.cors_origins),
             trusted_proxies: TrustedProxies::new(config.trusted_proxies),
             heartbeat: config.heartbeat,

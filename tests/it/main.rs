@@ -7,7 +7,7 @@
 //!
 //! | modules | what they test |
 //! |---|---|
-//! | `requests`, `origins` | each request and its answer; pages of other origins |
+//! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
 //! | `append`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
 //! | `follow`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
@@ -44,6 +44,7 @@ mod diagnostics;
 mod disk;
 mod exactly_once;
 mod follow;
+mod hosts;
 mod locked;
 mod log;
 mod mailbox;
@@ -52,6 +53,7 @@ mod mailbox_proxy;
 mod mailbox_restart;
 mod open_store;
 mod origins;
+mod permission;
 mod process;
 mod proxies;
 mod receiver;

@@ -30,7 +30,18 @@ async fn cors_allows_listed_origins_only() {
         ] {
             let body: &[u8] = if request.starts_with('P') { b"x" } else { b"" };
             let answer = send(server.addr, &format!("{request}\r\nOrigin: {origin}"), body).await;
-            assert_eq!(answer.status, status, "{request}");
+            let status = if allowed || request.starts_with("OPTIONS") {
+                status
+            } else {
+                403
+            };
+            assert_eq!(answer.status, status, "{request} {origin}");
+            let credentials = if allowed { "true" } else { "" };
+            assert_eq!(
+                answer.header("access-control-allow-credentials"),
+                credentials,
+                "{request} {origin}"
+            );
             let expected = if allowed { origin } else { "" };
             assert_eq!(
                 answer.header("access-control-allow-origin"),
@@ -57,27 +68,65 @@ async fn cors_allows_listed_origins_only() {
     server.stop().await;
 }
 
-/// A preflight is answered with the possible methods and headers.
+/// A preflight is answered with the possible methods, and with the headers that it asks for.
 #[tokio::test]
-async fn cors_preflight_lists_methods_and_headers() {
-    let server = TestServer::with(|config| config.cors_origins = vec!["*".into()]);
-    let answer = send(
-        server.addr,
-        "OPTIONS /c/a\r\nOrigin: https://x.example\r\nAccess-Control-Request-Method: PUT",
-        b"",
-    )
-    .await;
-    assert_eq!(answer.status, 204);
-    assert_eq!(answer.header("access-control-allow-origin"), "*");
-    for method in ["GET", "POST", "PUT"] {
-        assert!(
-            answer
-                .header("access-control-allow-methods")
-                .contains(method)
-        );
+async fn cors_preflight_allows_what_is_asked() {
+    let server = TestServer::with(|config| config.cors_origins = vec!["*".into(), OURS.into()]);
+    let long = "x".repeat(1025);
+    let usual = "cache-control, content-type, idempotency-key, last-event-id";
+    for (asked, allowed) in [
+        ("", usual),
+        ("Access-Control-Request-Headers: X-Token", "X-Token"),
+        (
+            "Access-Control-Request-Headers: authorization,x-token\r\nAccess-Control-Request-Headers: if-match",
+            "authorization, x-token, if-match",
+        ),
+        ("Access-Control-Request-Headers: ", usual),
+        ("Access-Control-Request-Headers: a b", usual),
+        ("Access-Control-Request-Headers: a, b\u{e4}", usual),
+        (&format!("Access-Control-Request-Headers: {long}"), usual),
+    ] {
+        for (origin, named) in [("https://x.example", false), (OURS, true)] {
+            let request = format!(
+                "OPTIONS /c/a\r\nOrigin: {origin}\r\nSec-Fetch-Site: cross-site\r\nAccess-Control-Request-Method: PUT\r\n{asked}"
+            );
+            let answer = send(server.addr, request.trim_end(), b"").await;
+            assert_eq!(answer.status, 204);
+            let (expected, credentials) = if named { (OURS, "true") } else { ("*", "") };
+            assert_eq!(answer.header("access-control-allow-origin"), expected);
+            assert_eq!(
+                answer.header("access-control-allow-credentials"),
+                credentials
+            );
+            for method in ["GET", "POST", "PUT"] {
+                let methods = answer.header("access-control-allow-methods");
+                assert!(methods.contains(method), "{methods}");
+            }
+            assert_eq!(
+                answer.header("access-control-allow-headers"),
+                allowed,
+                "{asked}"
+            );
+        }
     }
-    for name in ["idempotency-key", "last-event-id", "content-type"] {
-        assert!(answer.header("access-control-allow-headers").contains(name));
+    server.stop().await;
+}
+
+/// An allowed page gets answers to what it may send with such headers.
+#[tokio::test]
+async fn cors_requests_follow_their_preflight() {
+    let server = TestServer::with(|config| config.cors_origins = vec![OURS.into()]);
+    for (request, body, status) in [
+        ("POST /c/a", "x", 201),
+        ("PUT /c/a", "x", 201),
+        ("GET /c/a?as=sse&limit=1", "", 200),
+    ] {
+        let headers = "Sec-Fetch-Site: cross-site\r\nX-Token: 1\r\nCookie: a=b";
+        let request = format!("{request}\r\nOrigin: {OURS}\r\n{headers}");
+        let answer = send(server.addr, &request, body.as_bytes()).await;
+        assert_eq!(answer.status, status, "{request}");
+        assert_eq!(answer.header("access-control-allow-origin"), OURS);
+        assert_eq!(answer.header("access-control-allow-credentials"), "true");
     }
     server.stop().await;
 }

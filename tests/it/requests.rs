@@ -60,6 +60,9 @@ const TABLE: &[Row] = &[
     row(b"GET /nothing.html HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
     row(b"GET /../Cargo.toml HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
     row(b"GET /%2e%2e%2fCargo.toml HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
+    row(b"GET /chat.html HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
+    row(b"GET /%63hat%2Ehtml HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
+    row(b"GET /nav.html HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "there is nothing at"),
     row(b"GET /%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "not UTF-8"),
     Row { header: ("allow", "GET, HEAD, POST, PUT, OPTIONS"), ..row(b"DELETE /c/main HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "DELETE is not allowed") },
     Row { header: ("allow", "GET, HEAD, OPTIONS"), ..row(b"POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 405, "POST is not") },
@@ -71,7 +74,7 @@ const TABLE: &[Row] = &[
     Row { header: ("content-type", "text/plain; charset=utf-8"), ..row(b"GET /x HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n", 404, "there is nothing at \"/x\"") },
     Row { header: ("content-type", "text/html; charset=utf-8"), ..row(b"GET /%3Cb%3E HTTP/1.1\r\nHost: localhost\r\nAccept: text/html,*/*;q=0.8\r\n\r\n", 404, "/&lt;b&gt;") },
     // Pages
-    Row { header: ("content-type", "text/html; charset=utf-8"), ..row(b"GET / HTTP/1.1\r\nHost: a.example:81\r\n\r\n", 200, "curl -d hello http://a.example:81/send") },
+    Row { header: ("content-type", "text/html; charset=utf-8"), ..row(b"GET / HTTP/1.1\r\nHost: a.localhost:81\r\n\r\n", 200, "curl -d hello http://a.localhost:81/send") },
     Row { header: ("content-type", "text/css; charset=utf-8"), ..row(b"GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "color-scheme") },
     row(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "ok"),
     row(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "forever_frame_open_streams{transport=\"text\"} 0\n"),
@@ -325,7 +328,23 @@ async fn pages_directory_read_afresh() {
     }
     assert_eq!(get(server.addr, "/..%2fpasswd.txt").await.status, 404);
     std::fs::write(dir.join(".hidden.txt"), "x").unwrap();
-    assert_eq!(get(server.addr, "/.hidden.txt").await.status, 404);
+    std::fs::create_dir(dir.join("dir.txt")).unwrap();
+    for path in [
+        "/.hidden.txt",
+        "/receiver.html",
+        "/Receiver.HTML",
+        "/dir.txt",
+    ] {
+        assert_eq!(get(server.addr, path).await.status, 404, "{path}");
+    }
+    #[cfg(unix)]
+    {
+        let link = |to: &str, name| std::os::unix::fs::symlink(to, dir.join(name)).unwrap();
+        link("my.html", "inside.html");
+        link("/etc/hostname", "outside.txt");
+        assert_eq!(get(server.addr, "/inside.html").await.status, 200);
+        assert_eq!(get(server.addr, "/outside.txt").await.status, 404);
+    }
     std::fs::remove_dir_all(&dir).unwrap();
     server.stop().await;
 }

@@ -48,9 +48,6 @@ pub(super) async fn answer(
     call: Call<'_>,
 ) -> Result<Response<Body>, Error> {
     let is_post = call.head.method == Method::POST;
-    if is_post && let Some(origin) = browser::cross_origin(&call.head.headers) {
-        return Err(Error::CrossOrigin(origin));
-    }
     let session = find_session(&call).await?;
     let right = session.as_ref().map(|session| session.right.clone());
     let needed = || session.clone().ok_or(Error::NotLoggedIn);

@@ -1,0 +1,64 @@
+//! What every request has to pass before its handler has it: its host, its path, its method, and who
+//! sent it.
+
+use std::net::IpAddr;
+
+use hyper::Method;
+use hyper::http::request::Parts;
+
+use super::error::Error;
+use super::initiator::Initiator;
+use super::permission::{Permission, permission};
+use super::route::{self, Route};
+use super::{App, browser, host};
+
+/// A request that has passed.
+pub(super) enum Checked {
+    /// The request is for the handler of this route.
+    Call {
+        route: &'static Route,
+        /// The part of the path that the route leaves open.
+        rest: String,
+        permission: Permission,
+    },
+    /// The request asks which methods there are; this is the value of `Allow`.
+    Options(String),
+}
+
+/// Checks a request that came from the address `peer`.
+pub(super) fn check(app: &App, head: &Parts, peer: IpAddr) -> Result<Checked, Error> {
+    let asked = host::asked(head)?;
+    let path = head.uri.path();
+    let found = route::find(path, app.demos);
+    let is_of_health = found.as_ref().is_ok_and(|(route, _)| route.is_of_health());
+    if !is_of_health {
+        app.hosts.check(asked.as_ref())?;
+    }
+    if head.method == Method::OPTIONS && path == "*" {
+        return Ok(Checked::Options(route::ALLOW_ALL.to_owned()));
+    }
+    let (route, rest) = found?;
+    if head.method == Method::OPTIONS {
+        return Ok(Checked::Options(route.allow()));
+    }
+    let effect = route.effect(&head.method)?;
+    if app.drain.has_begun() && !route.endpoint.is_for_operators() {
+        return Err(Error::Stopping);
+    }
+    if effect.forbids_prefetch() && browser::is_prefetch(&head.headers) {
+        return Err(Error::Prefetch);
+    }
+    let proxies = &app.trusted_proxies;
+    let forwarded = proxies.host(&head.headers, peer);
+    let forwarded = forwarded.and_then(|host| host.parse().ok());
+    let own: Vec<_> = asked.into_iter().chain(forwarded).collect();
+    let is_secure = proxies.is_secure(&head.headers, peer);
+    let initiator = Initiator::of(&head.headers, &own, is_secure);
+    let is_allowed = |origin: &str| app.cors.allows(route.endpoint, origin);
+    let permission = permission(effect, head, &initiator, &own, is_allowed)?;
+    Ok(Checked::Call {
+        route,
+        rest,
+        permission,
+    })
+}
