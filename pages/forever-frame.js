@@ -46,7 +46,7 @@ globalThis.ForeverFrame = (() => {
   const HELD_BACK = 1000;                 // messages kept while a tab catches up
 
   const NAMES = { sse: 'SSE', ndjson: 'NDJSON', script: 'hidden iframe', json: 'long poll' };
-  const RESERVED = ['open', 'gap', 'state', 'end', 'heartbeat', 'live', 'error'];
+  const RESERVED = ['open', 'gap', 'state', 'end', 'heartbeat', 'live', 'closed', 'error'];
 
   const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
   /** Full jitter: clients that were cut off together do not come back together. */

@@ -27,7 +27,7 @@ const count = (n, word) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's
 // A reader takes the text that is still unread and returns its first unit, or null as long as that
 // is incomplete: chunks end anywhere, units do not.
 // A unit is {length, kind, cursor?, missed?, messages: [{cursor?, data, marks: [[from, to]…]}]}
-// where kind is one of frame, open, message, heartbeat, gap, end.
+// where kind is one of frame, open, message, heartbeat, live, gap, end.
 
 /** Returns a unit. */
 const unit = (kind, length, more = {}) => ({ kind, length, messages: [], ...more });
@@ -123,6 +123,9 @@ function readScript() {
 /** Returns a reader of Server-Sent Events. */
 function readSse() {
   return rest => {
+    // Lines that belong to no event: a comment, and the time after which to reconnect.
+    const alone = /^(:|retry:.*)\n/.exec(rest);
+    if (alone) return unit(alone[1] === ':' ? 'heartbeat' : 'frame', alone[0].length);
     const end = rest.indexOf('\n\n');
     if (end < 0) return null;
     const fields = {};
@@ -144,10 +147,9 @@ function readSse() {
     const length = end + 2;
     const cursor = fields.id;
     // Senders can give their events these names, too, but they cannot know the cursor.
-    const own = /^(gap|end)$/.test(fields.event) && data.length === 1 && data[0].includes(`"cursor":"${cursor}"`);
+    const own = /^(gap|live|end)$/.test(fields.event) && data.length === 1 && data[0].includes(`"cursor":"${cursor}"`);
     if (own) return unit(fields.event, length, { cursor });
-    if (data.length) return unit('message', length, { cursor, messages: [{ cursor, data: data.join('\n'), marks }] });
-    return unit(cursor ? 'open' : 'heartbeat', length, { cursor });
+    return unit('message', length, { cursor, messages: [{ cursor, data: data.join('\n'), marks }] });
   };
 }
 
@@ -482,7 +484,7 @@ class Panel {
 
   // Takes a unit that has come; `chunks` are the chunks that it may be in.
   take(found, raw, at, chunks) {
-    const rank = ['heartbeat', 'frame', 'open', 'gap', 'end', 'message'];
+    const rank = ['heartbeat', 'frame', 'open', 'live', 'gap', 'end', 'message'];
     for (const chunk of chunks) {
       if (chunk.from >= at + found.length || chunk.to <= at) continue;
       chunk.kind = chunk.kinds ? rank[Math.max(rank.indexOf(chunk.kind), rank.indexOf(found.kind))] : found.kind;

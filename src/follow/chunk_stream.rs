@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep};
 
-use super::{Follower, Options, Output, Step};
+use super::{Follower, Live, Options, Output, Step};
 use crate::connection::PhaseCell;
 use crate::drain::Drain;
 use crate::log::{Log, Position, Source, Start, StoreError};
@@ -44,8 +44,9 @@ impl ChunkStream {
         let now = Instant::now();
         let mut position = Position::new(start);
         let source = log.source(&mut position);
+        let live = Live::after(source.newest());
         ChunkStream {
-            follower: Follower::new(now, position, log.epoch().clone(), options),
+            follower: Follower::new(now, position, log.epoch().clone(), live, options),
             source,
             drain,
             share: rand::random(),

@@ -34,6 +34,12 @@ impl Ends {
         self.bytes = self.bytes.map(|left| left.saturating_sub(bytes));
     }
 
+    /// Whether the stream has all the messages that were asked for with these, which are not counted
+    /// yet.
+    pub(super) fn are_reached_with(&self, messages: u64) -> bool {
+        self.limit.is_some_and(|left| left <= messages)
+    }
+
     /// Why the stream is complete, if it is, when all up to `at` has been written.
     pub(super) fn reached(&self, at: Seq) -> Option<EndReason> {
         if self.limit == Some(0) || self.is_page_complete(at) {

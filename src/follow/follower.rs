@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Options;
 use super::timers::{Due, IDLE_CHECK, Timers};
+use super::{Live, Options};
 use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome};
 use crate::message::{Cursor, Epoch, Seq};
@@ -40,6 +40,7 @@ pub struct Follower {
     retry_after_stop: Option<Duration>,
     /// Whether the last read found everything that there was.
     pub(super) is_up_to_date: bool,
+    live: Live,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +81,15 @@ pub struct Output {
 }
 
 impl Follower {
-    /// A follower that begins now at `position`, in a log of this epoch.
+    /// A follower that begins now at `position`, in a log of this epoch, and has caught up at `live`.
     #[must_use]
-    pub fn new(now: Instant, position: Position, epoch: Epoch, options: Options) -> Follower {
+    pub fn new(
+        now: Instant,
+        position: Position,
+        epoch: Epoch,
+        live: Live,
+        options: Options,
+    ) -> Follower {
         Follower {
             timers: Timers::new(now, options.ends.timeout),
             state: FollowerState::Fresh(position.at()),
@@ -92,6 +99,7 @@ impl Follower {
             over: None,
             retry_after_stop: None,
             is_up_to_date: false,
+            live,
         }
     }
 
@@ -208,8 +216,15 @@ impl Follower {
         }
         let is_fresh = matches!(self.state, FollowerState::Fresh(_));
         // What is in the store is written first, even if it takes a moment to read.
-        if is_fresh && !is_fetching {
-            return self.write_opening(now);
+        if !is_fetching {
+            if is_fresh {
+                return self.write_opening(now);
+            }
+            let mut out = Vec::new();
+            self.say_live(&mut out);
+            if !out.is_empty() {
+                return Step::Write(self.output(now, Chunk::new(&out), 0));
+            }
         }
         match self.due(now) {
             Due::End if is_fetching => Step::Wait(now + IDLE_CHECK),
@@ -262,9 +277,13 @@ impl Follower {
     }
 
     fn cursor(&self) -> Cursor {
+        self.cursor_at(self.position.at())
+    }
+
+    fn cursor_at(&self, seq: Seq) -> Cursor {
         Cursor {
             epoch: self.epoch.clone(),
-            seq: self.position.at(),
+            seq,
         }
     }
 
@@ -274,17 +293,23 @@ impl Follower {
             return Vec::new();
         };
         let mut out = Vec::from(self.options.take_prelude());
-        let start = Cursor {
-            epoch: self.epoch.clone(),
-            seq: start,
-        };
+        let start = self.cursor_at(start);
         self.options.encoder.open(&start, &mut out);
         out
+    }
+
+    /// Puts that the follower has caught up, if it has by now and this was not said before.
+    fn say_live(&mut self, out: &mut Vec<u8>) {
+        if self.live.is_due(self.position.at()) {
+            let cursor = self.cursor();
+            self.options.encoder.live(&cursor, out);
+        }
     }
 
     /// The first bytes while nothing is there to be written.
     fn write_opening(&mut self, now: Instant) -> Step {
         let mut out = self.opening();
+        self.say_live(&mut out);
         let cursor = self.cursor();
         self.options.encoder.opened(&cursor, true, &mut out);
         Step::Write(self.output(now, Chunk::new(&out), 0))
@@ -306,6 +331,7 @@ impl Follower {
         let mut out = self.opening();
         if let [Item::Message(entry)] = items
             && out.is_empty()
+            && self.live.has_come()
             && self.options.encoder.is_plain()
         {
             // One message and nothing around it: the chunk that all followers share.
@@ -315,11 +341,16 @@ impl Follower {
         for item in items {
             match item {
                 Item::Message(entry) => {
+                    let before = entry.message().seq.before();
                     let bytes = self.encoded(entry).data();
                     if messages > 0 && out.len() + bytes.len() > limits::FRAME_BYTES {
-                        self.position.rewind(entry.message().seq.before());
+                        self.position.rewind(before);
                         self.is_up_to_date = false;
                         break;
+                    }
+                    if self.live.is_due(before) {
+                        let cursor = self.cursor_at(before);
+                        self.options.encoder.live(&cursor, &mut out);
                     }
                     self.options.encoder.lead(&mut out);
                     out.extend_from_slice(&bytes);
@@ -335,6 +366,9 @@ impl Follower {
             self.end(EndReason::Limit, &mut out);
             let output = self.output(now, Chunk::new(&out), messages);
             return Step::Finish(Output { gaps, ..output }, EndReason::Limit);
+        }
+        if !self.options.ends.are_reached_with(messages) {
+            self.say_live(&mut out);
         }
         if matches!(self.state, FollowerState::Fresh(_)) {
             let cursor = self.cursor();

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{FilterAction, Follower, Options, Output, Step};
+use super::{FilterAction, Follower, Live, Options, Output, Step};
 use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Start, StoreError};
 use crate::message::{Channel, Epoch, EventName, Gap, GapReason, Message, Seq, Timestamp};
 use crate::right::{RightEnd, RightHold, Rights};
-use crate::wire::{Dots, Encoder, EndReason};
+use crate::wire::{Dots, Encoder, EndReason, SseOptions};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -69,7 +69,13 @@ fn follower_at(now: Instant, gap: Option<Gap>, change: impl FnOnce(&mut Options)
         store_until: Seq::START,
     };
     let epoch = Epoch::new("epoch").unwrap();
-    Follower::new(now, Position::new(start), epoch, options)
+    Follower::new(
+        now,
+        Position::new(start),
+        epoch,
+        Live::after(Seq(1)),
+        options,
+    )
 }
 
 fn text(output: &Output) -> String {
@@ -284,6 +290,42 @@ fn follower_rewinds_what_does_not_fit() {
     assert_eq!(next(), "short\n");
     assert_eq!(next(), format!("{}\n", "\\x01".repeat(long.len())));
     assert_eq!(next(), "last\n");
+}
+
+/// `live` comes once: in the write that ends the past, before the first message that is new, or alone
+/// where nothing of the past is seen.
+#[test]
+fn follower_says_live_between_past_and_future() {
+    let now = Instant::now();
+    let sse = |options: &mut Options| {
+        options.encoder = Encoder::Sse(SseOptions {
+            retry: 1,
+            heartbeat_event: false,
+        });
+    };
+    let live = "id: epoch-1\nevent: live\ndata: {\"cursor\":\"epoch-1\"}\n\n";
+    let [one, two, three] = [1, 2, 3].map(|n| format!("id: epoch-{n}\ndata: {n}\n\n"));
+    let mut log = List::of(&["1"]);
+    let mut apart = follower(now, sse);
+    let step = apart.next(now, |at, limit| log.read(at, limit));
+    assert_eq!(written(step), format!("retry: 1\n{one}{live}"));
+    log = List::of(&["1", "2", "3"]);
+    let step = apart.next(now, |at, limit| log.read(at, limit));
+    assert_eq!(written(step), format!("{two}{three}"));
+    let step = follower(now, sse).next(now, |at, limit| log.read(at, limit));
+    let together = format!("retry: 1\n{one}{live}{two}{three}");
+    assert_eq!(written(step), together);
+    let mut unseen = follower(now, |options| {
+        sse(options);
+        options.extras().filter = Some(Box::new(|_| FilterAction::Skip));
+    });
+    let step = unseen.next(now, |_, _| ReadOutcome::Fetching);
+    assert_eq!(waits_until(step), now + 10 * SECOND);
+    let step = unseen.next(now + 10 * SECOND, |_, _| ReadOutcome::Fetching);
+    assert_eq!(written(step), "retry: 1\n");
+    log = List::of(&["1"]);
+    let step = unseen.next(now + 11 * SECOND, |at, limit| log.read(at, limit));
+    assert_eq!(written(step), live);
 }
 
 /// A filter may keep, replace and skip messages; what it skips is read over at once.

@@ -6,6 +6,7 @@
 //! | `options.rs` | what a stream is asked to be; the one set of options |
 //! | `follower.rs` | the follower: decides what is written next. Pure |
 //! | `ends.rs`, `timers.rs` | when it ends, when it sends a heartbeat. Pure |
+//! | `live.rs` | when it says that its follower has caught up. Pure |
 //! | `filter.rs` | what one follower sees of the messages, where that is not the same for all |
 //! | `chunk_stream.rs` | a follower with a source, a timer and the drain: polled for chunks |
 //!
@@ -18,6 +19,7 @@ mod filter;
 mod follower;
 #[cfg(test)]
 mod follower_tests;
+mod live;
 mod options;
 mod timers;
 
@@ -25,4 +27,5 @@ pub use chunk_stream::ChunkStream;
 pub use ends::Ends;
 pub use filter::{Filter, FilterAction};
 pub use follower::{Follower, Output, Step};
+pub use live::Live;
 pub use options::{DropGuard, Extras, OnProgress, Options};

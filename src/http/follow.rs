@@ -51,7 +51,7 @@ async fn follow(
     wire: Wire,
     params: Params,
 ) -> Result<Response<Body>, Error> {
-    let since = params.begins(&call.head)?.unwrap_or(Since::All);
+    let since = params.begins(&call.head).unwrap_or(Since::All);
     let page = match wire {
         Wire::Html => Some(page(call, &channels).await),
         _ => None,

@@ -16,6 +16,8 @@ use crate::wire::Wire;
 pub(super) struct Params {
     pub(super) wire: Option<Wire>,
     pub(super) since: Option<Since>,
+    /// The position that a client without headers of its own remembers (`?lastEventId=`).
+    pub(super) last_event_id: Option<Since>,
     pub(super) limit: Option<u64>,
     pub(super) timeout: Option<Duration>,
     pub(super) heartbeat: Option<Duration>,
@@ -33,7 +35,8 @@ impl Params {
         let get = |name| form::last(&fields, name);
         Ok(Params {
             wire: parse("as", get("as"), transport)?,
-            since: parse("since", get("since"), since)?,
+            since: parse("since", get("since").filter(|text| !text.is_empty()), since)?,
+            last_event_id: get("lastEventId").and_then(|id| remembered(id.as_bytes())),
             limit: parse("limit", get("limit"), limit)?,
             timeout: parse("timeout", get("timeout"), timeout)?,
             heartbeat: parse("heartbeat", get("heartbeat"), heartbeat)?,
@@ -52,11 +55,19 @@ impl Params {
     }
 
     /// Returns where the client wants to begin, if it says so. The `Last-Event-ID` that a browser
-    /// remembers wins over the `since` that a page once wrote into the address.
-    pub(super) fn begins(&self, head: &Parts) -> Result<Option<Since>, Error> {
-        let remembered = header(&head.headers, "last-event-id").filter(|id| !id.is_empty());
-        let remembered = parse("Last-Event-ID", remembered, since)?;
-        Ok(remembered.or(self.since.clone()))
+    /// remembers wins over all else, then the `lastEventId` that a polyfill adds to the address, since
+    /// it cannot send the header, and then the `since` that a page once wrote there.
+    pub(super) fn begins(&self, head: &Parts) -> Option<Since> {
+        let lines = head.headers.get_all("last-event-id").iter();
+        let mut ids = lines.filter_map(|id| remembered(id.as_bytes()));
+        let first = ids.next();
+        // Of several ids none can be trusted.
+        let id = match ids.next() {
+            Some(_) => Some(Since::Foreign),
+            None => first,
+        };
+        id.or(self.last_event_id.clone())
+            .or_else(|| self.since.clone())
     }
 }
 
@@ -72,6 +83,18 @@ pub(super) fn parse<T>(
     value
         .map(|value| read(value).map_err(|why| ParamError::new(name, value, why)))
         .transpose()
+}
+
+/// Reads the id of the last event that a client remembers, which is its cursor. An id that is no
+/// cursor was given by another server at this address; an error would end an `EventSource` for good,
+/// which would never get rid of that id.
+fn remembered(id: &[u8]) -> Option<Since> {
+    let id = id.trim_ascii();
+    if id.is_empty() {
+        return None;
+    }
+    let cursor = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
+    Some(cursor.map_or(Since::Foreign, Since::Cursor))
 }
 
 /// Reads `since`, the position from which a stream is to begin.

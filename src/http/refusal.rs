@@ -79,7 +79,8 @@ fn sse_retry(error: &Error, wait: Option<Duration>) -> Response<Body> {
     let wait = wait
         .filter(|_| matches!(error, Error::Stopping))
         .unwrap_or_else(|| random_seconds(limits::SSE_RETRY_REFUSED_SECONDS));
-    let text = format!(": {error}\nretry: {}\n\n", wait.as_millis());
+    // No blank line: some clients would hand it on as an empty message.
+    let text = format!(": {error}\nretry: {}\n", wait.as_millis());
     let mut response = reply::full(StatusCode::OK, Wire::Sse.content_type(), text);
     response
         .headers_mut()

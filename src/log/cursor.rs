@@ -18,6 +18,8 @@ pub enum Since {
     Now,
     /// The messages after a cursor.
     Cursor(Cursor),
+    /// The messages after a position that another log gave out, in a form that this one does not know.
+    Foreign,
     /// The messages after a seq, whatever the log's epoch is.
     Seq(Seq),
     /// The last messages: this many of them.
@@ -96,6 +98,7 @@ impl Since {
             Since::Cursor(ref cursor) if cursor.epoch != *epoch => {
                 Resolved::Ask(StartAt::Earliest, Some(GapReason::Epoch))
             }
+            Since::Foreign => Resolved::Ask(StartAt::Earliest, Some(GapReason::Epoch)),
             Since::Cursor(Cursor { seq, .. }) | Since::Seq(seq) if seq > last => {
                 Resolved::At(last, Some(GapReason::Future))
             }
@@ -186,5 +189,6 @@ mod tests {
         );
         let missing = Resolved::Ask(StartAt::Earliest, Some(GapReason::Epoch));
         assert_eq!(at(&other, 5).resolve(&epoch, Seq(9)), missing);
+        assert_eq!(Since::Foreign.resolve(&epoch, Seq(9)), missing);
     }
 }

@@ -41,6 +41,12 @@ impl Source {
         self.fetch.is_some()
     }
 
+    /// The newest message of the log, whatever its channel.
+    #[must_use]
+    pub fn newest(&self) -> Seq {
+        self.shared.tail.read().last()
+    }
+
     /// What the log has after a position, at most `limit` of it. The task is woken when there may be
     /// more.
     pub fn poll(

@@ -57,6 +57,12 @@ impl Tail {
         }
     }
 
+    /// Returns the position of the newest message.
+    #[must_use]
+    pub(super) fn last(&self) -> Seq {
+        self.last
+    }
+
     /// Adds committed messages, in seq order, and drops the oldest messages beyond the budget.
     pub(super) fn push(&mut self, committed: impl IntoIterator<Item = Arc<Entry>>) {
         for entry in committed {

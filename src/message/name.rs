@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use crate::limits;
 
+/// The events that the server itself sends in Server-Sent Events, where a message with such a name
+/// could not be told from it, and those that browsers fire at an `EventSource`.
+const RESERVED_EVENTS: [&str; 7] = ["gap", "end", "heartbeat", "live", "closed", "open", "error"];
+
 /// The error of a text that is not a name or a key.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NameError {
@@ -20,9 +24,9 @@ pub enum NameError {
     /// The text begins with `~`, as only the names of the server's own channels do.
     #[error("begins with ~; such channels are the server's own")]
     Reserved,
-    /// The text is the name of an event that only the server sends.
-    #[error("is one of the server's own events (gap, end, heartbeat); choose another name")]
-    OwnEvent,
+    /// The text is the name of an event that only the server sends, or a browser fires.
+    #[error("is one of the events of the server or of browsers ({list}); choose another name", list = RESERVED_EVENTS.join(", "))]
+    ReservedEvent,
 }
 
 /// Checks a name or a key: one to `chars_max` characters, each of them allowed.
@@ -103,15 +107,13 @@ impl EventName {
     /// Returns the event name that a sender gave.
     ///
     /// # Errors
-    /// When the text is no event name, or names an event of the server itself.
+    /// When the text is no event name, or is reserved for an event of the server or of browsers.
     pub fn new(text: &str) -> Result<EventName, NameError> {
         check_name(text, limits::NAME_BYTES_MAX, "A-Z a-z 0-9 . _ : -", |c| {
             c.is_ascii_alphanumeric() || "._:-".contains(c)
         })?;
-        // In Server-Sent Events a message with such a name could not be told from the server's own
-        // event.
-        if ["gap", "end", "heartbeat"].contains(&text) {
-            return Err(NameError::OwnEvent);
+        if RESERVED_EVENTS.contains(&text) {
+            return Err(NameError::ReservedEvent);
         }
         Ok(EventName((text != "message").then(|| text.into())))
     }
@@ -160,6 +162,8 @@ mod tests {
             Err(NameError::Character('\n', _))
         ));
         assert_eq!(EventName::new("message"), Ok(EventName::DEFAULT));
-        assert_eq!(EventName::new("gap"), Err(NameError::OwnEvent));
+        for reserved in RESERVED_EVENTS {
+            assert_eq!(EventName::new(reserved), Err(NameError::ReservedEvent));
+        }
     }
 }

@@ -12,11 +12,12 @@
 //!
 //! | moment | `text` | `html` | `script` | `sse` | `ndjson` | `json` |
 //! |---|---|---|---|---|---|---|
-//! | [open](Encoder::open) | nothing | nothing | `f({open})` | `retry:` and `id:` | `{open}` | nothing |
+//! | [open](Encoder::open) | nothing | nothing | `f({open})` | `retry:` | `{open}` | nothing |
 //! | [first bytes](Encoder::opened) when quiet | `.` | `.` | no more | no more, or `event: heartbeat` | no more | newline |
 //! | [lead](Encoder::lead) of a message | ends the dots | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
 //! | [message](Wire::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
-//! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:` or `event: heartbeat` | `{heartbeat}` | newline |
+//! | [live](Encoder::live), caught up | nothing | nothing | nothing | `event: live` | nothing | nothing |
+//! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | newline |
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
 //! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"cursor":…}` |
 //!
@@ -246,7 +247,7 @@ impl Encoder {
         match self {
             Encoder::Text(_) | Encoder::Html(_) | Encoder::Json(_) => {}
             Encoder::Script(frame) => frame.call(&ControlObject::open(cursor), out),
-            Encoder::Sse(options) => options.open(cursor, out),
+            Encoder::Sse(options) => options.open(out),
             Encoder::Ndjson => ndjson::line(&ControlObject::open(cursor), out),
         }
     }
@@ -284,6 +285,20 @@ impl Encoder {
             Encoder::Script(frame) => frame.lead(out),
             Encoder::Sse(_) | Encoder::Ndjson => {}
             Encoder::Json(poll) => poll.lead(out),
+        }
+    }
+
+    /// Puts that the follower has caught up: everything up to `cursor`, all that was in the log when
+    /// the stream began, has been sent, and what comes now is new. A transport that does not say
+    /// this puts nothing.
+    pub fn live(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
+        match self {
+            Encoder::Sse(_) => sse::live(cursor, out),
+            Encoder::Text(_)
+            | Encoder::Html(_)
+            | Encoder::Script(_)
+            | Encoder::Ndjson
+            | Encoder::Json(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@
 //!             ',"event":' string ',"time":' string ',"data":' string '}'
 //! open      = '{"type":"open","cursor":' string '}'
 //! heartbeat = '{' [ '"type":"heartbeat",' ] '"cursor":' string '}'
+//! live      = '{' [ '"type":"live",' ] '"cursor":' string '}'
 //! gap       = '{' [ '"type":"gap",' ] '"reason":"' reason '","missed":' ( missed / "null" )
 //!             ',"cursor":' string '}'
 //! end       = '{' [ '"type":"end",' ] '"cursor":' string ',"reason":"' end-reason '"}'
@@ -58,7 +59,8 @@ impl<'a> MessageObject<'a> {
     }
 }
 
-/// What a stream says of itself as a JSON object: that it opens, that it is alive, that it ends.
+/// What a stream says of itself as a JSON object: that it opens, that its follower has caught up,
+/// that it is alive, that it ends.
 #[derive(Serialize)]
 pub(super) struct ControlObject {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -85,6 +87,12 @@ impl ControlObject {
     /// The object that says that nothing is new, and everything up to `cursor` has been sent.
     pub(super) fn heartbeat(cursor: &Cursor) -> ControlObject {
         ControlObject::new("heartbeat", cursor)
+    }
+
+    /// The object that says that everything up to `cursor`, all that was in the log when the stream
+    /// began, has been sent.
+    pub(super) fn live(cursor: &Cursor) -> ControlObject {
+        ControlObject::new("live", cursor)
     }
 
     /// The object that ends a stream at `cursor`.

@@ -5,19 +5,19 @@
 //! A part of what the standard's grammar (section 9.2.5) allows, always with LF as line end:
 //!
 //! ```abnf
-//! stream    = open *( message / idle / gap ) [ end ]
-//! open      = "retry: " 1*DIGIT LF "id: " cursor LF LF
+//! stream    = "retry: " 1*DIGIT LF *( message / idle / gap / live ) [ end ]
 //! message   = "id: " cursor LF [ "event: " event LF ] 1*( "data: " line LF ) LF
-//! idle      = ":" LF LF / heartbeat
+//! idle      = ":" LF / heartbeat
 //! heartbeat = "event: heartbeat" LF "data: " object LF LF
 //! gap       = "id: " cursor LF "event: gap" LF "data: " object LF LF
+//! live      = "id: " cursor LF "event: live" LF "data: " object LF LF
 //! end       = "id: " cursor LF [ "retry: " 1*DIGIT LF ] "event: end" LF "data: " object LF LF
 //! line      = *( any character but CR, LF )
 //! ```
 //!
-//! What the standard has no words for is said by events of their own: `gap`, `end` and, for pages
-//! that watch for silence (`heartbeat_event=1`), `heartbeat`. No sender can give these names to a
-//! message. Their `object`s are those of `wire/object.rs` without their `type`. `event:` is left
+//! What the standard has no words for is said by events of their own: `gap`, `live`, `end` and, for
+//! pages that watch for silence (`heartbeat_event=1`), `heartbeat`. No sender can give these names to
+//! a message. Their `object`s are those of `wire/object.rs` without their `type`. `event:` is left
 //! out for `message`, which is the default. A text is split into `data:` lines at CRLF, LF and lone
 //! CR, where a reader would end a line in any case; the space after `data:` is the one that the
 //! reader removes. So CR and CRLF arrive as LF, and all else as it was sent; an empty text is one
@@ -26,17 +26,26 @@
 //! # What a client does with it
 //!
 //! An `EventSource` remembers the `id`, which is the cursor, and sends it as `Last-Event-ID` when it
-//! comes back, `retry` milliseconds after the body has ended (9.2.4). The open block has no data, so
-//! it sets the id and fires no event (9.2.6): a stream that breaks before its first message is
-//! resumed from where it began. The comment of an idle stream, which 9.2.7 advises, reaches no
-//! script. An `EventSource` comes back after an `end` too, unless its page closes it then. Where the
+//! comes back, `retry` milliseconds after the body has ended (9.2.4). The `retry:` line stands in
+//! front of the first event. The event `live` comes once, between the last message that was in the
+//! log when the stream began and the first that is new; its `id` is that position, so that a stream
+//! that breaks before its first message is resumed from there. The comment of an idle stream, which
+//! 9.2.7 advises, reaches no script.
+//!
+//! Every blank line ends an event that has data. A block without data fires no event by the standard
+//! (9.2.6), but two widely used clients (`@microsoft/fetch-event-source` and `httpx-sse`) hand it to
+//! their program as an empty message. So a comment is a line without a blank one, and the id of the
+//! position at which the stream starts is not said by a block of its own: a stream that breaks
+//! before its first event, which takes no longer than to read the first messages, is asked for again
+//! as it was the first time.
+//! An `EventSource` comes back after an `end` too, unless its page closes it then. Where the
 //! server stops, the end says with `retry:` when another one may have taken over, since Firefox takes
 //! a refused connection for final, and every browser takes an error of a proxy (502) for final; the
-//! next open block sets the time back. A block without its blank line, at a cut, is thrown away by
+//! `retry:` of the next stream sets the time back. A block without its blank line, at a cut, is thrown away by
 //! the reader (9.2.6).
 //!
-//! A stream that begins quiet has its open block at once; with `heartbeat_event=1` an event follows
-//! the first bytes in any case, since scripts do not see the block.
+//! A stream that begins quiet has its `retry:` line and `live` at once; with `heartbeat_event=1` a
+//! heartbeat follows the first bytes in any case.
 
 use std::time::Duration;
 
@@ -57,9 +66,9 @@ pub struct SseOptions {
 }
 
 impl SseOptions {
-    /// Puts the block that says the time to wait before coming back, and the first cursor.
-    pub(super) fn open(self, cursor: &Cursor, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("retry: {}\nid: {cursor}\n\n", self.retry).as_bytes());
+    /// Puts the line that says the time to wait before coming back.
+    pub(super) fn open(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("retry: {}\n", self.retry).as_bytes());
     }
 
     /// Puts a heartbeat: a comment, or an event.
@@ -68,7 +77,7 @@ impl SseOptions {
             let heartbeat = ControlObject::heartbeat(cursor).untyped();
             event("heartbeat", &heartbeat, out);
         } else {
-            out.extend_from_slice(b":\n\n");
+            out.extend_from_slice(b":\n");
         }
     }
 }
@@ -119,6 +128,12 @@ pub(super) fn gap(gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
     event("gap", &GapObject::new(gap, resumes).untyped(), out);
 }
 
+/// Puts the event that says that the follower has caught up, at `cursor`.
+pub(super) fn live(cursor: &Cursor, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
+    event("live", &ControlObject::live(cursor).untyped(), out);
+}
+
 /// Puts the event that ends the stream at `cursor`. `retry` is the time after which the client is to
 /// come back, if that is another than the stream's own.
 pub(super) fn end(cursor: &Cursor, reason: EndReason, retry: Option<Duration>, out: &mut Vec<u8>) {
@@ -152,7 +167,10 @@ mod tests {
     #[test]
     fn sse_golden_bytes() {
         let mut sse = sse(false);
-        assert_eq!(opened_quiet(&mut sse), "retry: 1000\nid: k3f9x2qa0b-6\n\n");
+        assert_eq!(
+            opened_quiet(&mut sse),
+            "retry: 1000\nid: k3f9x2qa0b-6\nevent: live\ndata: {\"cursor\":\"k3f9x2qa0b-6\"}\n\n"
+        );
         assert_eq!(
             delivered(&mut sse, &testing::message(7, AWKWARD)),
             "id: k3f9x2qa0b-7\ndata: </script> \"你\" & 'x'\t\u{1b}[1m\0\n\
@@ -166,7 +184,7 @@ mod tests {
             delivered(&mut sse, &named),
             "id: k3f9x2qa0b-8\nevent: load\ndata: \n\n"
         );
-        assert_eq!(idled(&mut sse), ":\n\n");
+        assert_eq!(idled(&mut sse), ":\n");
         assert_eq!(
             gaps(&mut sse),
             [
@@ -196,7 +214,7 @@ mod tests {
         let mut sse = sse(true);
         assert_eq!(
             opened_quiet(&mut sse),
-            "retry: 1000\nid: k3f9x2qa0b-6\n\n\
+            "retry: 1000\nid: k3f9x2qa0b-6\nevent: live\ndata: {\"cursor\":\"k3f9x2qa0b-6\"}\n\n\
              event: heartbeat\ndata: {\"cursor\":\"k3f9x2qa0b-6\"}\n\n"
         );
         assert_eq!(

@@ -55,6 +55,7 @@ pub(super) fn written(put: impl FnOnce(&mut Vec<u8>)) -> String {
 pub(super) fn opened_quiet(encoder: &mut Encoder) -> String {
     written(|out| {
         encoder.open(&cursor(6), out);
+        encoder.live(&cursor(6), out);
         encoder.opened(&cursor(6), true, out);
     })
 }

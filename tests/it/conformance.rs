@@ -95,9 +95,8 @@ const STARTS: [Start; 19] = [
     Start { gap: Some(("future", None, 10)), ..start("11", 10, 11) },
 ];
 
-const GARBAGE: [&str; 9] = [
+const GARBAGE: [&str; 8] = [
     "yesterday",
-    "",
     "-",
     "--1",
     "1.5",

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
 //! | `append`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
-//! | `follow`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
+//! | `follow`, `beginnings`, `live`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `open_store`, `disk`, `locked`, `unreadable`, `crash` | the log on the disk, and what may happen to it |
 //! | `proxies` | what proxies say of their clients |
@@ -30,6 +30,7 @@
 
 mod append;
 mod backpressure;
+mod beginnings;
 mod body_memory;
 mod chat_accounts;
 mod chat_attempts;
@@ -45,6 +46,7 @@ mod disk;
 mod exactly_once;
 mod follow;
 mod hosts;
+mod live;
 mod locked;
 mod log;
 mod mailbox;

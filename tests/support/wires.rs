@@ -29,6 +29,8 @@ pub(crate) enum StreamEvent {
     /// stream goes on.
     Gap(String, Option<u64>, String),
     Heartbeat,
+    /// All that was in the log when the stream began has been told, up to this cursor.
+    Live(String),
     /// The end of the stream: its cursor, and the reason if the transport carries it.
     End(String, String),
 }
@@ -173,13 +175,12 @@ impl StreamReader {
 impl Sse {
     fn line(&mut self, line: &str) -> Option<StreamEvent> {
         if line.is_empty() {
-            return self.block();
+            return Some(self.block());
         }
         if line.starts_with(':') {
             assert_eq!(self.lines, 0, "a comment stands inside an event");
             return Some(StreamEvent::Heartbeat);
         }
-        self.lines += 1;
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
@@ -190,24 +191,31 @@ impl Sse {
             }
             "event" => value.clone_into(&mut self.event),
             "id" if !value.contains('\0') => value.clone_into(&mut self.id),
-            "retry" => self.retry = Some(value.parse().unwrap()),
+            "retry" => {
+                // It takes effect at once, whatever event follows.
+                self.retry = Some(value.parse().unwrap());
+                return None;
+            }
             _ => panic!("no field of an event stream: {line:?}"),
         }
+        self.lines += 1;
         None
     }
 
-    fn block(&mut self) -> Option<StreamEvent> {
-        let lines = std::mem::take(&mut self.lines);
+    fn block(&mut self) -> StreamEvent {
+        self.lines = 0;
         let event = std::mem::take(&mut self.event);
-        let Some(mut data) = self.data.take() else {
-            // An id alone says where the stream begins.
-            return (lines > 0).then(|| StreamEvent::Open(self.id.clone()));
-        };
+        // Some clients hand a block without data to their program, as an empty message.
+        let mut data = self.data.take().expect("a blank line ends data");
         data.pop();
         // The server's own events are JSON with a cursor, which no sender writes.
         let own = || serde_json::from_str::<Value>(&data).unwrap();
-        Some(match &*event {
+        match &*event {
             "gap" => told_gap(&own()),
+            "live" => {
+                assert_eq!(string(&own(), "cursor"), self.id);
+                StreamEvent::Live(self.id.clone())
+            }
             "end" => StreamEvent::End(string(&own(), "cursor"), string(&own(), "reason")),
             "heartbeat" => StreamEvent::Heartbeat,
             event => StreamEvent::Message(Message {
@@ -216,7 +224,7 @@ impl Sse {
                 event: if event.is_empty() { "message" } else { event }.to_owned(),
                 data,
             }),
-        })
+        }
     }
 }
 

@@ -123,7 +123,7 @@ async fn nginx_keeps_event_source_over_a_restart() {
     let mut away = send(nginx.addr, source, b"").await;
     assert_eq!(away.status, 200);
     assert_eq!(away.header("content-type"), "text/event-stream");
-    assert_eq!(away.text().await, "retry: 3000\n\n");
+    assert_eq!(away.text().await, "retry: 3000\n");
     let append = "POST /c/main\r\nAccept: text/event-stream";
     assert_eq!(send(nginx.addr, append, b"hello").await.status, 503);
     assert_eq!(get(nginx.addr, "/c/main").await.status, 503);

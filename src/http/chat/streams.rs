@@ -31,7 +31,7 @@ pub(super) async fn stream(call: Call<'_>, session: Session) -> Result<Response<
     let params = Params::read(call.query())?;
     let wire = params.wire_or_accepted(&call.head);
     let channels = chat.channels(&session.account).await?;
-    let since = params.begins(&call.head)?.unwrap_or(Since::All);
+    let since = params.begins(&call.head).unwrap_or(Since::All);
     let filter = ChatFilter::all(session.account.id, wire.has_dots());
     let mut spec = StreamSpec::new(chat.log(), channels, since);
     spec.page = page(&call, wire, "your chat").await;
@@ -56,7 +56,7 @@ pub(super) async fn presence(call: Call<'_>, session: Session) -> Result<Respons
     let params = Params::read(call.query())?;
     let wire = params.wire_or_accepted(&call.head);
     let channels = Chat::presence_channels(&session.account);
-    let since = params.begins(&call.head)?.unwrap_or(Since::Now);
+    let since = params.begins(&call.head).unwrap_or(Since::Now);
     let filter = ChatFilter::all(session.account.id, wire.has_dots());
     let mut spec = StreamSpec::new(log, channels, since);
     spec.page = page(&call, wire, "who comes and goes").await;
@@ -73,7 +73,7 @@ pub(super) async fn frame(call: Call<'_>, session: Session) -> Result<Response<B
     let chat = &call.app.chat;
     let (friend, right) = friend(&call, &session.account).await?;
     let params = Params::read(call.query())?;
-    let since = params.begins(&call.head)?;
+    let since = params.begins(&call.head);
     let since = since.unwrap_or(Since::Last(limits::HISTORY_MESSAGES_DEFAULT as u64));
     let channel = Chat::conversation_channel(&session.account, &friend);
     let filter = ChatFilter::conversation(session.account.id);
