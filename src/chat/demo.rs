@@ -93,7 +93,10 @@ impl Chat {
             NameHolder::Other => return Err(DemoAccountError::Taken(name)),
             NameHolder::None => {}
         }
-        let hash = self.hasher.hash(NewPassword::public(PASSWORD)).await?;
+        let hash = self
+            .hasher
+            .hash(NewPassword::public(PASSWORD), None)
+            .await?;
         let now = Timestamp::now();
         Ok(self.database.create_account(name, hash, now).await??)
     }
@@ -103,7 +106,7 @@ impl Chat {
             return Ok(NameHolder::None);
         };
         // No other account has this password: it is shorter than a registered one may be.
-        let is_demo = self.hasher.verify(PASSWORD, Some(hash)).await?;
+        let is_demo = self.hasher.verify(PASSWORD, Some(hash), None).await?;
         Ok(if is_demo {
             NameHolder::Demo(account)
         } else {

@@ -1,7 +1,8 @@
 //! Login, registration and change of password: in which order they are checked, and what they cost.
 //!
 //! An attempt is charged to the rate limits before its password is looked at, so that attempts at the
-//! same time do not slip through, and refunded unless the password was wrong. Whether a name has an
+//! same time do not slip through, and refunded unless the password was wrong. Right passwords are not
+//! limited by a rate, but wait for their turn as all do (`hash_queue.rs`). Whether a name has an
 //! account is not told by how long the answer takes: the password is hashed in either case.
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::log::StoreError;
 use crate::message::Timestamp;
+use crate::network::Network;
 
 /// Why a client is not logged in, or may not change the password.
 #[derive(Debug, thiserror::Error)]
@@ -103,11 +105,28 @@ impl Chat {
         now: Timestamp,
     ) -> Result<Result<(Account, StoredHash), CreateError>, LoginError> {
         self.limiter.charge_registration(from, Instant::now())?;
+        let created = self.create_charged(name, password, from, now).await;
+        if matches!(
+            created,
+            Err(LoginError::HasherBusy(_) | LoginError::Store(_))
+        ) {
+            self.limiter.refund_registration(from);
+        }
+        created
+    }
+
+    async fn create_charged(
+        &self,
+        name: AccountName,
+        password: NewPassword,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<Result<(Account, StoredHash), CreateError>, LoginError> {
         // Looked up first, so that a name that is taken does not cost a hash.
         if self.database.account(&name).await?.is_some() {
             return Ok(Err(CreateError::Taken(name)));
         }
-        let hash = self.hasher.hash(password).await?;
+        let hash = self.hasher.hash(password, Some(Network::of(from))).await?;
         let created = self.database.create_account(name, hash.clone(), now);
         Ok(created.await?.map(|account| (account, hash)))
     }
@@ -132,7 +151,7 @@ impl Chat {
             LoginError::WrongPassword => LoginError::WrongOldPassword,
             other => other,
         })?;
-        let hash = self.hasher.hash(new).await?;
+        let hash = self.hasher.hash(new, Some(Network::of(from))).await?;
         let begun = self.replace_password(&account, &verified, hash, now);
         begun.await?.ok_or(LoginError::WrongOldPassword)
     }
@@ -146,14 +165,24 @@ impl Chat {
         from: IpAddr,
     ) -> Result<(Account, StoredHash), LoginError> {
         let attempt = self.limiter.charge_login(name, from, Instant::now())?;
-        let found = self.database.account(name).await?;
-        let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let verified = self.hasher.verify(password, hash).await;
+        let verified = self.verify(name, password, from).await;
         // Only a password that was looked at, and was wrong, counts.
-        if verified != Ok(false) {
+        if !matches!(verified, Err(LoginError::WrongPassword)) {
             self.limiter.refund_login(attempt);
         }
-        let is_right = verified?;
+        verified
+    }
+
+    async fn verify(
+        &self,
+        name: &AccountName,
+        password: &str,
+        from: IpAddr,
+    ) -> Result<(Account, StoredHash), LoginError> {
+        let found = self.database.account(name).await?;
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let whose = Some(Network::of(from));
+        let is_right = self.hasher.verify(password, hash, whose).await?;
         found.filter(|_| is_right).ok_or(LoginError::WrongPassword)
     }
 }

@@ -113,6 +113,11 @@ impl LoginLimiter {
         let charged = rates.registrations.try_charge(Network::of(from), now);
         charged.map_err(RateLimited)
     }
+
+    /// Refunds a registration that was not refused for what it asked.
+    pub(super) fn refund_registration(&self, from: IpAddr) {
+        self.0.lock().registrations.refund(&Network::of(from));
+    }
 }
 
 #[cfg(test)]

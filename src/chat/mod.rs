@@ -28,6 +28,7 @@ mod demo;
 mod directory;
 mod friendship;
 mod granted;
+mod hash_queue;
 mod login;
 mod login_limiter;
 mod online;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
+use super::hash_queue::{HashQueue, Hashed};
 use crate::limits;
 
 /// A password that an account may have, in normal form.
@@ -91,21 +91,13 @@ pub struct HasherBusy;
 
 /// Hashes and verifies passwords, a few at a time, off the async workers.
 #[derive(Clone, Debug)]
-pub(super) struct Hasher {
-    /// A permit for each password that is being hashed or waits for that.
-    queue: Arc<Semaphore>,
-    /// A permit for each password that is being hashed.
-    hashing: Arc<Semaphore>,
-}
+pub(super) struct Hasher(HashQueue);
 
 impl Default for Hasher {
     fn default() -> Hasher {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let at_once = (processors / 2).clamp(1, limits::HASHES_AT_ONCE_MAX);
-        Hasher {
-            queue: Arc::new(Semaphore::new(at_once + limits::HASHES_WAITING_MAX)),
-            hashing: Arc::new(Semaphore::new(at_once)),
-        }
+        Hasher(HashQueue::new(at_once, limits::HASHES_WAITING_MAX))
     }
 }
 
@@ -114,8 +106,12 @@ impl Hasher {
     ///
     /// # Errors
     /// When too many passwords wait to be hashed.
-    pub(super) async fn hash(&self, password: NewPassword) -> Result<StoredHash, HasherBusy> {
-        let hashed = self.work(move || {
+    pub(super) async fn hash(
+        &self,
+        password: NewPassword,
+        whose: Hashed,
+    ) -> Result<StoredHash, HasherBusy> {
+        let hashed = self.work(whose, move || {
             let hash = hash(password.0.as_bytes())?;
             Ok(StoredHash(hash.to_string().into()))
         });
@@ -132,6 +128,7 @@ impl Hasher {
         &self,
         password: &str,
         stored: Option<StoredHash>,
+        whose: Hashed,
     ) -> Result<bool, HasherBusy> {
         // A password that is too long is no account's, and is not worth a copy.
         let (password, stored) = if password.len() > limits::PASSWORD_BYTES_MAX {
@@ -139,7 +136,7 @@ impl Hasher {
         } else {
             (normal(password), stored)
         };
-        let verified = self.work(move || match stored {
+        let verified = self.work(whose, move || match stored {
             Some(stored) => verify(password.as_bytes(), &stored),
             None => hash(password.as_bytes()).map(|_| false),
         });
@@ -148,15 +145,13 @@ impl Hasher {
 
     async fn work<T: Send + 'static>(
         &self,
+        whose: Hashed,
         work: impl FnOnce() -> argon2::password_hash::Result<T> + Send + 'static,
     ) -> Result<T, HasherBusy> {
-        let queue = Arc::clone(&self.queue);
-        let queued = queue.try_acquire_owned().map_err(|_| HasherBusy)?;
-        let hashing = Arc::clone(&self.hashing);
-        let hashing = hashing.acquire_owned().await.map_err(|_| HasherBusy)?;
+        let turn = self.0.turn(whose).await?;
         let worked = tokio::task::spawn_blocking(move || {
             // Held to the end, also if the client has left: so long the memory is in use.
-            let _held = (queued, hashing);
+            let _turn = turn;
             work()
         });
         let worked = worked.await.map_err(|_| HasherBusy)?;
@@ -191,7 +186,7 @@ mod tests {
 
     async fn hashed(password: &str) -> StoredHash {
         let password = NewPassword::new(password).unwrap();
-        Hasher::default().hash(password).await.unwrap()
+        Hasher::default().hash(password, None).await.unwrap()
     }
 
     #[tokio::test]
@@ -215,9 +210,9 @@ mod tests {
             ("", false),
             (&"x".repeat(1 << 20), false),
         ] {
-            let verified = hasher.verify(password, Some(known.clone())).await;
+            let verified = hasher.verify(password, Some(known.clone()), None).await;
             assert_eq!(verified, Ok(is_it), "{password:.20}");
-            assert_eq!(hasher.verify(password, None).await, Ok(false));
+            assert_eq!(hasher.verify(password, None, None).await, Ok(false));
         }
         assert!(!format!("{known:?}").contains("argon2"));
     }
@@ -236,34 +231,12 @@ mod tests {
         );
     }
 
-    /// A few passwords are hashed at a time and some wait; the next one is refused at once.
-    #[tokio::test]
-    async fn hasher_busy_when_queue_is_full() {
-        let hasher = Hasher::default();
-        let at_once = u32::try_from(hasher.hashing.available_permits()).unwrap();
-        let held = hasher.hashing.acquire_many(at_once).await.unwrap();
-        let waiting: Vec<_> = (0..hasher.queue.available_permits())
-            .map(|_| {
-                let hasher = hasher.clone();
-                tokio::spawn(async move { hasher.work(|| Ok(())).await })
-            })
-            .collect();
-        while hasher.queue.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(hasher.verify("one too many", None).await, Err(HasherBusy));
-        drop(held);
-        for waiting in waiting {
-            assert_eq!(waiting.await.unwrap(), Ok(()));
-        }
-    }
-
     #[tokio::test]
     async fn damaged_hash_verifies_no_password() {
         let hasher = Hasher::default();
         for damaged in ["", "password", "$argon2id$v=19$m=19456,t=2,p=1", "$x$$"] {
             let verified = hasher
-                .verify("password", Some(StoredHash::from_column(damaged)))
+                .verify("password", Some(StoredHash::from_column(damaged)), None)
                 .await;
             assert_ne!(verified, Ok(true), "{damaged}");
         }

@@ -23,7 +23,9 @@ pub const HASH_PASSES: u32 = 2;
 pub const HASHES_AT_ONCE_MAX: usize = 2;
 
 /// Passwords that wait to be hashed, about a second's worth. Past this a client is told to try
-/// again.
+/// again: the one that waits since the shortest time of those from the address that has the most
+/// waiting. So a client from an address with nothing else waiting gets its place, unless this many
+/// other addresses have one.
 pub const HASHES_WAITING_MAX: usize = 32;
 
 /// How often a client may try an action: a burst of tries, and then one more try per interval.

@@ -157,6 +157,49 @@ async fn password_change_rate_limited() {
     server.stop().await;
 }
 
+/// Clients that log in again and again with their own right passwords, from a few addresses, keep
+/// nobody else from logging in, registering, or changing a password.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn login_flood_leaves_others_their_turns() {
+    let server = Binary::start(&[]).await;
+    let addr = server.addr;
+    // An IPv6 client has as many addresses as it likes, of the same network.
+    let address = |n: usize, m: usize| match n {
+        0 => format!("2001:db8::{}", m + 1),
+        n => format!("192.0.2.{n}"),
+    };
+    let mut flood = JoinSet::new();
+    for n in 0..4 {
+        let name = format!("mallory {n}");
+        let mut mallory = Person::nobody(addr).at(&address(n, 0));
+        assert_eq!(mallory.enter("register", &name, PASSWORD).await.status, 201);
+        for m in 0..10 {
+            let mut mallory = Person::nobody(addr).at(&address(n, m));
+            let name = name.clone();
+            flood.spawn(async move {
+                loop {
+                    mallory.enter("login", &name, PASSWORD).await;
+                }
+            });
+        }
+    }
+    let mut zoe = Person::nobody(addr).at("198.51.100.1");
+    let mut password = PASSWORD.to_owned();
+    assert_eq!(zoe.enter("register", "Zoë", PASSWORD).await.status, 201);
+    for n in 0..10 {
+        assert_eq!(
+            zoe.enter("login", "Zoë", &password).await.status,
+            200,
+            "{n}"
+        );
+        let new = format!("password number {n}");
+        let fields = [("old", &*password), ("new", &*new)];
+        assert_eq!(zoe.post("/chat/password", &fields).await.status, 204, "{n}");
+        password = new;
+    }
+    flood.shutdown().await;
+}
+
 /// A hundred logins at once all succeed, some of them after an answer that says when to try again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn login_crowd_gets_in() {
