@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::limits;
 pub use idempotency_key::IdempotencyKey;
-pub(crate) use name::check_name;
 pub use name::{Channel, EventName, NameError};
+pub(crate) use name::{check_name, is_dots};
 
 /// A message's position in the log: 1, 2, 3, … over all channels. 0 is the position before the
 /// first message.

@@ -42,6 +42,22 @@ pub enum AccountNameError {
         code = u32::from(*.0)
     )]
     Mark(char),
+    /// The text is a dot or two, or looks like that: as a segment of a path it would mean a directory.
+    #[error("the name is . or .., which no address of a page can have; choose another")]
+    Dots,
+    /// The text has letters of several scripts, so that one can be mistaken for another.
+    #[error(
+        "the name has letters of several scripts, which look alike; use those of one script (Latin \
+         may be mixed with Chinese, Japanese or Korean)"
+    )]
+    Scripts,
+    /// A character has too many combining marks, or one twice.
+    #[error(
+        "the name has a character with more than {max} combining marks, or with one of them twice; \
+         use fewer",
+        max = limits::NAME_MARKS_MAX
+    )]
+    Marks,
     /// The text has an invisible joiner that joins nothing.
     #[error(
         "the name has the invisible U+{code:04X} where it joins nothing; leave it out",
@@ -54,7 +70,8 @@ const ZWNJ: char = '\u{200c}';
 const ZWJ: char = '\u{200d}';
 
 impl AccountName {
-    /// Parses a name that a client has typed; spaces around it are removed.
+    /// Parses the name of an account that may exist, as a client has typed it; spaces around it are
+    /// removed. A new account has to keep more rules ([`AccountName::for_new_account`]).
     ///
     /// # Errors
     /// When the text is not a name that an account can have.

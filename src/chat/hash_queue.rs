@@ -27,7 +27,8 @@ struct HashPlaces {
     free: usize,
     /// The number of passwords that may wait.
     waiting_max: usize,
-    /// Those that wait, by whose they are: the one whose turn is next is in front. None is empty.
+    /// The passwords that wait, by whose they are: in front are those whose turn is next. No list is
+    /// empty.
     waiting: VecDeque<(Hashed, VecDeque<oneshot::Sender<HashTurn>>)>,
 }
 

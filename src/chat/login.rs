@@ -88,7 +88,7 @@ impl Chat {
         previous: Option<&Token>,
         now: Timestamp,
     ) -> Result<LogIn, RegisterError> {
-        let name = AccountName::new(name).map_err(LoginError::from)?;
+        let name = AccountName::for_new_account(name).map_err(LoginError::from)?;
         let password = NewPassword::new(password).map_err(LoginError::from)?;
         let created = self.create_account(name, password, from, now).await?;
         let (account, hash) = created?;
@@ -123,8 +123,8 @@ impl Chat {
         now: Timestamp,
     ) -> Result<Result<(Account, StoredHash), CreateError>, LoginError> {
         // Looked up first, so that a name that is taken does not cost a hash.
-        if self.database.account(&name).await?.is_some() {
-            return Ok(Err(CreateError::Taken(name)));
+        if let Some(refusal) = self.database.name_refusal(name.clone()).await? {
+            return Ok(Err(refusal));
         }
         let hash = self.hasher.hash(password, Some(Network::of(from))).await?;
         let created = self.database.create_account(name, hash.clone(), now);

@@ -31,6 +31,7 @@ mod granted;
 mod hash_queue;
 mod login;
 mod login_limiter;
+mod name_rules;
 mod online;
 mod overview;
 mod password;

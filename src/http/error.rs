@@ -146,9 +146,10 @@ impl Error {
             }
             Error::CrossOrigin(_) => StatusCode::FORBIDDEN,
             Error::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Error::Register(RegisterError::Create(CreateError::Taken(_))) | Error::Friend(_) => {
-                StatusCode::CONFLICT
-            }
+            Error::Register(RegisterError::Create(
+                CreateError::Taken(_) | CreateError::LooksAlike(_),
+            ))
+            | Error::Friend(_) => StatusCode::CONFLICT,
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::BodySlow(_) | Error::LineSlow(_) => StatusCode::REQUEST_TIMEOUT,

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Longest name of an account, in characters: room for a family of emoji, and a line on a page.
 pub const ACCOUNT_NAME_CHARS_MAX: usize = 32;
 
+/// Most combining marks on one character of a name (UTS #39, section 5.4).
+pub const NAME_MARKS_MAX: usize = 4;
+
 /// Shortest password, in characters (NIST SP 800-63B).
 pub const PASSWORD_CHARS_MIN: usize = 8;
 

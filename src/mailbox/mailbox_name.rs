@@ -5,7 +5,7 @@ use std::fmt::Write;
 use blake2::{Blake2b128, Digest};
 
 use crate::limits;
-use crate::message::{Channel, NameError, check_name};
+use crate::message::{Channel, NameError, check_name, is_dots};
 
 /// A mailbox's name: any text without control characters, at most
 /// [`limits::MAILBOX_NAME_CHARS_MAX`] characters long. Names are compared exactly as they are written.
@@ -16,7 +16,7 @@ impl MailboxName {
     /// Checks a name that a client gave.
     ///
     /// # Errors
-    /// When the text is empty, too long, or has a control character.
+    /// When the text is empty, too long, a dot or two, or has a control character.
     pub fn new(text: &str) -> Result<MailboxName, NameError> {
         check_name(
             text,
@@ -24,6 +24,10 @@ impl MailboxName {
             "text without control characters",
             |c| !c.is_control(),
         )?;
+        // A client that puts the name into a path would leave it out.
+        if is_dots(text) {
+            return Err(NameError::Dots);
+        }
         Ok(MailboxName(text.into()))
     }
 
@@ -70,6 +74,9 @@ mod tests {
             assert_ne!(name.letters(), name.ack_records());
         }
         assert_eq!(MailboxName::new(""), Err(NameError::Empty));
+        for dots in [".", "..", "．．", "‥"] {
+            assert_eq!(MailboxName::new(dots), Err(NameError::Dots));
+        }
         assert!(matches!(
             MailboxName::new("a\nb"),
             Err(NameError::Character('\n', _))

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::limits;
 
 /// The events that the server itself sends in Server-Sent Events, where a message with such a name
@@ -24,6 +26,10 @@ pub enum NameError {
     /// The text begins with `~`, as only the names of the server's own channels do.
     #[error("begins with ~; such channels are the server's own")]
     Reserved,
+    /// The text is a dot or two, or their compatibility forms: as a segment of a path it would mean a
+    /// directory, and clients would leave it out.
+    #[error("is . or .., which no URL can name; choose another name")]
+    Dots,
     /// The text is the name of an event that only the server sends, or a browser fires.
     #[error("is one of the events of the server or of browsers ({list}); choose another name", list = RESERVED_EVENTS.join(", "))]
     ReservedEvent,
@@ -53,7 +59,14 @@ pub(crate) fn check_name(
     Ok(())
 }
 
-/// A channel's name: `[A-Za-z0-9._~-]{1,64}`.
+/// Whether a text is `.` or `..`, or becomes that in normal form (NFKC): no URL has such a segment in
+/// its path, percent-encoded or not (RFC 3986, section 5.2.4, and the URL standard).
+pub(crate) fn is_dots(text: &str) -> bool {
+    // No spelling of two dots has more characters.
+    text.chars().nth(2).is_none() && [".", ".."].contains(&&*text.nfkc().collect::<String>())
+}
+
+/// A channel's name: `[A-Za-z0-9._~-]{1,64}`, but not `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Channel(Arc<str>);
 
@@ -68,6 +81,9 @@ impl Channel {
         })?;
         if text.starts_with('~') {
             return Err(NameError::Reserved);
+        }
+        if is_dots(text) {
+            return Err(NameError::Dots);
         }
         Ok(Channel(text.into()))
     }
@@ -148,6 +164,9 @@ mod tests {
     fn names_are_checked() {
         assert_eq!(Channel::new("a.B_9~-").unwrap().as_str(), "a.B_9~-");
         assert_eq!(Channel::new(""), Err(NameError::Empty));
+        assert_eq!(Channel::new("."), Err(NameError::Dots));
+        assert_eq!(Channel::new(".."), Err(NameError::Dots));
+        assert_eq!(Channel::new("...").unwrap().as_str(), "...");
         assert_eq!(Channel::new("~own"), Err(NameError::Reserved));
         assert_eq!(
             Channel::new(&"x".repeat(65)),

@@ -36,6 +36,7 @@ mod chat_accounts;
 mod chat_attempts;
 mod chat_demo;
 mod chat_markup;
+mod chat_names;
 mod chat_revoked;
 mod chat_strangers;
 mod chat_streams;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{Database, is_true, session_table};
 use crate::chat::{AccountName, StoredHash, TokenHash};
@@ -47,6 +47,9 @@ pub enum CreateError {
     /// Another account has that name, or one that looks like it.
     #[error("the name {0:?} is taken; choose another")]
     Taken(AccountName),
+    /// The name can be mistaken for that of another account.
+    #[error("the name {0:?} looks too much like that of another account; choose another")]
+    LooksAlike(AccountName),
     /// The server has [`limits::ACCOUNTS_MAX`] accounts.
     #[error("the server has reached its limit of {max} accounts", max = limits::ACCOUNTS_MAX)]
     Full,
@@ -69,6 +72,19 @@ impl Database {
             .await
     }
 
+    /// Returns why a new account cannot have a name; `None` if it can.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
+    pub(in crate::chat) async fn name_refusal(
+        &self,
+        name: AccountName,
+    ) -> Result<Option<CreateError>, StoreError> {
+        self.tables
+            .read(move |connection| name_refusal(connection, &name))
+            .await
+    }
+
     /// Deletes an account, its sessions and its friendships. Its messages stay in the log, where no
     /// account can read them any more: the account's number is never given to another. Returns the
     /// sessions.
@@ -80,11 +96,13 @@ impl Database {
         account: AccountId,
     ) -> Result<Vec<TokenHash>, StoreError> {
         const FRIENDS: &str = "DELETE FROM friends WHERE me = ?1 OR friend = ?1";
+        const LOOKS: &str = "DELETE FROM looks WHERE account = ?1";
         const ACCOUNT: &str = "DELETE FROM accounts WHERE id = ?1";
         self.tables
             .write(move |transaction| {
                 transaction.execute(FRIENDS, params![account])?;
                 let sessions = session_table::end_all(transaction, account)?;
+                transaction.execute(LOOKS, params![account])?;
                 transaction.execute(ACCOUNT, params![account])?;
                 Ok(sessions)
             })
@@ -123,10 +141,9 @@ fn insert_account(
     // Accounts are never deleted, apart from the demo accounts, so the highest id is the number of
     // accounts.
     const FULL: &str = "SELECT coalesce(max(id), 0) >= ? FROM accounts";
-    const TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM accounts WHERE key = ?)";
     const SQL: &str = "INSERT INTO accounts (name, key, hash, created) VALUES (?, ?, ?, ?)";
-    if is_true(transaction, TAKEN, &[&name.key()])? {
-        return Ok(Err(CreateError::Taken(name)));
+    if let Some(refusal) = name_refusal(transaction, &name)? {
+        return Ok(Err(refusal));
     }
     if is_true(transaction, FULL, &[&limits::ACCOUNTS_MAX])? {
         return Ok(Err(CreateError::Full));
@@ -134,7 +151,51 @@ fn insert_account(
     let values = params![name.as_str(), name.key(), hash.as_str(), now];
     transaction.prepare_cached(SQL)?.execute(values)?;
     let id = AccountId(transaction.last_insert_rowid());
+    insert_looks(transaction, id, &name)?;
     Ok(Ok(Account { id, name }))
+}
+
+fn name_refusal(
+    connection: &Connection,
+    name: &AccountName,
+) -> rusqlite::Result<Option<CreateError>> {
+    const TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM accounts WHERE key = ?)";
+    const ALIKE: &str = "SELECT EXISTS (SELECT 1 FROM looks WHERE look = ?)";
+    if is_true(connection, TAKEN, &[&name.key()])? {
+        return Ok(Some(CreateError::Taken(name.clone())));
+    }
+    for look in name.looks() {
+        if is_true(connection, ALIKE, &[&look])? {
+            return Ok(Some(CreateError::LooksAlike(name.clone())));
+        }
+    }
+    Ok(None)
+}
+
+fn insert_looks(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    name: &AccountName,
+) -> rusqlite::Result<()> {
+    const SQL: &str = "INSERT INTO looks (look, account) VALUES (?, ?)";
+    let mut insert = transaction.prepare_cached(SQL)?;
+    for look in name.looks() {
+        insert.execute(params![look, account])?;
+    }
+    Ok(())
+}
+
+/// Notes how the names look of accounts from before that was noted. Two of them may look alike.
+pub(super) fn add_missing_looks(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    const SQL: &str = "SELECT id, name, key FROM accounts \
+                       WHERE NOT EXISTS (SELECT 1 FROM looks WHERE account = id)";
+    let mut statement = transaction.prepare(SQL)?;
+    let accounts = statement.query_map([], |row| Account::from_row(row, 0))?;
+    let accounts = accounts.collect::<rusqlite::Result<Vec<_>>>()?;
+    for account in accounts {
+        insert_looks(transaction, account.id, &account.name)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -162,12 +223,47 @@ mod tests {
         assert_ne!(person(&database, "Zoe").await.id, zoe.id);
     }
 
+    /// A name that can be mistaken for another account's is refused. Accounts from before that was
+    /// noted stay, also where two look alike, and new ones are compared with them.
+    #[tokio::test]
+    async fn account_that_looks_like_another_refused() {
+        let database = database();
+        let create = async |text| {
+            let created = database.create_account(name(text), hash("x"), Timestamp(1));
+            created.await.unwrap().map(|account| account.name)
+        };
+        create("Ilya").await.unwrap();
+        let refused = create("llya").await.unwrap_err();
+        assert_eq!(refused, CreateError::LooksAlike(name("llya")));
+        assert!(
+            refused.to_string().contains("looks too much like"),
+            "{refused}"
+        );
+        let old = |transaction: &Transaction<'_>| {
+            const OLD: &str =
+                "INSERT INTO accounts (name, key, hash, created) VALUES (?, ?, '', 1)";
+            for text in ["victim", "vіctim"] {
+                transaction.execute(OLD, params![text, name(text).key()])?;
+            }
+            add_missing_looks(transaction)?;
+            add_missing_looks(transaction)
+        };
+        database.tables.write(old).await.unwrap();
+        for text in ["victim", "vіctim"] {
+            assert!(database.account(&name(text)).await.unwrap().is_some());
+        }
+        let refused = create("vlctlm").await.unwrap_err();
+        assert_eq!(refused, CreateError::LooksAlike(name("vlctlm")));
+        create("Victor").await.unwrap();
+    }
+
     #[tokio::test]
     async fn accounts_limited() {
         let database = database();
         let last = person(&database, "last").await;
         let set = move |transaction: &Transaction<'_>| {
             let values = params![limits::ACCOUNTS_MAX - 1, last.id];
+            transaction.execute("DELETE FROM looks", [])?;
             transaction.execute("UPDATE accounts SET id = ? WHERE id = ?", values)?;
             transaction.execute(
                 "UPDATE sqlite_sequence SET seq = ?",

@@ -32,6 +32,7 @@ impl Database {
     /// When the tables cannot be read and written, or are of a newer version than this program.
     pub(super) fn open(tables: SideTables) -> Result<Database, StoreError> {
         tables.migrate("accounts", &schema::STEPS)?;
+        tables.write_now(account_table::add_missing_looks)?;
         Ok(Database { tables })
     }
 }

@@ -3,7 +3,7 @@
 /// The migrations in their order: each leads from one version of the tables to the next. A step that
 /// has been released is never changed, not even its comments, which `SQLite` keeps in the file; a
 /// change of the schema is one more step.
-pub(super) const STEPS: [&str; 1] = ["
+pub(super) const STEPS: [&str; 2] = ["
     -- An id is never used again: conversations and open streams go by it.
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,4 +31,13 @@ pub(super) const STEPS: [&str; 1] = ["
         PRIMARY KEY (me, friend),
         CHECK (me <> friend)
     ) STRICT, WITHOUT ROWID;
+    ", "
+    -- How names look, so that no new one can be mistaken for another. Accounts from before this table
+    -- get their rows when the tables are opened.
+    CREATE TABLE looks (
+        look TEXT NOT NULL,
+        account INTEGER NOT NULL REFERENCES accounts,
+        PRIMARY KEY (look, account)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX looks_of_account ON looks (account);
     "];

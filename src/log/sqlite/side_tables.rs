@@ -157,6 +157,17 @@ impl SideTables {
         self.blocking(|inner| inner.write(work)).await
     }
 
+    /// Runs `work` as [`SideTables::write`] does, on this thread, while nothing else uses the tables yet.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_now<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.0.write(work)
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&SideTablesInner) -> Result<T, StoreError> + Send + 'static,

@@ -188,6 +188,7 @@ fn pure_modules_read_no_clock() {
         "src/chat/online",
         "src/chat/rate_limiter",
         "src/chat/account_name",
+        "src/chat/name_rules",
         "src/mailbox/deliveries",
         "src/connection/handover",
         "src/connection/phase",
