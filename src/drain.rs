@@ -2,8 +2,20 @@
 //!
 //! When the server stops, every stream ends in-band at a moment of its own within the drain's
 //! window, so that the clients do not all reconnect at once to the server that takes over.
+//!
+//! ```text
+//!  Drain::begin ──── streams end ────▶ nothing is busy, or the window and a grace are over
+//!                                       │
+//!  requests are answered 503 ───────────┼─ a little longer ─▶ Drain::close ─▶ the end
+//! ```
+//!
+//! Only what is *busy* is waited for: a stream, or a request whose answer has not been written. A
+//! connection that is idle stays open until the end, and a request that still comes on it is answered:
+//! to close it would break a request that is on its way.
 
 use std::ops::RangeInclusive;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
@@ -24,6 +36,11 @@ struct DrainShared {
     window: Duration,
     began: OnceLock<Instant>,
     notify: Notify,
+    /// The number of streams, and of requests that are not answered.
+    busy: AtomicUsize,
+    idle: Notify,
+    closed: OnceLock<()>,
+    closing: Notify,
     /// The wakers of streams. There are many, and a waker here takes less memory than a future that
     /// waits for `notify`.
     streams: Mutex<Slab<Waker>>,
@@ -37,6 +54,10 @@ pub struct DrainRegistration {
     key: usize,
 }
 
+/// A guard of something that the end of the server waits for, until this is dropped.
+#[derive(Debug)]
+pub struct Busy(Drain);
+
 impl Drain {
     /// A drain that has not begun, and will take `window`.
     #[must_use]
@@ -45,19 +66,73 @@ impl Drain {
             window,
             began: OnceLock::new(),
             notify: Notify::new(),
+            busy: AtomicUsize::new(0),
+            idle: Notify::new(),
+            closed: OnceLock::new(),
+            closing: Notify::new(),
             streams: Mutex::default(),
         }))
     }
 
     /// Begins the drain. Connections that answer requests wait for this ([`Drain::begun`]); the tasks
-    /// of streams that have a connection for themselves are woken ([`Drain::register`]).
-    pub fn begin(&self, now: Instant) {
+    /// of streams that have a connection for themselves are woken ([`Drain::register`]), in slices with
+    /// pauses in between: thousands of them would keep their threads from all other work.
+    pub async fn begin(&self, now: Instant) {
         // A second beginning changes nothing.
         let _ = self.0.began.set(now);
         self.0.notify.notify_waiters();
-        for (_, waker) in self.0.streams.lock().iter() {
-            waker.wake_by_ref();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = self.wake_slice(from);
+            tokio::time::sleep(limits::DRAIN_SLICE_PAUSE).await;
         }
+    }
+
+    /// Wakes a slice of the streams, and returns where the next one begins, if there is one.
+    fn wake_slice(&self, from: usize) -> Option<usize> {
+        let streams = self.0.streams.lock();
+        let capacity = streams.capacity();
+        let end = from + limits::DRAIN_SLICE.max(capacity / limits::DRAIN_SLICES_MAX);
+        // A stream that takes a key which has been passed knows by itself that the drain has begun.
+        let waiting = (from..end).filter_map(|key| streams.get(key));
+        waiting.for_each(Waker::wake_by_ref);
+        (end < capacity).then_some(end)
+    }
+
+    /// The time over which the streams end.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        self.0.window
+    }
+
+    /// Counts something that the end of the server waits for, until the guard is dropped.
+    #[must_use]
+    pub fn busy(&self) -> Busy {
+        self.0.busy.fetch_add(1, SeqCst);
+        Busy(self.clone())
+    }
+
+    /// The number of streams and requests that the end of the server waits for.
+    #[must_use]
+    pub fn busy_count(&self) -> usize {
+        self.0.busy.load(SeqCst)
+    }
+
+    /// Waits until nothing is busy.
+    pub async fn all_idle(&self) {
+        wait(&self.0.idle, || self.busy_count() == 0).await;
+    }
+
+    /// Ends the drain: no new request is answered from here on.
+    pub fn close(&self) {
+        // A second end changes nothing.
+        let _ = self.0.closed.set(());
+        self.0.closing.notify_waiters();
+    }
+
+    /// Waits until the drain has ended.
+    pub async fn closed(&self) {
+        wait(&self.0.closing, || self.0.closed.get().is_some()).await;
     }
 
     /// Wakes a task when the drain begins. A task registers before it asks whether the drain has
@@ -78,11 +153,14 @@ impl Drain {
 
     /// Waits until the drain has begun.
     pub async fn begun(&self) {
-        let notified = self.0.notify.notified();
-        tokio::pin!(notified);
-        notified.as_mut().enable();
-        if !self.has_begun() {
-            notified.await;
+        wait(&self.0.notify, || self.has_begun()).await;
+    }
+
+    /// Waits until the drain has begun and its window is over.
+    pub async fn over(&self) {
+        self.begun().await;
+        if let Some(end) = self.deadline(1.0) {
+            tokio::time::sleep_until(end).await;
         }
     }
 
@@ -105,6 +183,19 @@ impl Drain {
     }
 }
 
+/// Waits until a condition holds, which may begin to hold whenever `notify` is notified.
+async fn wait(notify: &Notify, holds: impl Fn() -> bool) {
+    let mut notified = pin!(notify.notified());
+    loop {
+        notified.as_mut().enable();
+        if holds() {
+            return;
+        }
+        notified.as_mut().await;
+        notified.set(notify.notified());
+    }
+}
+
 /// A random time between two numbers of seconds.
 #[must_use]
 pub fn random_seconds(range: RangeInclusive<u64>) -> Duration {
@@ -119,6 +210,14 @@ impl Drop for DrainRegistration {
     }
 }
 
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if self.0.0.busy.fetch_sub(1, SeqCst) == 1 {
+            self.0.0.idle.notify_waiters();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,12 +228,55 @@ mod tests {
         let drain = Drain::new(Duration::from_secs(4));
         assert_eq!(drain.deadline(0.5), None);
         let began = Instant::now();
-        drain.begin(began);
-        drain.begin(began + Duration::from_secs(9));
+        drain.begin(began).await;
+        drain.begin(began + Duration::from_secs(9)).await;
         drain.begun().await;
         assert_eq!(drain.deadline(0.0), Some(began));
         assert_eq!(drain.deadline(0.5), Some(began + Duration::from_secs(2)));
         let retry = drain.retry_after(began + Duration::from_secs(1));
         assert!((5..=11).contains(&retry.as_secs()), "{retry:?}");
+    }
+
+    /// All that is busy is waited for, and what is idle is not.
+    #[tokio::test]
+    async fn drain_waits_for_what_is_busy() {
+        let drain = Drain::new(Duration::ZERO);
+        drain.all_idle().await;
+        let (one, other) = (drain.busy(), drain.busy());
+        let waiting = tokio::spawn({
+            let drain = drain.clone();
+            async move { drain.all_idle().await }
+        });
+        tokio::task::yield_now().await;
+        drop(one);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(other);
+        waiting.await.unwrap();
+        drain.close();
+        drain.closed().await;
+    }
+
+    /// The beginning wakes every stream, however many there are.
+    #[tokio::test(start_paused = true)]
+    async fn drain_wakes_every_stream() {
+        struct Count(AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, SeqCst);
+            }
+        }
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let (drain, waker) = (Drain::new(Duration::ZERO), Waker::from(Arc::clone(&count)));
+        let mut streams: Vec<_> = (0..1000).map(|_| drain.register(&waker)).collect();
+        streams.retain({
+            let mut index = 0;
+            move |_| {
+                index += 1;
+                index % 3 != 0
+            }
+        });
+        drain.begin(Instant::now()).await;
+        assert_eq!(count.0.load(SeqCst), streams.len());
     }
 }

@@ -209,7 +209,7 @@ pub const HTTP_BUFFER_BYTES: usize = 32 * KIB;
 /// How long a connection whose request was refused before its body had been read is still read
 /// from, so that the client sees the answer and not a reset connection. A connection whose last
 /// answer must be known to have arrived has [`STALL_TIMEOUT`] on top.
-/// A server that is stopping lingers for [`LATE_GRACE`] only.
+/// The end of the server does not wait for it.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The longest pause between two checks whether the kernel has closed a connection for good,
@@ -228,7 +228,22 @@ pub const DRAIN_DEFAULT: Duration = Duration::from_secs(5);
 /// What connections get on top of `--drain` to finish writing before they are cut.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
-/// What a connection that came while the server was stopping gets to finish its answer.
+/// The most that connections get on top of `--drain` while others still come to their end, on a
+/// machine that is busy. With the default drain, the process has ended before the ten seconds after
+/// which a container is killed.
+pub const DRAIN_GRACE_MAX: Duration = Duration::from_secs(4);
+
+/// Streams that learn in one slice that the server stops.
+pub const DRAIN_SLICE: usize = 64;
+
+/// Most slices in which all streams learn that the server stops: with the pauses, a third of a second.
+pub const DRAIN_SLICES_MAX: usize = 256;
+
+/// The pause between two of these slices, in which other tasks have their turn.
+pub const DRAIN_SLICE_PAUSE: Duration = Duration::from_millis(1);
+
+/// What requests that are on their way get, after the last stream of a stopping server has ended, to
+/// be answered; and then what their answers get to be written.
 pub const LATE_GRACE: Duration = Duration::from_millis(100);
 
 // --- mailboxes ------------------------------------------------------------------------------

@@ -63,6 +63,8 @@ pub use unconfirmed::OnDelivered;
 
 use unconfirmed::UnconfirmedDeliveries;
 
+use crate::drain::Busy;
+
 /// A value that a connection holds for a client, dropped when the connection ends, or at the next
 /// receive of any client on the connection.
 pub type Lease = Box<dyn Send>;
@@ -94,6 +96,10 @@ pub struct Connection<S> {
     lease: Mutex<Option<Lease>>,
     liveness_requested: AtomicBool,
     unread_body: AtomicBool,
+    /// Held from the head of a request until its answer has been written.
+    answering: Mutex<Option<Busy>>,
+    /// Whether all of the answer is in hyper's hands.
+    answer_is_complete: AtomicBool,
     handover: Handover<S>,
 }
 
@@ -110,6 +116,8 @@ impl<S> Connection<S> {
             lease: Mutex::default(),
             liveness_requested: AtomicBool::default(),
             unread_body: AtomicBool::default(),
+            answering: Mutex::default(),
+            answer_is_complete: AtomicBool::default(),
             handover: Handover::default(),
         }
     }
@@ -245,6 +253,29 @@ impl<S> Connection<S> {
     #[must_use]
     pub fn has_unread_body(&self) -> bool {
         self.unread_body.load(Relaxed)
+    }
+
+    /// A request is to be answered.
+    pub fn on_answer_begin(&self, busy: Busy) {
+        self.answer_is_complete.store(false, Relaxed);
+        *self.answering.lock() = Some(busy);
+    }
+
+    /// All of the answer to the current request has been handed to hyper.
+    pub fn on_answer_complete(&self) {
+        self.answer_is_complete.store(true, Relaxed);
+    }
+
+    /// All that hyper had to write has been written to the socket.
+    pub fn on_flushed(&self) {
+        if self.answer_is_complete.load(Relaxed) {
+            self.on_answer_end();
+        }
+    }
+
+    /// The current request is not answered any further.
+    pub fn on_answer_end(&self) {
+        drop(self.answering.lock().take());
     }
 
     fn confirm(&self, belongs: impl Fn(&Client) -> bool) {

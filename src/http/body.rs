@@ -40,8 +40,9 @@ impl Deref for FormFields {
 /// any of it is read.
 ///
 /// # Errors
-/// [`Error::TooLarge`], [`Error::BodySlow`] and [`Error::BodyBroke`] for the client's part, and
-/// [`Error::NoBodyMemory`] where the server has no memory for the body.
+/// [`Error::TooLarge`], [`Error::BodySlow`] and [`Error::BodyBroke`] for the client's part,
+/// [`Error::NoBodyMemory`] where the server has no memory for the body, and [`Error::Stopping`] where
+/// the server stops before the body is there.
 pub(super) async fn read(call: &mut Call<'_>, max: usize) -> Result<RequestBody, Error> {
     read_copies(call, max, 1).await
 }
@@ -56,9 +57,15 @@ async fn read_copies(call: &mut Call<'_>, max: usize, copies: usize) -> Result<R
     let expected = announced.unwrap_or(max);
     let timeout = call.app.body_timeout;
     let slow = |_| Error::BodySlow(timeout.as_secs());
-    tokio::time::timeout(timeout, collect(call, max, expected, copies))
-        .await
-        .map_err(slow)?
+    let drain = call.app.drain.clone();
+    tokio::select! {
+        biased;
+        read = tokio::time::timeout(timeout, collect(call, max, expected, copies)) => {
+            read.map_err(slow)?
+        }
+        // Refused in order, where otherwise it would be cut.
+        () = drain.over() => Err(Error::Stopping),
+    }
 }
 
 async fn collect(

@@ -200,7 +200,11 @@ impl Error {
     pub(super) fn closes_connection(&self) -> bool {
         matches!(
             self,
-            Error::Full | Error::BodySlow(_) | Error::BodyBroke(_) | Error::BadHost(_)
+            Error::Full
+                | Error::Stopping
+                | Error::BodySlow(_)
+                | Error::BodyBroke(_)
+                | Error::BadHost(_)
         )
     }
 }

@@ -46,28 +46,41 @@ impl Acceptor {
         }
     }
 
-    /// Accepts and serves until `stop`. Returns the connections that are still served then.
+    /// Accepts and serves until `stop`. The connections that are served are in `connections`.
     pub(super) async fn accept_until(
         &self,
         stop: impl Future<Output = ()>,
         listener: &TcpListener,
-    ) -> JoinSet<()> {
-        let mut connections = JoinSet::new();
+        connections: &mut JoinSet<()>,
+    ) {
         let mut failures = AcceptFailures::default();
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
-                () = &mut stop => return connections,
+                () = &mut stop => return,
                 Some(ended) = connections.join_next() => log_panic(ended),
                 accepted = listener.accept() => {
                     // From here on the socket belongs to its lane.
                     let accepted = accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer)));
                     match accepted {
-                        Ok((socket, peer)) => self.admit(socket, peer, &mut connections),
+                        Ok((socket, peer)) => self.admit(socket, peer, connections),
                         Err(error) => failures.wait(&error).await,
                     }
                 }
+            }
+        }
+    }
+
+    /// Accepts what is waiting to be accepted, and then listens no more.
+    pub(super) fn accept_last(&self, listener: TcpListener, connections: &mut JoinSet<()>) {
+        // Not by the runtime, which may not have heard yet of those that came last.
+        let Ok(listener) = listener.into_std() else {
+            return;
+        };
+        while let Ok((socket, peer)) = listener.accept() {
+            if socket.set_nonblocking(true).is_ok() {
+                self.admit(socket, peer, connections);
             }
         }
     }

@@ -19,13 +19,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::answer_body::AnswerBody;
 use super::monitored_io::MonitoredIo;
 use super::socket::{self, ClientSocket};
 use super::stall::Stall;
 use super::stream_conn::StreamConn;
 use crate::config::Timeouts;
 use crate::connection::{Connection, Phase};
-use crate::drain::Drain;
+use crate::drain::Busy;
 use crate::follow::ChunkStream;
 use crate::http::{self, App};
 use crate::limits;
@@ -61,8 +62,8 @@ pub(super) async fn serve(accepted: Box<Accepted>) {
     }
 }
 
-/// What is given back when a connection is over.
-type ConnPermit = (OwnedSemaphorePermit, OpenConnection);
+/// What is given back when a stream's connection is over.
+type ConnPermit = (OwnedSemaphorePermit, OpenConnection, Busy);
 
 /// Answers requests until the connection is over, or is handed over to a stream.
 async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
@@ -74,7 +75,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         admission,
         permit,
     } = *accepted;
-    let permit = (permit, OpenConnection::new(Arc::clone(&app.metrics)));
+    let open = OpenConnection::new(Arc::clone(&app.metrics));
     let socket = TcpStream::from_std(socket)
         .and_then(|socket| socket::tune(&socket).map(|()| socket))
         .inspect_err(|error| log::debug!("{peer}: {error}"))
@@ -86,31 +87,36 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
     let service = service_fn({
         let connection = Arc::clone(&connection);
         move |request| {
+            connection.on_answer_begin(app.drain.busy());
             let (app, connection) = (Arc::clone(&app), Arc::clone(&connection));
             // Boxed, so that the connection can be moved, and taken apart in the end.
             Box::pin(async move {
-                Ok::<_, Infallible>(match admission {
+                let answering = Arc::clone(&connection);
+                let response = match admission {
                     Admission::Serve => http::respond(app, connection, request).await,
                     Admission::Refuse => http::refuse(app, connection, request).await,
-                })
+                };
+                Ok::<_, Infallible>(response.map(|body| AnswerBody::new(body, answering)))
             })
         }
     });
-    // A connection that comes while the server stops is answered once. hyper would close it before
-    // its first request if it were asked to shut down, as others are below.
-    let mut is_draining = drain.has_begun();
     let mut http = http1::Builder::new()
-        .keep_alive(!is_draining)
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.head)
         .max_buf_size(limits::HTTP_BUFFER_BYTES)
         .serve_connection(io, service);
-    let mut draining = pin!(drain.begun());
+    let (mut begun, mut has_begun) = (pin!(drain.begun()), false);
+    let (mut closed, mut is_closed) = (pin!(drain.closed()), false);
     let served = poll_fn(|cx| {
-        if !is_draining && draining.as_mut().poll(cx).is_ready() {
-            // A stream ends by itself; after that nothing more is answered on this connection.
-            Pin::new(&mut http).graceful_shutdown();
-            is_draining = true;
+        // A stream that hyper polls looks by itself at when it has to end; it only has to be polled.
+        has_begun = has_begun || begun.as_mut().poll(cx).is_ready();
+        if !is_closed && closed.as_mut().poll(cx).is_ready() {
+            is_closed = true;
+            // What was delivered last is confirmed by how its client closes the connection. Any other
+            // connection goes with the process.
+            if connection.has_unconfirmed() {
+                Pin::new(&mut http).graceful_shutdown();
+            }
         }
         let served = http.poll_without_shutdown(cx);
         match connection.handover().take() {
@@ -119,17 +125,24 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         }
     })
     .await;
+    // A stream is busy before the request that it answers is no longer.
+    let busy = drain.busy();
     let (socket, stall) = http.into_parts().io.into_inner().into_inner();
     match served {
         // What was delivered before on this connection is returned when the connection's state is
         // dropped.
-        Served::HandedOver(stream) => Some((StreamConn::new(socket, stall, stream), permit)),
+        Served::HandedOver(stream) => {
+            Some((StreamConn::new(socket, stall, stream), (permit, open, busy)))
+        }
         Served::Ended(result) => {
+            connection.on_answer_end();
+            // Unless a delivery is unconfirmed, what follows is only polite to the client.
+            let busy = connection.has_unconfirmed().then_some(busy);
             let all_arrived = match result {
-                Ok(()) => close(socket, &connection, &drain, timeouts.stall).await,
+                Ok(()) => close(socket, &connection, timeouts.stall).await,
                 // A client that is only silent may have got what it was sent.
                 Err(error) if error.is_timeout() && connection.has_unconfirmed() => {
-                    close(socket, &connection, &drain, timeouts.stall).await
+                    close(socket, &connection, timeouts.stall).await
                 }
                 // That clients leave and connections break is the ordinary end of a stream.
                 Err(error) => {
@@ -139,6 +152,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
                 }
             };
             connection.on_end(all_arrived);
+            drop((permit, open, busy));
             None
         }
     }
@@ -157,12 +171,7 @@ enum Served {
 ///
 /// What the client still sends is read and thrown away for a while: to close before that would reset
 /// the connection, and the answer would be lost with it.
-async fn close<S>(
-    mut socket: TcpStream,
-    connection: &Connection<S>,
-    drain: &Drain,
-    stall: Duration,
-) -> bool {
+async fn close<S>(mut socket: TcpStream, connection: &Connection<S>, stall: Duration) -> bool {
     if !connection.phase().get().can_deliver() || socket.shutdown().await.is_err() {
         return false;
     }
@@ -176,16 +185,8 @@ async fn close<S>(
         };
     }
     if connection.has_unread_body() {
-        // This is only polite to the client, so it hardly holds up a stop of the server.
-        let drained = async {
-            drain.begun().await;
-            tokio::time::sleep(limits::LATE_GRACE).await;
-        };
         let read = all_arrived(&mut socket, connection);
-        tokio::select! {
-            _ = tokio::time::timeout(limits::LINGER_TIMEOUT, read) => {}
-            () = drained => {}
-        }
+        let _ = tokio::time::timeout(limits::LINGER_TIMEOUT, read).await;
     }
     false
 }
@@ -239,8 +240,7 @@ mod tests {
         connection: Requests,
         confirmed: oneshot::Receiver<()>,
     ) -> bool {
-        let drain = Drain::new(Duration::ZERO);
-        let all_arrived = close(server, &connection, &drain, STALL).await;
+        let all_arrived = close(server, &connection, STALL).await;
         connection.on_end(all_arrived);
         confirmed.await.is_ok()
     }
@@ -296,25 +296,15 @@ mod tests {
         assert!(began.elapsed() >= STALL);
     }
 
-    /// A client whose body is left unread is waited for, but not when the server stops.
+    /// A client whose body is left unread is read from for a while.
     #[tokio::test(start_paused = true)]
-    async fn unread_body_does_not_hold_up_a_stop() {
-        for stops in [false, true] {
-            let ((server, _client), connection) = (connected().await, Requests::new(LOCALHOST));
-            connection.leave_body_unread();
-            let drain = Drain::new(Duration::ZERO);
-            let began = tokio::time::Instant::now();
-            if stops {
-                drain.begin(began);
-            }
-            assert!(!close(server, &connection, &drain, STALL).await);
-            let expected = if stops {
-                limits::LATE_GRACE
-            } else {
-                limits::LINGER_TIMEOUT
-            };
-            let took = began.elapsed();
-            assert!((expected..expected * 2).contains(&took), "{took:?}");
-        }
+    async fn unread_body_is_read_for_a_while() {
+        let ((server, _client), connection) = (connected().await, Requests::new(LOCALHOST));
+        connection.leave_body_unread();
+        let began = tokio::time::Instant::now();
+        assert!(!close(server, &connection, STALL).await);
+        let took = began.elapsed();
+        let expected = limits::LINGER_TIMEOUT..limits::LINGER_TIMEOUT * 2;
+        assert!(expected.contains(&took), "{took:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! Sockets: listening, accepting, serving, stopping.
 
 mod accept;
+mod answer_body;
 mod conn;
 mod lanes;
 mod monitored_io;
@@ -123,9 +124,9 @@ impl Server {
     }
 
     /// Serves until `stop`, then ends all streams in-band over `--drain`, and returns when the last
-    /// of the connections that were open at `stop` is closed.
+    /// of them has ended and every request has been answered.
     ///
-    /// Until then the listener stays open: a client whose stream has ended comes back at once, and is
+    /// Until then the listener stays open, and so do idle connections: a client whose stream has ended comes back at once, and is
     /// told when to come back instead of being refused by the kernel. The `EventSource` of Firefox
     /// takes such a refusal for final, and that of every browser takes so the 502 that a proxy makes
     /// of it.
@@ -140,21 +141,11 @@ impl Server {
         } else if let Err(error) = app.chat.delete_demo_accounts().await {
             log::error!("cannot delete the demo accounts of an earlier run: {error}");
         }
-        let connections = acceptor.accept_until(stop, &listener).await;
-        log::info!("stopping; {} streams are open", app.metrics.open_streams());
-        let began = Instant::now();
-        app.drain.begin(began);
-        let deadline = app.drain.deadline(1.0).unwrap_or(began) + limits::DRAIN_GRACE;
-        let drained = async {
-            let cut = end_by(deadline, connections).await;
-            if cut > 0 {
-                log::warn!("{cut} connections were cut");
-            }
-        };
-        let late = acceptor.accept_until(drained, &listener).await;
-        drop(listener);
-        // Connections that came meanwhile hold up nothing, but an answer that is under way is written.
-        end_by(Instant::now() + limits::LATE_GRACE, late).await;
+        let mut connections = JoinSet::new();
+        acceptor
+            .accept_until(stop, &listener, &mut connections)
+            .await;
+        stop_serving(&acceptor, listener, connections).await;
         if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.wait_idle())
             .await
             .is_err()
@@ -168,16 +159,59 @@ impl Server {
     }
 }
 
-/// Waits until all connections are closed, and cuts those that are still open at the deadline.
-/// Returns how many were cut.
-async fn end_by(deadline: Instant, mut connections: JoinSet<()>) -> usize {
-    let all_closed = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout_at(deadline, all_closed).await.is_ok() {
-        return 0;
+/// Ends the drain's streams, answers whoever comes meanwhile, and then closes everything.
+async fn stop_serving(acceptor: &Acceptor, listener: TcpListener, mut connections: JoinSet<()>) {
+    let drain = &acceptor.app.drain;
+    let open = acceptor.app.metrics.open_streams();
+    log::info!("stopping; {open} streams are open");
+    let began = Instant::now();
+    let all_ended = async {
+        drain.begin(began).await;
+        wait_for_ends(drain, began).await;
+    };
+    acceptor
+        .accept_until(all_ended, &listener, &mut connections)
+        .await;
+    if !connections.is_empty() {
+        // Connections that are idle, and new ones: a request may be on its way.
+        let late = tokio::time::sleep(limits::LATE_GRACE);
+        acceptor
+            .accept_until(late, &listener, &mut connections)
+            .await;
     }
-    let cut = connections.len();
+    acceptor.accept_last(listener, &mut connections);
+    drain.close();
+    let all_written = async {
+        tokio::time::sleep(limits::LATE_GRACE).await;
+        wait_for_ends(drain, began).await;
+    };
+    let all_closed = async { while connections.join_next().await.is_some() {} };
+    tokio::select! {
+        () = all_closed => {}
+        () = all_written => {}
+    }
+    let cut = drain.busy_count();
+    if cut > 0 {
+        log::warn!("{cut} connections were cut");
+    }
     connections.shutdown().await;
-    cut
+}
+
+/// Waits until nothing is busy: over the window of the drain, and after that for as long as streams go
+/// on ending, within bounds. What is still busy then is to be cut.
+async fn wait_for_ends(drain: &Drain, began: Instant) {
+    let end = began + drain.window();
+    let (mut deadline, mut busy) = (end + limits::DRAIN_GRACE, usize::MAX);
+    while tokio::time::timeout_at(deadline, drain.all_idle())
+        .await
+        .is_err()
+    {
+        let left = drain.busy_count();
+        if left >= busy || deadline >= end + limits::DRAIN_GRACE_MAX {
+            return;
+        }
+        (deadline, busy) = (deadline + limits::DRAIN_GRACE / 2, left);
+    }
 }
 
 /// Opens the store of the log, and the tables of other parts of the program next to it.

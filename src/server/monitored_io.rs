@@ -114,6 +114,7 @@ impl<S: AsyncWrite + ClientSocket + Unpin, H> AsyncWrite for MonitoredIo<S, H> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.handover().flushed();
+        self.connection.on_flushed();
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 

@@ -229,7 +229,7 @@ mod tests {
             let read = running.client.read(&mut bytes).await.unwrap();
             text += std::str::from_utf8(&bytes[..read]).unwrap();
         }
-        drain.begin(tokio::time::Instant::now());
+        drain.begin(tokio::time::Instant::now()).await;
         running.stream.await.unwrap().unwrap();
         running.client.read_to_string(&mut text).await.unwrap();
         assert!(text.contains(r#""type":"end""#), "{text}");

@@ -14,7 +14,7 @@
 //! | `stored`, `retained`, `open_store`, `disk`, `locked`, `unreadable`, `crash` | the log on the disk, and what may happen to it |
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
-//! | `stop` | how the server goes away: in-band ends, newcomers, slow clients |
+//! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
 //! | `diagnostics` | standard error and standard output, and what clients write there |
 //! | `process` | the binary: its command line, signals, and limits of the system |
 //! | `tidy` | the source tree itself |
@@ -44,6 +44,7 @@ mod conformance;
 mod crash;
 mod diagnostics;
 mod disk;
+mod drain;
 mod exactly_once;
 mod follow;
 mod hosts;

@@ -9,8 +9,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep};
 
 use crate::support::binary::Binary;
-use crate::support::client::{append, get, post, send};
-use crate::support::{TestServer, at_last, soon};
+use crate::support::client::{append, finish, get, post, send};
+use crate::support::{TestServer, at_last, eventually, soon};
 
 /// Follows `main` until the stream ends, and gives what came. A body that is cut is an error.
 async fn follow_to_the_end(addr: SocketAddr, wire: &'static str) -> (&'static str, String) {
@@ -115,6 +115,100 @@ async fn stop_tells_newcomers_when_to_come_back() {
     }
     assert_eq!(soon(server.ended()).await.code(), Some(0));
     TcpStream::connect(addr).await.unwrap_err();
+}
+
+/// While streams end, connections that were open before are answered, too: one that is idle after a
+/// request, one that never sent a request, and one that has sent half of one.
+#[tokio::test]
+async fn stop_answers_on_open_connections() {
+    let server = Binary::start(&["--drain", "3s"]).await;
+    let addr = server.addr;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        streams.push(get(addr, "/c/main?as=ndjson&since=now").await);
+    }
+    let mut answer = get(addr, "/healthz").await;
+    answer.text().await;
+    let (idle, silent) = (
+        answer.into_socket(),
+        TcpStream::connect(addr).await.unwrap(),
+    );
+    let mut half = TcpStream::connect(addr).await.unwrap();
+    half.write_all(b"GET /c/main HTTP/1.1\r\n").await.unwrap();
+    server.signal("-TERM").await;
+    for stream in &mut streams {
+        // The first line; the stream that ends first has its end in it.
+        stream.chunk().await.unwrap();
+    }
+    eventually("a stopping server", async || {
+        get(addr, "/healthz").await.status == 503
+    })
+    .await;
+    let request = "GET /c/main HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for (mut socket, rest) in [
+        (idle, request),
+        (silent, request),
+        (half, "Host: localhost\r\n\r\n"),
+    ] {
+        socket.write_all(rest.as_bytes()).await.unwrap();
+        let mut answer = finish(socket).await.unwrap();
+        assert_eq!((answer.status, answer.header("connection")), (503, "close"));
+        let wait: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((2..=11).contains(&wait), "{wait}");
+        assert!(answer.text().await.contains("stopping"));
+    }
+    for mut stream in streams {
+        stream.text().await;
+    }
+    assert_eq!(soon(server.ended()).await.code(), Some(0));
+}
+
+/// Idle connections, clients that never send anything and uploads hold up no stop: an upload is
+/// answered with what it appended.
+#[tokio::test]
+async fn stop_does_not_wait_for_idle_connections() {
+    let server = Binary::start(&["--drain", "1m"]).await;
+    let addr = server.addr;
+    let mut answer = get(addr, "/healthz").await;
+    answer.text().await;
+    let (_idle, _silent) = (
+        answer.into_socket(),
+        TcpStream::connect(addr).await.unwrap(),
+    );
+    let mut upload = TcpStream::connect(addr).await.unwrap();
+    let head = "PUT /c/main HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n";
+    let lines = format!("{head}one\ntwo\nthr");
+    upload.write_all(lines.as_bytes()).await.unwrap();
+    eventually("two messages", async || {
+        let poll = get(addr, "/c/main?as=json&wait=1s").await.text().await;
+        poll.contains("\"two\"")
+    })
+    .await;
+    let began = Instant::now();
+    server.signal("-TERM").await;
+    let mut answer = soon(finish(upload)).await.unwrap();
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json().await["count"], 2);
+    assert_eq!(soon(server.ended()).await.code(), Some(0));
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
+/// A body that does not come to its end is refused when the drain is over, and not cut.
+#[tokio::test]
+async fn stop_refuses_bodies_that_do_not_come() {
+    let server = Binary::start(&["--drain", "0s"]).await;
+    let mut slow = TcpStream::connect(server.addr).await.unwrap();
+    let head = "POST /c/main HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\
+                Content-Length: 999\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0; 25];
+    soon(slow.read_exact(&mut go_on)).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    slow.write_all(b"half").await.unwrap();
+    server.signal("-TERM").await;
+    assert_eq!(soon(finish(slow)).await.unwrap().status, 503);
+    assert_eq!(soon(server.ended()).await.code(), Some(0));
 }
 
 /// A client that was refused and does not close holds up no stop. It would for two seconds; the

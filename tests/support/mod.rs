@@ -3,6 +3,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod difficult;
 pub(crate) mod follower;
 pub(crate) mod log_dir;
