@@ -1,4 +1,4 @@
-//! The server with other people's programs: Chromium, curl, nginx, jq, and parsers from npm and pip.
+//! The server with other people's programs: Chromium, curl, proxies, jq, and parsers from npm and pip.
 //!
 //! `scripts/test` installs what these tests need, and runs them. With that installed,
 //! `cargo test --features tools --test tools mailbox` runs those with that word in their name.
@@ -10,7 +10,8 @@
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
 //! | `parsers` | streams as they are read by parsers that others wrote |
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
-//! | `curl`, `nginx` | a terminal, and a reverse proxy |
+//! | `curl` | a terminal |
+//! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
 //! | `permissions` | a log that may not be opened (setpriv, for root) |
 
 #![allow(
@@ -30,11 +31,11 @@ mod helpers;
 mod hidden_frame;
 mod lost_packets;
 mod mailbox_page;
-mod nginx;
 mod pages;
 mod pages_live;
 mod parsers;
 mod permissions;
+mod proxies;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "tests/it uses all of it, and would warn")]
 mod support;

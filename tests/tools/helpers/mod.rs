@@ -4,3 +4,4 @@ pub(crate) mod browser;
 pub(crate) mod chatter;
 pub(crate) mod isolated;
 pub(crate) mod programs;
+pub(crate) mod proxy;

@@ -1,0 +1,247 @@
+//! Reverse proxies from Debian, each as the README sets it up.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+use super::programs::MISSING;
+use crate::support::client::try_send;
+use crate::support::port::Port;
+use crate::support::soon;
+
+const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+
+/// The address of the server in each recipe.
+const UPSTREAM: [&str; 3] = [
+    "127.0.0.1:8080",
+    ".host = \"127.0.0.1\"; .port = \"8080\"",
+    "\"host\" => \"127.0.0.1\", \"port\" => 8080",
+];
+
+/// The program of a proxy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Nginx,
+    Caddy,
+    HaProxy,
+    Apache,
+    Varnish,
+    Lighttpd,
+}
+
+impl Kind {
+    /// The program, and the language of its recipe in the README.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::Nginx => ("nginx", "nginx"),
+            Kind::Caddy => ("caddy", "caddyfile"),
+            Kind::HaProxy => ("haproxy", "haproxy"),
+            Kind::Apache => ("apache2", "apache"),
+            Kind::Varnish => ("varnishd", "vcl"),
+            Kind::Lighttpd => ("lighttpd", "lighttpd"),
+        }
+    }
+
+    /// The recipe in the README.
+    pub(crate) fn recipe(self) -> &'static str {
+        let fence = format!("```{}\n", self.names().1);
+        let (_, rest) = README.split_once(&fence).expect(&fence);
+        rest.split_once("```").unwrap().0
+    }
+
+    /// A whole configuration around a recipe. Debian's configurations give up what is quiet for 20 to
+    /// 60 s; this one does after 2 s, which a recipe has to change. They also compress.
+    fn configuration(self, recipe: &str, listen: SocketAddr, dir: &Path) -> String {
+        let dir = dir.display();
+        match self {
+            Kind::Nginx => {
+                let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                    .map(|kind| format!("{kind}_temp_path {dir}/{kind};\n"))
+                    .concat();
+                format!(
+                    "daemon off; pid {dir}/pid; error_log {dir}/error.log; events {{}}
+                     http {{ access_log off; {temp}
+                     gzip on; gzip_types *; gzip_min_length 0; gzip_proxied any;
+                     client_body_timeout 2s; send_timeout 2s;
+                     proxy_read_timeout 2s; proxy_send_timeout 2s;
+                     server {{ listen {listen};\n{recipe}\n}} }}"
+                )
+            }
+            Kind::Caddy => format!(
+                "{{\nadmin off\nauto_https off\n}}\n{}",
+                recipe.replace(
+                    "push.example",
+                    &format!("http://push.example:{}, http://{listen}", listen.port())
+                )
+            ),
+            Kind::HaProxy => format!(
+                "defaults\nmode http\ntimeout connect 5s\ntimeout client 2s\ntimeout server 2s\n{}",
+                recipe.replace("bind :80", &format!("bind {listen}"))
+            ),
+            Kind::Apache => {
+                let names = [
+                    "mpm_event",
+                    "authz_core",
+                    "reqtimeout",
+                    "headers",
+                    "proxy",
+                    "proxy_http",
+                    "filter",
+                    "deflate",
+                ];
+                let modules = "/usr/lib/apache2/modules";
+                let modules = names
+                    .map(|name| format!("LoadModule {name}_module {modules}/mod_{name}.so\n"))
+                    .concat();
+                format!(
+                    "{modules}ServerName push.example\nServerRoot {dir}\nPidFile {dir}/pid\n\
+                     DefaultRuntimeDir {dir}\nMutex file:{dir} default\nErrorLog {dir}/error.log\n\
+                     User www-data\nGroup www-data\nListen {listen}\nTimeout 2\n\
+                     RequestReadTimeout header=20-40,minrate=500 body=2,minrate=500\n\
+                     AddOutputFilterByType DEFLATE text/html text/plain\n\
+                     <VirtualHost *>\n{recipe}\n</VirtualHost>\n"
+                )
+            }
+            Kind::Varnish => recipe.to_owned(),
+            Kind::Lighttpd => format!(
+                "server.document-root = \"{dir}\"\nserver.bind = \"{}\"\nserver.port = {}\n\
+                 server.modules = (\"mod_proxy\", \"mod_deflate\")\n\
+                 deflate.mimetypes = (\"text/\", \"application/\")\n\
+                 server.max-read-idle = 2\nserver.max-write-idle = 2\n{recipe}",
+                listen.ip(),
+                listen.port()
+            ),
+        }
+    }
+
+    /// The arguments with which the program stays in the foreground, with this file.
+    fn arguments(self, recipe: &str, listen: SocketAddr, dir: &Path, file: &str) -> Vec<String> {
+        let (dir, listen) = (dir.to_str().unwrap(), listen.to_string());
+        let state = format!("{dir}/state");
+        let log = format!("{dir}/error.log");
+        let arguments: Vec<&str> = match self {
+            Kind::Nginx => vec!["-p", dir, "-e", &log, "-c", file],
+            Kind::Caddy => vec!["run", "--adapter", "caddyfile", "--config", file],
+            Kind::HaProxy => vec!["-db", "-f", file],
+            Kind::Apache => vec!["-DFOREGROUND", "-f", file],
+            Kind::Lighttpd => vec!["-D", "-f", file],
+            Kind::Varnish => {
+                let (_, own) = recipe.split_once("# varnishd ").unwrap();
+                let own = own.lines().next().unwrap().split(' ');
+                let started = "-F -j none -T none -s malloc,16m -p pipe_timeout=2".split(' ');
+                let files = ["-n", &state, "-a", &listen, "-f", file];
+                started.chain(files).chain(own).collect()
+            }
+        };
+        arguments.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// A running proxy, with a directory of its own.
+pub(crate) struct Proxy {
+    pub(crate) addr: SocketAddr,
+    child: Child,
+    dir: TempDir,
+    _port: Port,
+}
+
+impl Proxy {
+    /// The proxy in front of a server that runs, as the README sets it up.
+    pub(crate) async fn start(kind: Kind, upstream: SocketAddr) -> Proxy {
+        Proxy::with(kind, kind.recipe(), upstream).await
+    }
+
+    /// The proxy by another recipe.
+    pub(crate) async fn with(kind: Kind, recipe: &str, upstream: SocketAddr) -> Proxy {
+        let (ip, port) = (upstream.ip(), upstream.port());
+        let upstreams = [
+            upstream.to_string(),
+            format!(".host = \"{ip}\"; .port = \"{port}\""),
+            format!("\"host\" => \"{ip}\", \"port\" => {port}"),
+        ];
+        let ours = UPSTREAM.iter().zip(&upstreams);
+        let recipe = ours.fold(recipe.to_owned(), |recipe, (from, to)| {
+            recipe.replace(from, to)
+        });
+        assert!(
+            upstreams.iter().any(|upstream| recipe.contains(upstream)),
+            "{recipe}"
+        );
+        let port = Port::reserve();
+        let addr = port.addr;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("configuration");
+        std::fs::write(&file, kind.configuration(&recipe, addr, dir.path())).unwrap();
+        let file = file.to_str().unwrap();
+        let output = std::fs::File::create(dir.path().join("output")).unwrap();
+        // When the tests are killed, they cannot end the proxy: then the kernel does.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", kind.names().0])
+            .args(kind.arguments(&recipe, addr, dir.path(), file))
+            .env("HOME", dir.path())
+            .env("XDG_DATA_HOME", dir.path())
+            .env("XDG_CONFIG_HOME", dir.path())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .expect("setpriv, which is part of util-linux");
+        let mut proxy = Proxy {
+            addr,
+            child,
+            dir,
+            _port: port,
+        };
+        proxy.answers(kind).await;
+        proxy
+    }
+
+    /// Waits until the server answers through the proxy.
+    async fn answers(&mut self, kind: Kind) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Ok(answer) = soon(try_send(self.addr, "GET /healthz", b"")).await
+                && answer.status == 200
+            {
+                return;
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "{kind:?} does not serve ({ended:?}): {}; {MISSING}",
+                self.log()
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What the proxy has said.
+    fn log(&self) -> String {
+        let read = |name| std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
+        read("output") + &read("error.log")
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // A proxy ends its workers only if it is asked to end, not if it is killed.
+        if let Some(pid) = self.child.id() {
+            let _ = std::process::Command::new("kill")
+                .args(["-TERM", &pid.to_string()])
+                .status();
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                eprintln!("the proxy does not end: {}", self.log());
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
