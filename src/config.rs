@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::Parser;
 use ipnet::{IpNet, Ipv4Net};
 
@@ -31,8 +32,8 @@ pub struct Args {
     )]
     listen: SocketAddr,
 
-    /// Where the log is kept: `sqlite:PATH`, a file that survives the process (up to 64 GiB; each
-    /// commit is a synchronous write to the disk), or `memory` (up to 256 MiB; lost at exit)
+    /// Where the log is kept: `sqlite:PATH`, a file that survives the process (each commit is
+    /// a synchronous write to the disk), or `memory` (lost at exit)
     #[arg(long, value_name = "STORE", env = "FOREVER_FRAME_STORE", default_value = "sqlite:forever-frame.db", value_parser = store)]
     store: StoreKind,
 
@@ -44,6 +45,12 @@ pub struct Args {
     /// How long messages are kept, such as 90s, 12h or 7d; older ones may be deleted
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_KEEP_FOR", default_value = "7d", value_parser = duration)]
     keep_for: Duration,
+
+    /// What all channels keep together, such as 500MB or 4GiB; beyond it the oldest messages are
+    /// deleted. Each counts its text and 512 bytes. The file is a little larger, and its write-ahead
+    /// log comes on top [default: 4GiB; with --store memory 256MiB]
+    #[arg(long, value_name = "SIZE", env = "FOREVER_FRAME_KEEP_BYTES", value_parser = size)]
+    keep_bytes: Option<u64>,
 
     /// Longest message, in bytes (1 to 1048576). A client that has stopped reading may hold one in
     /// memory, encoded
@@ -120,6 +127,8 @@ pub struct Config {
     pub store: StoreKind,
     /// How much of the log is kept.
     pub keep: crate::log::Keep,
+    /// How many bytes all channels keep together; `None` for the default of the store's kind.
+    pub keep_bytes: Option<u64>,
     /// The longest message, in bytes.
     pub max_message: usize,
     /// The most connections at once; `None` for what the open-file limit allows.
@@ -203,6 +212,7 @@ impl From<Args> for Config {
                 messages: args.keep,
                 age: args.keep_for,
             },
+            keep_bytes: args.keep_bytes,
             max_message: args.max_message,
             max_connections: args.max_connections,
             heartbeat: args.heartbeat,
@@ -231,6 +241,7 @@ impl Default for Config {
                 messages: limits::KEEP_MESSAGES_DEFAULT,
                 age: limits::KEEP_FOR_DEFAULT,
             },
+            keep_bytes: None,
             max_message: limits::MESSAGE_BYTES_DEFAULT,
             max_connections: None,
             heartbeat: limits::HEARTBEAT_INTERVAL_DEFAULT,
@@ -270,6 +281,15 @@ fn store(text: &str) -> Result<StoreKind, String> {
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "is not a duration; write it like 500ms, 15s, 10m or 7d".to_owned())
+}
+
+/// Reads a size such as 500MB, 64MiB or a number of bytes, which must not be 0.
+fn size(text: &str) -> Result<u64, String> {
+    text.parse::<ByteSize>()
+        .ok()
+        .map(|size| size.as_u64())
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "is not a size above 0; write it like 500MB, 64MiB or 4GiB".to_owned())
 }
 
 /// Reads a heartbeat interval, which must lie within [`limits::HEARTBEAT_INTERVAL_RANGE`].
@@ -383,6 +403,9 @@ mod tests {
             ["--store", "disk"],
             ["--store", "sqlite:"],
             ["--keep", "-1"],
+            ["--keep-bytes", "0"],
+            ["--keep-bytes", "much"],
+            ["--keep-bytes", "-4GiB"],
             ["--pages", "/nowhere"],
             ["--heartbeat", "90s"],
             ["--cors-origin", "https://x/"],

@@ -353,7 +353,7 @@ const _: () = {
         MESSAGE_BYTES_MAX + MESSAGE_OVERHEAD_BYTES <= TAIL_BYTES,
         "the newest message must fit the tail"
     );
-    assert!(TAIL_BYTES <= MEMORY_LOG_BYTES);
+    assert!(TAIL_BYTES <= MEMORY_LOG_BYTES_DEFAULT);
     assert!(
         CHAT_TEXT_BYTES_MAX * 6 <= MESSAGE_BYTES_MAX,
         "a text may take six times its bytes as JSON"

@@ -16,7 +16,7 @@ pub(super) fn chat() -> Chat {
         messages: usize::MAX,
         age: limits::KEEP_FOR_DEFAULT,
     };
-    let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
+    let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES_DEFAULT);
     let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
     Chat::open(log, SideTables::in_memory().unwrap()).unwrap()
 }

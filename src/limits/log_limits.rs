@@ -6,18 +6,19 @@ use std::time::Duration;
 use super::MIB;
 
 /// Messages kept per channel unless `--keep` says otherwise.
-pub const KEEP_MESSAGES_DEFAULT: usize = 10_000;
+pub const KEEP_MESSAGES_DEFAULT: usize = 1_000_000;
 
 /// How long messages are kept unless `--keep-for` says otherwise.
 pub const KEEP_FOR_DEFAULT: Duration = Duration::from_hours(7 * 24);
 
-/// What the memory store holds in all, counting [`MESSAGE_OVERHEAD_BYTES`] for each message. There
-/// may be many channels, so a number per channel alone would be no bound.
-pub const MEMORY_LOG_BYTES: usize = 256 * MIB;
+/// What all channels of a log in memory keep together unless `--keep-bytes` says otherwise, counting
+/// [`MESSAGE_OVERHEAD_BYTES`] for each message. There may be many channels, so a number per channel
+/// alone would be no bound.
+pub const MEMORY_LOG_BYTES_DEFAULT: usize = 256 * MIB;
 
-/// What a stored log holds in all, counting [`MESSAGE_OVERHEAD_BYTES`] for each message. Past this
-/// the oldest messages are deleted, since a full disk refuses every append.
-pub const STORED_LOG_BYTES: u64 = 64 * 1024 * MIB as u64;
+/// What all channels of a stored log keep together unless `--keep-bytes` says otherwise, counting
+/// [`MESSAGE_OVERHEAD_BYTES`] for each message: anybody who may append can fill what there is.
+pub const STORED_LOG_BYTES_DEFAULT: u64 = 4 * 1024 * MIB as u64;
 
 /// Committed messages held in memory for the followers that are up to date. Each message may also
 /// hold one encoding per transport, made when the first follower asks for it.
@@ -51,6 +52,11 @@ pub const RETAIN_INTERVAL: Duration = Duration::from_secs(1);
 /// appends, and at most this many more.)
 pub const RETAIN_STEP_ROWS: usize = 512;
 
+/// Text and overhead of the messages that one step of retention deletes in a stored log, besides the
+/// first: each of their pages is looked at. (A commit deletes as much as it appends, and at most this
+/// much more.)
+pub const RETAIN_STEP_BYTES: u64 = 4 * MIB as u64;
+
 /// Free pages (of 4 KiB) that the log's file may have however small it is. When it has more than
 /// these and than a quarter of its pages, it is made smaller.
 pub const FREE_PAGES_MAX: i64 = 1024;
@@ -58,6 +64,10 @@ pub const FREE_PAGES_MAX: i64 = 1024;
 /// Free pages (of 4 KiB) that the log's file gives back to the system in one step, for which an
 /// append may have to wait.
 pub const VACUUM_STEP_PAGES: u32 = 64;
+
+/// Messages that one read of a stored log goes back at most to find where `since=-N` begins: a few
+/// milliseconds, after which other readers have their turn.
+pub const LOCATE_STEP_ROWS: u64 = 4096;
 
 /// Connections that read the log's file, each on a thread of its own while it reads, with 2 MiB of
 /// pages in memory. They are few: they are there to wait for the disk, not to take the processors

@@ -54,7 +54,7 @@ struct KeptChannel {
 
 impl Memory {
     /// Returns an empty log with a new epoch. It keeps at most `budget` bytes
-    /// ([`limits::MEMORY_LOG_BYTES`]) whatever `keep` says.
+    /// ([`limits::MEMORY_LOG_BYTES_DEFAULT`]) whatever `keep` says.
     #[must_use]
     pub fn new(keep: Keep, budget: usize) -> Memory {
         Memory {
@@ -89,7 +89,8 @@ impl Memory {
         for message in &messages {
             state.trim(&message.channel, self.keep.messages);
         }
-        while state.bytes > self.budget {
+        // The newest stays, however large it is: its sender is told that it can be read.
+        while state.bytes > self.budget && state.messages.len() > 1 {
             state.evict_oldest();
         }
         Commit { receipts, messages }
@@ -134,24 +135,10 @@ impl Memory {
                 .map(|channel| (channel.clone(), trimmed_through(channel)))
                 .collect(),
             StartAt::Last { count, through } => {
-                // The last `count` of all channels are among the last `count` of each channel.
-                let count = usize::try_from(count).unwrap_or(usize::MAX);
                 let kept = channels
                     .iter()
                     .filter_map(|channel| state.channels.get(channel));
-                let last = |kept: &KeptChannel| {
-                    let end = kept.seqs.partition_point(|seq| *seq <= through);
-                    let last = kept.seqs.range(..end).rev().take(count);
-                    last.copied().collect::<Vec<_>>()
-                };
-                let mut seqs: Vec<Seq> = kept.flat_map(last).collect();
-                seqs.sort_unstable_by(|a, b| b.cmp(a));
-                let first = if count == 0 {
-                    None
-                } else {
-                    seqs.get(count - 1).or(seqs.last())
-                };
-                let at = first.map_or(through, |seq| seq.before());
+                let at = before_last(&kept.collect::<Vec<_>>(), count, through);
                 channels
                     .iter()
                     .map(|channel| (channel.clone(), at.max(trimmed_through(channel))))
@@ -174,6 +161,32 @@ impl Memory {
             }
         }
     }
+}
+
+/// Returns the position before the last `count` messages of these channels up to `through`. The time
+/// that it takes does not depend on how many messages that are.
+fn before_last(channels: &[&KeptChannel], count: u64, through: Seq) -> Seq {
+    let after = |seqs: &VecDeque<Seq>, at: Seq| {
+        let index = |end: Seq| seqs.partition_point(|seq| *seq <= end);
+        index(through).saturating_sub(index(at)) as u64
+    };
+    let number = |at: Seq| -> u64 { channels.iter().map(|kept| after(&kept.seqs, at)).sum() };
+    let oldest = channels.iter().filter_map(|kept| kept.seqs.front()).min();
+    let start = oldest.map_or(through, |seq| seq.before()).min(through);
+    if number(start) <= count {
+        return start;
+    }
+    // After `low` are more than `count` messages, and not after `high`.
+    let (mut low, mut high) = (start, through);
+    while low.next() < high {
+        let middle = Seq(u64::midpoint(low.0, high.0));
+        if number(middle) > count {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
 }
 
 impl MemoryState {

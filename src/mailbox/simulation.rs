@@ -21,7 +21,7 @@ fn mailboxes() -> Mailboxes {
         messages: usize::MAX,
         age: limits::KEEP_FOR_DEFAULT,
     };
-    let store = Store::Memory(Memory::new(keep, limits::MEMORY_LOG_BYTES));
+    let store = Store::Memory(Memory::new(keep, limits::MEMORY_LOG_BYTES_DEFAULT));
     Mailboxes::new(Log::open(store, Arc::default()).unwrap(), Arc::default())
 }
 

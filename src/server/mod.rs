@@ -34,6 +34,7 @@ use crate::http::{App, Cors, Hosts, TrustedProxies};
 use crate::limits;
 use crate::log::{Log, Memory, OpenError, SideTables, Sqlite, Store, StoreError};
 use crate::mailbox::Mailboxes;
+use crate::message;
 use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::receiver_session::ReceiverSessions;
@@ -216,14 +217,26 @@ async fn wait_for_ends(drain: &Drain, began: Instant) {
 
 /// Opens the store of the log, and the tables of other parts of the program next to it.
 fn open_store(config: &Config) -> Result<(Store, SideTables), StartError> {
+    let longest = message::cost(config.max_message) as u64;
+    if config.keep_bytes.is_some_and(|bytes| bytes < 4 * longest) {
+        log::warn!(
+            "--keep-bytes is less than four messages of --max-message: only the newest are kept"
+        );
+    }
     match &config.store {
         StoreKind::Memory => {
             log::info!("the log is in memory: it is gone with the process");
-            let memory = Memory::new(config.keep, limits::MEMORY_LOG_BYTES);
+            let bytes = config.keep_bytes.map(usize::try_from);
+            let bytes = bytes.map_or(limits::MEMORY_LOG_BYTES_DEFAULT, |bytes| {
+                bytes.unwrap_or(usize::MAX)
+            });
+            let memory = Memory::new(config.keep, bytes);
             Ok((Store::Memory(memory), SideTables::in_memory()?))
         }
         StoreKind::Sqlite(path) => {
-            let sqlite = Sqlite::open(path, config.keep, limits::STORED_LOG_BYTES)?;
+            let bytes = config.keep_bytes;
+            let bytes = bytes.unwrap_or(limits::STORED_LOG_BYTES_DEFAULT);
+            let sqlite = Sqlite::open(path, config.keep, bytes)?;
             log::info!("the log is in {}", path.display());
             let side_tables = sqlite.side_tables()?;
             Ok((Store::Sqlite(sqlite), side_tables))

@@ -189,7 +189,7 @@ mod tests {
             messages: 1000,
             age: Duration::from_hours(1),
         };
-        let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
+        let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES_DEFAULT);
         let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap())

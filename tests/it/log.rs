@@ -23,13 +23,13 @@ const KEEP: Keep = Keep {
 };
 
 fn log() -> Log {
-    let memory = Memory::new(KEEP, limits::MEMORY_LOG_BYTES);
+    let memory = Memory::new(KEEP, limits::MEMORY_LOG_BYTES_DEFAULT);
     Log::open(Store::Memory(memory), Arc::default()).unwrap()
 }
 
 fn stored_log(directory: &TempDir) -> Log {
     let path = directory.path().join("log.db");
-    let sqlite = Sqlite::open(&path, KEEP, limits::STORED_LOG_BYTES).unwrap();
+    let sqlite = Sqlite::open(&path, KEEP, limits::STORED_LOG_BYTES_DEFAULT).unwrap();
     Log::open(Store::Sqlite(sqlite), Arc::default()).unwrap()
 }
 
@@ -58,8 +58,8 @@ async fn channel_read_backwards() {
         ..KEEP
     };
     let path = directory.path().join("log.db");
-    let sqlite = Sqlite::open(&path, keep, limits::STORED_LOG_BYTES).unwrap();
-    let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
+    let sqlite = Sqlite::open(&path, keep, limits::STORED_LOG_BYTES_DEFAULT).unwrap();
+    let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES_DEFAULT);
     for store in [Store::Memory(memory), Store::Sqlite(sqlite)] {
         let log = Log::open(store, Arc::default()).unwrap();
         let [ours, others] = ["ours", "others"].map(|name| Channel::new(name).unwrap());
@@ -268,7 +268,7 @@ async fn gap_after_page_told_within_tail() {
         messages: 150,
         ..KEEP
     };
-    let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES);
+    let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES_DEFAULT);
     let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
     let channels = ["a", "b"].map(|name| Channel::new(name).unwrap());
     // The reader begins before anything is trimmed.

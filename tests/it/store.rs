@@ -335,3 +335,54 @@ async fn store_forgotten_channel_tells_gap() {
         assert_eq!(seen("unheard-of", 0).await, (vec![-1], vec![None]));
     }
 }
+
+/// The last messages of some channels are found however many they are.
+#[tokio::test]
+async fn store_finds_the_last_of_many() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let keep = Keep {
+        messages: usize::MAX >> 1,
+        age: Duration::from_hours(1),
+    };
+    let plenty = 1 << 30;
+    let sqlite = Sqlite::open(&directory.path().join("log.db"), keep, plenty as u64).unwrap();
+    let stores = [
+        Store::Memory(Memory::new(keep, plenty)),
+        Store::Sqlite(sqlite),
+    ];
+    let (all, step) = (3 * limits::LOCATE_STEP_ROWS + 7, limits::LOCATE_STEP_ROWS);
+    for store in stores {
+        let drafts: Vec<Draft> = (0..all)
+            .map(|n| Draft::new(channel(["a", "b", "a", "c", "d"][n as usize % 5]), ""))
+            .collect();
+        for batch in drafts.chunks(limits::BATCH_MESSAGES_MAX) {
+            store.commit(batch.to_vec(), Timestamp(1000)).await.unwrap();
+        }
+        // Every fifth message is in none of these channels.
+        let seqs: Vec<u64> = (1..=all).filter(|seq| seq % 5 != 0).collect();
+        let (channels, len) = (["a", "b", "c"].map(channel), seqs.len() as u64);
+        for through in [all, all - 3, all / 2] {
+            let there = seqs.partition_point(|seq| *seq <= through);
+            for count in [
+                0,
+                1,
+                2,
+                step - 1,
+                step,
+                step + 1,
+                2 * step + 1,
+                len,
+                u64::MAX,
+            ] {
+                let start_at = StartAt::Last {
+                    count,
+                    through: Seq(through),
+                };
+                let located = store.locate(&channels, start_at, Timestamp(0)).await;
+                let at = located.unwrap().iter().map(|(_, at)| at.0).min().unwrap();
+                let found = seqs[..there].iter().filter(|seq| **seq > at).count() as u64;
+                assert_eq!(found, count.min(there as u64), "{count} up to {through}");
+            }
+        }
+    }
+}

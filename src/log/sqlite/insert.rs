@@ -47,7 +47,8 @@ pub(super) fn commit(
         receipts.push(receipt);
         messages.push(Arc::new(message));
     }
-    let mut allowance = Allowance::for_commit(messages.len());
+    let bytes = messages.iter().map(|message| message.cost() as u64).sum();
+    let mut allowance = Allowance::for_commit(messages.len(), bytes);
     for row in channels.0.into_values() {
         row.save(connection)?;
         retain::trim_to_count(
@@ -58,7 +59,7 @@ pub(super) fn commit(
             &mut allowance,
         )?;
     }
-    retain::trim_to_budget(connection, log_row, budget)?;
+    retain::trim_to_budget(connection, log_row, budget, &mut allowance)?;
     Ok(Commit { receipts, messages })
 }
 

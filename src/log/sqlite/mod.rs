@@ -28,6 +28,7 @@ use rusqlite::Connection;
 
 use super::cursor::StartAt;
 use super::{Commit, Keep, Page, PageLimit, Selection, StoreError};
+use crate::limits;
 use crate::message::{Channel, Draft, Epoch, Seq, Timestamp};
 use file_identity::FileIdentity;
 use log_row::LogRow;
@@ -96,7 +97,7 @@ impl SqliteShared {
 
 impl Sqlite {
     /// Opens the log in a file, or creates it. It keeps at most `budget` bytes
-    /// ([`limits::STORED_LOG_BYTES`](crate::limits::STORED_LOG_BYTES)) whatever `keep` says.
+    /// ([`limits::STORED_LOG_BYTES_DEFAULT`](crate::limits::STORED_LOG_BYTES_DEFAULT)) whatever `keep` says.
     ///
     /// # Errors
     /// When the file is not a log's, or is damaged, or is in use by another server, or cannot be
@@ -186,7 +187,24 @@ impl Sqlite {
         start_at: StartAt,
         now: Timestamp,
     ) -> Result<Selection, StoreError> {
-        let channels = channels.to_vec();
+        let (channels, mut start_at) = (channels.to_vec(), start_at);
+        // A long way back is gone in steps, so that others can read meanwhile.
+        while let StartAt::Last { count, through } = start_at
+            && count > limits::LOCATE_STEP_ROWS
+        {
+            let channels = channels.clone();
+            let at = self
+                .readers
+                .read(move |connection| read::step_back(connection, &channels, count, through))
+                .await?;
+            start_at = match at {
+                Some(through) => StartAt::Last {
+                    count: count - limits::LOCATE_STEP_ROWS,
+                    through,
+                },
+                None => StartAt::Earliest,
+            };
+        }
         let selection = self
             .readers
             .read(move |connection| read::locate(connection, &channels, start_at, now))

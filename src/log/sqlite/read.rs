@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::log_row::{self, LogRow};
 use super::value::{Count, params};
+use crate::limits;
 use crate::log::cursor::StartAt;
 use crate::log::merge::merge;
 use crate::log::trimmed::Trimmed;
@@ -75,10 +76,7 @@ pub(super) fn locate(
 ) -> rusqlite::Result<Selection> {
     let snapshot = connection.transaction()?;
     let log_row = LogRow::load(&snapshot)?;
-    let rows = channels
-        .iter()
-        .map(|channel| ChannelRow::load(&snapshot, channel, &log_row));
-    let rows: Vec<ChannelRow> = rows.collect::<Result<_, _>>()?;
+    let rows = ChannelRow::load_all(&snapshot, channels, &log_row)?;
     let at = match start_at {
         StartAt::Earliest => Seq::START,
         StartAt::Last { count, through } => before_last(&snapshot, &rows, count, through)?,
@@ -88,6 +86,23 @@ pub(super) fn locate(
     let begin =
         |(channel, row): (&Channel, &ChannelRow)| (channel.clone(), at.max(row.trimmed.through));
     Ok(channels.iter().zip(&rows).map(begin).collect())
+}
+
+/// Returns the position before the last [`limits::LOCATE_STEP_ROWS`] of the last `count` messages of
+/// these channels up to `through`; `None` if the channels have not as many as `count` in all.
+pub(super) fn step_back(
+    connection: &mut Connection,
+    channels: &[Channel],
+    count: u64,
+    through: Seq,
+) -> rusqlite::Result<Option<Seq>> {
+    let snapshot = connection.transaction()?;
+    let log_row = LogRow::load(&snapshot)?;
+    let rows = ChannelRow::load_all(&snapshot, channels, &log_row)?;
+    if count >= rows.iter().map(|row| row.kept).sum() {
+        return Ok(None);
+    }
+    before_last(&snapshot, &rows, limits::LOCATE_STEP_ROWS, through).map(Some)
 }
 
 /// Returns the position before the last `count` messages of these channels up to `through`.
@@ -158,6 +173,17 @@ struct ChannelRow {
 }
 
 impl ChannelRow {
+    fn load_all(
+        snapshot: &Connection,
+        channels: &[Channel],
+        log_row: &LogRow,
+    ) -> rusqlite::Result<Vec<ChannelRow>> {
+        let rows = channels
+            .iter()
+            .map(|channel| ChannelRow::load(snapshot, channel, log_row));
+        rows.collect()
+    }
+
     fn load(
         snapshot: &Connection,
         channel: &Channel,

@@ -12,22 +12,36 @@ use crate::limits;
 use crate::log::Keep;
 use crate::message::{self, Seq, Timestamp};
 
-/// How many messages a transaction may still delete.
+/// How much a transaction may still delete: so little that no append waits for long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Allowance(u64);
+pub(super) struct Allowance {
+    messages: u64,
+    bytes: u64,
+}
 
 impl Allowance {
-    /// Returns the allowance of a commit of this many messages: as many deletions as it has
-    /// messages, so that retention keeps pace, and some more, so that it catches up.
-    pub(super) fn for_commit(messages: usize) -> Allowance {
-        Allowance((messages + limits::RETAIN_STEP_ROWS) as u64)
+    /// Returns the allowance of a step of retention between the commits.
+    pub(super) fn for_step() -> Allowance {
+        Allowance::for_commit(0, 0)
     }
 
-    /// Takes up to `wanted` deletions from the allowance, and returns how many.
-    fn take(&mut self, wanted: u64) -> u64 {
-        let granted = wanted.min(self.0);
-        self.0 -= granted;
-        granted
+    /// Returns the allowance of a commit of this many messages that take `bytes`: as much as it adds,
+    /// so that retention keeps pace, and some more, so that it catches up.
+    pub(super) fn for_commit(messages: usize, bytes: u64) -> Allowance {
+        Allowance {
+            messages: (messages + limits::RETAIN_STEP_ROWS) as u64,
+            bytes: bytes + limits::RETAIN_STEP_BYTES,
+        }
+    }
+
+    /// Takes the deletion of a message from the allowance. Returns false if nothing is left of it.
+    fn try_take(&mut self, cost: u64) -> bool {
+        let is_granted = self.messages > 0 && self.bytes > 0;
+        if is_granted {
+            self.messages -= 1;
+            self.bytes = self.bytes.saturating_sub(cost);
+        }
+        is_granted
     }
 }
 
@@ -60,41 +74,47 @@ pub(super) fn trim_to_count(
 ) -> rusqlite::Result<()> {
     const SQL: &str = "SELECT seq, channel, octet_length(data) FROM messages \
                        WHERE channel = ? ORDER BY seq LIMIT ?";
-    let count = allowance.take(kept.saturating_sub(keep.messages as u64));
+    let count = kept.saturating_sub(keep.messages as u64);
+    let count = count.min(allowance.messages);
     if count == 0 {
         return Ok(());
     }
     let mut statement = connection.prepare_cached(SQL)?;
-    let victims = statement.query_map(params![channel, Count(count)], Victim::read)?;
-    let victims: Vec<Victim> = victims.collect::<Result<_, _>>()?;
+    let mut rows = statement.query(params![channel, Count(count)])?;
+    let mut victims = Vec::new();
+    while let Some(row) = rows.next()? {
+        let victim = Victim::read(row)?;
+        if !allowance.try_take(victim.cost) {
+            break;
+        }
+        victims.push(victim);
+    }
     delete(connection, log_row, &victims)
 }
 
-/// Deletes the oldest messages of the log while all messages together take more than the budget.
+/// Deletes the oldest messages of the log while all messages together take more than the budget. The
+/// newest message stays, however large it is: its sender is told that it can be read.
 pub(super) fn trim_to_budget(
     connection: &Connection,
     log_row: &mut LogRow,
     budget: u64,
+    allowance: &mut Allowance,
 ) -> rusqlite::Result<()> {
-    while log_row.bytes > budget {
-        let mut remaining = log_row.bytes;
-        let victims = oldest(connection, |victim, _| {
-            let is_victim = remaining > budget;
-            remaining = remaining.saturating_sub(victim.cost);
-            is_victim
-        })?;
-        if victims.is_empty() {
-            break;
-        }
-        delete(connection, log_row, &victims)?;
-    }
-    Ok(())
+    let (mut remaining, newest) = (log_row.bytes, log_row.last);
+    let victims = oldest(connection, allowance, |victim, _| {
+        let is_victim = remaining > budget && victim.seq < newest;
+        remaining = remaining.saturating_sub(victim.cost);
+        is_victim
+    })?;
+    delete(connection, log_row, &victims)
 }
 
 /// The state of the retention that is done between the commits, in steps.
 #[derive(Debug)]
 pub(super) struct Retention {
     keep: Keep,
+    /// How many bytes all messages together may take.
+    budget: u64,
     /// The row up to which the channels have been checked to keep no more than they may; `None`
     /// when all have been. They are checked once: `--keep` may have been higher before the server
     /// was restarted.
@@ -108,6 +128,8 @@ pub(super) enum RetentionStep {
     Checked,
     /// Messages are too old.
     Age,
+    /// All messages together take too many bytes: the file is older than the option.
+    Budget,
     /// A channel keeps too many messages.
     Count { channel: i64, kept: u64 },
     /// Idempotency keys are too old.
@@ -117,9 +139,10 @@ pub(super) enum RetentionStep {
 }
 
 impl Retention {
-    pub(super) fn new(keep: Keep) -> Retention {
+    pub(super) fn new(keep: Keep, budget: u64) -> Retention {
         Retention {
             keep,
+            budget,
             checked_through: Some(0),
         }
     }
@@ -133,6 +156,11 @@ impl Retention {
         let too_old = now.earlier(self.keep.age);
         if log_row::oldest(connection)?.is_some_and(|(_, time)| time < too_old) {
             return Ok(Some(RetentionStep::Age));
+        }
+        let log_row = LogRow::load(connection)?;
+        let has_several = log_row::oldest(connection)?.is_some_and(|(seq, _)| seq < log_row.last);
+        if log_row.bytes > self.budget && has_several {
+            return Ok(Some(RetentionStep::Budget));
         }
         if key_table::has_expired(connection, now)? {
             return Ok(Some(RetentionStep::Keys));
@@ -155,11 +183,16 @@ impl Retention {
             RetentionStep::Checked => Ok(()),
             RetentionStep::Age => {
                 let too_old = now.earlier(self.keep.age);
-                let victims = oldest(connection, |_, time| time < too_old)?;
+                let mut allowance = Allowance::for_step();
+                let victims = oldest(connection, &mut allowance, |_, time| time < too_old)?;
                 delete(connection, log_row, &victims)
             }
+            RetentionStep::Budget => {
+                let mut allowance = Allowance::for_step();
+                trim_to_budget(connection, log_row, self.budget, &mut allowance)
+            }
             RetentionStep::Count { channel, kept } => {
-                let mut allowance = Allowance::for_commit(0);
+                let mut allowance = Allowance::for_step();
                 trim_to_count(
                     connection,
                     log_row,
@@ -195,20 +228,21 @@ impl Retention {
     }
 }
 
-/// Returns the oldest messages, up to the first that is not a victim, and at most
-/// [`limits::RETAIN_STEP_ROWS`] of them.
+/// Returns the oldest messages, up to the first that is not a victim, and as many as the allowance
+/// grants.
 fn oldest(
     connection: &Connection,
+    allowance: &mut Allowance,
     mut is_victim: impl FnMut(&Victim, Timestamp) -> bool,
 ) -> rusqlite::Result<Vec<Victim>> {
     const SQL: &str =
         "SELECT seq, channel, octet_length(data), time FROM messages ORDER BY seq LIMIT ?";
     let mut statement = connection.prepare_cached(SQL)?;
-    let mut rows = statement.query(params![Count(limits::RETAIN_STEP_ROWS as u64)])?;
+    let mut rows = statement.query(params![Count(allowance.messages)])?;
     let mut victims = Vec::new();
     while let Some(row) = rows.next()? {
         let victim = Victim::read(row)?;
-        if !is_victim(&victim, row.get(3)?) {
+        if !is_victim(&victim, row.get(3)?) || !allowance.try_take(victim.cost) {
             break;
         }
         victims.push(victim);

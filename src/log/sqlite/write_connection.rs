@@ -24,6 +24,8 @@ pub(super) struct WriteConnection {
     /// How many bytes the messages may take.
     budget: u64,
     retention: Retention,
+    /// Whether the file has become smaller, as far as the write-ahead log knows.
+    has_shrunk: bool,
     /// How long the write-ahead log may become before it is emptied by force, in bytes.
     wal_bytes_max: u64,
     /// How long a commit waits for the lock while another process holds it.
@@ -44,7 +46,8 @@ impl WriteConnection {
             shared,
             keep,
             budget,
-            retention: Retention::new(keep),
+            retention: Retention::new(keep, budget),
+            has_shrunk: false,
             wal_bytes_max: u64::from(limits::WAL_BYTES),
             lock_timeout: limits::LOCK_TIMEOUT,
         }
@@ -75,7 +78,10 @@ impl WriteConnection {
     pub(super) fn retain(&mut self, now: Timestamp) -> Result<bool, StoreError> {
         self.prepare()?;
         let step = match self.retention.find(&self.connection, now)? {
-            None => return Ok(false),
+            None => {
+                self.finish_shrinking()?;
+                return Ok(false);
+            }
             Some(RetentionStep::Checked) => return Ok(true),
             Some(step) => step,
         };
@@ -83,6 +89,7 @@ impl WriteConnection {
         let result = self.write(Duration::ZERO, |connection, log_row, retention| {
             retention.step(connection, log_row, step, now)
         });
+        self.has_shrunk |= matches!(step, RetentionStep::Shrink);
         match result {
             Err(error) if is_busy(&error) => Ok(false),
             result => Ok(result.map(|()| true)?),
@@ -131,6 +138,17 @@ impl WriteConnection {
         transaction.commit()?;
         *self.shared.bounds.lock() = bounds;
         Ok(done)
+    }
+
+    /// Writes what shrinks the file from the write-ahead log into it: until then it is as long as
+    /// before. It gives way to readers.
+    fn finish_shrinking(&mut self) -> rusqlite::Result<()> {
+        if std::mem::take(&mut self.has_shrunk) {
+            let _no_writers = self.shared.writing.lock();
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     /// Writes the write-ahead log into the file and begins it anew, for which no connection may be
