@@ -11,7 +11,7 @@
 //! | `append`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
 //! | `follow`, `beginnings`, `live`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
-//! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `crash` | the log on the disk, and what may happen to it |
+//! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
@@ -46,10 +46,11 @@ mod diagnostics;
 mod disk;
 mod drain;
 mod exactly_once;
+mod file_permissions;
 mod follow;
 mod hosts;
-mod live;
 mod keep_bytes;
+mod live;
 mod locked;
 mod log;
 mod mailbox;

@@ -352,8 +352,10 @@ async fn store_finds_the_last_of_many() {
     ];
     let (all, step) = (3 * limits::LOCATE_STEP_ROWS + 7, limits::LOCATE_STEP_ROWS);
     for store in stores {
+        let names = ["a", "b", "a", "c", "d"].into_iter().cycle();
         let drafts: Vec<Draft> = (0..all)
-            .map(|n| Draft::new(channel(["a", "b", "a", "c", "d"][n as usize % 5]), ""))
+            .zip(names)
+            .map(|(_, name)| Draft::new(channel(name), ""))
             .collect();
         for batch in drafts.chunks(limits::BATCH_MESSAGES_MAX) {
             store.commit(batch.to_vec(), Timestamp(1000)).await.unwrap();

@@ -26,7 +26,7 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
         age: limits::KEEP_FOR_DEFAULT,
     };
     let file = run.scratch.file("inside.db");
-    let store = Store::Sqlite(Sqlite::open(&file, keep, limits::STORED_LOG_BYTES)?);
+    let store = Store::Sqlite(Sqlite::open(&file, keep, limits::STORED_LOG_BYTES_DEFAULT)?);
     let log = {
         let _entered = runtime.enter();
         Log::open(store, Arc::default())?

@@ -10,6 +10,7 @@ mod insert;
 mod key_table;
 mod log_row;
 mod open;
+mod permissions;
 mod read;
 mod readers;
 mod retain;

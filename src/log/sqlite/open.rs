@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{describe, is_busy};
 use super::log_row::LogRow;
-use super::{Bounds, schema};
+use super::{Bounds, permissions, schema};
 use crate::limits;
 use crate::message::{Epoch, Seq};
 
@@ -231,13 +231,13 @@ fn check_version(version: i32) -> Result<i32, OpenErrorKind> {
 
 /// Locks the lock file of a log, which keeps other servers away, and writes this process into it.
 fn lock(path: &Path, create: bool) -> Result<File, OpenErrorKind> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(create)
-        .truncate(false)
-        .open(with_suffix(path, "-lock"))
-        .map_err(OpenErrorKind::SiblingFile)?;
+    let lock = with_suffix(path, "-lock");
+    let opened = if create {
+        permissions::open_or_create(&lock)
+    } else {
+        OpenOptions::new().read(true).write(true).open(&lock)
+    };
+    let mut file = opened.map_err(OpenErrorKind::SiblingFile)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -255,8 +255,9 @@ fn lock(path: &Path, create: bool) -> Result<File, OpenErrorKind> {
 
 /// Opens the connection that writes, and brings the file up to date.
 fn connect(path: &Path) -> Result<(Connection, (Epoch, Bounds)), OpenErrorKind> {
-    let flags = FLAGS | OpenFlags::SQLITE_OPEN_CREATE;
-    let mut connection = Connection::open_with_flags(path, flags)?;
+    permissions::open_or_create(path)?;
+    permissions::warn_if_open_to_all(path);
+    let mut connection = Connection::open_with_flags(path, FLAGS)?;
     connection.busy_timeout(limits::LOCK_TIMEOUT)?;
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let version = check_version(number("user_version")?)?;
