@@ -69,6 +69,10 @@ pub const FRAME_BYTES: usize = 32 * KIB;
 /// Writes of a stream that catches up before other streams on its thread have their turn.
 pub const WRITES_AT_ONCE: usize = 8;
 
+/// Bytes of a stream that catches up before other streams on its thread have their turn, even if that
+/// is a single write: to encode a long message takes time.
+pub const BYTES_AT_ONCE: usize = WRITES_AT_ONCE * FRAME_BYTES;
+
 /// Most messages in one frame, which is one write of a stream.
 pub const FRAME_MESSAGES: usize = 512;
 
@@ -78,6 +82,10 @@ pub const WAKE_SLICE: usize = 32;
 /// Followers woken in one slice, at about 5 µs each, while publishers are to go first: when a round
 /// of wake-ups is overrun, or when an append waits for another thread.
 pub const WAKE_SLICE_OVERRUN: usize = 4;
+
+/// Slots that are looked at for each follower that may be woken in a slice, at a few ns each: a channel
+/// whose followers have left has empty slots.
+pub const WAKE_LOOKS: usize = 64;
 
 /// A round of wake-ups is overrun if fewer than one in this many of the followers (an eighth) were
 /// woken before the next message. Publishers then get the processor first.

@@ -264,6 +264,6 @@ async fn dispatch(
         (Endpoint::Chat(endpoint), _) => chat::answer(endpoint, call).await,
         (Endpoint::Live, _) => Ok(operator::live()),
         (Endpoint::Ready, _) => Ok(operator::ready(&call)),
-        (Endpoint::Metrics, _) => Ok(operator::metrics(&call)),
+        (Endpoint::Metrics, _) => Ok(operator::metrics(&call).await),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
+use hyper::{HeaderMap, Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::App;
@@ -51,15 +51,20 @@ impl Refusal {
                 reply::html(status, app.page("error.html", "", &values).await.before)
             }
         };
-        let headers = response.headers_mut();
-        headers.extend(error.header());
-        if let Some(wait) = wait {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
-        }
-        if error.closes_connection() {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
+        add_headers(error, &app.drain, response.headers_mut());
         response
+    }
+}
+
+/// Adds the headers that go with an error: when to come back, what else is allowed, and whether the
+/// connection is closed.
+pub(super) fn add_headers(error: &Error, drain: &Drain, headers: &mut HeaderMap) {
+    headers.extend(error.header());
+    if let Some(wait) = retry_after(error, drain) {
+        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    }
+    if error.closes_connection() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::error::Error;
 use super::line_memory::LineMemory;
 use super::reply::{self, Body};
-use super::{Call, append, body};
+use super::{Call, append, body, refusal};
 use crate::limits;
 use crate::message::{Channel, Draft, EventName, Seq};
 
@@ -45,11 +45,11 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> 
         .as_ref()
         .map_or_else(Error::status, |()| StatusCode::CREATED);
     let mut response = reply::json(status, &answer);
-    if result.is_err() {
+    if let Err(error) = &result {
         call.connection.leave_body_unread();
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        let headers = response.headers_mut();
+        refusal::add_headers(error, &call.app.drain, headers);
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
 }

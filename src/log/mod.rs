@@ -53,6 +53,7 @@ mod position;
 mod read_health;
 mod reader;
 mod recent_keys;
+mod rings;
 mod source;
 mod sqlite;
 mod store;

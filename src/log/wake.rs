@@ -8,18 +8,18 @@
 //! around them. To wake a task from its own thread costs an entry in that thread's queue; from
 //! another thread it costs a lock, and often a system call.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Waker;
 
 use parking_lot::{Mutex, RwLock};
-use slab::Slab;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::Selection;
+use super::rings::Rings;
 use crate::limits;
 use crate::message::Channel;
 
@@ -47,31 +47,6 @@ struct WakeLoop {
     /// Notified when a ring is due.
     is_due: Notify,
     pending_appends: Arc<AtomicUsize>,
-}
-
-/// The rings of the channels that are followed on one runtime.
-#[derive(Debug, Default)]
-struct Rings {
-    by_channel: HashMap<Channel, Ring>,
-    /// The channels whose rings have followers left to wake. They take turns, a slice each.
-    due: VecDeque<Channel>,
-}
-
-/// The followers of one channel on one runtime, woken in a circle.
-#[derive(Debug, Default)]
-struct Ring {
-    /// The followers' wakers. A follower that has not looked at the log yet has none.
-    waiters: Slab<Option<Waker>>,
-    /// The number of slots in the circle.
-    slots: usize,
-    /// The slot at which the round goes on.
-    next: usize,
-    /// The number of slots to go until every follower has been woken since the last message. A
-    /// message that comes during a round makes it once around from there, so that no follower is
-    /// woken twice for messages that it reads together.
-    remaining: usize,
-    /// Whether messages come much faster than a round takes.
-    is_overrun: bool,
 }
 
 /// A follower's slots in the rings of its channels. When it is dropped the slots are free again.
@@ -193,8 +168,9 @@ impl WakeLoop {
             } else {
                 limits::WAKE_SLICE
             };
-            is_overrun = self.rings.lock().slice(&mut wakers, slice);
-            if wakers.is_empty() {
+            let next = self.rings.lock().slice(&mut wakers, slice);
+            is_overrun = next.is_overrun;
+            if wakers.is_empty() && !next.is_due {
                 self.is_due.notified().await;
                 if self.rings.lock().has_crowd() {
                     tokio::time::sleep(limits::CROWD_PAUSE).await;
@@ -206,71 +182,6 @@ impl WakeLoop {
                 wakers.drain(..).for_each(Waker::wake);
                 tokio::task::yield_now().await;
             }
-        }
-    }
-}
-
-impl Rings {
-    /// Notes that a channel has a new message.
-    fn mark(&mut self, channel: &Channel) {
-        if let Some(ring) = self.by_channel.get_mut(channel) {
-            if ring.remaining == 0 {
-                self.due.push_back(channel.clone());
-            }
-            let passed = ring.slots - ring.remaining;
-            ring.is_overrun = ring.remaining > 0 && passed < ring.slots / limits::OVERRUN_DIVISOR;
-            ring.remaining = ring.slots;
-        }
-    }
-
-    /// Whether the followers of the channel that is due first are a crowd.
-    fn has_crowd(&self) -> bool {
-        let first = self.due.front();
-        let first = first.and_then(|channel| self.by_channel.get(channel));
-        first.is_some_and(|ring| ring.waiters.len() >= limits::CROWD_FOLLOWERS)
-    }
-
-    /// Adds the next wakers to `wakers`, until it has `len` or no follower is due. Returns whether
-    /// any of these rings is overrun.
-    fn slice(&mut self, wakers: &mut Vec<Waker>, len: usize) -> bool {
-        let mut is_overrun = false;
-        while wakers.len() < len
-            && let Some(channel) = self.due.pop_front()
-        {
-            // The ring is gone if all followers of the channel have left.
-            if let Some(ring) = self.by_channel.get_mut(&channel) {
-                is_overrun |= ring.is_overrun;
-                ring.slice(wakers, len);
-                if ring.remaining > 0 {
-                    self.due.push_back(channel);
-                }
-            }
-        }
-        is_overrun
-    }
-}
-
-impl Ring {
-    /// Takes a slot for a follower, and returns its number.
-    fn insert(&mut self) -> usize {
-        let slot = self.waiters.insert(None);
-        // A new slot is the last of the circle: a round that is under way comes by.
-        let added = (slot + 1).saturating_sub(self.slots);
-        self.slots += added;
-        if self.remaining > 0 {
-            self.remaining += added;
-        }
-        slot
-    }
-
-    /// Goes on with the round until `wakers` has `len` or all followers have been woken. A slot
-    /// never moves, and a follower that takes a slot which the round has passed reads the log after
-    /// that: no follower is missed.
-    fn slice(&mut self, wakers: &mut Vec<Waker>, len: usize) {
-        while self.remaining > 0 && wakers.len() < len {
-            wakers.extend(self.waiters.get(self.next).cloned().flatten());
-            self.next = (self.next + 1) % self.slots;
-            self.remaining -= 1;
         }
     }
 }
@@ -315,77 +226,5 @@ impl Drop for Waiter {
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Returns a ring with this many followers that wait.
-    fn ring(waiters: usize) -> Ring {
-        let mut ring = Ring::default();
-        for _ in 0..waiters {
-            add_waiter(&mut ring);
-        }
-        ring
-    }
-
-    /// Adds a follower that waits.
-    fn add_waiter(ring: &mut Ring) {
-        let slot = ring.insert();
-        ring.waiters[slot] = Some(Waker::noop().clone());
-    }
-
-    /// Returns how many followers the next slice wakes.
-    fn woken(ring: &mut Ring) -> usize {
-        let mut wakers = Vec::new();
-        ring.slice(&mut wakers, limits::WAKE_SLICE);
-        wakers.len()
-    }
-
-    /// A round wakes each follower once, also those that come meanwhile.
-    #[test]
-    fn ring_wakes_each_once() {
-        let mut ring = ring(limits::WAKE_SLICE + 10);
-        assert_eq!(woken(&mut ring), 0, "there is no message");
-        ring.remaining = ring.slots;
-        assert_eq!(woken(&mut ring), limits::WAKE_SLICE);
-        add_waiter(&mut ring);
-        assert_eq!(woken(&mut ring), 11);
-        assert_eq!(ring.remaining, 0);
-    }
-
-    /// A ring is overrun only while messages come faster than a round takes.
-    #[test]
-    fn ring_is_overrun_while_messages_outrun_it() {
-        let channel = Channel::main();
-        let mut rings = Rings::default();
-        for _ in 0..100 {
-            add_waiter(rings.by_channel.entry(channel.clone()).or_default());
-        }
-        let mut is_overrun = |passed: usize| {
-            let mut wakers = Vec::new();
-            rings.slice(&mut wakers, passed);
-            rings.mark(&channel);
-            rings.by_channel[&channel].is_overrun
-        };
-        assert!(!is_overrun(0), "it has only begun");
-        assert!(!is_overrun(50));
-        assert!(is_overrun(5));
-        assert!(is_overrun(5));
-        assert!(!is_overrun(100), "all have been woken");
-    }
-
-    /// A message during a round makes it once around from there.
-    #[test]
-    fn ring_goes_once_around_from_a_new_message() {
-        let mut ring = ring(limits::WAKE_SLICE + 10);
-        ring.remaining = ring.slots;
-        woken(&mut ring);
-        ring.remaining = ring.slots;
-        assert_eq!(woken(&mut ring), limits::WAKE_SLICE);
-        assert_eq!(woken(&mut ring), 10);
-        assert_eq!((ring.remaining, ring.next), (0, limits::WAKE_SLICE));
     }
 }

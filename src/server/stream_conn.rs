@@ -73,7 +73,7 @@ impl StreamConn {
         {
             return Poll::Ready(left);
         }
-        let mut is_quiet = false;
+        let (mut is_quiet, mut bytes) = (false, 0);
         for _ in 0..limits::WRITES_AT_ONCE {
             ready!(self.poll_send(cx))?;
             if self.is_over {
@@ -82,9 +82,13 @@ impl StreamConn {
             if is_quiet {
                 return self.wait(cx);
             }
+            if bytes >= limits::BYTES_AT_ONCE {
+                break;
+            }
             match self.stream.poll_chunk(cx) {
                 Poll::Ready(Some(chunk)) => {
                     self.unsent = chunk.into_framed();
+                    bytes += self.unsent.len();
                     is_quiet = self.stream.is_quiet();
                 }
                 Poll::Ready(None) => {

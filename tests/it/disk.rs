@@ -7,6 +7,7 @@ use crate::support::binary::Binary;
 use crate::support::client::{Response, get, post, send};
 use crate::support::log_dir::LogDir;
 use crate::support::reference_log::ReferenceLog;
+use crate::support::unavailable::refuses_appends;
 use crate::support::upload::Upload;
 use crate::support::wires::{ALL, Stream, StreamEvent};
 use crate::support::{eventually, soon};
@@ -99,11 +100,12 @@ async fn disk_full_refuses_and_recovers() {
     // Now the files cannot even be written where they have room inside.
     server.limit_files(Some(4096));
     println!("{}", refused(post(addr, "/c/a", "x").await).await);
+    refuses_appends(addr).await;
     let keyed = "POST /c/a\r\nIdempotency-Key: k";
     refused(send(addr, keyed, b"with a key").await).await;
     upload.send(b"four\n").await;
     let mut answer = upload.answer().await;
-    assert_eq!(answer.status, 503);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
     let answer = answer.json().await;
     assert!(
         answer["error"].as_str().unwrap().contains("store"),

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::client::{Response, get, post, send, send_raw};
+use crate::support::unavailable::refuses_appends;
 use crate::support::{TestServer, eventually, soon};
 
 /// A request, and the answer that it must have.
@@ -418,6 +419,7 @@ async fn connection_limit_answers_503() {
     let seconds: u32 = refused.header("retry-after").parse().unwrap();
     assert!((2..=8).contains(&seconds));
     assert!(refused.text().await.contains("at its connection limit"));
+    refuses_appends(server.addr).await;
     drop(first);
     server.open_streams(1).await;
     // The connection's slot is free a moment after the stream has ended.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::support::binary::Binary;
 use crate::support::client::{append, finish, get, post, send};
+use crate::support::unavailable::refuses_appends;
 use crate::support::{TestServer, at_last, eventually, soon};
 
 /// Follows `main` until the stream ends, and gives what came. A body that is cut is an error.
@@ -38,6 +39,10 @@ async fn stop_ends_busy_streams_in_band() {
     let followers: Vec<_> = (0..FOLLOWERS)
         .map(|n| tokio::spawn(follow_to_the_end(addr, wires[n % wires.len()])))
         .collect();
+    eventually("all streams", async || {
+        open_streams(addr).await == FOLLOWERS
+    })
+    .await;
     // As fast as they are answered, so that most streams have a message to write when the stop comes.
     let publishers: Vec<_> = (0..4).map(|_| tokio::spawn(publish(addr))).collect();
     sleep(Duration::from_secs(1)).await;
@@ -59,6 +64,16 @@ async fn stop_ends_busy_streams_in_band() {
         let _ = at_last(publisher).await;
     }
     assert_eq!(soon(server.ended()).await.code(), Some(0));
+}
+
+/// The number of streams that the server has open.
+async fn open_streams(addr: SocketAddr) -> usize {
+    let text = get(addr, "/metrics").await.text().await;
+    let open = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("forever_frame_open_streams{"));
+    let count = open.map(|line| line.split_once(' ').unwrap().1.parse::<usize>().unwrap());
+    count.sum()
 }
 
 /// The number after `name` in a text.
@@ -97,10 +112,7 @@ async fn stop_tells_newcomers_when_to_come_back() {
         assert!((2..=11).contains(&wait), "{wait}");
     }
     // The status that an EventSource survives is for a GET alone: nothing is appended.
-    for accept in ["*/*", "text/event-stream"] {
-        let append = format!("POST /c/main\r\nAccept: {accept}");
-        assert_eq!(send(addr, &append, b"late").await.status, 503, "{accept}");
-    }
+    refuses_appends(addr).await;
     // A body that is not read does not take the answer with it.
     let large = vec![b'x'; 40_000];
     for _ in 0..5 {
@@ -188,6 +200,7 @@ async fn stop_does_not_wait_for_idle_connections() {
     server.signal("-TERM").await;
     let mut answer = soon(finish(upload)).await.unwrap();
     assert_eq!(answer.status, 503);
+    assert!(answer.header("retry-after").parse::<u64>().is_ok());
     assert_eq!(answer.json().await["count"], 2);
     assert_eq!(soon(server.ended()).await.code(), Some(0));
     let took = began.elapsed();

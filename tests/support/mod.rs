@@ -15,6 +15,7 @@ pub(crate) mod reference_log;
 pub(crate) mod refusal;
 pub(crate) mod sender;
 pub(crate) mod text;
+pub(crate) mod unavailable;
 pub(crate) mod upload;
 pub(crate) mod wires;
 
