@@ -1,4 +1,4 @@
-//! The server with other people's programs: Chromium, curl, proxies, jq, and parsers from npm and pip.
+//! The server with other people's programs: browsers, curl, proxies, jq, and parsers from npm and pip.
 //!
 //! `scripts/test` installs what these tests need, and runs them. With that installed,
 //! `cargo test --features tools --test tools mailbox` runs those with that word in their name.
@@ -9,6 +9,7 @@
 //! | `hidden_frame` | the hidden iframe and its library, `forever-frame.js` |
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
 //! | `parsers` | streams as they are read by parsers that others wrote |
+//! | `firefox` | how Firefox comes back |
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `curl` | a terminal |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
@@ -27,6 +28,7 @@ mod chat_page;
 mod chat_plain;
 mod chat_silence;
 mod curl;
+mod firefox;
 mod helpers;
 mod hidden_frame;
 mod lost_packets;
