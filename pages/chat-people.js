@@ -1,9 +1,9 @@
-// The people of /chat: friends, and the accounts that have asked or been asked to become friends.
+// The people of /chat: friends, the accounts that have asked or been asked to become friends, and those that are blocked.
 
 import { $, href, isNewer, make } from './chat-page.js';
 
 const COUNTED = 99;
-const LISTS = { friend: 'friends', asking: 'asking', asked: 'asked' };
+const LISTS = { friend: 'friends', asking: 'asking', asked: 'asked', blocked: 'blocked' };
 
 const byName = new Intl.Collator();
 /** Returns the name of the friend whose conversation is open. */
@@ -25,8 +25,8 @@ class Person {
 
   constructor(name) { this.name = name; }
 
-  /** The number of unread messages. */
-  get unread() { return this.#counted + this.#since.length; }
+  /** The number of unread messages of a friend; 0 for an account that is none. */
+  get unread() { return this.standing === 'friend' ? this.#counted + this.#since.length : 0; }
 
   /** Takes over the server's count of the messages that were unread at the cursor `upTo`. */
   count(unread, upTo) {
@@ -81,7 +81,7 @@ export function clear() {
   for (const list of Object.values(LISTS)) $(list).replaceChildren();
 }
 
-/** Sets what the account `name` is to the user: friend, asking or asked, or null for none of these. */
+/** Sets what the account `name` is to the user: friend, asking, asked or blocked, or null for none of these. */
 export function stand(name, standing) {
   if (standing === null) {
     people.get(name)?.leave();

@@ -142,7 +142,7 @@ function befriended({ data }) {
 /** Shows what an account has become to the user. */
 function become(name, standing) {
   stand(name, standing);
-  if (standing === null && talk?.name === name) talk.over();
+  if (standing !== 'friend' && talk?.name === name) talk.over();
   // The list of friends says whether the new friend is online.
   if (standing === 'friend') look();
 }
@@ -262,9 +262,10 @@ async function change(form, submitter) {
     const { name, standing } = await ask('/chat/friends', fields);
     complain('');
     if (action === 'ask') form.reset();
-    if (action === 'remove' && talk?.name === name) go(undefined);
+    if ((action === 'remove' || action === 'block') && talk?.name === name) go(undefined);
     become(name, standing);
     if (standing === 'asked') say(`You have asked ${name}.`);
+    if (standing === 'blocked') say(`You have blocked ${name}.`);
   } catch (error) {
     complain(error.message);
   }

@@ -16,6 +16,7 @@ macro_rules! built_in {
 const BUILT_IN: &[(&str, &[u8])] = built_in![
     "chat-asked.html",
     "chat-asks.html",
+    "chat-blocked.html",
     "chat-conversation.html",
     "chat-demo.html",
     "chat-earlier.html",

@@ -27,7 +27,7 @@ pub(super) enum AccountEvent {
 pub(super) struct FriendsEvent {
     /// The name of the other account.
     pub(super) name: String,
-    /// How the other account stands to this one: `friend`, `asked`, `asking`, or `gone`.
+    /// How the other account stands to this one: `friend`, `asked`, `asking`, `blocked`, or `gone`.
     pub(super) change: String,
 }
 

@@ -78,6 +78,7 @@ fn render_friends(friends: &FriendsEvent) -> String {
         "asked" => format!("You have asked {name} to be your friend."),
         "asking" => format!("{name} asks to be your friend."),
         "friend" => format!("{name} and you are friends."),
+        "blocked" => format!("You have blocked {name}."),
         _ => format!("{name} and you are not friends."),
     }
 }

@@ -5,11 +5,13 @@
 //! removes it, together with all that is as old. See the module documentation of [`chat`](super)
 //! for the files that a deletion would involve.
 
+use std::time::Instant;
+
 use blake2::{Blake2b128, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::account_event::{AccountEvent, ReadEvent, account_channel};
-use super::{Account, AccountId, Chat, Friend, LookupError, Session, SessionEnded};
+use super::{Account, AccountId, Chat, Friend, LookupError, RateLimited, Session, SessionEnded};
 use crate::limits;
 use crate::log::{History, PageLimit, StoreError, Stored};
 use crate::message::{Channel, Draft, IdempotencyKey, Message, Receipt, Seq};
@@ -31,6 +33,9 @@ pub enum SayError {
     /// The sender's session has ended.
     #[error(transparent)]
     SessionEnded(#[from] SessionEnded),
+    /// The sender says too much at once.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// There is no such friend.
     #[error(transparent)]
     Lookup(#[from] LookupError),
@@ -87,7 +92,8 @@ impl Chat {
     /// position moves, too, and its other tabs are told.
     ///
     /// # Errors
-    /// When the session has ended, there is no such friend, or the message cannot be appended.
+    /// When the session has ended, the account says too much at once, there is no such friend, or the
+    /// message cannot be appended.
     pub async fn say(
         &self,
         session: &Session,
@@ -97,6 +103,7 @@ impl Chat {
     ) -> Result<(Friend, Receipt), SayError> {
         let me = &session.account;
         let _session = session.act().await?;
+        self.social.charge_say(me.id, Instant::now())?;
         let (friend, right) = self.friend_named(me, name).await?;
         let no_friend = || LookupError::NoFriend(name.to_owned());
         let _friendship = right.act().await.ok_or_else(no_friend)?;

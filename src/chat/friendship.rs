@@ -1,11 +1,15 @@
-//! Changes friendships, and notifies both accounts.
+//! Changes friendships, and notifies the accounts that are concerned.
+
+use std::time::Instant;
 
 use super::account_event::{AccountEvent, FriendsEvent, account_channel};
 use super::conversation::conversation_channel;
 use super::granted::Pair;
-use super::{Account, Chat, FriendChange, FriendError, Session, SessionEnded, Standing};
+use super::{
+    Account, Chat, FriendChange, FriendError, FriendStep, Session, SessionEnded, Standing,
+};
 use crate::log::StoreError;
-use crate::message::Channel;
+use crate::message::{Channel, Timestamp};
 use crate::right::RightEnd;
 
 /// What a client does about the friendship with another account.
@@ -19,10 +23,14 @@ pub enum FriendAction {
     Decline,
     /// Ends the friendship or the request, in either direction.
     Remove,
+    /// Blocks the other account: it is no friend, and cannot ask to be one. It is not told.
+    Block,
+    /// Blocks the other account no more.
+    Unblock,
 }
 
 impl Chat {
-    /// Does a friend action of the session's account, and notifies both accounts. When this returns,
+    /// Does a friend action of the session's account, and notifies the accounts that it concerns. When this returns,
     /// and the two are not friends any more, nothing more is said in their conversation.
     ///
     /// # Errors
@@ -50,47 +58,62 @@ impl Chat {
         other: &Account,
         action: FriendAction,
     ) -> Result<Result<FriendChange, FriendError>, StoreError> {
-        let database = &self.database;
+        if let Err(limited) = self.social.charge(me.id, other.id, action, Instant::now()) {
+            return Ok(Err(limited.into()));
+        }
+        let (database, now) = (&self.database, Timestamp::now());
         // While the friendship changes, nothing is said: a stream that is told of a new friend misses
         // nothing of the conversation.
         let right = self.friendship_right(me.id, other.id);
         let _alone = right.alone().await;
-        let done = match action {
-            FriendAction::Ask => database.ask(me.id, other.id).await?,
-            FriendAction::Accept => database.accept(me.id, other.id).await?,
-            FriendAction::Decline => Ok(database.decline(me.id, other.id).await?),
-            FriendAction::Remove => Ok(database.remove(me.id, other.id).await?),
+        let step = match action {
+            FriendAction::Ask => database.ask(me.id, other.id, now).await?,
+            FriendAction::Accept => database.accept(me.id, other.id, now).await?,
+            FriendAction::Decline => Ok(database.decline(me.id, other.id, now).await?),
+            FriendAction::Remove => Ok(database.remove(me.id, other.id, now).await?),
+            FriendAction::Block => database.block(me.id, other.id, now).await?,
+            FriendAction::Unblock => Ok(database.unblock(me.id, other.id).await?),
         };
-        if done == Ok(FriendChange::Accepted) {
+        let step = match step {
+            Ok(step) => step,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if step.change == FriendChange::Accepted {
             // What the two said when they were friends before is not new.
             let (_, last) = self.log.bounds();
             database.mark_read(me.id, other.id, last).await?;
             database.mark_read(other.id, me.id, last).await?;
         }
-        if done == Ok(FriendChange::Removed) {
+        if step.was_friend {
             let pair = Pair::of(me.id, other.id);
             self.granted.friendships.end(&pair, RightEnd::Revoked);
         }
-        if let Ok(change) = done
-            && change != FriendChange::None
-        {
-            self.notify_both(me, other, change).await?;
+        if step.change != FriendChange::None {
+            self.notify(me, other, &step).await?;
         }
-        Ok(done)
+        Ok(Ok(step.change))
     }
 
-    /// Notifies both accounts how they stand to each other now. If they have become friends, their open
-    /// streams follow the conversation from here on.
-    async fn notify_both(
+    /// Notifies the accounts that a change concerns how the other one stands to them now. If the two
+    /// have become friends, their open streams follow the conversation from here on.
+    async fn notify(
         &self,
         me: &Account,
         other: &Account,
-        change: FriendChange,
+        step: &FriendStep,
     ) -> Result<(), StoreError> {
-        let mut drafts = Vec::with_capacity(4);
-        for (one, of) in [(me, other), (other, me)] {
+        let are_friends = step.change == FriendChange::Accepted;
+        let mut concerned = vec![(me, other)];
+        if step.concerns_other {
+            concerned.push((other, me));
+        }
+        if let Some(pushed_out) = &step.pushed_out {
+            concerned.extend([(other, pushed_out), (pushed_out, other)]);
+        }
+        let mut drafts = Vec::with_capacity(2 * concerned.len());
+        for (one, of) in concerned {
             let channel = account_channel(one.id);
-            if change == FriendChange::Accepted {
+            if are_friends {
                 drafts.push(AccountEvent::ConversationAdded(of.id).draft(channel.clone()));
             }
             let standing = self.standing(one, of).await?;
@@ -103,7 +126,9 @@ impl Chat {
             drafts.push(AccountEvent::Friends(friends).draft(channel));
         }
         self.log.append_all(drafts).await?;
-        self.presence.announce([me, other]);
+        if are_friends {
+            self.presence.introduce(me, other);
+        }
         Ok(())
     }
 
@@ -141,7 +166,6 @@ mod tests {
     use crate::follow::{ChunkStream, Options};
     use crate::limits;
     use crate::log::Since;
-    use crate::message::Timestamp;
     use crate::metrics::OpenStream;
     use crate::wire::{Encoder, Wire};
 
@@ -222,8 +246,7 @@ mod tests {
                     }
                 }
             }
-            let session = Session::untabled(&me);
-            let removed = chat.act(&session, &other, FriendAction::Remove).await;
+            let removed = chat.act(&session, &me, FriendAction::Remove).await;
             removed.unwrap().unwrap();
         }
         assert_eq!((texts, ends), (all, 1));

@@ -43,6 +43,11 @@ pub(super) struct LoginAttempt {
 pub struct RateLimited(Duration);
 
 impl RateLimited {
+    /// The refusal of a client that has to wait so long.
+    pub(super) fn new(wait: Duration) -> RateLimited {
+        RateLimited(wait)
+    }
+
     /// Returns how long to wait, in seconds, rounded up.
     #[must_use]
     pub fn seconds(&self) -> u64 {

@@ -38,6 +38,7 @@ mod password;
 mod presence;
 mod rate_limiter;
 mod sessions;
+mod social_limiter;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -65,11 +66,12 @@ use tokio::sync::Semaphore;
 
 use crate::limits;
 use crate::log::{Log, SideTables, StoreError};
-use database::Database;
+use database::{Database, FriendStep};
 use granted::Granted;
 use login_limiter::LoginLimiter;
 use password::{Hasher, NewPassword, StoredHash};
 use presence::Presence;
+use social_limiter::SocialLimiter;
 
 /// A handle on the chat. Clones are the same chat.
 #[derive(Clone, Debug)]
@@ -82,6 +84,7 @@ pub struct Chat {
     granted: Arc<Granted>,
     hasher: Arc<Hasher>,
     limiter: Arc<LoginLimiter>,
+    social: Arc<SocialLimiter>,
     /// A permit for each record of a session's use that waits to be written.
     recording: Arc<Semaphore>,
     /// Held by the change that is being made: see [`Chat::serialized`].
@@ -105,6 +108,7 @@ impl Chat {
             presence,
             hasher: Arc::default(),
             limiter: Arc::default(),
+            social: Arc::default(),
             recording: Arc::new(Semaphore::new(limits::SESSION_RECORDS_MAX)),
             changes: Arc::default(),
         })

@@ -1,29 +1,35 @@
 //! Which accounts are online. This is pure logic: the time goes in, and what has changed comes out,
 //! with the moment at which to ask again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::rate_limiter::RateLimiter;
 use super::{Account, AccountId};
+use crate::limits;
 
 /// An account has come online, or has gone offline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PresenceChange {
     pub(super) account: Account,
     pub(super) online: bool,
+    /// The one account that is to be told; `None` for all friends.
+    pub(super) to: Option<AccountId>,
 }
 
 /// Tracks which accounts are online: those with an open stream, and those whose last stream was
-/// closed less than a grace period ago.
+/// closed less than a grace period ago. The grace is longer for an account that has gone offline often:
+/// each change is told to all its friends.
 #[derive(Debug)]
 pub(super) struct OnlineTracker {
     grace: Duration,
     online: HashMap<AccountId, OnlineAccount>,
-    /// When accounts closed their last stream, the earliest first. An account that has come back
-    /// since is still in it.
-    leaving: VecDeque<(Instant, AccountId)>,
+    /// When accounts that have closed their last stream go offline, the earliest first. An account that
+    /// has come back since is still in it.
+    leaving: BTreeSet<(Instant, AccountId)>,
+    departures: RateLimiter<AccountId>,
     changes: Vec<PresenceChange>,
 }
 
@@ -32,8 +38,8 @@ struct OnlineAccount {
     account: Account,
     /// How many streams are open.
     streams: usize,
-    /// When the last stream was closed.
-    left: Instant,
+    /// When the account goes offline, if no stream is open then.
+    leaves: Instant,
 }
 
 impl OnlineTracker {
@@ -43,7 +49,8 @@ impl OnlineTracker {
         OnlineTracker {
             grace,
             online: HashMap::new(),
-            leaving: VecDeque::new(),
+            leaving: BTreeSet::new(),
+            departures: RateLimiter::new(limits::DEPARTURES_OF_ACCOUNT),
             changes: Vec::new(),
         }
     }
@@ -59,11 +66,12 @@ impl OnlineTracker {
             self.changes.push(PresenceChange {
                 account: account.clone(),
                 online: true,
+                to: None,
             });
             OnlineAccount {
                 account: account.clone(),
                 streams: 0,
-                left: now,
+                leaves: now,
             }
         });
         online.streams += 1;
@@ -76,38 +84,45 @@ impl OnlineTracker {
         };
         online.streams = online.streams.saturating_sub(1);
         if online.streams == 0 {
-            online.left = now;
-            self.leaving.push_back((now, id));
+            online.leaves = now + self.grace;
+            self.leaving.insert((online.leaves, id));
         }
     }
 
-    /// Reports once more whether an account is online, for those that have become its friends since.
-    pub(super) fn announce(&mut self, account: &Account) {
+    /// Reports once more whether an account is online, to one that has become its friend since.
+    pub(super) fn introduce(&mut self, account: &Account, to: AccountId) {
         self.changes.push(PresenceChange {
             account: account.clone(),
             online: self.is_online(account.id),
+            to: Some(to),
         });
     }
 
     /// Takes the changes up to now, and returns with them the moment at which an account may go
     /// offline next.
     pub(super) fn take_changes(&mut self, now: Instant) -> (Vec<PresenceChange>, Option<Instant>) {
-        while let Some((left, id)) = self.leaving.front().copied() {
-            if left + self.grace > now {
-                break;
+        while let Some((leaves, id)) = self.leaving.first().copied()
+            && leaves <= now
+        {
+            self.leaving.pop_first();
+            let is_gone =
+                |online: &&mut OnlineAccount| online.streams == 0 && online.leaves == leaves;
+            let Some(gone) = self.online.get_mut(&id).filter(is_gone) else {
+                continue;
+            };
+            if let Err(wait) = self.departures.try_charge(id, now.into_std()) {
+                gone.leaves = now + wait;
+                self.leaving.insert((gone.leaves, id));
+                continue;
             }
-            self.leaving.pop_front();
-            let is_gone = |online: &OnlineAccount| online.streams == 0 && online.left == left;
-            if self.online.get(&id).is_some_and(is_gone)
-                && let Some(gone) = self.online.remove(&id)
-            {
-                self.changes.push(PresenceChange {
-                    account: gone.account,
-                    online: false,
-                });
-            }
+            self.changes.push(PresenceChange {
+                account: gone.account.clone(),
+                online: false,
+                to: None,
+            });
+            self.online.remove(&id);
         }
-        let next = self.leaving.front().map(|(left, _)| *left + self.grace);
+        let next = self.leaving.first().map(|(leaves, _)| *leaves);
         (std::mem::take(&mut self.changes), next)
     }
 }
@@ -148,6 +163,31 @@ mod tests {
         tracker.arrive(&account(1), now + GRACE / 2);
         assert_eq!(changes(&mut tracker, now + GRACE), []);
         assert!(tracker.is_online(AccountId(1)));
+    }
+
+    /// An account that comes and goes without end is told as online for longer and longer.
+    #[test]
+    fn flapping_account_stays_online() {
+        let mut now = Instant::now();
+        let mut tracker = OnlineTracker::new(GRACE);
+        let mut told = 0;
+        for _ in 0..100 {
+            tracker.arrive(&account(1), now);
+            tracker.leave(AccountId(1), now);
+            now += GRACE;
+            told += changes(&mut tracker, now).len();
+        }
+        let every = limits::DEPARTURES_OF_ACCOUNT.every;
+        let most =
+            limits::DEPARTURES_OF_ACCOUNT.burst + 100 / u32::try_from(every.as_secs()).unwrap();
+        assert!(told <= 2 * (most as usize + 1), "{told}");
+        // When it has gone for good, that is told, at the moment that was foretold.
+        let (_, next) = tracker.take_changes(now);
+        if let Some(next) = next {
+            assert!(next <= now + every);
+            assert_eq!(changes(&mut tracker, next), [(1, false)]);
+        }
+        assert!(!tracker.is_online(AccountId(1)));
     }
 
     /// The grace period begins when the last stream is closed.

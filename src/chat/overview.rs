@@ -14,7 +14,8 @@ pub struct Overview {
     pub since: Cursor,
     /// The position in the log of the presence.
     pub presence: Cursor,
-    /// The friends, and the accounts with an open request to or from this one, ordered by name.
+    /// The friends, the accounts with an open request to or from this one, and those that it has
+    /// blocked, ordered by name.
     pub friends: Vec<Contact>,
 }
 
@@ -25,7 +26,7 @@ pub struct Contact {
     pub friend: Friend,
     /// Whether the other account is online; false unless the two are friends.
     pub online: bool,
-    /// How many messages of the other account are unread; at most
+    /// How many messages of the friend are unread; at most
     /// [`limits::UNREAD_COUNTED_MAX`] are counted.
     pub unread: usize,
 }
@@ -44,7 +45,11 @@ impl Chat {
             let is_friend = friend.standing == Standing::Friend;
             friends.push(Contact {
                 online: is_friend && self.is_online(&friend.account),
-                unread: self.unread(me, &friend, since.seq).await?,
+                unread: if is_friend {
+                    self.unread(me, &friend, since.seq).await?
+                } else {
+                    0
+                },
                 friend,
             });
         }

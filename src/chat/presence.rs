@@ -90,12 +90,11 @@ impl Presence {
         self.0.tracker.lock().is_online(id)
     }
 
-    /// Tells two accounts whose friendship has changed of each other.
-    pub(super) fn announce(&self, accounts: [&Account; 2]) {
+    /// Tells two accounts that have become friends of each other.
+    pub(super) fn introduce(&self, one: &Account, other: &Account) {
         let mut tracker = self.0.tracker.lock();
-        for account in accounts {
-            tracker.announce(account);
-        }
+        tracker.introduce(one, other.id);
+        tracker.introduce(other, one.id);
         drop(tracker);
         self.0.changed.notify_one();
     }
@@ -169,8 +168,8 @@ async fn tell_all(shared: Weak<PresenceShared>, changed: Arc<Notify>) {
 }
 
 impl PresenceShared {
-    /// Tells a change to all friends of the account, online or not: a friend whose page is loading
-    /// is not online yet, and has to get what changes meanwhile.
+    /// Tells a change to all friends of the account, or to the one that it is for, online or not: a
+    /// friend whose page is loading is not online yet, and has to get what changes meanwhile.
     async fn tell(&self, change: PresenceChange) -> Result<(), StoreError> {
         let event = PresenceEvent {
             name: change.account.name.as_str(),
@@ -181,7 +180,8 @@ impl PresenceShared {
         let friends = friends
             .into_iter()
             .filter(|friend| friend.standing == Standing::Friend)
-            .map(|friend| friend.account.id);
+            .map(|friend| friend.account.id)
+            .filter(|friend| change.to.is_none_or(|to| to == *friend));
         let draft = |id| Draft {
             event: EventName::of_server("presence"),
             ..Draft::new(Presence::channel(id), data.as_str())

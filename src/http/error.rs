@@ -6,7 +6,8 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::chat::{
-    CreateError, FriendError, LoginError, LookupError, RegisterError, SayError, SessionEnded,
+    CreateError, FriendError, LoginError, LookupError, RateLimited, RegisterError, SayError,
+    SessionEnded,
 };
 use crate::limits;
 use crate::log::StoreError;
@@ -71,7 +72,9 @@ pub(super) enum Error {
     #[error(transparent)]
     Lookup(#[from] LookupError),
     #[error(transparent)]
-    Friend(#[from] FriendError),
+    Friend(FriendError),
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     #[error("the request body was cut off: {0}")]
     BodyBroke(hyper::Error),
     #[error("the body took longer than {0} s to arrive")]
@@ -119,8 +122,19 @@ impl From<SayError> for Error {
     fn from(error: SayError) -> Error {
         match error {
             SayError::SessionEnded(_) => Error::NotLoggedIn,
+            SayError::RateLimited(error) => Error::RateLimited(error),
             SayError::Lookup(error) => Error::Lookup(error),
             SayError::Store(error) => Error::Store(error),
+        }
+    }
+}
+
+impl From<FriendError> for Error {
+    fn from(error: FriendError) -> Error {
+        match error {
+            FriendError::SessionEnded(_) => Error::NotLoggedIn,
+            FriendError::RateLimited(error) => Error::RateLimited(error),
+            error => Error::Friend(error),
         }
     }
 }
@@ -141,10 +155,9 @@ impl Error {
             Error::NotFound(_)
             | Error::Lookup(LookupError::NoAccount(_) | LookupError::NoFriend(_))
             | Error::Friend(FriendError::NoAccount) => StatusCode::NOT_FOUND,
-            Error::NotLoggedIn | Error::Friend(FriendError::SessionEnded(_)) => {
-                StatusCode::UNAUTHORIZED
-            }
-            Error::CrossOrigin(_) => StatusCode::FORBIDDEN,
+            Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
+            Error::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Error::CrossOrigin(_) | Error::Friend(FriendError::NotTaken) => StatusCode::FORBIDDEN,
             Error::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Error::Register(RegisterError::Create(
                 CreateError::Taken(_) | CreateError::LooksAlike(_),
@@ -189,6 +202,7 @@ impl Error {
             Error::Login(error) | Error::Register(RegisterError::Login(error)) => {
                 login_retry_after(error).map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)))
             }
+            Error::RateLimited(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
             Error::NoBodyMemory | Error::Lookup(LookupError::Store(_)) | Error::Store(_) => {
                 Some((RETRY_AFTER, HeaderValue::from_static("1")))
             }

@@ -18,7 +18,7 @@
 //! | `/chat/register` | GET, POST | the form; creates an account |
 //! | `/chat/logout` | POST | logs out |
 //! | `/chat/password` | GET, POST | the form; changes the password |
-//! | `/chat/friends` | GET, POST | the friends; asks for, accepts, declines or ends a friendship |
+//! | `/chat/friends` | GET, POST | the friends; asks for, accepts, declines or ends a friendship; blocks an account |
 //! | `/chat/with/NAME` | GET, POST | a conversation; sends a message to a friend |
 //! | `/chat/read/NAME` | POST | notes how far a conversation has been read |
 //! | `/chat/stream` | GET | a stream of all that concerns an account |

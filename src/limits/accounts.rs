@@ -98,5 +98,53 @@ pub const RIGHTS_LOOKUP_INTERVAL: Duration = Duration::from_secs(10);
 /// Expired sessions that are deleted at each login: more than begin.
 pub const LOGIN_CLEANUP_ROWS: u32 = 16;
 
-/// Friends of an account, with open requests in both directions: a list that is shown at once.
+/// Friends of an account: a list that is shown at once.
 pub const FRIENDS_MAX: u32 = 200;
+
+/// Friend requests to an account that are not answered: the newest are kept, so that nobody can fill
+/// the list against others. An account can have sent as many itself.
+pub const FRIEND_REQUESTS_MAX: u32 = 200;
+
+/// Accounts that an account has blocked, 50 bytes each.
+pub const BLOCKED_MAX: u32 = 1000;
+
+/// For how long an account whose friend request was declined cannot ask again.
+pub const DECLINED_PAUSE: Duration = Duration::from_hours(24);
+
+/// Declined requests that an account remembers for [`DECLINED_PAUSE`], the newest.
+pub const DECLINED_MAX: u32 = 1000;
+
+/// Friend requests that one account sends: to a whole class at once, and then to a few a minute. Each
+/// is told to the account that is asked.
+pub const FRIEND_REQUESTS_OF_ACCOUNT: Rate = Rate {
+    burst: 60,
+    every: Duration::from_secs(20),
+};
+
+/// Friend requests that one account sends to another: to take one back and send it again a few times is
+/// a mistake that people make, more than that is a nuisance.
+pub const FRIEND_REQUESTS_OF_PAIR: Rate = Rate {
+    burst: 5,
+    every: Duration::from_mins(10),
+};
+
+/// All other friend actions of one account. Each is told to the account itself, too, and is a record in
+/// the log: a full list of requests can be cleared at once, and it does not go on and on.
+pub const FRIEND_ACTIONS_OF_ACCOUNT: Rate = Rate {
+    burst: 500,
+    every: Duration::from_secs(1),
+};
+
+/// How often one account goes offline for its friends, which are all told; one that comes and goes
+/// more often counts as online meanwhile.
+pub const DEPARTURES_OF_ACCOUNT: Rate = Rate {
+    burst: 10,
+    every: Duration::from_secs(10),
+};
+
+/// Messages that one account says, to all its friends: a long text that is pasted line by line, and
+/// then more than a person types.
+pub const SAYS_OF_ACCOUNT: Rate = Rate {
+    burst: 300,
+    every: Duration::from_millis(100),
+};

@@ -38,6 +38,7 @@ mod chat_demo;
 mod chat_markup;
 mod chat_names;
 mod chat_revoked;
+mod chat_spam;
 mod chat_strangers;
 mod chat_streams;
 mod conformance;

@@ -16,9 +16,22 @@ pub enum Standing {
     Asked,
     /// The other account has sent me a friend request, which I have not answered yet.
     Asking,
+    /// I have declined the other account's friend request, which cannot ask again for a while. The
+    /// other account does not stand to me at all, apart from that.
+    Declined,
+    /// I have blocked the other account.
+    Blocked,
 }
 
 impl Standing {
+    const ALL: [Standing; 5] = [
+        Standing::Friend,
+        Standing::Asked,
+        Standing::Asking,
+        Standing::Declined,
+        Standing::Blocked,
+    ];
+
     /// Returns the word for the standing in JSON and in the table.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -26,6 +39,8 @@ impl Standing {
             Standing::Friend => "friend",
             Standing::Asked => "asked",
             Standing::Asking => "asking",
+            Standing::Declined => "declined",
+            Standing::Blocked => "blocked",
         }
     }
 }
@@ -39,7 +54,7 @@ impl ToSql for Standing {
 impl FromSql for Standing {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Standing> {
         let text = value.as_str()?;
-        [Standing::Friend, Standing::Asked, Standing::Asking]
+        Standing::ALL
             .into_iter()
             .find(|standing| standing.as_str() == text)
             .ok_or(FromSqlError::InvalidType)
@@ -69,13 +84,15 @@ impl Friend {
 }
 
 impl Database {
-    /// Returns my friends and the accounts with an open request to or from me, ordered by name.
+    /// Returns my friends, the accounts with an open request to or from me, and those that I have
+    /// blocked, ordered by name.
     ///
     /// # Errors
     /// When the tables cannot be read.
     pub(in crate::chat) async fn friends(&self, me: AccountId) -> Result<Vec<Friend>, StoreError> {
         const SQL: &str = "SELECT id, name, key, standing, read \
-                           FROM friends JOIN accounts ON id = friend WHERE me = ? ORDER BY key";
+                           FROM friends JOIN accounts ON id = friend \
+                           WHERE me = ? AND standing <> 'declined' ORDER BY key";
         self.tables
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(SQL)?;
@@ -85,14 +102,16 @@ impl Database {
             .await
     }
 
-    /// Returns how another account stands to mine, as `Chat::standing` describes it.
+    /// Returns how another account stands to mine, as `Chat::standing` describes it; one whose request I
+    /// have declined does not.
     pub(in crate::chat) async fn friend(
         &self,
         me: AccountId,
         other: AccountId,
     ) -> Result<Option<Friend>, StoreError> {
         const SQL: &str = "SELECT id, name, key, standing, read \
-                           FROM friends JOIN accounts ON id = friend WHERE me = ? AND friend = ?";
+                           FROM friends JOIN accounts ON id = friend \
+                           WHERE me = ? AND friend = ? AND standing <> 'declined'";
         self.tables
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(SQL)?;
@@ -125,8 +144,43 @@ impl Database {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Transaction;
+
+    use super::super::schema;
     use super::super::testing::{database, person};
     use super::*;
+    use crate::log::SideTables;
+    use crate::message::Timestamp;
+
+    /// Friendships from before accounts could be blocked stay as they were.
+    #[tokio::test]
+    async fn friends_of_earlier_version_stay() {
+        let tables = SideTables::in_memory().unwrap();
+        tables.migrate("accounts", &schema::STEPS[..1]).unwrap();
+        let fill = |transaction: &Transaction<'_>| {
+            transaction.execute_batch(
+                "INSERT INTO accounts (name, key, hash, created) \
+                     VALUES ('a', 'a', '', 1), ('b', 'b', '', 1), ('c', 'c', '', 1); \
+                 INSERT INTO friends (me, friend, standing, read) VALUES (1, 2, 'friend', 7), \
+                     (2, 1, 'friend', 5), (1, 3, 'asked', 0), (3, 1, 'asking', 0);",
+            )
+        };
+        tables.write(fill).await.unwrap();
+        let database = Database::open(tables).unwrap();
+        let friends = database.friends(AccountId(1)).await.unwrap();
+        let rows: Vec<_> = friends
+            .iter()
+            .map(|friend| (friend.account.id.0, friend.standing, friend.read_through))
+            .collect();
+        assert_eq!(
+            rows,
+            [(2, Standing::Friend, Seq(7)), (3, Standing::Asked, Seq(0))]
+        );
+        let accepted = database
+            .accept(AccountId(3), AccountId(1), Timestamp(1))
+            .await;
+        assert!(accepted.unwrap().is_ok());
+    }
 
     /// Friends are listed by name, each with a read position that never moves back.
     #[tokio::test]
@@ -137,9 +191,13 @@ mod tests {
         let anna = person(&database, "anna").await.id;
         let eva = person(&database, "Eva").await.id;
         for (from, to) in [(zoe, eva), (ben, zoe), (zoe, anna)] {
-            database.ask(from, to).await.unwrap().unwrap();
+            database.ask(from, to, Timestamp(1)).await.unwrap().unwrap();
         }
-        database.accept(eva, zoe).await.unwrap().unwrap();
+        database
+            .accept(eva, zoe, Timestamp(1))
+            .await
+            .unwrap()
+            .unwrap();
         for seq in [7, 3] {
             database.mark_read(zoe, eva, Seq(seq)).await.unwrap();
         }

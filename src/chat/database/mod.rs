@@ -1,10 +1,13 @@
 //! The chat's tables, in the log's file. All SQL of the chat is in this directory.
 
 mod account_table;
+mod blocked_accounts;
 mod friend_requests;
+mod friend_step;
 mod friend_table;
 mod schema;
 mod session_table;
+mod standing_rows;
 #[cfg(test)]
 pub(super) mod testing;
 
@@ -15,7 +18,8 @@ use super::TokenHash;
 use crate::log::{SideTables, StoreError};
 
 pub use account_table::{Account, AccountId, CreateError};
-pub use friend_requests::{FriendChange, FriendError};
+pub(super) use friend_step::FriendStep;
+pub use friend_step::{FriendChange, FriendError};
 pub use friend_table::{Friend, Standing};
 pub use session_table::LogIn;
 

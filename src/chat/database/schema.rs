@@ -3,7 +3,7 @@
 /// The migrations in their order: each leads from one version of the tables to the next. A step that
 /// has been released is never changed, not even its comments, which `SQLite` keeps in the file; a
 /// change of the schema is one more step.
-pub(super) const STEPS: [&str; 2] = ["
+pub(super) const STEPS: [&str; 3] = ["
     -- An id is never used again: conversations and open streams go by it.
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -40,4 +40,19 @@ pub(super) const STEPS: [&str; 2] = ["
         PRIMARY KEY (look, account)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX looks_of_account ON looks (account);
+    ", "
+    -- Requests that were declined, and accounts that are blocked, have a row for the one that did so.
+    CREATE TABLE standings (
+        me INTEGER NOT NULL REFERENCES accounts,
+        friend INTEGER NOT NULL REFERENCES accounts,
+        standing TEXT NOT NULL
+            CHECK (standing IN ('friend', 'asked', 'asking', 'declined', 'blocked')),
+        read INTEGER NOT NULL DEFAULT 0,       -- the last message of the two that I have seen
+        since INTEGER NOT NULL DEFAULT 0,      -- when the friend has come to stand so
+        PRIMARY KEY (me, friend),
+        CHECK (me <> friend)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO standings (me, friend, standing, read) SELECT me, friend, standing, read FROM friends;
+    DROP TABLE friends;
+    ALTER TABLE standings RENAME TO friends;
     "];

@@ -28,8 +28,9 @@ pub(in crate::chat) async fn person(database: &Database, text: &str) -> Account 
 
 /// Makes two accounts friends, without any event.
 pub(in crate::chat) async fn befriend(database: &Database, a: &Account, b: &Account) {
-    database.ask(a.id, b.id).await.unwrap().unwrap();
-    database.accept(b.id, a.id).await.unwrap().unwrap();
+    let now = Timestamp(1);
+    database.ask(a.id, b.id, now).await.unwrap().unwrap();
+    database.accept(b.id, a.id, now).await.unwrap().unwrap();
 }
 
 /// How `other` stands to `me`; the two must stand to each other somehow.

@@ -77,7 +77,8 @@ struct StandingObject<'a> {
     standing: Option<&'static str>,
 }
 
-/// `POST /chat/friends`: sends, accepts or declines a friend request, or ends a friendship.
+/// `POST /chat/friends`: sends, accepts or declines a friend request, ends a friendship, or blocks an
+/// account.
 pub(super) async fn act(mut call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let action = params::parse("action", form::last(&fields, "action"), parse_action)?;
@@ -89,7 +90,11 @@ pub(super) async fn act(mut call: Call<'_>, session: Session) -> Result<Response
             reply::json(StatusCode::OK, &StandingObject { name, standing })
         })),
         Err(error) if is_browser(&call) => {
-            page(&call, &session, error.status(), &error.to_string()).await
+            let page = page(&call, &session, error.status(), &error.to_string()).await;
+            page.map(|mut page| {
+                page.headers_mut().extend(error.header());
+                page
+            })
         }
         Err(error) => Err(error),
     }
@@ -116,6 +121,8 @@ fn parse_action(text: &str) -> Result<FriendAction, String> {
         "accept" => Ok(FriendAction::Accept),
         "decline" => Ok(FriendAction::Decline),
         "remove" => Ok(FriendAction::Remove),
-        _ => Err("must be one of ask, accept, decline, remove".to_owned()),
+        "block" => Ok(FriendAction::Block),
+        "unblock" => Ok(FriendAction::Unblock),
+        _ => Err("must be one of ask, accept, decline, remove, block, unblock".to_owned()),
     }
 }

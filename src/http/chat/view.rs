@@ -65,11 +65,16 @@ pub(super) async fn page(
         ("friends", list("chat-friend.html", Standing::Friend).await),
         ("asks", list("chat-asks.html", Standing::Asking).await),
         ("asked", list("chat-asked.html", Standing::Asked).await),
+        (
+            "blocked",
+            list("chat-blocked.html", Standing::Blocked).await,
+        ),
         ("conversation", conversation),
         ("with", escape_html(with)),
         ("friend_row", blank("chat-friend.html").await),
         ("asking_row", blank("chat-asks.html").await),
         ("asked_row", blank("chat-asked.html").await),
+        ("blocked_row", blank("chat-blocked.html").await),
         ("message_row", blank("chat-message.html").await),
         ("conversation_pane", blank("chat-conversation.html").await),
     ];
