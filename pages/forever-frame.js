@@ -293,7 +293,7 @@ globalThis.ForeverFrame = (() => {
       this.stop();
       // A server that stops says when another one may have taken over.
       if (end.reason === 'stop') this.#wait(end.retry ?? Math.random() * 1000);
-      else if (attempt.newItems) this.connect(true);
+      else if (attempt.newItems || end.reason === 'rotate') this.connect(true);
       else this.#failed();
     }
 

@@ -55,8 +55,10 @@ function readText() {
     const end = rest.indexOf('\n');
     if (end < 0) return null;
     const line = rest.slice(0, end);
-    const mark = /^# (gap|end) .*?(?:missed=(\w+) cursor=)?(\w+-\d+)$/.exec(line);
-    if (mark) return unit(mark[1], end + 1, { cursor: mark[3], missed: Number(mark[2]) });
+    const gap = /^# gap reason=\w+ missed=(\w+) cursor=(\w+-\d+)$/.exec(line);
+    if (gap) return unit('gap', end + 1, { cursor: gap[2], missed: Number(gap[1]) });
+    const over = /^# end (\w+-\d+) reason=\w+$/.exec(line);
+    if (over) return unit('end', end + 1, { cursor: over[1] });
     const guard = /^\\[.#\\]/.test(line) ? 1 : 0;
     return unit('message', end + 1, { messages: [{ data: line.slice(guard), marks: [[guard, end]] }] });
   };

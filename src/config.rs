@@ -69,6 +69,12 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_HEARTBEAT", default_value = "15s", value_parser = heartbeat)]
     heartbeat: Duration,
 
+    /// Longest life of a stream (at least 1s); it then ends in-band with the reason `rotate`, up to a
+    /// fifth earlier so that not all end at once, and its client comes back with its cursor. For
+    /// proxies that never tell that a client has left [default: none]
+    #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_ROTATE", value_parser = rotate)]
+    rotate: Option<Duration>,
+
     /// Time over which open streams are ended when the server stops, spread so that their clients
     /// do not all reconnect at once
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_DRAIN", default_value = "5s", value_parser = duration)]
@@ -135,6 +141,8 @@ pub struct Config {
     pub max_connections: Option<usize>,
     /// The interval between heartbeats on quiet streams that have no dots.
     pub heartbeat: Duration,
+    /// The longest life of a stream, if it has one.
+    pub rotate: Option<Duration>,
     /// The time over which open streams are ended when the server stops.
     pub drain: Duration,
     /// The names under which a server on a loopback address may be asked, besides `localhost` and
@@ -216,6 +224,7 @@ impl From<Args> for Config {
             max_message: args.max_message,
             max_connections: args.max_connections,
             heartbeat: args.heartbeat,
+            rotate: args.rotate,
             drain: args.drain,
             hosts: args.hosts,
             cors_origins: args.cors_origins,
@@ -245,6 +254,7 @@ impl Default for Config {
             max_message: limits::MESSAGE_BYTES_DEFAULT,
             max_connections: None,
             heartbeat: limits::HEARTBEAT_INTERVAL_DEFAULT,
+            rotate: None,
             drain: limits::DRAIN_DEFAULT,
             hosts: Vec::new(),
             cors_origins: Vec::new(),
@@ -308,6 +318,13 @@ pub fn heartbeat(text: &str) -> Result<Duration, String> {
             .then_some(heartbeat)
             .ok_or_else(outside)
     })
+}
+
+/// Reads `--rotate`, which must not be shorter than [`limits::ROTATE_MIN`].
+fn rotate(text: &str) -> Result<Duration, String> {
+    let least = limits::ROTATE_MIN;
+    let short = || format!("is shorter than {}s, the least", least.as_secs());
+    duration(text).and_then(|life| (life >= least).then_some(life).ok_or_else(short))
 }
 
 /// Reads `*`, or an origin as browsers send it: scheme, host and perhaps a port (RFC 6454,
@@ -399,6 +416,7 @@ mod tests {
     fn args_refuse_bad_values() {
         for bad in [
             ["--drain", "5"],
+            ["--rotate", "900ms"],
             ["--max-message", "0"],
             ["--store", "disk"],
             ["--store", "sqlite:"],

@@ -139,6 +139,17 @@ pub const SSE_RETRY_REFUSED_SECONDS: std::ops::RangeInclusive<u64> = 5..=30;
 /// connections is told to come back (`Retry-After`).
 pub const RETRY_AFTER_FULL_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
 
+/// The shortest `--rotate`: below, clients would do little but come back.
+pub const ROTATE_MIN: Duration = Duration::from_secs(1);
+
+/// The part of `--rotate` by which a stream may end earlier, so that streams that began together do
+/// not all come back together.
+pub const ROTATE_JITTER: f64 = 0.2;
+
+/// After how long the client of a stream that ended because it had become too old or too long is told
+/// to come back: the server is there, and these ends are spread.
+pub const RETRY_AFTER_ROTATE: Duration = Duration::from_millis(250);
+
 /// The seconds after the end of the drain at which clients are told to come back: the time in which
 /// another server takes over, spread so that they do not all come at once.
 pub const RETRY_AFTER_STOP_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;

@@ -15,6 +15,7 @@ use super::{Account, AccountId, Chat, Friend, LookupError, RateLimited, Session,
 use crate::limits;
 use crate::log::{History, PageLimit, StoreError, Stored};
 use crate::message::{Channel, Draft, IdempotencyKey, Message, Receipt, Seq};
+use crate::wire::to_json;
 
 /// A chat message: the JSON data of the messages of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +65,7 @@ impl ChatText {
             to: to.name.as_str().to_owned(),
             text: text.to_owned(),
         };
-        let data = serde_json::to_string(&message).unwrap_or_default();
+        let data = to_json(&message);
         // The sender's number is part of the key, since both accounts choose keys freely. So is the
         // text: a form to which the browser has gone back still has its old key, and a new text in it
         // is another message.

@@ -12,6 +12,9 @@ pub struct Ends {
     pub limit: Option<u64>,
     /// The stream ends after this time, counted from its beginning.
     pub timeout: Option<Duration>,
+    /// The stream ends after this time, counted from its beginning: the client is to reconnect with its
+    /// cursor.
+    pub rotate: Option<Duration>,
     /// The stream ends after this many bytes: the client is to reconnect with its cursor.
     pub bytes: Option<usize>,
     /// The stream ends when it has come to this seq, without an end mark, because the rest of an

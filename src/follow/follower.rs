@@ -35,8 +35,7 @@ pub struct Follower {
     state: FollowerState,
     /// Why the stream is over, if something other than its options ended it.
     pub(super) over: Option<EndReason>,
-    /// Set when the server is stopping, so that the end of the stream's time is the end of the
-    /// server: the time after which the client is to come back then.
+    /// The time after which the client is to come back, if the stream ends because the server stops.
     retry_after_stop: Option<Duration>,
     /// Whether the last read found everything that there was.
     pub(super) is_up_to_date: bool,
@@ -91,7 +90,7 @@ impl Follower {
         options: Options,
     ) -> Follower {
         Follower {
-            timers: Timers::new(now, options.ends.timeout),
+            timers: Timers::new(now, options.ends.timeout, options.ends.rotate),
             state: FollowerState::Fresh(position.at()),
             options,
             position,
@@ -119,7 +118,7 @@ impl Follower {
     /// come back after the time `retry`.
     pub fn stop_by(&mut self, deadline: Instant, retry: Duration) {
         self.retry_after_stop = Some(retry);
-        self.timers.end_by(deadline);
+        self.timers.stop_by(deadline);
     }
 
     /// Everything that was written has been taken by the connection.
@@ -227,11 +226,8 @@ impl Follower {
             }
         }
         match self.due(now) {
-            Due::End if is_fetching => Step::Wait(now + IDLE_CHECK),
-            Due::End => {
-                let reason = self.reason_of_time();
-                self.finish(now, reason)
-            }
+            Due::End(_) if is_fetching => Step::Wait(now + IDLE_CHECK),
+            Due::End(reason) => self.finish(now, reason),
             Due::Heartbeat if is_fresh => self.write_opening(now),
             Due::Heartbeat => self.write_heartbeat(now),
             Due::At(moment) => Step::Wait(moment),
@@ -241,9 +237,10 @@ impl Follower {
     /// Why the stream ends before anything more is read, if it does. Its first read comes before the
     /// end of its time, so that what is there at once is written at once.
     fn end_before_reading(&self, now: Instant) -> Option<EndReason> {
-        let is_over = self.state == FollowerState::Streaming && self.due(now) == Due::End;
-        self.reason_to_end()
-            .or_else(|| is_over.then(|| self.reason_of_time()))
+        self.reason_to_end().or_else(|| match self.due(now) {
+            Due::End(reason) if self.state == FollowerState::Streaming => Some(reason),
+            _ => None,
+        })
     }
 
     /// Why the stream is complete, if it is.
@@ -256,14 +253,6 @@ impl Follower {
 
     fn due(&self, now: Instant) -> Due {
         self.timers.due(now, self.options.heartbeat)
-    }
-
-    fn reason_of_time(&self) -> EndReason {
-        if self.retry_after_stop.is_some() {
-            EndReason::Stop
-        } else {
-            EndReason::Timeout
-        }
     }
 
     /// How much one read may return: what fits one write, and no more than the stream still takes.
@@ -352,8 +341,10 @@ impl Follower {
                         let cursor = self.cursor_at(before);
                         self.options.encoder.live(&cursor, &mut out);
                     }
-                    self.options.encoder.lead(&mut out);
+                    let encoder = &mut self.options.encoder;
+                    encoder.lead(entry.message(), &self.epoch, &mut out);
                     out.extend_from_slice(&bytes);
+                    encoder.trail(&mut out);
                     messages += 1;
                 }
                 Item::Gap(gap) => {
@@ -379,7 +370,7 @@ impl Follower {
     }
 
     fn encoded<'a>(&self, entry: &'a Entry) -> &'a Chunk {
-        entry.encoded(self.options.encoder.wire(), &self.epoch)
+        entry.encoded(self.options.encoder.wire_of_messages(), &self.epoch)
     }
 
     fn finish(&mut self, now: Instant, reason: EndReason) -> Step {
@@ -405,7 +396,12 @@ impl Follower {
         let at = self.position.at();
         if !self.options.ends.is_page_complete(at) {
             let cursor = self.cursor();
-            let retry = self.retry_after_stop.filter(|_| reason == EndReason::Stop);
+            let retry = match reason {
+                EndReason::Stop => self.retry_after_stop,
+                // Ends of this kind are spread, and there is nothing to wait for.
+                EndReason::Rotate => Some(limits::RETRY_AFTER_ROTATE),
+                _ => None,
+            };
             self.options.encoder.end(&cursor, reason, retry, out);
         }
         if let Some(extras) = self.options.extras_mut() {

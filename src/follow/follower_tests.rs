@@ -10,7 +10,7 @@ use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Start, StoreError};
 use crate::message::{Channel, Epoch, EventName, Gap, GapReason, Message, Seq, Timestamp};
 use crate::right::{RightEnd, RightHold, Rights};
-use crate::wire::{Dots, Encoder, EndReason, SseOptions};
+use crate::wire::{Encoder, EndReason, SseOptions, TextStream};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -60,7 +60,7 @@ fn follower(now: Instant, change: impl FnOnce(&mut Options)) -> Follower {
 }
 
 fn follower_at(now: Instant, gap: Option<Gap>, change: impl FnOnce(&mut Options)) -> Follower {
-    let mut options = Options::new(Encoder::Text(Dots::default()), Some(10 * SECOND));
+    let mut options = Options::new(Encoder::Text(TextStream::default()), Some(10 * SECOND));
     change(&mut options);
     let start = Start {
         selection: Box::new([(Channel::main(), Seq::START)]),
@@ -145,7 +145,7 @@ fn follower_ends_at_its_limit() {
     let (end, reason) = finished(next());
     assert_eq!(
         (end.as_str(), reason),
-        ("# end epoch-2\n", EndReason::Limit)
+        ("# end epoch-2 reason=limit\n", EndReason::Limit)
     );
     assert!(follower.has_ended());
 }
@@ -301,6 +301,7 @@ fn follower_says_live_between_past_and_future() {
         options.encoder = Encoder::Sse(SseOptions {
             retry: 1,
             heartbeat_event: false,
+            envelope: false,
         });
     };
     let live = "id: epoch-1\nevent: live\ndata: {\"cursor\":\"epoch-1\"}\n\n";
@@ -375,7 +376,10 @@ fn growing_stream_rotates_after_a_gap() {
     };
     assert!(written(next()).starts_with("one\n# gap"));
     let (end, reason) = finished(next());
-    assert_eq!((&*end, reason), ("# end epoch-2\n", EndReason::Rotate));
+    assert_eq!(
+        (&*end, reason),
+        ("# end epoch-2 reason=rotate\n", EndReason::Rotate)
+    );
 }
 
 /// A right that ends while its follower reads ends the stream: nothing that was read is written, and the
@@ -401,7 +405,8 @@ fn right_that_ends_withholds_what_was_read() {
             log.read(at, limit)
         });
         assert!(!follower.is_quiet(now + SECOND));
-        assert_eq!(finished(next), ("# end epoch-1\n".to_owned(), reason));
+        let end = format!("# end epoch-1 reason={}\n", reason.as_str());
+        assert_eq!(finished(next), (end, reason));
     }
 }
 

@@ -5,9 +5,10 @@ use hyper::Response;
 use serde::Serialize;
 
 use super::error::Error;
+use super::query::{self, Query};
 use super::reply::{self, Body};
 use super::route::{self, Endpoint};
-use super::{Call, body, form, params};
+use super::{Call, body, params};
 use crate::message::{Channel, Draft, EventName, IdempotencyKey};
 
 /// Returns the channel that a message goes to: the one that the path names, or `main` for `/send`.
@@ -24,9 +25,9 @@ pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
 
 /// Returns the event name that the query gives, or the default one.
 pub(super) fn event(call: &Call<'_>) -> Result<EventName, Error> {
-    let fields = form::fields(call.query())?;
+    let query = Query::read(call.query(), &[query::APPEND])?;
     let read = |text: &str| EventName::new(text).map_err(|why| why.to_string());
-    let event = params::parse("event", form::last(&fields, "event"), read)?;
+    let event = params::parse("event", query.get("event"), read)?;
     Ok(event.unwrap_or(EventName::DEFAULT))
 }
 

@@ -3,6 +3,7 @@
 use hyper::Response;
 
 use super::error::Error;
+use super::negotiate::{self, Form};
 use super::params::Params;
 use super::reply::Body;
 use super::stream::StreamSpec;
@@ -12,7 +13,13 @@ use crate::log::Since;
 use crate::wire::Wire;
 
 pub(super) async fn clock(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let params = Params::read(call.query())?;
+    let params = match Params::read(&call) {
+        // The page is opened with any parameter, as all pages are.
+        Err(Error::UnknownParam { .. }) if negotiate::error_form(&call.head) == Form::Html => {
+            return page::show(call, "clock.html").await;
+        }
+        params => params?,
+    };
     let wire = params.wire_or_accepted(&call.head);
     if wire == Wire::Html {
         return page::show(call, "clock.html").await;

@@ -28,6 +28,8 @@ pub(super) enum Error {
     TooManyChannels(usize),
     #[error("a message goes to one channel; {0:?} names several")]
     OneChannel(String),
+    #[error("there is no parameter {name:?} here; there are {known}")]
+    UnknownParam { name: String, known: String },
     #[error("{0}")]
     BadParam(#[from] ParamError),
     #[error("origin={0:?} is not allowed; allow it with --cors-origin (channel paths only)")]
@@ -171,6 +173,7 @@ impl Error {
             | Error::TooManyChannels(_)
             | Error::OneChannel(_)
             | Error::BadParam(_)
+            | Error::UnknownParam { .. }
             | Error::OriginNotAllowed(_)
             | Error::BadHost(_)
             | Error::BadKey(_)

@@ -17,13 +17,13 @@ use crate::wire::Wire;
 
 /// `GET /stream`: `main` as text, an address that is short to type in front of a class.
 pub(super) async fn main_as_text(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let params = Params::read(call.query())?;
+    let params = Params::read(&call)?;
     let wire = params.wire.unwrap_or(Wire::Text);
     follow(&call, vec![Channel::main()], wire, params).await
 }
 
 pub(super) async fn channels(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let params = Params::read(call.query())?;
+    let params = Params::read(&call)?;
     let channels = names(&call.rest)?;
     let wire = params.wire_or_accepted(&call.head);
     follow(&call, channels, wire, params).await
@@ -52,23 +52,26 @@ async fn follow(
     params: Params,
 ) -> Result<Response<Body>, Error> {
     let since = params.begins(&call.head).unwrap_or(Since::All);
+    let has_names = params.names.unwrap_or(channels.len() > 1);
     let page = match wire {
-        Wire::Html => Some(page(call, &channels).await),
+        Wire::Html => Some(page(call, &channels, has_names).await),
         _ => None,
     };
     let mut spec = StreamSpec::new(&call.app.log, channels, since);
+    spec.has_names = has_names;
     spec.page = page;
     spec.with_transport(wire, &params, call)?
         .respond(call)
         .await
 }
 
-/// The HTML page around a stream of these channels.
-async fn page(call: &Call<'_>, channels: &[Channel]) -> HtmlPage {
+/// The HTML page around a stream of these channels, which shows the channel of each message, or does
+/// not.
+async fn page(call: &Call<'_>, channels: &[Channel], has_names: bool) -> HtmlPage {
     let names: Vec<&str> = channels.iter().map(Channel::as_str).collect();
     // Channel names have no characters that have a meaning in HTML.
     let names = names.join(", ");
-    let kind = if channels.len() == 1 { "one" } else { "many" };
+    let kind = if has_names { "many" } else { "one" };
     call.page("stream.html", &[("channels", &names), ("kind", kind)])
         .await
 }

@@ -14,19 +14,34 @@ use crate::limits;
 /// # Errors
 /// [`Error::TooManyFields`] and [`Error::FieldNotUtf8`].
 pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Error> {
+    pairs(text)?
+        .map(|(name, value)| Ok((decode(name)?, decode(value)?)))
+        .collect()
+}
+
+/// Returns the names and values of a query or a form as they stand there, encoded.
+///
+/// # Errors
+/// [`Error::TooManyFields`].
+pub(super) fn pairs(text: &str) -> Result<impl Iterator<Item = (&str, &str)>, Error> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     if pairs.clone().nth(limits::FORM_FIELDS_MAX).is_some() {
         return Err(Error::TooManyFields);
     }
-    pairs.map(pair).collect()
+    Ok(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))))
 }
 
-fn pair(pair: &str) -> Result<(String, String), Error> {
-    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    Ok((decode(name)?, decode(value)?))
+/// Decodes a name or a value, with U+FFFD in the place of what is not UTF-8.
+pub(super) fn decode_lossily(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
-fn decode(text: &str) -> Result<String, Error> {
+/// Decodes a name or a value.
+///
+/// # Errors
+/// [`Error::FieldNotUtf8`].
+pub(super) fn decode(text: &str) -> Result<String, Error> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced)
         .decode_utf8()

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::body::FormFields;
 use super::error::{Error, ParamError};
 use super::params;
+use super::query::{self, Query};
 use super::reply::{self, Body};
 use super::{Call, body, browser, client, form};
 use crate::connection::Client;
@@ -43,7 +44,7 @@ pub(super) async fn act(mut call: Call<'_>) -> Result<Response<Body>, Error> {
 /// The fields of the query and of the form. If both have a field, the form's counts.
 struct Fields {
     form: FormFields,
-    query: Vec<(String, String)>,
+    query: Query,
 }
 
 impl Fields {
@@ -51,16 +52,15 @@ impl Fields {
     async fn read(call: &mut Call<'_>) -> Result<Fields, Error> {
         let max =
             call.app.max_message * limits::FORM_ENCODING_FACTOR + limits::MAILBOX_FORM_BYTES_MAX;
-        let query = form::fields(call.query())?;
-        Ok(Fields {
-            form: body::fields(call, max).await?,
-            query,
-        })
+        let query = Query::read(call.query(), &[query::MAILBOX])?;
+        let form = body::fields(call, max).await?;
+        query::check_names(form.iter().map(|(name, _)| name.as_str()), query::MAILBOX)?;
+        Ok(Fields { form, query })
     }
 
     /// Returns the value of a field; `None` if the request does not have the field.
     fn get(&self, name: &str) -> Option<&str> {
-        form::last(&self.form, name).or_else(|| form::last(&self.query, name))
+        form::last(&self.form, name).or_else(|| self.query.get(name))
     }
 
     /// Reads a field that the request must have.

@@ -25,6 +25,7 @@ mod operator;
 mod page;
 mod params;
 mod permission;
+mod query;
 mod receiver;
 mod refusal;
 mod reply;
@@ -96,6 +97,8 @@ pub struct App {
     pub trusted_proxies: TrustedProxies,
     /// The interval of heartbeats on quiet streams without dots.
     pub heartbeat: Duration,
+    /// The longest life of a stream, if it has one.
+    pub rotate: Option<Duration>,
     /// The longest message, in bytes.
     pub max_message: usize,
     /// How long the body of a request may take to arrive.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use hyper::http::request::Parts;
 
 use super::error::{Error, ParamError};
-use super::{form, header, negotiate};
+use super::query::{self, Query};
+use super::{Call, header, negotiate};
 use crate::config::{duration, heartbeat};
 use crate::limits;
 use crate::log::Since;
@@ -24,15 +25,24 @@ pub(super) struct Params {
     pub(super) wait: Option<Duration>,
     pub(super) retry: Option<u32>,
     pub(super) heartbeat_event: bool,
+    pub(super) envelope: bool,
+    pub(super) names: Option<bool>,
     pub(super) origin: Option<String>,
 }
 
 impl Params {
-    /// Reads a query. Parameters that only another transport uses are checked too, and then have no
-    /// effect; unknown ones are ignored.
-    pub(super) fn read(query: &str) -> Result<Params, Error> {
-        let fields = form::fields(query)?;
-        let get = |name| form::last(&fields, name);
+    /// Reads the query of a request that follows. Parameters that only another transport uses are
+    /// checked too, and then have no effect.
+    ///
+    /// # Errors
+    /// When a value cannot be used, or a parameter does not exist.
+    pub(super) fn read(call: &Call<'_>) -> Result<Params, Error> {
+        Params::of(&Query::read(call.query(), &[query::FOLLOW])?)
+    }
+
+    /// The parameters of a stream in a query, which may have others too.
+    pub(super) fn of(query: &Query) -> Result<Params, Error> {
+        let get = |name| query.get(name);
         Ok(Params {
             wire: parse("as", get("as"), transport)?,
             since: parse("since", get("since").filter(|text| !text.is_empty()), since)?,
@@ -44,6 +54,8 @@ impl Params {
             retry: parse("retry", get("retry"), retry)?,
             heartbeat_event: parse("heartbeat_event", get("heartbeat_event"), parse_bool)?
                 .unwrap_or(false),
+            envelope: parse("envelope", get("envelope"), parse_bool)?.unwrap_or(false),
+            names: parse("names", get("names"), parse_bool)?,
             origin: get("origin").map(str::to_owned),
         })
     }

@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::connection::Connection;
 use crate::follow::ChunkStream;
 use crate::message::Receipt;
+use crate::wire::to_json;
 
 /// The body of a response.
 #[derive(Debug)]
@@ -151,9 +152,7 @@ pub(super) fn no_content() -> Response<Body> {
 
 /// A JSON value in one line.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
-    // Only keys that are no strings could fail, and no value here has such.
-    let text = serde_json::to_string(value).unwrap_or_default();
-    full(status, "application/json", text + "\n")
+    full(status, "application/json", to_json(value) + "\n")
 }
 
 /// The answer to `OPTIONS`: the methods that there are.

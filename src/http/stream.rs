@@ -18,7 +18,7 @@ use crate::log::{Log, Since};
 use crate::message::{Channel, Cursor, Seq, Timestamp};
 use crate::metrics::OpenStream;
 use crate::pages::HtmlPage;
-use crate::wire::{Dots, Encoder, ScriptFrame, SseOptions, Wire};
+use crate::wire::{Dots, Encoder, ScriptFrame, SseOptions, TextStream, Wire};
 
 /// The stream that a handler wants: what of the log it follows, and its options.
 pub(super) struct StreamSpec {
@@ -27,6 +27,8 @@ pub(super) struct StreamSpec {
     pub(super) since: Since,
     /// The first of the channels is followed from this seq at the latest, wherever the stream begins.
     pub(super) no_later_than: Option<Seq>,
+    /// Whether each line of `text` begins with the name of its channel.
+    pub(super) has_names: bool,
     /// The page around the messages.
     pub(super) page: Option<HtmlPage>,
     pub(super) options: Options,
@@ -40,9 +42,10 @@ impl StreamSpec {
             channels,
             since,
             no_later_than: None,
+            has_names: false,
             page: None,
             options: Options::new(
-                Encoder::Text(Dots::default()),
+                Encoder::Text(TextStream::default()),
                 Some(limits::DOT_INTERVAL_DEFAULT),
             ),
         }
@@ -78,7 +81,7 @@ impl StreamSpec {
         options.ends.timeout = params.timeout;
         options.ends.limit = params.limit;
         options.encoder = match wire {
-            Wire::Text => Encoder::Text(Dots::default()),
+            Wire::Text => Encoder::Text(TextStream::new(self.has_names)),
             Wire::Html => Encoder::Html(Dots::default()),
             Wire::Script => {
                 options.ends.bytes = Some(limits::SCRIPT_FRAME_BYTES);
@@ -87,12 +90,14 @@ impl StreamSpec {
             Wire::Sse => Encoder::Sse(SseOptions {
                 retry: params.retry.unwrap_or(limits::SSE_RETRY_MS_DEFAULT),
                 heartbeat_event: params.heartbeat_event,
+                envelope: params.envelope,
             }),
             Wire::Ndjson => Encoder::Ndjson,
             Wire::Json => {
                 options.heartbeat = None;
                 options.ends.is_long_poll = true;
-                let wait = jittered(params.wait.unwrap_or(limits::POLL_WAIT_DEFAULT));
+                let wait = params.wait.unwrap_or(limits::POLL_WAIT_DEFAULT);
+                let wait = jittered(wait, limits::POLL_JITTER);
                 let timeout = params.timeout.map_or(wait, |timeout| timeout.min(wait));
                 options.ends.timeout = Some(timeout);
                 Encoder::Json(Box::default())
@@ -108,6 +113,7 @@ impl StreamSpec {
             channels,
             since,
             no_later_than,
+            has_names: _,
             page,
             mut options,
         } = self;
@@ -120,6 +126,10 @@ impl StreamSpec {
             return Ok(response);
         }
         add_page(&mut options, page, call);
+        if !options.ends.are_near() {
+            let life = call.app.rotate;
+            options.ends.rotate = life.map(|life| jittered(life, limits::ROTATE_JITTER));
+        }
         // A long poll is one of many requests on its connection, and so is a page that ends.
         let is_handed_over =
             call.app.handover && !options.ends.are_near() && call.head.version == Version::HTTP_11;
@@ -212,8 +222,8 @@ fn is_plain(origin: &str) -> bool {
     origin.contains("://") && origin.bytes().all(is_allowed)
 }
 
-/// A time a little shorter than `wait`, so that clients that began together do not come back
-/// together.
-fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(1.0 - limits::POLL_JITTER * rand::random::<f64>())
+/// A time shorter than `longest` by at most this part of it, so that clients that began together do
+/// not come back together.
+fn jittered(longest: Duration, part: f64) -> Duration {
+    longest.mul_f64(1.0 - part * rand::random::<f64>())
 }

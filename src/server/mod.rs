@@ -96,6 +96,7 @@ impl Server {
             cors: Cors::new(config.cors_origins),
             trusted_proxies: TrustedProxies::new(config.trusted_proxies),
             heartbeat: config.heartbeat,
+            rotate: config.rotate,
             max_message: config.max_message,
             body_timeout: config.timeouts.body,
             line_timeout: config.timeouts.line,

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
 /// Escapes a text for HTML, in elements and in quoted attributes.
 #[must_use]
 pub fn html(text: &str) -> String {
@@ -25,14 +27,14 @@ pub fn html(text: &str) -> String {
 }
 
 /// Escapes JSON for a script in a page: nothing in the result ends the script or opens a comment in
-/// it (HTML standard, section 4.12.1.3), and it has none of the two line ends that JSON strings may
-/// contain and those of old JavaScript engines may not.
+/// it (HTML standard, section 4.12.1.3). JSON of this program has none of the two line ends that JSON
+/// strings may contain and those of old JavaScript engines may not ([`to_json`](super::to_json)).
 #[must_use]
 pub(super) fn script(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 8);
     for c in json.chars() {
         match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+            '<' | '>' | '&' => {
                 // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
@@ -43,37 +45,71 @@ pub(super) fn script(json: &str) -> String {
 }
 
 /// Escapes a text for one line of a terminal, so that no sender's escape sequence reaches the
-/// terminal and a message is one line. Reversible: a backslash is doubled where it could be read as
-/// the beginning of an escape.
+/// terminal, none turns or hides what stands around it, and a message is one line. Reversible: a
+/// backslash is doubled where it could be read as the beginning of an escape.
 ///
-/// The escapes are `\n`, `\r`, `\xHH` for the other controls (C0 without TAB, DEL, C1), and `\u2028`
-/// and `\u2029` for the separators that some readers take for line ends.
+/// The escapes are `\n`, `\r`, and for every other character of [`is_escaped`] its code: `\xHH`,
+/// `\uHHHH` or `\UHHHHHHHH`, the shortest that fits.
 pub(super) fn line(text: &str, out: &mut String) {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\t' => out.push('\t'),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
-            '\u{2028}' => out.push_str("\\u2028"),
-            '\u{2029}' => out.push_str("\\u2029"),
-            '\\' if matches!(chars.peek(), Some('n' | 'r' | 'x' | 'u' | '\\')) => {
+            '\\' if matches!(chars.peek(), Some('n' | 'r' | 'x' | 'u' | 'U' | '\\')) => {
                 out.push_str("\\\\");
             }
             // A backslash before a character that will itself become an escape is doubled too.
             '\\' if chars.peek().is_some_and(|&next| is_escaped(next)) => out.push_str("\\\\"),
             c if is_escaped(c) => {
+                let code = u32::from(c);
                 // Writing to a String cannot fail.
-                let _ = write!(out, "\\x{:02x}", u32::from(c));
+                let _ = match code {
+                    ..=0xff => write!(out, "\\x{code:02x}"),
+                    0x100..=0xffff => write!(out, "\\u{code:04x}"),
+                    _ => write!(out, "\\U{code:08x}"),
+                };
             }
             c => out.push(c),
         }
     }
 }
 
-/// Whether a character is written as an escape.
+/// Whether a character is written as an escape: a control but TAB, or a character that is not seen
+/// itself and changes how others are seen. Those are the line and paragraph separators and the format
+/// characters (general category `Cf`): marks and overrides of direction, which can show a line in
+/// another order than it has, zero-width spaces, the soft hyphen, the byte order mark, and tags, in
+/// which a text can be hidden whole.
+///
+/// What writing cannot do without is kept: U+200C and U+200D, which join and part letters in Persian
+/// and the scripts of India and make emoji of several characters, and the signs of Arabic, Syriac and
+/// Kaithi that are format characters but seen, since they enclose the digits that follow. Variation
+/// selectors are no format characters and are kept with them.
 fn is_escaped(c: char) -> bool {
-    (c.is_control() && c != '\t') || c == '\u{2028}' || c == '\u{2029}'
+    // Most text is decided by this alone.
+    if c.is_ascii() {
+        return c.is_ascii_control() && c != '\t';
+    }
+    let is_needed = matches!(
+        c,
+        '\u{200c}' | '\u{200d}' | '\u{600}'
+            ..='\u{605}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{890}'
+                | '\u{891}'
+                | '\u{8e2}'
+                | '\u{110bd}'
+                | '\u{110cd}'
+    );
+    !is_needed
+        && matches!(
+            c.general_category(),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        )
 }
 
 #[cfg(test)]
@@ -103,6 +139,7 @@ mod tests {
                 Some("\\\\") => ('\\', 2),
                 Some("\\x") => (code(2, 4), 4),
                 Some("\\u") => (code(2, 6), 6),
+                Some("\\U") => (code(2, 10), 10),
                 _ => (c, c.len_utf8()),
             };
             out.push(c);
@@ -121,6 +158,34 @@ mod tests {
         assert_eq!(escaped(r"C:\new"), r"C:\\new");
     }
 
+    /// A character that turns or hides what stands around it is shown, and what writing needs is kept.
+    #[test]
+    fn line_shows_format_characters() {
+        let turns = "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\
+                     \u{200e}\u{200f}\u{61c}";
+        let hides = "\u{200b}\u{2060}\u{2061}\u{feff}\u{ad}\u{180e}\u{206a}\u{fff9}\u{e0001}\u{e0041}\
+                     \u{1d173}\u{2028}\u{2029}";
+        for c in turns.chars().chain(hides.chars()) {
+            let shown = escaped(&format!("a{c}b"));
+            assert!(shown.is_ascii(), "{c:?}: {shown}");
+        }
+        assert_eq!(
+            escaped("\u{202e}\u{ad}\u{e0041}"),
+            "\\u202e\\xad\\U000e0041"
+        );
+        assert_eq!(escaped("\\U"), "\\\\U");
+        for kept in [
+            "👨\u{200d}👩\u{200d}👧",
+            "می\u{200c}خواهم",
+            "क्\u{200d}ष",
+            "❤\u{fe0f} 葛\u{e0100}",
+            "\u{600}١٢ \u{6dd}٣",
+            "é e\u{301} 你好 \u{10ffff}",
+        ] {
+            assert_eq!(escaped(kept), kept);
+        }
+    }
+
     #[test]
     fn html_markup_becomes_text() {
         assert_eq!(
@@ -131,16 +196,13 @@ mod tests {
 
     #[test]
     fn script_is_ended_by_nothing() {
-        assert_eq!(
-            script("\"</script>&\u{2028}\""),
-            "\"\\u003c/script\\u003e\\u0026\\u2028\""
-        );
+        assert_eq!(script("\"</script>&\""), "\"\\u003c/script\\u003e\\u0026\"");
     }
 
     proptest! {
         /// Any text is one line without controls, from which it can be read back.
         #[test]
-        fn line_round_trip(text in r"(\PC|[\\nrxu\p{Cc}\x{2028}\x{2029}]){0,40}") {
+        fn line_round_trip(text in r"(\PC|[\\nrxuU\p{Cc}\p{Cf}\x{2028}\x{2029}]){0,40}") {
             let shown = escaped(&text);
             prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\t'));
             prop_assert_eq!(unescaped(&shown), text);

@@ -7,10 +7,10 @@
 //! stream  = head *( dots / message / gap ) [ end ] foot
 //! dots    = 1*"." LF           ; the LF comes only with what follows the dots
 //! message = '<p class="message" data-cursor="' cursor '" data-channel="' channel
-//!           '" data-event="' event '" data-time="' time '">' text '</p>' LF
+//!           '" data-event="' event '" data-time="' time '" dir="auto">' text '</p>' LF
 //! gap     = '<p class="gap" data-reason="' reason '" data-missed="' [ missed ]
 //!           '" data-cursor="' cursor '">' sentence '</p>' LF
-//! end     = '<p class="end" data-cursor="' cursor
+//! end     = '<p class="end" data-cursor="' cursor '" data-reason="' end-reason
 //!           '">This stream ends here. Its cursor is ' cursor '.</p>' LF
 //! text    = *( plain / "&amp;" / "&lt;" / "&gt;" / "&quot;" / "&#39;" / "&#13;" )
 //! plain   = any character but "&", "<", ">", '"', "'", CR, NUL
@@ -22,7 +22,8 @@
 //! are those of the HTML standard for attribute values and text (sections 13.1.2.3, 13.1.3 and
 //! 13.1.4). A CR is a character reference because a written one would be read as LF (13.2.3.5). NUL
 //! cannot be said in HTML at all (13.2.5): U+FFFD stands for it. Channel and event names have no
-//! character that means something in HTML.
+//! character that means something in HTML. `dir="auto"` takes the direction of a text from the text,
+//! and shuts it in: none turns what stands around its element (HTML standard, 3.2.6.4).
 //!
 //! # What a client does with it
 //!
@@ -36,8 +37,8 @@
 
 use bytes::Bytes;
 
-use super::escape;
 use super::text::Dots;
+use super::{EndReason, escape};
 use crate::message::{Cursor, Epoch, Gap, GapReason, Message};
 
 /// The element of a message.
@@ -50,7 +51,7 @@ pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
         data,
     } = message;
     let element = format!(
-        "<p class=\"message\" data-cursor=\"{epoch}-{seq}\" data-channel=\"{channel}\" data-event=\"{}\" data-time=\"{time}\">{}</p>\n",
+        "<p class=\"message\" data-cursor=\"{epoch}-{seq}\" data-channel=\"{channel}\" data-event=\"{}\" data-time=\"{time}\" dir=\"auto\">{}</p>\n",
         event.as_str(),
         escape::html(data),
     );
@@ -90,18 +91,19 @@ fn sentence(gap: &Gap) -> String {
 }
 
 /// Puts the element that ends the stream at `cursor`.
-pub(super) fn end(dots: &mut Dots, cursor: &Cursor, out: &mut Vec<u8>) {
+pub(super) fn end(dots: &mut Dots, cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
     dots.lead(out);
+    let reason = reason.as_str();
     let element = format!(
-        "<p class=\"end\" data-cursor=\"{cursor}\">This stream ends here. Its cursor is {cursor}.</p>\n"
+        "<p class=\"end\" data-cursor=\"{cursor}\" data-reason=\"{reason}\">This stream ends here. Its cursor is {cursor}.</p>\n"
     );
     out.extend_from_slice(element.as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Encoder;
     use super::super::testing::{self, AWKWARD, delivered, ended, gaps, idled, opened_quiet};
-    use super::super::{Encoder, EndReason};
     use super::*;
 
     /// Every moment of a stream, byte for byte.
@@ -112,7 +114,7 @@ mod tests {
         assert_eq!(
             delivered(&mut html, &testing::message(7, AWKWARD)),
             "\n<p class=\"message\" data-cursor=\"k3f9x2qa0b-7\" data-channel=\"build\" \
-             data-event=\"message\" data-time=\"2025-11-20T11:03:27.042Z\">&lt;/script&gt; \
+             data-event=\"message\" data-time=\"2025-11-20T11:03:27.042Z\" dir=\"auto\">&lt;/script&gt; \
              &quot;你&quot; &amp; &#39;x&#39;\t\u{1b}[1m\u{fffd}&#13;\ntwo\u{2028}C:\\new\u{7f}\u{85}</p>\n"
         );
         assert_eq!(idled(&mut html), ".");
@@ -132,7 +134,7 @@ mod tests {
         assert_eq!(idled(&mut html), ".");
         assert_eq!(
             ended(&mut html, EndReason::Stop),
-            "\n<p class=\"end\" data-cursor=\"k3f9x2qa0b-9\">This stream ends here. Its cursor is \
+            "\n<p class=\"end\" data-cursor=\"k3f9x2qa0b-9\" data-reason=\"stop\">This stream ends here. Its cursor is \
              k3f9x2qa0b-9.</p>\n"
         );
     }

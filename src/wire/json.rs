@@ -24,7 +24,7 @@
 
 use bytes::Bytes;
 
-use super::object::{GapObject, MessageObject, to_json};
+use super::object::{GapObject, MessageObject, Untyped, to_json};
 use crate::message::{Cursor, Epoch, Gap, Message};
 
 /// What comes before the first message.
@@ -102,7 +102,7 @@ mod tests {
             delivered(&mut json, &testing::message(7, AWKWARD)),
             "{\"messages\":[{\"cursor\":\"k3f9x2qa0b-7\",\"channel\":\"build\",\
              \"event\":\"message\",\"time\":\"2025-11-20T11:03:27.042Z\",\
-             \"data\":\"</script> \\\"你\\\" & 'x'\\t\\u001b[1m\\u0000\\r\\ntwo\u{2028}C:\\\\new\u{7f}\u{85}\"}"
+             \"data\":\"</script> \\\"你\\\" & 'x'\\t\\u001b[1m\\u0000\\r\\ntwo\\u2028C:\\\\new\\u007f\\u0085\"}"
         );
         assert_eq!(
             delivered(&mut json, &testing::message(8, "")),

@@ -14,12 +14,15 @@
 //! |---|---|---|---|---|---|---|
 //! | [open](Encoder::open) | nothing | nothing | `f({open})` | `retry:` | `{open}` | nothing |
 //! | [first bytes](Encoder::opened) when quiet | `.` | `.` | no more | no more, or `event: heartbeat` | no more | newline |
-//! | [lead](Encoder::lead) of a message | ends the dots | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
+//! | [lead](Encoder::lead) of a message | ends the dots, `channel: ` | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
 //! | [message](Wire::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
 //! | [live](Encoder::live), caught up | nothing | nothing | nothing | `event: live` | nothing | nothing |
 //! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | newline |
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
 //! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"cursor":…}` |
+//!
+//! With `envelope=1` a message in `sse` is the `{message}` of `ndjson`: the lead is then `id:`, `event:`
+//! and `data:`, and a [trail](Encoder::trail) ends the block.
 //!
 //! The end is said in-band, and then the chunk that ends the body comes; so a client can tell a
 //! stream that was cut from one that has ended. Where the log cannot be read the end is said with the
@@ -84,9 +87,10 @@ use object::{ControlObject, GapObject};
 pub use chunk::Chunk;
 pub use escape::html as escape_html;
 pub use json::LongPoll;
+pub use object::to_json;
 pub use script::ScriptFrame;
 pub use sse::SseOptions;
-pub use text::Dots;
+pub use text::{Dots, TextStream};
 
 /// The transport of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,8 +217,8 @@ impl EndReason {
 /// bytes as far as the next depend on it.
 #[derive(Debug)]
 pub enum Encoder {
-    /// `text`, with the state of its dots.
-    Text(Dots),
+    /// `text`, with its names and the state of its dots.
+    Text(TextStream),
     /// `html`, with the state of its dots.
     Html(Dots),
     /// `script`, with the nonce and the origin of its frame. Boxed, as the state of a long poll is,
@@ -268,23 +272,43 @@ impl Encoder {
         }
     }
 
-    /// Whether the shared bytes of the next message can stand as they are, with no lead.
+    /// The transport whose encoding of a message this stream has in it ([`Wire::message`]).
+    #[must_use]
+    pub fn wire_of_messages(&self) -> Wire {
+        match self {
+            Encoder::Sse(options) if options.envelope => Wire::Ndjson,
+            _ => self.wire(),
+        }
+    }
+
+    /// Whether the shared bytes of the next message can stand as they are, with no lead and no trail.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         match self {
-            Encoder::Text(dots) | Encoder::Html(dots) => !dots.are_unended(),
-            Encoder::Sse(_) | Encoder::Ndjson => true,
+            Encoder::Text(text) => text.is_plain(),
+            Encoder::Html(dots) => !dots.are_unended(),
+            Encoder::Sse(options) => !options.envelope,
+            Encoder::Ndjson => true,
             Encoder::Script(_) | Encoder::Json(_) => false,
         }
     }
 
-    /// Puts what must stand before the shared bytes of the next message.
-    pub fn lead(&mut self, out: &mut Vec<u8>) {
+    /// Puts what must stand before the shared bytes of this message.
+    pub fn lead(&mut self, message: &Message, epoch: &Epoch, out: &mut Vec<u8>) {
         match self {
-            Encoder::Text(dots) | Encoder::Html(dots) => dots.lead(out),
+            Encoder::Text(text) => text.lead(&message.channel, out),
+            Encoder::Html(dots) => dots.lead(out),
             Encoder::Script(frame) => frame.lead(out),
-            Encoder::Sse(_) | Encoder::Ndjson => {}
+            Encoder::Sse(options) => options.lead(message, epoch, out),
+            Encoder::Ndjson => {}
             Encoder::Json(poll) => poll.lead(out),
+        }
+    }
+
+    /// Puts what must stand after the shared bytes of a message.
+    pub fn trail(&self, out: &mut Vec<u8>) {
+        if let Encoder::Sse(options) = self {
+            options.trail(out);
         }
     }
 
@@ -293,7 +317,7 @@ impl Encoder {
     /// this puts nothing.
     pub fn live(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
-            Encoder::Sse(_) => sse::live(cursor, out),
+            Encoder::Sse(options) => options.live(cursor, out),
             Encoder::Text(_)
             | Encoder::Html(_)
             | Encoder::Script(_)
@@ -305,7 +329,7 @@ impl Encoder {
     /// Puts a heartbeat: nothing is new, and everything up to `cursor` has been sent.
     pub fn idle(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
-            Encoder::Text(dots) | Encoder::Html(dots) => dots.idle(out),
+            Encoder::Text(TextStream { dots, .. }) | Encoder::Html(dots) => dots.idle(out),
             Encoder::Script(frame) => frame.call(&ControlObject::heartbeat(cursor), out),
             Encoder::Sse(options) => options.idle(cursor, out),
             Encoder::Ndjson => ndjson::line(&ControlObject::heartbeat(cursor), out),
@@ -320,18 +344,18 @@ impl Encoder {
             seq: gap.resumes,
         };
         match self {
-            Encoder::Text(dots) => text::gap(dots, gap, &resumes, out),
+            Encoder::Text(text) => text::gap(&mut text.dots, gap, &resumes, out),
             Encoder::Html(dots) => html::gap(dots, gap, &resumes, out),
             Encoder::Script(frame) => frame.call(&GapObject::new(gap, &resumes), out),
-            Encoder::Sse(_) => sse::gap(gap, &resumes, out),
+            Encoder::Sse(options) => options.gap(gap, &resumes, out),
             Encoder::Ndjson => ndjson::line(&GapObject::new(gap, &resumes), out),
             Encoder::Json(poll) => poll.gap(gap, &resumes),
         }
     }
 
     /// Puts the end of a stream that the server ends at `cursor`. `retry` is the time after which the
-    /// client is to come back, if that is another than the stream's own; only Server-Sent Events
-    /// can say it.
+    /// client is to come back, if the server has a reason to choose it; `text` and `html` do not say
+    /// it.
     pub fn end(
         &mut self,
         cursor: &Cursor,
@@ -340,11 +364,11 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) {
         match self {
-            Encoder::Text(dots) => text::end(dots, cursor, out),
-            Encoder::Html(dots) => html::end(dots, cursor, out),
-            Encoder::Script(frame) => frame.call(&ControlObject::end(cursor, reason), out),
-            Encoder::Sse(_) => sse::end(cursor, reason, retry, out),
-            Encoder::Ndjson => ndjson::line(&ControlObject::end(cursor, reason), out),
+            Encoder::Text(text) => text::end(&mut text.dots, cursor, reason, out),
+            Encoder::Html(dots) => html::end(dots, cursor, reason, out),
+            Encoder::Script(frame) => frame.call(&ControlObject::end(cursor, reason, retry), out),
+            Encoder::Sse(options) => options.end(cursor, reason, retry, out),
+            Encoder::Ndjson => ndjson::line(&ControlObject::end(cursor, reason, retry), out),
             Encoder::Json(poll) => poll.end(cursor, out),
         }
     }

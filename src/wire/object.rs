@@ -11,16 +11,24 @@
 //! live      = '{' [ '"type":"live",' ] '"cursor":' string '}'
 //! gap       = '{' [ '"type":"gap",' ] '"reason":"' reason '","missed":' ( missed / "null" )
 //!             ',"cursor":' string '}'
-//! end       = '{' [ '"type":"end",' ] '"cursor":' string ',"reason":"' end-reason '"}'
+//! end       = '{' [ '"type":"end",' ] '"cursor":' string ',"reason":"' end-reason '"'
+//!             [ ',"retry":' 1*DIGIT ] '}'
 //! ```
 //!
 //! The `type` is left out where something else says it: the name of an SSE event, the place in a
 //! long poll's object. A `string` is one of RFC 8259, section 7: `"`, `\` and the controls below
-//! U+0020 are escaped (`\b`, `\t`, `\n`, `\f`, `\r`, else `\u00` and two lower-case digits), all
-//! else is written as it is. So an object has no LF and no CR in it, and its reader has the text
-//! exactly as it was sent.
+//! U+0020 are escaped (`\b`, `\t`, `\n`, `\f`, `\r`, else `\u` and four lower-case digits), and so
+//! are DEL, the controls up to U+009F, U+2028 and U+2029; all else is written as it is. So an object
+//! is one line for every reader, also where U+0085, U+2028 and U+2029 end a line (as for
+//! `str.splitlines` of Python, which several of its HTTP clients use), and its reader has the text
+//! exactly as it was sent. `retry` is the time, in milliseconds, after which the client is to come
+//! back, where the server has a reason to choose it.
+
+use std::io;
+use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 use super::EndReason;
 use crate::message::{Cursor, Epoch, Gap, Message};
@@ -59,6 +67,12 @@ impl<'a> MessageObject<'a> {
     }
 }
 
+/// An object of a stream that can do without its `type`, in a place where something else says it.
+pub(super) trait Untyped: Serialize {
+    /// Removes the `type`.
+    fn untyped(self) -> Self;
+}
+
 /// What a stream says of itself as a JSON object: that it opens, that its follower has caught up,
 /// that it is alive, that it ends.
 #[derive(Serialize)]
@@ -68,6 +82,8 @@ pub(super) struct ControlObject {
     cursor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<u64>,
 }
 
 impl ControlObject {
@@ -76,6 +92,7 @@ impl ControlObject {
             kind: Some(kind),
             cursor: cursor.to_string(),
             reason: None,
+            retry: None,
         }
     }
 
@@ -95,16 +112,24 @@ impl ControlObject {
         ControlObject::new("live", cursor)
     }
 
-    /// The object that ends a stream at `cursor`.
-    pub(super) fn end(cursor: &Cursor, reason: EndReason) -> ControlObject {
+    /// The object that ends a stream at `cursor`; the client is to come back after `retry`, if the
+    /// server has a reason to choose the time.
+    pub(super) fn end(
+        cursor: &Cursor,
+        reason: EndReason,
+        retry: Option<Duration>,
+    ) -> ControlObject {
+        let millis = |retry: Duration| u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
         ControlObject {
             reason: Some(reason.as_str()),
+            retry: retry.map(millis),
             ..ControlObject::new("end", cursor)
         }
     }
+}
 
-    /// Removes the `type`, for a place where something else says it.
-    pub(super) fn untyped(self) -> ControlObject {
+impl Untyped for ControlObject {
+    fn untyped(self) -> ControlObject {
         ControlObject { kind: None, ..self }
     }
 }
@@ -129,15 +154,60 @@ impl GapObject {
             cursor: resumes.to_string(),
         }
     }
+}
 
-    /// Removes the `type`, for a place where something else says it.
-    pub(super) fn untyped(self) -> GapObject {
+impl Untyped for GapObject {
+    fn untyped(self) -> GapObject {
         GapObject { kind: None, ..self }
     }
 }
 
-/// Returns a value as JSON in one line. The values here have only string keys; other keys are all
-/// that could make this fail.
-pub(super) fn to_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+/// Returns a value as JSON in one line, whatever a reader takes for the end of a line. The values
+/// here have only string keys; other keys are all that could make this fail.
+#[must_use]
+pub fn to_json(value: &impl Serialize) -> String {
+    let mut out = Vec::new();
+    let mut writer = serde_json::Serializer::with_formatter(&mut out, OneLine);
+    let written = value.serialize(&mut writer);
+    match (written, String::from_utf8(out)) {
+        (Ok(()), Ok(json)) => json,
+        _ => String::new(),
+    }
+}
+
+/// The format of JSON without white space, in which U+0085, U+2028, U+2029 and the other controls past
+/// ASCII are escaped.
+struct OneLine;
+
+impl Formatter for OneLine {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        mut fragment: &str,
+    ) -> io::Result<()> {
+        let ends_line = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+        while let Some((at, c)) = fragment.char_indices().find(|(_, c)| ends_line(*c)) {
+            writer.write_all(&fragment.as_bytes()[..at])?;
+            write!(writer, "\\u{:04x}", u32::from(c))?;
+            fragment = &fragment[at + c.len_utf8()..];
+        }
+        writer.write_all(fragment.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Any text is one line for every reader, and is read back as it was.
+        #[test]
+        fn json_is_one_line(text in r"(\PC|[\p{Cc}\x{2028}\x{2029}]){0,40}") {
+            let json = to_json(&text);
+            let is_end = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+            prop_assert!(!json.contains(is_end), "{:?}", json);
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
 }

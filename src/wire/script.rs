@@ -15,8 +15,8 @@
 //! ```
 //!
 //! The objects are those of `wire/object.rs`, with their `type`; the first call has `open`, and the
-//! last, if the server ends the stream, `end`. In an object, and in the origin's `string`, `<`,
-//! `>`, `&`, U+2028 and U+2029 are written as `\u` and four digits. So nothing in a message ends the
+//! last, if the server ends the stream, `end`. In an object, and in the origin's `string`, `<`, `>`
+//! and `&` are written as `\u` and four digits, as U+2028 and U+2029 are in all objects. So nothing in a message ends the
 //! script or opens a comment in it (HTML standard, section 4.12.1.3), and nothing ends a line in a
 //! string for engines to which the last two are line ends (ECMA-262 before 2019).
 //!
@@ -133,7 +133,7 @@ mod tests {
             "<script nonce=\"6e\">f({\"type\":\"message\",\"cursor\":\"k3f9x2qa0b-7\",\
              \"channel\":\"build\",\"event\":\"message\",\"time\":\"2025-11-20T11:03:27.042Z\",\
              \"data\":\"\\u003c/script\\u003e \\\"你\\\" \\u0026 'x'\\t\\u001b[1m\\u0000\\r\\ntwo\
-             \\u2028C:\\\\new\u{7f}\u{85}\"})</script>\n"
+             \\u2028C:\\\\new\\u007f\\u0085\"})</script>\n"
         );
         assert_eq!(
             idled(&mut script),

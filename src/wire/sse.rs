@@ -23,6 +23,12 @@
 //! reader removes. So CR and CRLF arrive as LF, and all else as it was sent; an empty text is one
 //! empty `data:` line. A heartbeat has no `id:`; its cursor is in its object.
 //!
+//! With `envelope=1` the data of each event is one line of JSON: the object that `ndjson` has in its
+//! place, with its `type`. A message then carries its channel and its time, and arrives as it was sent,
+//! with CR and CRLF, and whatever else a reader takes for the end of a line: some clients (`iter_lines`
+//! of `httpx`) end one at U+0085, U+2028 and U+2029 too, against the standard, and lose the rest of the
+//! line. Without an envelope this cannot be mended, since the standard has no escapes.
+//!
 //! # What a client does with it
 //!
 //! An `EventSource` remembers the `id`, which is the cursor, and sends it as `Last-Event-ID` when it
@@ -50,10 +56,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use super::EndReason;
-use super::object::{ControlObject, GapObject, to_json};
+use super::object::{ControlObject, GapObject, Untyped, to_json};
 use crate::message::{Cursor, Epoch, EventName, Gap, Message};
 
 /// What a follower by Server-Sent Events has chosen.
@@ -63,6 +68,8 @@ pub struct SseOptions {
     pub retry: u32,
     /// Whether heartbeats are events, which scripts hear, instead of comments.
     pub heartbeat_event: bool,
+    /// Whether the data of each event is the object that `ndjson` has in its place.
+    pub envelope: bool,
 }
 
 impl SseOptions {
@@ -71,11 +78,63 @@ impl SseOptions {
         out.extend_from_slice(format!("retry: {}\n", self.retry).as_bytes());
     }
 
+    /// Puts what stands before the object of a message that is in an envelope.
+    pub(super) fn lead(self, message: &Message, epoch: &Epoch, out: &mut Vec<u8>) {
+        if self.envelope {
+            out.extend_from_slice(fields(message, epoch).as_bytes());
+            out.extend_from_slice(b"data: ");
+        }
+    }
+
+    /// Puts the blank line after a message that is in an envelope, whose bytes end its line.
+    pub(super) fn trail(self, out: &mut Vec<u8>) {
+        if self.envelope {
+            out.push(b'\n');
+        }
+    }
+
+    /// Puts the event of a gap, after which the stream goes on from `resumes`.
+    pub(super) fn gap(self, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("id: {resumes}\n").as_bytes());
+        self.own("gap", GapObject::new(gap, resumes), out);
+    }
+
+    /// Puts the event that says that the follower has caught up, at `cursor`.
+    pub(super) fn live(self, cursor: &Cursor, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
+        self.own("live", ControlObject::live(cursor), out);
+    }
+
+    /// Puts the event that ends the stream at `cursor`. `retry` is the time after which the client is
+    /// to come back, if that is another than the stream's own.
+    pub(super) fn end(
+        self,
+        cursor: &Cursor,
+        reason: EndReason,
+        retry: Option<Duration>,
+        out: &mut Vec<u8>,
+    ) {
+        out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
+        if let Some(retry) = retry {
+            out.extend_from_slice(format!("retry: {}\n", retry.as_millis()).as_bytes());
+        }
+        self.own("end", ControlObject::end(cursor, reason, retry), out);
+    }
+
+    /// Puts an event of the stream itself, whose data is one line of JSON.
+    fn own(self, name: &str, object: impl Untyped, out: &mut Vec<u8>) {
+        let data = if self.envelope {
+            to_json(&object)
+        } else {
+            to_json(&object.untyped())
+        };
+        out.extend_from_slice(format!("event: {name}\ndata: {data}\n\n").as_bytes());
+    }
+
     /// Puts a heartbeat: a comment, or an event.
     pub(super) fn idle(self, cursor: &Cursor, out: &mut Vec<u8>) {
         if self.heartbeat_event {
-            let heartbeat = ControlObject::heartbeat(cursor).untyped();
-            event("heartbeat", &heartbeat, out);
+            self.own("heartbeat", ControlObject::heartbeat(cursor), out);
         } else {
             out.extend_from_slice(b":\n");
         }
@@ -84,12 +143,7 @@ impl SseOptions {
 
 /// The event of a message.
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
-    let mut out = format!("id: {epoch}-{}\n", message.seq);
-    if message.event != EventName::DEFAULT {
-        out.push_str("event: ");
-        out.push_str(message.event.as_str());
-        out.push('\n');
-    }
+    let mut out = fields(message, epoch);
     for line in lines(&message.data) {
         // The space is the one that the reader removes.
         out.push_str("data: ");
@@ -98,6 +152,17 @@ pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
     }
     out.push('\n');
     out.into()
+}
+
+/// The fields of a message's event before its data.
+fn fields(message: &Message, epoch: &Epoch) -> String {
+    let mut out = format!("id: {epoch}-{}\n", message.seq);
+    if message.event != EventName::DEFAULT {
+        out.push_str("event: ");
+        out.push_str(message.event.as_str());
+        out.push('\n');
+    }
+    out
 }
 
 /// Splits a text into lines, which end at CRLF, LF or a lone CR; a reader joins them with LF.
@@ -122,44 +187,17 @@ fn lines(mut text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Puts the event of a gap, after which the stream goes on from `resumes`.
-pub(super) fn gap(gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("id: {resumes}\n").as_bytes());
-    event("gap", &GapObject::new(gap, resumes).untyped(), out);
-}
-
-/// Puts the event that says that the follower has caught up, at `cursor`.
-pub(super) fn live(cursor: &Cursor, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
-    event("live", &ControlObject::live(cursor).untyped(), out);
-}
-
-/// Puts the event that ends the stream at `cursor`. `retry` is the time after which the client is to
-/// come back, if that is another than the stream's own.
-pub(super) fn end(cursor: &Cursor, reason: EndReason, retry: Option<Duration>, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
-    if let Some(retry) = retry {
-        out.extend_from_slice(format!("retry: {}\n", retry.as_millis()).as_bytes());
-    }
-    event("end", &ControlObject::end(cursor, reason).untyped(), out);
-}
-
-/// Puts an event of the stream itself, whose data is one line of JSON.
-fn event(name: &str, object: &impl Serialize, out: &mut Vec<u8>) {
-    let data = to_json(object);
-    out.extend_from_slice(format!("event: {name}\ndata: {data}\n\n").as_bytes());
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Encoder;
     use super::super::testing::{self, AWKWARD, delivered, ended, gaps, idled, opened_quiet};
-    use super::super::{Encoder, EndReason};
     use super::*;
 
     fn sse(heartbeat_event: bool) -> Encoder {
         Encoder::Sse(SseOptions {
             retry: 1000,
             heartbeat_event,
+            envelope: false,
         })
     }
 
@@ -204,7 +242,7 @@ mod tests {
         assert_eq!(
             ended(&mut sse, EndReason::Stop),
             "id: k3f9x2qa0b-9\nretry: 8000\nevent: end\n\
-             data: {\"cursor\":\"k3f9x2qa0b-9\",\"reason\":\"stop\"}\n\n"
+             data: {\"cursor\":\"k3f9x2qa0b-9\",\"reason\":\"stop\",\"retry\":8000}\n\n"
         );
     }
 
@@ -221,6 +259,34 @@ mod tests {
             idled(&mut sse),
             "event: heartbeat\ndata: {\"cursor\":\"k3f9x2qa0b-7\"}\n\n"
         );
+    }
+
+    /// In an envelope, the data of each event is the object of `ndjson`.
+    #[test]
+    fn sse_envelope() {
+        let mut sse = Encoder::Sse(SseOptions {
+            retry: 1000,
+            heartbeat_event: true,
+            envelope: true,
+        });
+        assert!(opened_quiet(&mut sse).contains("\ndata: {\"type\":\"live\",\"cursor\":"));
+        let named = Message {
+            event: EventName::new("load").unwrap(),
+            ..testing::message(8, "two\nlines\u{2028}")
+        };
+        assert_eq!(
+            delivered(&mut sse, &named),
+            "id: k3f9x2qa0b-8\nevent: load\n\
+             data: {\"type\":\"message\",\"cursor\":\"k3f9x2qa0b-8\",\"channel\":\"build\",\
+             \"event\":\"load\",\"time\":\"2025-11-20T11:03:27.042Z\",\
+             \"data\":\"two\\nlines\\u2028\"}\n\n"
+        );
+        assert_eq!(
+            idled(&mut sse),
+            "event: heartbeat\ndata: {\"type\":\"heartbeat\",\"cursor\":\"k3f9x2qa0b-7\"}\n\n"
+        );
+        assert!(gaps(&mut sse)[0].contains("\ndata: {\"type\":\"gap\",\"reason\":\"expired\","));
+        assert!(ended(&mut sse, EndReason::Limit).contains("\ndata: {\"type\":\"end\","));
     }
 
     /// A text is split where readers end a line.

@@ -63,8 +63,9 @@ pub(super) fn opened_quiet(encoder: &mut Encoder) -> String {
 /// A message as its follower gets it: what leads it in, then its shared bytes.
 pub(super) fn delivered(encoder: &mut Encoder, message: &Message) -> String {
     written(|out| {
-        encoder.lead(out);
-        out.extend_from_slice(&encoder.wire().message(message, &epoch()));
+        encoder.lead(message, &epoch(), out);
+        out.extend_from_slice(&encoder.wire_of_messages().message(message, &epoch()));
+        encoder.trail(out);
     })
 }
 

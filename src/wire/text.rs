@@ -5,34 +5,38 @@
 //! ```abnf
 //! stream  = *( dots / message / gap ) [ end ]
 //! dots    = 1*"." LF           ; the LF comes only with what follows the dots
-//! message = [ "\" ] text LF
+//! message = [ channel ": " ] [ "\" ] text LF
 //! gap     = "# gap reason=" reason " missed=" ( missed / "unknown" ) " cursor=" cursor LF
-//! end     = "# end " cursor LF
-//! text    = *( plain / "\n" / "\r" / "\x" 2hex / "\u2028" / "\u2029" / "\\" )
-//! plain   = any character but CR, LF, the other controls except TAB, U+2028, U+2029
+//! end     = "# end " cursor " reason=" end-reason LF
+//! text    = *( plain / "\n" / "\r" / "\x" 2hex / "\u" 4hex / "\U" 8hex / "\\" )
+//! plain   = any character but CR, LF, the other controls except TAB, the format characters
 //! hex     = DIGIT / "a" / "b" / "c" / "d" / "e" / "f"
 //! ```
 //!
-//! `\x` stands before the code of a control (C0 except TAB, DEL, C1), so that no escape sequence of
-//! a sender reaches a terminal. A backslash is doubled only where it could be read as one of these
-//! escapes. A message that consists of dots, or begins like a mark (`# end `, `# gap `) or like such
-//! a guarded line (`\.`, `\#`), has a backslash in front, so no message is taken for what the
-//! stream itself says.
+//! `\x`, `\u` and `\U` stand before the code of a control (C0 except TAB, DEL, C1), so that no escape
+//! sequence of a sender reaches a terminal, and of a format character, which turns or hides what
+//! stands around it; `escape.rs` says which. A backslash is doubled only where it could be read as
+//! one of these escapes. A message that consists of dots, or begins like a mark (`# end `, `# gap `)
+//! or like such a guarded line (`\.`, `\#`), has a backslash in front, so no message is taken for
+//! what the stream itself says.
+//!
+//! In a stream of several channels, or with `names=1`, each line of a message begins with its
+//! channel's name, which has no space and no `:`.
 //!
 //! # What a client does with it
 //!
 //! A person watches it with `curl -N`. A program splits it at LF and takes a line that is all dots
-//! for heartbeats, `# gap ` and `# end ` for marks. Any other line is a message: it removes the
-//! backslash in front of a first `.` or `#`, then reads the escapes, and has the text as it was
-//! sent. Channel, event, time and cursor of a message are not shown.
+//! for heartbeats, `# gap ` and `# end ` for marks. Any other line is a message: it removes the name
+//! where there are names, then the backslash in front of a first `.` or `#`, then reads the escapes,
+//! and has the text as it was sent. Event, time and cursor of a message are not shown.
 //!
-//! A stream that begins quiet begins with a dot. The end has no reason; after it comes the last
+//! A stream that begins quiet begins with a dot. The end says its reason; after it comes the last
 //! chunk, so curl exits with 0, and with 18 when the connection was cut.
 
 use bytes::Bytes;
 
-use super::escape;
-use crate::message::{Cursor, Gap, Message};
+use super::{EndReason, escape};
+use crate::message::{Channel, Cursor, Gap, Message};
 
 /// What a stream remembers of its dots: whether it has shown some whose line has not ended yet.
 #[derive(Debug, Default)]
@@ -60,7 +64,40 @@ impl Dots {
     }
 }
 
-/// The line of a message.
+/// What a stream of text remembers: its dots, and whether its lines begin with names.
+#[derive(Debug, Default)]
+pub struct TextStream {
+    pub(super) dots: Dots,
+    /// Whether each line of a message begins with its channel.
+    has_names: bool,
+}
+
+impl TextStream {
+    /// A stream whose lines begin with the name of their channel, or do not.
+    #[must_use]
+    pub fn new(has_names: bool) -> TextStream {
+        TextStream {
+            dots: Dots::default(),
+            has_names,
+        }
+    }
+
+    /// Whether the line of the next message can stand as it is.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.has_names && !self.dots.are_unended()
+    }
+
+    /// Puts what stands before the line of a message of this channel.
+    pub(super) fn lead(&mut self, channel: &Channel, out: &mut Vec<u8>) {
+        self.dots.lead(out);
+        if self.has_names {
+            out.extend_from_slice(channel.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+        }
+    }
+}
+
+/// The line of a message, without a name in front.
 pub(super) fn message(message: &Message) -> Bytes {
     let data = &*message.data;
     let mut out = String::with_capacity(data.len() + 2);
@@ -96,15 +133,15 @@ pub(super) fn gap(dots: &mut Dots, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8
 }
 
 /// Puts the line that ends the stream at `cursor`.
-pub(super) fn end(dots: &mut Dots, cursor: &Cursor, out: &mut Vec<u8>) {
+pub(super) fn end(dots: &mut Dots, cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
     dots.lead(out);
-    out.extend_from_slice(format!("# end {cursor}\n").as_bytes());
+    out.extend_from_slice(format!("# end {cursor} reason={}\n", reason.as_str()).as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Encoder;
     use super::super::testing::{self, AWKWARD, delivered, ended, gaps, idled, opened_quiet};
-    use super::super::{Encoder, EndReason};
     use super::*;
 
     fn shown(data: &str) -> String {
@@ -115,7 +152,7 @@ mod tests {
     /// Every moment of a stream, byte for byte.
     #[test]
     fn text_golden_bytes() {
-        let mut text = Encoder::Text(Dots::default());
+        let mut text = Encoder::Text(TextStream::default());
         assert_eq!(opened_quiet(&mut text), ".");
         assert_eq!(idled(&mut text), ".");
         assert_eq!(
@@ -133,7 +170,24 @@ mod tests {
             ]
         );
         assert_eq!(idled(&mut text), ".");
-        assert_eq!(ended(&mut text, EndReason::Limit), "\n# end k3f9x2qa0b-9\n");
+        assert_eq!(
+            ended(&mut text, EndReason::Limit),
+            "\n# end k3f9x2qa0b-9 reason=limit\n"
+        );
+    }
+
+    /// With names, each message has its channel in front of it, and a guard stays where it was.
+    #[test]
+    fn text_with_names() {
+        let mut text = Encoder::Text(TextStream::new(true));
+        assert_eq!(opened_quiet(&mut text), ".");
+        let [hi, dots] = ["hi", "..."].map(|data| testing::message(7, data));
+        assert_eq!(delivered(&mut text, &hi), "\nbuild: hi\n");
+        assert_eq!(delivered(&mut text, &dots), "build: \\...\n");
+        assert_eq!(
+            gaps(&mut text)[1],
+            "# gap reason=epoch missed=unknown cursor=k3f9x2qa0b-9\n"
+        );
     }
 
     /// A message is one line, whatever it contains.

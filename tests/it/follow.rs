@@ -37,7 +37,11 @@ fn message(text: &str) -> StreamEvent {
 }
 
 fn end(cursor: &str) -> StreamEvent {
-    StreamEvent::End(cursor.to_owned(), String::new())
+    end_for(cursor, "limit")
+}
+
+fn end_for(cursor: &str, reason: &str) -> StreamEvent {
+    StreamEvent::End(cursor.to_owned(), reason.to_owned())
 }
 
 fn gap(reason: &str, missed: Option<u64>, cursor: &str) -> StreamEvent {
@@ -82,7 +86,7 @@ async fn since_chooses_start() {
     ];
     for (query, expected) in table {
         assert_eq!(
-            messages(&server, &format!("/c/a?x=1{query}")).await,
+            messages(&server, &format!("/c/a?_=1{query}")).await,
             expected,
             "{query}"
         );
@@ -93,11 +97,11 @@ async fn since_chooses_start() {
     );
     // A cursor means the same for every set of channels.
     assert_eq!(
-        messages(&server, &format!("/c/b,a?since={}", cursors[0])).await,
+        messages(&server, &format!("/c/b,a?names=0&since={}", cursors[0])).await,
         ["two", "other", "three"]
     );
     assert_eq!(
-        messages(&server, "/c/a,b?since=-2").await,
+        messages(&server, "/c/a,b?names=0&since=-2").await,
         ["other", "three"]
     );
     server.stop().await;
@@ -116,7 +120,7 @@ async fn last_event_id_wins_over_since() {
     assert_eq!(response.header("stream-cursor"), cursors[0]);
     assert_eq!(
         response.text().await,
-        format!("two\n# end {}\n", cursors[1])
+        format!("two\n# end {} reason=limit\n", cursors[1])
     );
     server.stop().await;
 }
@@ -191,11 +195,14 @@ async fn stream_end_has_cursor() {
     );
     assert_eq!(
         said(&server, &format!("/c/a?since={}&timeout=1ms", cursors[2])).await,
-        [end(&cursors[2])]
+        [end_for(&cursors[2], "timeout")]
     );
     let html = get(server.addr, "/c/a?as=html&limit=1").await.text().await;
     assert!(
-        html.contains(&format!("<p class=\"end\" data-cursor=\"{}\">", cursors[0])),
+        html.contains(&format!(
+            "<p class=\"end\" data-cursor=\"{}\" data-reason=\"limit\">",
+            cursors[0]
+        )),
         "{html}"
     );
     assert!(
@@ -279,7 +286,7 @@ async fn message_special_characters_shown() {
             .any(|c| c.is_control() && c != '\n' && c != '\t'),
         "a terminal would obey: {raw:?}"
     );
-    let seen = messages(&server, "/c/a?x=1").await;
+    let seen = messages(&server, "/c/a?_=1").await;
     assert_eq!(
         seen,
         [text, "....", "# end x-1", "two\r\nlines", r"C:\new\\"]

@@ -9,7 +9,9 @@
 //! |---|---|
 //! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
 //! | `append`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
-//! | `follow`, `beginnings`, `live`, `conformance`, `round_trip`, `exactly_once` | streams and their six transports |
+//! | `parameters` | the parameters of requests |
+//! | `follow`, `beginnings`, `live`, `rotate`, `named_lines` | streams: begin, catch up, end; what a line says |
+//! | `conformance`, `round_trip`, `exactly_once` | streams on all six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `proxies` | what proxies say of their clients |
@@ -58,14 +60,17 @@ mod mailbox;
 mod mailbox_delivery;
 mod mailbox_proxy;
 mod mailbox_restart;
+mod named_lines;
 mod open_store;
 mod origins;
+mod parameters;
 mod permission;
 mod process;
 mod proxies;
 mod receiver;
 mod requests;
 mod retained;
+mod rotate;
 mod round_trip;
 mod stop;
 mod store;

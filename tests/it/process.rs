@@ -110,9 +110,9 @@ async fn stop_ends_thousand_streams_cleanly() {
     for (n, stream) in streams.into_iter().enumerate() {
         let text = soon(stream).await.unwrap();
         let mark = if n % 2 == 0 {
-            "# end "
+            " reason=stop\n"
         } else {
-            "<p class=\"end\""
+            " data-reason=\"stop\">"
         };
         assert!(text.contains(mark), "stream {n}: {text}");
     }

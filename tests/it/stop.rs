@@ -51,10 +51,9 @@ async fn stop_ends_busy_streams_in_band() {
         let (wire, body) = at_last(follower).await.unwrap();
         assert!(body.contains("hello"), "{wire}: {body}");
         let end = match wire {
-            "text" => "# end ",
-            "html" => "<p class=\"end\"",
-            "script" | "ndjson" => "\"reason\":\"stop\"",
-            _ => "event: end\n",
+            "text" => " reason=stop\n",
+            "html" => "data-reason=\"stop\"",
+            _ => "\"reason\":\"stop\"",
         };
         let tail = &body[body.len().saturating_sub(300)..];
         assert!(tail.contains(end), "{wire}: {tail}");

@@ -30,6 +30,11 @@ pub(crate) fn difficult() -> Vec<(&'static str, &'static str, String)> {
         plain("markup", "<b>&lt;&amp;&#13; \"q\" 'a'</p></div>&"),
         plain("NUL", "a\0b"),
         plain("controls", "\u{1}\u{7}\u{8}\u{1b}[31mred\u{7f}\u{9b}"),
+        plain(
+            "characters that turn or hide others",
+            "\u{202e}a\u{2066}b\u{200f}c\u{61c}d\u{200b}e\u{ad}f\u{e0041}g \\U \\",
+        ),
+        plain("a family", "👨\u{200d}👩\u{200d}👧 می\u{200c}خواهم"),
         plain("a BOM", "\u{feff}after a BOM\u{feff}"),
         plain("spaces", "   leading, trailing \t "),
         plain("one space", " "),

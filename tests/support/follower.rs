@@ -74,7 +74,7 @@ impl Follower {
     async fn stream(&mut self) -> io::Result<()> {
         // Lines of text have no cursor: only the end of a stream has, so it must end.
         let ends = match self.wire {
-            "text" => "&timeout=250ms",
+            "text" => "&timeout=250ms&names=0",
             _ => "&heartbeat=1s",
         };
         let Follower {

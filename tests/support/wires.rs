@@ -1,5 +1,6 @@
 //! Readers of all six transports, written from their descriptions, not from the server's code.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 
@@ -56,10 +57,15 @@ struct Sse {
 
 impl StreamReader {
     pub(crate) fn new(wire: &'static str) -> StreamReader {
+        StreamReader::with_names(wire, false)
+    }
+
+    /// A reader of a stream whose lines of `text` begin with their channel, or do not.
+    fn with_names(wire: &'static str, has_names: bool) -> StreamReader {
         StreamReader {
             wire,
             partial: Vec::new(),
-            text: TextReader::default(),
+            text: TextReader::new(has_names),
             sse: Sse::default(),
         }
     }
@@ -249,7 +255,7 @@ fn paragraph(element: &str) -> StreamEvent {
             let missed = attribute("data-missed").parse().ok();
             StreamEvent::Gap(attribute("data-reason"), missed, cursor)
         }
-        "end" => StreamEvent::End(cursor, String::new()),
+        "end" => StreamEvent::End(cursor, attribute("data-reason")),
         other => panic!("an element of class {other}"),
     }
 }
@@ -328,9 +334,11 @@ impl Stream {
         let request = format!("GET /c/{channels}?as={wire}&{query}");
         let response = soon(send(addr, &request, b"")).await;
         assert_eq!(response.status, 200, "{request}");
+        let is_one = channels.split(',').collect::<HashSet<_>>().len() == 1;
+        let has_names = query.contains("names=1") || !is_one && !query.contains("names=0");
         Stream {
             response,
-            reader: StreamReader::new(wire),
+            reader: StreamReader::with_names(wire, has_names),
             said: Vec::new(),
         }
     }

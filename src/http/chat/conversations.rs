@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{done, friend, is_browser, view};
 use crate::chat::{ChatText, Session};
 use crate::http::error::{Error, ParamError};
+use crate::http::query::{self, Query};
 use crate::http::reply::{self, Body};
 use crate::http::{Call, body, form, params};
 use crate::limits;
@@ -38,8 +39,8 @@ pub(super) async fn show(call: Call<'_>, session: Session) -> Result<Response<Bo
 
 /// Reads `?before=`, the position before which messages are asked for, and `?limit=`, their number.
 fn history_params(call: &Call<'_>) -> Result<(Option<Seq>, Option<usize>), Error> {
-    let fields = form::fields(call.query())?;
-    let get = |name| form::last(&fields, name);
+    let query = Query::read(call.query(), &[query::HISTORY])?;
+    let get = |name| query.get(name);
     let before = params::parse("before", get("before"), |text| position(call, text))?;
     let limit = params::parse("limit", get("limit"), |text| {
         let limit = text

@@ -9,11 +9,12 @@ use hyper::Response;
 use super::friend;
 use crate::chat::{Account, Chat, ChatFilter, ChatText, Session};
 use crate::follow::{DropGuard, FilterAction};
+use crate::http::Call;
 use crate::http::error::Error;
 use crate::http::params::Params;
+use crate::http::query::{self, Query};
 use crate::http::reply::Body;
 use crate::http::stream::StreamSpec;
-use crate::http::{Call, form};
 use crate::limits;
 use crate::log::Since;
 use crate::message::{Message, Seq};
@@ -23,12 +24,11 @@ use crate::wire::{Dots, Encoder, Wire};
 
 /// `/chat/stream`: all that concerns an account, which is its conversations and its events.
 pub(super) async fn stream(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
-    is_of_follower(&call, &session)?;
     let chat = &call.app.chat;
     // Taken before the friends are looked up: if there is a new one meanwhile, the stream gets that
     // event, too.
     let (_, last) = chat.log().bounds();
-    let params = Params::read(call.query())?;
+    let params = own_params(&call, &session)?;
     let wire = params.wire_or_accepted(&call.head);
     let channels = chat.channels(&session.account).await?;
     let since = params.begins(&call.head).unwrap_or(Since::All);
@@ -51,9 +51,8 @@ pub(super) async fn stream(call: Call<'_>, session: Session) -> Result<Response<
 
 /// `/chat/presence`: which friends of an account come online and go offline.
 pub(super) async fn presence(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
-    is_of_follower(&call, &session)?;
     let log = call.app.chat.presence_log();
-    let params = Params::read(call.query())?;
+    let params = own_params(&call, &session)?;
     let wire = params.wire_or_accepted(&call.head);
     let channels = Chat::presence_channels(&session.account);
     let since = params.begins(&call.head).unwrap_or(Since::Now);
@@ -72,7 +71,7 @@ pub(super) async fn presence(call: Call<'_>, session: Session) -> Result<Respons
 pub(super) async fn frame(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     let chat = &call.app.chat;
     let (friend, right) = friend(&call, &session.account).await?;
-    let params = Params::read(call.query())?;
+    let params = Params::read(&call)?;
     let since = params.begins(&call.head);
     let since = since.unwrap_or(Since::Last(limits::HISTORY_MESSAGES_DEFAULT as u64));
     let channel = Chat::conversation_channel(&session.account, &friend);
@@ -106,16 +105,15 @@ pub(super) async fn frame(call: Call<'_>, session: Session) -> Result<Response<B
     spec.respond(&call).await
 }
 
-/// Checks that the session is that of the follower. A page says whose stream it wants (`?of=NAME`): if
-/// another account has logged in with the same browser meanwhile, the page does not get that
-/// account's stream.
-fn is_of_follower(call: &Call<'_>, session: &Session) -> Result<(), Error> {
-    let fields = form::fields(call.query())?;
-    let of = form::last(&fields, "of");
+/// Returns the parameters of a stream. A page says whose stream it wants (`?of=NAME`): if another
+/// account has logged in with the same browser meanwhile, the page does not get that account's stream.
+fn own_params(call: &Call<'_>, session: &Session) -> Result<Params, Error> {
+    let query = Query::read(call.query(), &[query::FOLLOW, &[query::OF]])?;
+    let of = query.get(query::OF);
     if of.is_some_and(|name| name != session.account.name.as_str()) {
         return Err(Error::NotLoggedIn);
     }
-    Ok(())
+    Params::of(&query)
 }
 
 /// The page around an HTML stream, which a browser gets that goes to the stream's address.
