@@ -57,6 +57,21 @@ pub const RETAIN_STEP_ROWS: usize = 512;
 /// much more.)
 pub const RETAIN_STEP_BYTES: u64 = 4 * MIB as u64;
 
+/// Space next to a stored log that is given up when the disk is full, so that something can be
+/// deleted: the write-ahead log up to where it is written into the file (4 MiB), a commit, and the
+/// deletions.
+pub const DISK_RESERVE_BYTES: u64 = 8 * MIB as u64;
+
+/// The least of [`DISK_RESERVE_BYTES`] that is of use, on a small disk.
+pub const DISK_RESERVE_BYTES_MIN: u64 = MIB as u64;
+
+/// How often [`DISK_RESERVE_BYTES`] are tried to be taken when the disk had not as much.
+pub const DISK_RESERVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Messages that one step deletes on a disk that is full: the pages that it changes have to fit the
+/// space of the write-ahead log.
+pub const SHORTAGE_STEP_ROWS: usize = 128;
+
 /// Free pages (of 4 KiB) that the log's file may have however small it is. When it has more than
 /// these and than a quarter of its pages, it is made smaller.
 pub const FREE_PAGES_MAX: i64 = 1024;

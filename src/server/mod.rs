@@ -238,6 +238,7 @@ fn open_store(config: &Config) -> Result<(Store, SideTables), StartError> {
             let bytes = config.keep_bytes;
             let bytes = bytes.unwrap_or(limits::STORED_LOG_BYTES_DEFAULT);
             let sqlite = Sqlite::open(path, config.keep, bytes)?;
+            sqlite.set_longest_message(config.max_message);
             log::info!("the log is in {}", path.display());
             let side_tables = sqlite.side_tables()?;
             Ok((Store::Sqlite(sqlite), side_tables))

@@ -18,6 +18,18 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
+/// Whether an error means that the disk is full, or over a quota, as far as `SQLite` tells.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    /// A write failed for another reason than a full disk, such as a quota or a limit of file sizes.
+    const IOERR_WRITE: i32 = 778;
+    /// The index of the write-ahead log could not grow.
+    const IOERR_SHMSIZE: i32 = 4874;
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || error
+            .sqlite_error()
+            .is_some_and(|error| [IOERR_WRITE, IOERR_SHMSIZE].contains(&error.extended_code))
+}
+
 /// Describes an error in a sentence for senders. It does not give the file's path: that is told to
 /// the operator, at the start of the server.
 pub(super) fn describe(error: &rusqlite::Error) -> String {

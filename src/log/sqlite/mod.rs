@@ -13,8 +13,10 @@ mod open;
 mod permissions;
 mod read;
 mod readers;
+mod reserve;
 mod retain;
 mod schema;
+mod shortage;
 mod side_tables;
 mod vacuum;
 mod value;
@@ -134,6 +136,12 @@ impl Sqlite {
         })
     }
 
+    /// Sets the longest message that has to fit for the log to be healthy, in bytes;
+    /// [`limits::MESSAGE_BYTES_DEFAULT`] otherwise.
+    pub fn set_longest_message(&self, bytes: usize) {
+        self.writer.lock().set_longest_message(bytes);
+    }
+
     /// Opens side tables in the log's file, for data that is not of the log.
     ///
     /// # Errors
@@ -233,6 +241,54 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// On a disk that is full the oldest messages go, and only as many as it takes.
+    #[test]
+    fn full_disk_makes_the_oldest_go() {
+        const MESSAGES: usize = 300;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log.db");
+        let keep = Keep {
+            messages: usize::MAX >> 1,
+            age: Duration::from_hours(1),
+        };
+        let sqlite = Sqlite::open(&path, keep, 1 << 30).unwrap();
+        sqlite.set_longest_message(100_000);
+        let append = || {
+            let draft = Draft::new(Channel::main(), "x".repeat(10_000));
+            sqlite.commit(vec![draft], Timestamp(1000))
+        };
+        for _ in 0..MESSAGES {
+            append().unwrap();
+        }
+        let pragma = |pragma: &str, value: i64| {
+            let writer = sqlite.writer.lock();
+            writer.set_pragma(pragma, value);
+        };
+        // The file may grow by no page, as on a disk that another program has filled.
+        pragma("max_page_count", 1);
+        let error = append().unwrap_err();
+        assert!(error.0.contains("full"), "{error}");
+        let (first, _) = sqlite.bounds();
+        // A batch of a MiB, and four of the longest messages, are about 150 messages of this size.
+        assert!((Seq(130)..Seq(200)).contains(&first), "{first}");
+        let before = Seq(MESSAGES as u64).0 + 1 - first.0;
+        sqlite.probe().unwrap();
+        for _ in 0..MESSAGES {
+            append().unwrap();
+        }
+        let (first, last) = sqlite.bounds();
+        assert_eq!(last, Seq(2 * MESSAGES as u64));
+        let kept = last.0 + 1 - first.0;
+        assert_eq!(kept, before, "as many as before");
+        // With room again the log keeps what it may.
+        pragma("max_page_count", 1 << 30);
+        sqlite.writer.lock().has_room_again();
+        for _ in 0..MESSAGES {
+            append().unwrap();
+        }
+        assert_eq!(sqlite.bounds().0, first);
+    }
 
     /// Only the log's file is left when its connections are closed at the same moment.
     #[test]

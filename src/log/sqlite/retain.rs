@@ -25,6 +25,15 @@ impl Allowance {
         Allowance::for_commit(0, 0)
     }
 
+    /// Returns the allowance of a step on a disk that is full, where `bytes` are missing: so small that
+    /// the write-ahead log takes it.
+    pub(super) fn for_shortage(bytes: u64) -> Allowance {
+        Allowance {
+            messages: limits::SHORTAGE_STEP_ROWS as u64,
+            bytes: bytes.min(limits::RETAIN_STEP_BYTES),
+        }
+    }
+
     /// Returns the allowance of a commit of this many messages that take `bytes`: as much as it adds,
     /// so that retention keeps pace, and some more, so that it catches up.
     pub(super) fn for_commit(messages: usize, bytes: u64) -> Allowance {
@@ -93,20 +102,22 @@ pub(super) fn trim_to_count(
 }
 
 /// Deletes the oldest messages of the log while all messages together take more than the budget. The
-/// newest message stays, however large it is: its sender is told that it can be read.
+/// newest message stays, however large it is: its sender is told that it can be read. Returns how
+/// many were deleted.
 pub(super) fn trim_to_budget(
     connection: &Connection,
     log_row: &mut LogRow,
     budget: u64,
     allowance: &mut Allowance,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u64> {
     let (mut remaining, newest) = (log_row.bytes, log_row.last);
     let victims = oldest(connection, allowance, |victim, _| {
         let is_victim = remaining > budget && victim.seq < newest;
         remaining = remaining.saturating_sub(victim.cost);
         is_victim
     })?;
-    delete(connection, log_row, &victims)
+    delete(connection, log_row, &victims)?;
+    Ok(victims.len() as u64)
 }
 
 /// The state of the retention that is done between the commits, in steps.
@@ -145,6 +156,16 @@ impl Retention {
             budget,
             checked_through: Some(0),
         }
+    }
+
+    /// Returns how many bytes all messages together may take.
+    pub(super) fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    /// Sets how many bytes all messages together may take.
+    pub(super) fn set_budget(&mut self, budget: u64) {
+        self.budget = budget;
     }
 
     /// Finds the next step, without the lock of the file.
@@ -189,7 +210,7 @@ impl Retention {
             }
             RetentionStep::Budget => {
                 let mut allowance = Allowance::for_step();
-                trim_to_budget(connection, log_row, self.budget, &mut allowance)
+                trim_to_budget(connection, log_row, self.budget, &mut allowance).map(drop)
             }
             RetentionStep::Count { channel, kept } => {
                 let mut allowance = Allowance::for_step();

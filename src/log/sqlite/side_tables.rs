@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 
-use super::error::is_busy;
+use super::error::{is_busy, is_full};
 use super::file_identity::FileIdentity;
 use super::readers::Readers;
 use super::value::{Count, params};
@@ -52,7 +52,7 @@ struct SharedFile {
     readers: Arc<Readers>,
     /// Held so that the write connection is closed after this one, for the reason given at
     /// `Sqlite::writer`.
-    _writer: Arc<Mutex<WriteConnection>>,
+    writer: Arc<Mutex<WriteConnection>>,
 }
 
 impl SideTables {
@@ -82,7 +82,7 @@ impl SideTables {
             identity,
             shared,
             readers: Arc::new(readers),
-            _writer: writer,
+            writer,
         };
         SideTables::new(connection, Some(file))
     }
@@ -209,6 +209,11 @@ impl SideTablesInner {
             Err(error) if is_busy(error) => limits::LOCK_TIMEOUT_REFUSING,
             _ => limits::LOCK_TIMEOUT,
         };
+        if let Some(file) = &self.file
+            && written.as_ref().is_err_and(is_full)
+        {
+            file.writer.lock().make_room();
+        }
         Ok(written?)
     }
 

@@ -1,15 +1,17 @@
 //! The connection that writes the log. There is only one.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::error::{describe, is_busy};
+use super::error::{describe, is_busy, is_full};
 use super::file_identity::FileIdentity;
 use super::log_row::LogRow;
-use super::retain::{Retention, RetentionStep};
-use super::{Bounds, SqliteShared, insert};
+use super::retain::{self, Allowance, Retention, RetentionStep};
+use super::shortage::Shortage;
+use super::value::{Count, params};
+use super::{Bounds, SqliteShared, insert, vacuum};
 use crate::limits;
 use crate::log::{Commit, Keep, StoreError};
 use crate::message::{Draft, Timestamp};
@@ -21,9 +23,10 @@ pub(super) struct WriteConnection {
     identity: Arc<FileIdentity>,
     shared: Arc<SqliteShared>,
     keep: Keep,
-    /// How many bytes the messages may take.
+    /// How many bytes the messages may take while the disk has room.
     budget: u64,
     retention: Retention,
+    shortage: Shortage,
     /// Whether the file has become smaller, as far as the write-ahead log knows.
     has_shrunk: bool,
     /// How long the write-ahead log may become before it is emptied by force, in bytes.
@@ -42,6 +45,7 @@ impl WriteConnection {
     ) -> WriteConnection {
         WriteConnection {
             connection,
+            shortage: Shortage::new(identity.path()),
             identity,
             shared,
             keep,
@@ -53,6 +57,11 @@ impl WriteConnection {
         }
     }
 
+    /// Sets the longest message that has to fit for the log to be healthy, in bytes.
+    pub(super) fn set_longest_message(&mut self, bytes: usize) {
+        self.shortage.longest = bytes;
+    }
+
     /// Commits a batch, as a whole or not at all, as [`Store::commit`](crate::log::Store::commit)
     /// promises.
     pub(super) fn commit(
@@ -61,10 +70,13 @@ impl WriteConnection {
         now: Timestamp,
     ) -> Result<Commit, StoreError> {
         self.prepare()?;
-        let (keep, budget) = (self.keep, self.budget);
+        let (keep, budget) = (self.keep, self.retention.budget());
         let result = self.write(self.lock_timeout, |connection, log_row, _| {
             insert::commit(connection, log_row, drafts, now, keep, budget)
         });
+        if result.as_ref().is_err_and(is_full) {
+            self.make_room();
+        }
         // After a commit that waited in vain, the next one does not wait as long again.
         self.lock_timeout = match &result {
             Err(error) if is_busy(error) => limits::LOCK_TIMEOUT_REFUSING,
@@ -80,6 +92,12 @@ impl WriteConnection {
         let step = match self.retention.find(&self.connection, now)? {
             None => {
                 self.finish_shrinking()?;
+                self.end_shortage();
+                return Ok(false);
+            }
+            // Another program that fills the disk would take the pages.
+            Some(RetentionStep::Shrink) if self.shortage.is_on() => {
+                self.end_shortage();
                 return Ok(false);
             }
             Some(RetentionStep::Checked) => return Ok(true),
@@ -96,17 +114,102 @@ impl WriteConnection {
         }
     }
 
-    /// Checks whether a commit would be taken, as [`Store::probe`](crate::log::Store::probe)
-    /// promises.
+    /// Checks whether a commit of the longest message would be taken, as
+    /// [`Store::probe`](crate::log::Store::probe) promises.
     pub(super) fn probe(&mut self) -> Result<(), StoreError> {
-        // The number is raised, since SQLite does not write a page that has not changed.
-        const SQL: &str = "UPDATE log SET probes = probes + 1";
         self.prepare()?;
-        Ok(
-            self.write(limits::LOCK_TIMEOUT_REFUSING, |connection, _, _| {
-                connection.execute(SQL, []).map(drop)
-            })?,
-        )
+        let mut result = self.write_probe();
+        if result.as_ref().is_err_and(is_full) {
+            self.make_room();
+            result = self.write_probe();
+        }
+        Ok(result?)
+    }
+
+    /// Writes as much as the longest message takes, and deletes it again.
+    fn write_probe(&mut self) -> rusqlite::Result<()> {
+        const CREATE: &str =
+            "CREATE TABLE IF NOT EXISTS probe (data BLOB) STRICT; DELETE FROM probe";
+        const FILL: &str = "INSERT INTO probe (data) VALUES (zeroblob(?))";
+        let bytes = Count(self.shortage.longest as u64);
+        self.write(limits::LOCK_TIMEOUT_REFUSING, |connection, _, _| {
+            connection.execute_batch(CREATE)?;
+            connection.execute(FILL, params![bytes]).map(drop)
+        })?;
+        self.write(limits::LOCK_TIMEOUT_REFUSING, |connection, _, _| {
+            connection.execute_batch("DROP TABLE probe")
+        })
+    }
+
+    /// Makes room on a disk that is full, as `shortage.rs` describes.
+    pub(super) fn make_room(&mut self) {
+        match self.delete_oldest() {
+            Ok(0) => {}
+            Ok(count) => log::warn!(
+                "the disk is full: {count} of the oldest messages were deleted to make room, and the \
+                 log keeps no more than {} bytes until the disk has room again",
+                self.retention.budget()
+            ),
+            // The appends that are refused tell it.
+            Err(error) => log::debug!("cannot make room on the disk: {}", describe(&error)),
+        }
+    }
+
+    /// Deletes the oldest messages as long as too little of the file is free, and returns how many.
+    fn delete_oldest(&mut self) -> rusqlite::Result<u64> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        self.shortage.begin(Instant::now());
+        // Its space can be written again then. If that fails there may still be space for more.
+        if let Err(error) = self.checkpoint("PRAGMA wal_checkpoint(RESTART)") {
+            log::debug!(
+                "cannot begin the write-ahead log anew: {}",
+                describe(&error)
+            );
+        }
+        let mut deleted = 0;
+        loop {
+            let free = vacuum::free_bytes(&self.connection)?;
+            let missing = self.shortage.wanted().saturating_sub(free);
+            if missing == 0 {
+                break;
+            }
+            let step = |connection: &Connection, log_row: &mut LogRow, _: &Retention| {
+                let mut allowance = Allowance::for_shortage(missing);
+                let count = retain::trim_to_budget(connection, log_row, 0, &mut allowance)?;
+                Ok((count, log_row.bytes))
+            };
+            let (count, bytes) = self.write(limits::LOCK_TIMEOUT_REFUSING, step)?;
+            if count == 0 {
+                break;
+            }
+            self.retention.set_budget(bytes.min(self.budget));
+            deleted += count;
+        }
+        Ok(deleted)
+    }
+
+    /// Ends the shortage if the disk has room again.
+    fn end_shortage(&mut self) {
+        if self.shortage.try_end(Instant::now()) {
+            self.has_room_again();
+            log::info!("the disk has room again");
+        }
+    }
+
+    /// Lets the log keep what the operator allows.
+    pub(super) fn has_room_again(&mut self) {
+        self.retention.set_budget(self.budget);
+    }
+
+    /// Sets an option of the connection.
+    #[cfg(test)]
+    pub(super) fn set_pragma(&self, pragma: &str, value: i64) {
+        let set = self
+            .connection
+            .pragma_update_and_check(None, pragma, value, |_| Ok(()));
+        set.unwrap();
     }
 
     /// Prepares for a transaction: rolls back one that failed, checks the files, and empties the
@@ -140,6 +243,15 @@ impl WriteConnection {
         Ok(done)
     }
 
+    /// Writes the write-ahead log into the file while no other connection of this process reads or
+    /// writes. Returns whether another process kept it from that.
+    fn checkpoint(&self, sql: &str) -> rusqlite::Result<bool> {
+        let _no_writers = self.shared.writing.lock();
+        let _no_readers = self.shared.reading.write();
+        self.connection.busy_timeout(Duration::ZERO)?;
+        self.connection.query_row(sql, [], |row| row.get(0))
+    }
+
     /// Writes what shrinks the file from the write-ahead log into it: until then it is as long as
     /// before. It gives way to readers.
     fn finish_shrinking(&mut self) -> rusqlite::Result<()> {
@@ -155,15 +267,7 @@ impl WriteConnection {
     /// reading or writing. The checkpoint that `SQLite` does by itself after a commit gives way to
     /// readers.
     fn empty_wal(&mut self, length: u64) {
-        const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let no_writers = self.shared.writing.lock();
-        let no_readers = self.shared.reading.write();
-        let busy = self
-            .connection
-            .busy_timeout(Duration::ZERO)
-            .and_then(|()| self.connection.query_row(SQL, [], |row| row.get(0)));
-        drop((no_readers, no_writers));
-        self.wal_bytes_max = match busy {
+        self.wal_bytes_max = match self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)") {
             Ok(false) => limits::WAL_BYTES.into(),
             busy => {
                 let reason = busy.map_or_else(
