@@ -37,7 +37,7 @@ globalThis.ForeverFrame = (() => {
   const FIRST_BYTES_TIMEOUT = { unknown: 1500, proven: 5000, last: 10000 };
   const QUIET_HEARTBEATS = 2.5;           // after this much silence a connection is given up
   const HEARTBEAT = 15, SCRIPT_HEARTBEAT = 5;
-  const CALLS_LATE = 100;                 // how long the calls of a frame that is over may be on their way
+  const CALLS_LATE = 200;                 // how long the calls of a frame that is over may be on their way
   const POLL_SECONDS = 25;
   const RETRY_STEP = 500, RETRY_MOST = 30000;
   const LOOK_UP_AGAIN = 5 * 60 * 1000;    // before a better transport is tried again
@@ -130,13 +130,14 @@ globalThis.ForeverFrame = (() => {
       // an error page, only DOMContentLoaded in Firefox after a cut, and nothing in Chromium, where
       // nothing but the missing heartbeats tell. These events overtake the calls of the frame, which
       // may be thousands. So a message of this window's own is sent after the calls, and the frame is
-      // over when that comes back and no call has come with it.
+      // over when that comes back and no call has come meanwhile. The frame of another site is
+      // another process, whose calls that message may overtake, too: so it is sent a little later.
       const judge = async () => {
         if (isJudged) return;
         isJudged = true;
-        for (let before = null; before !== calls;) {
-          if (before !== null) await sleep(CALLS_LATE);
+        for (let before = -1; before !== calls;) {
           before = calls;
+          if (calls) await sleep(CALLS_LATE);
           await new Promise(isBack => { tokenIsBack = isBack; postMessage(token, '/'); });
         }
         over();

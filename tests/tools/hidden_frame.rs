@@ -48,25 +48,36 @@ async fn upload(server: &TestServer, channel: &str, count: usize) {
 }
 
 /// A backlog that takes several frames arrives without one pause between them: the calls that a frame
-/// has made when its response is over all count, though its `load` event overtakes them.
+/// has made when its response is over all count, though its `load` event overtakes them. In a page of
+/// another site, which the name `localhost` makes of it, the frame is a process of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hidden_frame_brings_backlog_without_pause() {
     const MESSAGES: usize = 20_000;
-    let server = TestServer::with(|config| config.keep.messages = MESSAGES + 1);
+    let server = TestServer::with(|config| {
+        config.keep.messages = MESSAGES + 1;
+        config.cors_origins = vec!["*".into()];
+    });
     upload(&server, "big", MESSAGES).await;
+    let addr = server.addr;
     let browser = Browser::start().await;
-    browser.open(server.addr, "/healthz").await;
-    let follow = "
-        window.states = [];
-        window.inOrder = 0;
-        const stream = new ForeverFrame('/c/big', { transports: ['script'], shared: false });
-        stream.addEventListener('state', e => states.push(e.state));
-        stream.addEventListener('message', e => {
-            inOrder += e.data === `message number ${inOrder} of the backlog`;
-        });";
-    browser.execute(&with_library(follow)).await;
-    becomes(&browser, "window.inOrder", json!(MESSAGES)).await;
-    assert_eq!(browser.execute("return states").await, json!(["live"]));
+    for site in [addr.to_string(), format!("localhost:{}", addr.port())] {
+        let page = format!("http://{site}/healthz");
+        browser.leave(browser.client.goto(&page)).await;
+        let follow = format!(
+            "window.states = [];
+             window.inOrder = 0;
+             const how = {{ transports: ['script'], shared: false }};
+             const stream = new ForeverFrame('http://{addr}/c/big', how);
+             stream.addEventListener('state', e => states.push(e.state));
+             stream.addEventListener('message', e => {{
+                 inOrder += e.data === `message number ${{inOrder}} of the backlog`;
+             }});"
+        );
+        browser.execute(&with_library(&follow)).await;
+        becomes(&browser, "window.inOrder", json!(MESSAGES)).await;
+        let states = browser.execute("return states").await;
+        assert_eq!(states, json!(["live"]), "{site}");
+    }
     browser.close().await;
     server.stop().await;
 }
@@ -180,4 +191,48 @@ async fn address_gives_the_defaults_of_a_stream() {
     );
     browser.close().await;
     server.stop().await;
+}
+
+/// A page whose stream ends because the server stops comes back when the server said, and not before,
+/// when it would be refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn page_comes_back_when_a_stopped_server_said() {
+    let directory = TempDir::new().unwrap();
+    let store = format!("sqlite:{}", directory.path().join("log.db").display());
+    let options = ["--store", &store, "--drain", "0s"];
+    let port = Port::reserve();
+    let server = Binary::start_at(&port.listen(), &options).await;
+    append(server.addr, "main", "before").await;
+    let browser = Browser::start().await;
+    browser.open(server.addr, "/healthz").await;
+    let transports = ["sse", "ndjson", "script"];
+    let follow = format!(
+        "window.waited = {{}};
+         window.heard = {{}};
+         for (const name of {transports:?}) {{
+             heard[name] = [];
+             let began = null;
+             const stream = new ForeverFrame('/c/main', {{ events: [], transports: [name], shared: false }});
+             stream.addEventListener('message', e => heard[name].push(e.data));
+             stream.addEventListener('state', ({{ state }}) => {{
+                 if (state === 'waiting') began ??= performance.now();
+                 if (state === 'connecting') waited[name] ??= performance.now() - began;
+             }});
+         }}"
+    );
+    browser.execute(&with_library(&follow)).await;
+    let all = |texts: &[&str]| json!({ "sse": texts, "ndjson": texts, "script": texts });
+    becomes(&browser, "window.heard", all(&["before"])).await;
+    server.end("-TERM").await;
+    let server = Binary::start_at(&port.listen(), &options).await;
+    append(server.addr, "main", "after").await;
+    becomes(&browser, "window.heard", all(&["before", "after"])).await;
+    let waited = browser.execute("return waited").await;
+    for name in transports {
+        // The server says two seconds or more.
+        let waited = waited[name].as_f64().unwrap();
+        assert!(waited > 1900.0, "{name}: {waited}");
+    }
+    browser.close().await;
+    server.end("-TERM").await;
 }
