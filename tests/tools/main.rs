@@ -10,6 +10,7 @@
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
 //! | `parsers` | streams as they are read by parsers that others wrote |
 //! | `firefox` | how Firefox comes back |
+//! | `foreign_clients` | clients that others wrote, over a cut and a restart |
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `curl` | a terminal |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
@@ -29,6 +30,7 @@ mod chat_plain;
 mod chat_silence;
 mod curl;
 mod firefox;
+mod foreign_clients;
 mod helpers;
 mod hidden_frame;
 mod lost_packets;
