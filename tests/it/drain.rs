@@ -28,7 +28,10 @@ const MARGIN: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Longer than a step takes on a slow machine.
-const STEP: Duration = Duration::from_mins(1);
+const STEP: Duration = Duration::from_mins(3);
+
+/// A machine that is so busy that the stops take longer than this does fewer of them.
+const BUDGET: Duration = Duration::from_secs(75);
 
 const KINDS: [Kind; 8] = [
     kind("text", "HTTP/1.1"),
@@ -216,8 +219,13 @@ async fn stops_under_load_lose_nothing() {
     let channels: Vec<String> = (0..CHANNELS).map(channel).collect();
     let mut crowd = Crowd::new(port.addr, epoch, count, &KINDS, &channels);
     let publishers = Publishers::start(port.addr);
+    let all_began = Instant::now();
     for stop in 0..STOPS {
         let began = Instant::now();
+        if stop >= 4 && began - all_began > BUDGET {
+            println!("the machine is slow: {stop} stops, not {STOPS}");
+            break;
+        }
         // Some stops come while followers are still connecting.
         let connecting = stop % 4 == 3;
         crowd.connect(if connecting { count / 2 } else { count });

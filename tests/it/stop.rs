@@ -65,6 +65,49 @@ async fn stop_ends_busy_streams_in_band() {
     assert_eq!(soon(server.ended()).await.code(), Some(0));
 }
 
+/// Streams end in-band also without a drain, whatever their heartbeat, and in the middle of a long
+/// backlog that their client has not read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stop_without_drain_ends_in_band() {
+    let server = Binary::start(&["--drain", "0s"]).await;
+    let text = "x".repeat(40_000);
+    for _ in 0..100 {
+        append(server.addr, "main", &text).await;
+    }
+    let mut streams = Vec::new();
+    for wire in ["text", "html", "script", "sse", "ndjson"] {
+        for heartbeat in ["1s", "60s"] {
+            for since in ["all", "now"] {
+                let query = format!("as={wire}&heartbeat={heartbeat}&since={since}");
+                let response = get(server.addr, &format!("/c/main?{query}")).await;
+                streams.push((query, response));
+            }
+        }
+    }
+    server.signal("-TERM").await;
+    let reads = streams.into_iter().map(|(query, mut response)| {
+        tokio::spawn(async move {
+            let body = response.text().await;
+            (query, body[body.len().saturating_sub(300)..].to_owned())
+        })
+    });
+    for read in reads.collect::<Vec<_>>() {
+        // A body that is cut is an error in itself.
+        let (query, tail) = at_last(read).await.unwrap();
+        let has_end = [
+            "# end ",
+            "class=\"end\"",
+            "\"reason\":\"stop\"",
+            "\"reason\":\"rotate\"",
+        ];
+        assert!(
+            has_end.iter().any(|end| tail.contains(end)),
+            "{query}: {tail}"
+        );
+    }
+    assert_eq!(soon(server.ended()).await.code(), Some(0));
+}
+
 /// The number of streams that the server has open.
 async fn open_streams(addr: SocketAddr) -> usize {
     let text = get(addr, "/metrics").await.text().await;
