@@ -145,6 +145,6 @@ pub const DEPARTURES_OF_ACCOUNT: Rate = Rate {
 /// Messages that one account says, to all its friends: a long text that is pasted line by line, and
 /// then more than a person types.
 pub const SAYS_OF_ACCOUNT: Rate = Rate {
-    burst: 300,
+    burst: 600,
     every: Duration::from_millis(100),
 };
