@@ -15,6 +15,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -58,6 +59,39 @@ pub struct Reservation {
     budget: Budget,
     network: Network,
     amount: usize,
+}
+
+/// A network's share of a budget of memory.
+#[derive(Clone, Debug)]
+pub struct MemoryShare {
+    /// The budget.
+    pub budget: Budget,
+    /// The network.
+    pub network: Network,
+}
+
+impl MemoryShare {
+    /// A share of a budget that nobody else uses.
+    #[cfg(test)]
+    pub(crate) fn alone(total: usize) -> MemoryShare {
+        MemoryShare {
+            budget: Budget::new(total),
+            network: Network::of(std::net::Ipv4Addr::LOCALHOST.into()),
+        }
+    }
+
+    /// Reserves memory for this many bytes; `None` if the budget is short.
+    #[must_use]
+    pub fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
+        self.budget.try_reserve(self.network, bytes)
+    }
+
+    /// Reserves memory for this many bytes, and waits while the budget is short. The future may
+    /// outlive this handle.
+    pub fn reserve(&self, bytes: usize) -> impl Future<Output = Reservation> + Send + 'static {
+        let MemoryShare { budget, network } = self.clone();
+        async move { budget.reserve(network, bytes).await }
+    }
 }
 
 impl Budget {
@@ -128,6 +162,37 @@ impl Budget {
             network,
             amount,
         }
+    }
+}
+
+impl Reservation {
+    /// How much is reserved.
+    #[must_use]
+    pub fn amount(&self) -> usize {
+        self.amount
+    }
+
+    /// Returns the bytes for which the memory was reserved: it is given back when the last handle on
+    /// them is dropped.
+    #[must_use]
+    pub fn cover(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(CoveredBytes {
+            bytes,
+            _reservation: self,
+        })
+    }
+}
+
+/// Bytes with the reservation of their memory.
+#[derive(Debug)]
+struct CoveredBytes {
+    bytes: Bytes,
+    _reservation: Reservation,
+}
+
+impl AsRef<[u8]> for CoveredBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -3,6 +3,8 @@
 //! `bind` in `server/mod.rs` hands the options on to the parts of the server: a new one is a field of
 //! [`Args`] and of [`Config`], and an argument there (for the size of the tail, one of `Log::open`).
 
+mod bounds;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use clap::Parser;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::authority::{Authority, HostName};
+pub use bounds::{MemoryBudgets, Timeouts};
+
 use crate::limits;
 
 /// A forever frame server: HTTP responses that never end, over one message log.
@@ -165,50 +169,6 @@ pub struct Config {
     pub memory: MemoryBudgets,
     /// How long a slow client is waited for. Not options of the command line: tests shorten them.
     pub timeouts: Timeouts,
-}
-
-/// The memory that all clients share, of which each address has its part.
-#[derive(Clone, Copy, Debug)]
-pub struct MemoryBudgets {
-    /// The bytes of request bodies; [`limits::BODIES_BYTES`] by default.
-    pub bodies: usize,
-}
-
-impl Default for MemoryBudgets {
-    fn default() -> MemoryBudgets {
-        MemoryBudgets {
-            bodies: limits::BODIES_BYTES,
-        }
-    }
-}
-
-/// How long the server waits for a slow client before it closes the connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// The time that a client may take for the head of a request, and may be silent between two
-    /// requests; [`limits::HEAD_TIMEOUT`] by default.
-    pub head: Duration,
-    /// The time that a client may take for the body of a request, except for an upload of lines;
-    /// [`limits::BODY_TIMEOUT`] by default.
-    pub body: Duration,
-    /// The time that an upload may leave a long line unfinished while others need its memory;
-    /// [`limits::LINE_TIMEOUT`] by default.
-    pub line: Duration,
-    /// The time that a client may leave its bytes unread; [`limits::STALL_TIMEOUT`] by default. The
-    /// kernel waits for acknowledgements this long only while a connection closes whose last answer
-    /// must be known to have arrived, and otherwise for [`limits::ACK_TIMEOUT`].
-    pub stall: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts {
-            head: limits::HEAD_TIMEOUT,
-            body: limits::BODY_TIMEOUT,
-            line: limits::LINE_TIMEOUT,
-            stall: limits::STALL_TIMEOUT,
-        }
-    }
 }
 
 impl From<Args> for Config {

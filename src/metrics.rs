@@ -7,12 +7,14 @@
 mod counter;
 mod exposition;
 mod letters;
+mod refusals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use letters::{Letters, Waiting};
+pub use refusals::{RefusalReason, Refusals};
 
 use counter::Counter;
 use exposition::Exposition;
@@ -84,6 +86,8 @@ pub struct Metrics {
     latency_micros: AtomicU64,
     /// The metrics of the mailboxes.
     pub letters: Letters,
+    /// The metrics of requests that are refused for now.
+    pub refusals: Refusals,
 }
 
 /// The values that are not counted, but looked up when the metrics are asked for.
@@ -97,6 +101,8 @@ pub struct Readings {
     pub log_readable: bool,
     /// The bytes of request bodies that are in memory and not yet appended.
     pub body_bytes: usize,
+    /// The bytes that clients have not read, as far as they are counted.
+    pub unsent_bytes: usize,
     /// The lines that should have been written to standard error and were not.
     pub lost_lines: LostLines,
     /// The number of open files, where the system tells.
@@ -158,6 +164,7 @@ impl Metrics {
         self.render_connections(&mut out);
         self.render_streams(&mut out);
         self.letters.render(&mut out);
+        self.refusals.render(&mut out);
         self.render_latency(&mut out);
         readings.render(&mut out);
         out.into_text()
@@ -231,7 +238,8 @@ impl Readings {
         out.gauge("log_last_seq", "Seq of the newest message, 0 if there was none.", last);
         out.gauge("log_available", "1 while the log takes messages, 0 while it refuses them.", u8::from(self.log_available));
         out.gauge("log_readable", "1 while all of the log can be read, 0 while a part cannot.", u8::from(self.log_readable));
-        out.gauge("body_bytes", "Bytes of request bodies in memory, not yet appended.", self.body_bytes);
+        out.gauge("body_bytes", "Bytes reserved for request bodies that are not yet appended.", self.body_bytes);
+        out.gauge("unsent_bytes", "Bytes of large answers and stalled streams in memory that clients have not read.", self.unsent_bytes);
         let LostLines { repeated, queue_full, refused } = self.lost_lines;
         out.head("lost_log_lines_total", "counter", "Lines not written to standard error, by reason.");
         out.by_label("lost_log_lines_total", "reason", [("repeated", repeated), ("queue_full", queue_full), ("refused", refused)].into_iter());
@@ -312,6 +320,7 @@ mod tests {
             log_available: true,
             log_readable: true,
             body_bytes: 0,
+            unsent_bytes: 0,
             lost_lines: LostLines::default(),
             open_files: Some(7),
             max_files: None,

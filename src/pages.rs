@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use crate::limits;
 
@@ -58,9 +59,11 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
 ];
 
 /// The source of pages and of the files that they load.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pages {
     dir: Option<PathBuf>,
+    /// A permit for each file that may be read at the same time.
+    readers: Semaphore,
 }
 
 impl Pages {
@@ -68,13 +71,26 @@ impl Pages {
     /// the built-in ones, so that a directory with one edited page needs no copy of the others.
     #[must_use]
     pub fn new(dir: Option<PathBuf>) -> Pages {
-        Pages { dir }
+        Pages {
+            dir,
+            readers: Semaphore::new(limits::PAGE_READERS_MAX),
+        }
+    }
+
+    /// Returns the size of the file of this name in the directory; `None` if it is not there, so that
+    /// the file costs no memory.
+    pub async fn size(&self, name: &str) -> Option<usize> {
+        let dir = self.dir.as_deref().filter(|_| is_plain(name))?;
+        let file = tokio::fs::metadata(dir.join(name)).await.ok()?;
+        let size = usize::try_from(file.len().min(limits::PAGE_FILE_BYTES_MAX)).ok()?;
+        file.is_file().then_some(size)
     }
 
     /// Returns the file of this name, if there is one. A file of the directory that cannot be read
     /// is logged, and the built-in one is returned in its place.
     pub async fn file(&self, name: &str) -> Option<Bytes> {
         if let Some(dir) = self.dir.as_deref().filter(|_| is_plain(name)) {
+            let _reader = self.readers.acquire().await;
             match read(dir, name).await {
                 Ok(bytes) => return Some(bytes),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -247,7 +263,7 @@ mod tests {
     /// Templates are not served by name; all other files are.
     #[tokio::test]
     async fn templates_are_not_public() {
-        let pages = Pages::default();
+        let pages = Pages::new(None);
         for name in ["chat.html", "Index.HTML", "nav.html", "nothing.css"] {
             assert_eq!(pages.public_file(name).await, None, "{name}");
         }

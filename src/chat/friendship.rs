@@ -161,6 +161,7 @@ mod tests {
     use super::super::testing::{abandon, chat, events_of};
     use super::super::{ChatFilter, ChatText};
     use super::*;
+    use crate::budget::MemoryShare;
     use crate::connection::PhaseCell;
     use crate::drain::Drain;
     use crate::follow::{ChunkStream, Options};
@@ -205,7 +206,16 @@ mod tests {
         let open = OpenStream::new(Arc::default(), Wire::Ndjson);
         let drain = Drain::new(Duration::ZERO);
         let phase = Arc::new(PhaseCell::default());
-        ChunkStream::new(&chat.log, start.unwrap(), drain, open, &phase, options)
+        let memory = MemoryShare::alone(0);
+        ChunkStream::new(
+            &chat.log,
+            start.unwrap(),
+            drain,
+            open,
+            &phase,
+            memory,
+            options,
+        )
     }
 
     /// A stream takes up the conversations of new friends up to a limit; then it ends, and the next

@@ -6,10 +6,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep};
 
+use super::undo::Undo;
 use super::{Follower, Live, Options, Output, Step};
+use crate::budget::MemoryShare;
 use crate::connection::PhaseCell;
 use crate::drain::Drain;
-use crate::log::{Log, Position, Source, Start, StoreError};
+use crate::limits;
+use crate::log::{Log, Position, ReadOutcome, Source, Start, StoreError};
 use crate::metrics::{Closed, OpenStream};
 use crate::wire::{Chunk, EndReason};
 
@@ -25,6 +28,12 @@ pub struct ChunkStream {
     open: OpenStream,
     /// Whether the response is broken off instead of ended.
     is_broken_off: bool,
+    /// The follower before the chunk that was returned last, if that is large.
+    undo: Option<Box<Undo>>,
+    /// Whether the next chunk has been counted already.
+    is_counted: bool,
+    /// Whose share of the memory for answers the stream's unsent chunks take.
+    memory: MemoryShare,
     /// The phase of the connection that hyper runs, which tells why a stream is dropped. Weak, since
     /// the connection may hold the stream in turn.
     phase: Weak<PhaseCell>,
@@ -39,6 +48,7 @@ impl ChunkStream {
         drain: Drain,
         open: OpenStream,
         phase: &Arc<PhaseCell>,
+        memory: MemoryShare,
         options: Options,
     ) -> ChunkStream {
         let now = Instant::now();
@@ -53,6 +63,9 @@ impl ChunkStream {
             timer: Box::pin(tokio::time::sleep_until(now)),
             open,
             is_broken_off: false,
+            undo: None,
+            is_counted: false,
+            memory,
             phase: Arc::downgrade(phase),
         }
     }
@@ -110,14 +123,56 @@ impl ChunkStream {
         self.follower.is_quiet(self.timer.deadline())
     }
 
+    /// Whose share of the memory for answers the stream's unsent chunks take.
+    #[must_use]
+    pub fn memory(&self) -> &MemoryShare {
+        &self.memory
+    }
+
+    /// Takes back the chunk that was returned last: the stream stands at the cursor before it, and the
+    /// next chunk begins there. Returns false, and does nothing, for a chunk that is small
+    /// ([`limits::SMALL_ANSWER_BYTES`]) or has no messages.
+    pub fn take_back(&mut self) -> bool {
+        self.undo(false)
+    }
+
+    /// Takes back the chunk that was returned last, as [`ChunkStream::take_back`] does, but a part of
+    /// it has been sent: the next chunk is the same, if the log still has its messages.
+    pub fn withhold(&mut self) -> bool {
+        self.undo(true)
+    }
+
+    fn undo(&mut self, same: bool) -> bool {
+        let Some(undo) = self.undo.take() else {
+            return false;
+        };
+        self.follower.undo(*undo, same);
+        self.open.closed = Closed::Client;
+        self.is_counted = true;
+        true
+    }
+
     /// The next chunk, or `None` after the last. To poll again says that the connection has taken
     /// the chunk before.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        self.poll(cx, true)
+    }
+
+    /// The next chunk without messages: a heartbeat, or the end of the stream's time. It is for a
+    /// stream that waits for memory.
+    pub fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        self.poll(cx, false)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, reads: bool) -> Poll<Option<Chunk>> {
         if self.follower.has_ended() {
             return Poll::Ready(None);
         }
         self.follower.options.register(cx.waker());
-        self.follower.report_progress();
+        if !self.is_counted {
+            self.follower.report_progress();
+        }
+        self.undo = None;
         if let Some(deadline) = self.drain.deadline(self.share) {
             let retry = self.drain.retry_after(deadline);
             self.follower.stop_by(deadline, retry);
@@ -125,10 +180,21 @@ impl ChunkStream {
         let mut now = Instant::now();
         loop {
             let source = &mut self.source;
-            let read = |position: &Position, limit| source.poll(cx, position, limit);
+            let read = |position: &Position, limit| {
+                if reads {
+                    return source.poll(cx, position, limit);
+                }
+                let through = position.at();
+                ReadOutcome::UpToDate { through }
+            };
+            let before = self.follower.before_write();
             match self.follower.next(now, read) {
-                Step::Write(output) => return Poll::Ready(Some(self.count(output))),
+                Step::Write(output) => {
+                    self.keep(before, &output);
+                    return Poll::Ready(Some(self.count(output)));
+                }
                 Step::Finish(output, reason) => {
+                    self.keep(before, &output);
                     self.open.closed = closed_by(reason);
                     return Poll::Ready(Some(self.count(output)));
                 }
@@ -152,7 +218,19 @@ impl ChunkStream {
         }
     }
 
-    fn count(&self, output: Output) -> Chunk {
+    /// Keeps what it takes to take a large chunk back. Without messages a chunk is large only if a page
+    /// of the operator's is.
+    fn keep(&mut self, before: Undo, output: &Output) {
+        if output.messages > 0 && output.chunk.size() > limits::SMALL_ANSWER_BYTES {
+            let through = self.follower.position().at();
+            self.undo = Some(Box::new(before.wrote_through(through)));
+        }
+    }
+
+    fn count(&mut self, output: Output) -> Chunk {
+        if output.messages > 0 && std::mem::take(&mut self.is_counted) {
+            return output.chunk;
+        }
         let metrics = self.open.metrics();
         metrics.delivered(output.messages, output.chunk.size());
         for _ in 0..output.gaps {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::timers::{Due, IDLE_CHECK, Timers};
-use super::{Live, Options};
+use super::{Live, Options, Output, Step};
 use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome};
 use crate::message::{Cursor, Epoch, Seq};
@@ -32,51 +32,25 @@ pub struct Follower {
     pub(super) position: Position,
     epoch: Epoch,
     timers: Timers,
-    state: FollowerState,
+    pub(super) state: FollowerState,
+    /// Set when a write was taken back and is to be made again: the follower stood here after it.
+    pub(super) again: Option<Seq>,
     /// Why the stream is over, if something other than its options ended it.
     pub(super) over: Option<EndReason>,
     /// The time after which the client is to come back, if the stream ends because the server stops.
     retry_after_stop: Option<Duration>,
     /// Whether the last read found everything that there was.
     pub(super) is_up_to_date: bool,
-    live: Live,
+    pub(super) live: Live,
 }
 
+/// How far a stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FollowerState {
+pub(super) enum FollowerState {
     /// Nothing has been written. The stream begins at this seq.
     Fresh(Seq),
     Streaming,
     Ended,
-}
-
-/// What is to be done for a follower.
-#[derive(Debug)]
-pub enum Step {
-    /// Write these bytes, and ask again when they have been taken.
-    Write(Output),
-    /// Write these bytes, and close the stream: they end with its end mark.
-    Finish(Output, EndReason),
-    /// Write these bytes, if there are any, and break the response off: the store cannot be read, and
-    /// an end that looked like the planned one would say that there is nothing more.
-    Break(Option<Output>),
-    /// Read a page from the store after the follower's position, and ask again.
-    Fetch,
-    /// Ask again at this moment, or when a message comes.
-    Wait(Instant),
-}
-
-/// The bytes of one write, and what is in them.
-#[derive(Debug)]
-pub struct Output {
-    /// The bytes, in the framing of HTTP/1.1.
-    pub chunk: Chunk,
-    /// The number of messages in them.
-    pub messages: u64,
-    /// The number of gaps in them.
-    pub gaps: u64,
-    /// Whether they are a heartbeat.
-    pub is_heartbeat: bool,
 }
 
 impl Follower {
@@ -95,6 +69,7 @@ impl Follower {
             options,
             position,
             epoch,
+            again: None,
             over: None,
             retry_after_stop: None,
             is_up_to_date: false,
@@ -152,16 +127,22 @@ impl Follower {
         mut read: impl FnMut(&Position, PageLimit) -> ReadOutcome,
     ) -> Step {
         loop {
-            if let Some(reason) = self.end_before_reading(now) {
+            if self.again.is_none()
+                && let Some(reason) = self.end_before_reading(now)
+            {
                 return self.finish(now, reason);
             }
             match read(&self.position, self.page_limit()) {
                 ReadOutcome::Items {
-                    items,
-                    through,
-                    is_all,
+                    mut items,
+                    mut through,
+                    mut is_all,
                     trimmed_through,
                 } => {
+                    if let Some(end) = self.again {
+                        items.retain(|item| item.is_up_to(end));
+                        (through, is_all) = (through.min(end), false);
+                    }
                     let before = self.position.at();
                     self.position.advance(through, trimmed_through);
                     self.is_up_to_date = is_all;
@@ -169,16 +150,27 @@ impl Follower {
                     seen.extend(self.filter(items));
                     // Looked at after the read: what was said after the right had ended may be among
                     // the items. The follower has seen none of them.
-                    if let Some(reason) = self.options.ended_right() {
+                    if self.again.is_none()
+                        && let Some(reason) = self.options.ended_right()
+                    {
                         self.position.rewind(before);
                         return self.finish(now, reason);
                     }
                     if !seen.is_empty() {
                         return self.write_items(now, &seen);
                     }
+                    if self.again.is_some_and(|end| through >= end) {
+                        return self.break_off(now);
+                    }
                 }
                 ReadOutcome::Older => return Step::Fetch,
+                // Nothing may come between the parts of a write.
+                ReadOutcome::Fetching if self.again.is_some() => {
+                    return Step::Wait(now + IDLE_CHECK);
+                }
                 ReadOutcome::Fetching => return self.wait(now, true),
+                // What was taken back is not in the log any more.
+                ReadOutcome::UpToDate { .. } if self.again.is_some() => return self.break_off(now),
                 ReadOutcome::UpToDate { through } => {
                     self.position.advance(through, Seq::START);
                     return self.wait(now, false);
@@ -415,6 +407,7 @@ impl Follower {
         if matches!(self.state, FollowerState::Fresh(_)) {
             self.state = FollowerState::Streaming;
         }
+        self.again = None;
         self.options.ends.count(messages, chunk.size());
         self.timers.wrote(now);
         Output {

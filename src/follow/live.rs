@@ -4,7 +4,7 @@ use crate::message::Seq;
 
 /// The moment at which a stream says `live`, once: after the last message that was in the log when
 /// the stream began, and before the first that came later.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Live {
     /// The newest message that was in the log when the stream began; `None` once `live` was said.
     past: Option<Seq>,

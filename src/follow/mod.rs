@@ -5,8 +5,10 @@
 //! |---|---|
 //! | `options.rs` | what a stream is asked to be; the one set of options |
 //! | `follower.rs` | the follower: decides what is written next. Pure |
+//! | `step.rs` | what it asks for: bytes to be written, a page of the store, to wait |
 //! | `ends.rs`, `timers.rs` | when it ends, when it sends a heartbeat. Pure |
 //! | `live.rs` | when it says that its follower has caught up. Pure |
+//! | `undo.rs` | taking back a write for which there is no room. Pure |
 //! | `filter.rs` | what one follower sees of the messages, where that is not the same for all |
 //! | `chunk_stream.rs` | a follower with a source, a timer and the drain: polled for chunks |
 //!
@@ -21,11 +23,14 @@ mod follower;
 mod follower_tests;
 mod live;
 mod options;
+mod step;
 mod timers;
+mod undo;
 
 pub use chunk_stream::ChunkStream;
 pub use ends::Ends;
 pub use filter::{Filter, FilterAction};
-pub use follower::{Follower, Output, Step};
+pub use follower::Follower;
 pub use live::Live;
 pub use options::{DropGuard, Extras, OnProgress, Options};
+pub use step::{Output, Step};

@@ -73,6 +73,12 @@ impl Options {
         self.extras.as_deref_mut()
     }
 
+    /// The bytes before everything else, if they have not been taken.
+    pub(super) fn prelude(&self) -> Bytes {
+        let extras = self.extras.as_ref();
+        extras.map_or_else(Bytes::new, |extras| extras.prelude.clone())
+    }
+
     /// Takes the bytes before everything else. If the stream has no other option that only some have,
     /// their memory is given back.
     pub(super) fn take_prelude(&mut self) -> Bytes {

@@ -84,24 +84,13 @@ async fn collect(
             return Err(Error::TooLarge(call.app.max_message));
         }
         if size > limits::SMALL_BODY_BYTES && body.memory.is_none() {
-            body.memory = Some(memory(call, expected * copies).await?);
+            let reserved = call.reserve(&call.app.bodies, expected * copies).await?;
+            body.memory = Some(reserved.ok_or(Error::NoBodyMemory)?);
             body.bytes.reserve_exact(expected - body.bytes.len());
         }
         body.bytes.extend_from_slice(&data);
     }
     Ok(body)
-}
-
-/// Reserves memory for a body. If the budget is short it waits, but not for long.
-async fn memory(call: &Call<'_>, bytes: usize) -> Result<Reservation, Error> {
-    let reserved = call.app.bodies.reserve(call.network(), bytes);
-    tokio::select! {
-        biased;
-        reserved = tokio::time::timeout(limits::BODY_MEMORY_TIMEOUT, reserved) => {
-            reserved.map_err(|_| Error::NoBodyMemory)
-        }
-        () = call.app.drain.begun() => Err(Error::Stopping),
-    }
 }
 
 /// Reads the fields of a form whose body has at most `max` bytes.

@@ -12,6 +12,7 @@ use crate::chat::{
 use crate::limits;
 use crate::log::StoreError;
 use crate::message::NameError;
+use crate::metrics::RefusalReason;
 
 /// Why a request is refused. The sentence says what was wrong, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,11 @@ pub(super) enum Error {
         "the memory for request bodies, or your address's share of it, is used up; try again in a moment"
     )]
     NoBodyMemory,
+    #[error(
+        "the memory for unread answers, or your address's share of it, is used up; read what was \
+         asked for before, or try again in a moment"
+    )]
+    NoAnswerMemory,
     #[error(
         "the line was not finished, and others need its memory: no {most} bytes came within {0} s",
         most = limits::SMALL_BODY_BYTES
@@ -189,10 +195,23 @@ impl Error {
             Error::Prefetch
             | Error::Stopping
             | Error::NoBodyMemory
+            | Error::NoAnswerMemory
             | Error::Full
             | Error::Register(RegisterError::Create(CreateError::Full))
             | Error::Lookup(LookupError::Store(_))
             | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Why the request is refused though nothing is wrong with it, if that is so.
+    pub(super) fn refusal_reason(&self) -> Option<RefusalReason> {
+        match self {
+            Error::Full => Some(RefusalReason::Connections),
+            Error::NoBodyMemory => Some(RefusalReason::BodyMemory),
+            Error::NoAnswerMemory => Some(RefusalReason::AnswerMemory),
+            Error::Stopping => Some(RefusalReason::Stop),
+            Error::Store(_) => Some(RefusalReason::Store),
+            _ => (self.status() == StatusCode::TOO_MANY_REQUESTS).then_some(RefusalReason::Rate),
         }
     }
 
@@ -206,9 +225,10 @@ impl Error {
                 login_retry_after(error).map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)))
             }
             Error::RateLimited(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
-            Error::NoBodyMemory | Error::Lookup(LookupError::Store(_)) | Error::Store(_) => {
-                Some((RETRY_AFTER, HeaderValue::from_static("1")))
-            }
+            Error::NoBodyMemory
+            | Error::NoAnswerMemory
+            | Error::Lookup(LookupError::Store(_))
+            | Error::Store(_) => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         }
     }

@@ -12,7 +12,7 @@ use super::error::{Error, ParamError};
 use super::params;
 use super::query::{self, Query};
 use super::reply::{self, Body};
-use super::{Call, body, browser, client, form};
+use super::{Call, answer_memory, body, browser, client, form};
 use crate::connection::Client;
 use crate::limits;
 use crate::mailbox::{AckError, Answer, Letter, Mailbox, MailboxName, Missed};
@@ -151,6 +151,8 @@ async fn receive(call: &Call<'_>, request: ReceiveRequest) -> Result<Response<Bo
         answer = mailbox.receive(request.wait) => answer?,
     };
     let response = reply::json(StatusCode::OK, &MailboxAnswer::answer(&answer));
+    // Without memory the answer is an error, and the letter returns to its mailbox.
+    let response = answer_memory::cover(response, &call.answer_share())?;
     // A number of missed letters has no id: in either mode the connection proves that it arrived.
     match (answer.delivery, request.ack_mode) {
         (None, _) => {}

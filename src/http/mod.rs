@@ -4,6 +4,7 @@
 //! place where a response that goes on is made, head and body. Each handler is a file. A handler
 //! parses, calls, and answers; what an endpoint does is decided in the modules above this one.
 
+mod answer_memory;
 mod append;
 mod body;
 mod browser;
@@ -32,6 +33,7 @@ mod reply;
 mod route;
 mod sender;
 mod stream;
+mod stream_body;
 mod upload;
 
 use std::net::IpAddr;
@@ -40,6 +42,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response};
 
@@ -107,6 +110,10 @@ pub struct App {
     pub line_timeout: Duration,
     /// The memory for the bodies of requests, in bytes.
     pub bodies: Budget,
+    /// The memory for what clients have not read yet, in bytes.
+    pub answers: Budget,
+    /// The memory for what operators have not read yet, in bytes.
+    pub operator_answers: Budget,
     /// Whether endless streams are taken out of hyper's hands.
     pub handover: bool,
     /// How many files may be open, where the system reports it.
@@ -190,35 +197,45 @@ pub async fn respond(
     let (head, body) = request.into_parts();
     connection.on_request(client::forwarded_sender(&head.headers));
     let (refusal, grant) = (Refusal::of(&head), app.cors.grant(&head));
-    let mut response = match dispatch(&app, &connection, head, body).await {
+    let client = app.trusted_proxies.client(&head.headers, connection.peer());
+    let mut response = match dispatch(&app, &connection, client, head, body).await {
         Ok(response) => response,
         Err(error) => {
             if has_body {
                 connection.leave_body_unread();
             }
             log::debug!("refused: {error}");
-            refusal.reply(&error, &app).await
+            refusal.reply(&error, &app, client).await
         }
     };
     grant.apply(response.headers_mut());
     response
 }
 
-/// Answers a request on a connection beyond the limit of connections.
+/// Answers a request on a connection beyond the limit of connections: that it is beyond it, unless it
+/// is for operators, who are answered always.
 pub async fn refuse(
     app: Arc<App>,
     connection: Arc<Connection<ChunkStream>>,
     request: Request<Incoming>,
 ) -> Response<Body> {
+    let path = request.uri().path();
+    if route::find(path, app.demos).is_ok_and(|(route, _)| route.endpoint.is_for_operators()) {
+        let mut response = respond(app, connection, request).await;
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+        return response;
+    }
     connection.leave_body_unread();
     let (head, _) = request.into_parts();
+    let client = app.trusted_proxies.client(&head.headers, connection.peer());
     let grant = app.cors.grant(&head);
     let error = if app.drain.has_begun() {
         Error::Stopping
     } else {
         Error::Full
     };
-    let mut response = Refusal::of(&head).reply(&error, &app).await;
+    let mut response = Refusal::of(&head).reply(&error, &app, client).await;
     grant.apply(response.headers_mut());
     response
 }
@@ -226,6 +243,7 @@ pub async fn refuse(
 async fn dispatch(
     app: &Arc<App>,
     connection: &Arc<Connection<ChunkStream>>,
+    client: IpAddr,
     head: Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Error> {
@@ -237,9 +255,9 @@ async fn dispatch(
         } => (route, rest, permission),
         Checked::Options(allow) => return Ok(reply::options(&allow)),
     };
-    let (endpoint, method) = (route.endpoint, head.method.clone());
-    let client = app.trusted_proxies.client(&head.headers, connection.peer());
-    let call = Call {
+    let endpoint = route.endpoint;
+    let share = app.answer_share(client, endpoint.is_for_operators());
+    let response = handle(Call {
         app,
         connection,
         client,
@@ -248,7 +266,14 @@ async fn dispatch(
         endpoint,
         rest,
         permission,
-    };
+    })
+    .await?;
+    answer_memory::cover(response, &share)
+}
+
+/// Calls the handler of a request.
+async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let (endpoint, method) = (call.endpoint, call.head.method.clone());
     match (endpoint, method) {
         (Endpoint::Home, _) => page::home(call).await,
         (Endpoint::File, _) => page::file(call).await,

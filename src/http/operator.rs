@@ -36,6 +36,7 @@ pub(super) async fn metrics(call: &Call<'_>) -> Response<Body> {
         log_available: call.app.log.check_appends().is_ok(),
         log_readable: call.app.log.is_sound(),
         body_bytes: call.app.bodies.held(),
+        unsent_bytes: call.app.answers.held() + call.app.operator_answers.held(),
         lost_lines: diagnostics::lost_lines(),
         open_files: open_files().await,
         max_files: call.app.max_files,

@@ -22,11 +22,21 @@ pub(super) async fn show(call: Call<'_>, name: &'static str) -> Result<Response<
 
 /// A file of `pages/` that pages load, by the name in the path.
 pub(super) async fn file(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let file = call.app.pages.public_file(&call.rest).await;
-    let file = file.ok_or_else(|| Error::NotFound(call.head.uri.path().to_owned()))?;
-    Ok(reply::full(
-        StatusCode::OK,
-        pages::content_type(&call.rest),
-        file,
-    ))
+    let (pages, name) = (&call.app.pages, &*call.rest);
+    let reserved = match pages.size(name).await {
+        Some(size) => Some(call.reserve_answer(size).await?),
+        None => None,
+    };
+    let mut file = pages
+        .public_file(name)
+        .await
+        .ok_or_else(|| Error::NotFound(call.head.uri.path().to_owned()))?;
+    if let Some(reserved) = reserved {
+        if file.len() > reserved.amount() {
+            // It has been written to meanwhile.
+            return Err(Error::NoAnswerMemory);
+        }
+        file = reserved.cover(file);
+    }
+    Ok(reply::file(pages::content_type(name), file))
 }

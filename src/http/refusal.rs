@@ -1,5 +1,6 @@
 //! An error as a response, in the form that its reader understands.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
@@ -8,6 +9,7 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::App;
+use super::answer_memory;
 use super::error::Error;
 use super::negotiate::{self, Form};
 use super::reply::{self, Body};
@@ -32,7 +34,25 @@ impl Refusal {
     }
 
     /// The response that says what was wrong.
-    pub(super) async fn reply(self, error: &Error, app: &App) -> Response<Body> {
+    pub(super) async fn reply(self, error: &Error, app: &App, client: IpAddr) -> Response<Body> {
+        let count = |error: &Error| {
+            if let Some(reason) = error.refusal_reason() {
+                app.metrics.refusals.count(reason);
+            }
+        };
+        count(error);
+        let share = app.answer_share(client, false);
+        let response = self.render(error, app).await;
+        answer_memory::cover(response, &share).unwrap_or_else(|error| {
+            count(&error);
+            // Not even the page of an error has room.
+            let mut response = reply::text(error.status(), format!("{error}\n"));
+            response.headers_mut().extend(error.header());
+            response
+        })
+    }
+
+    async fn render(self, error: &Error, app: &App) -> Response<Body> {
         let status = error.status();
         let wait = retry_after(error, &app.drain);
         if self.form == Form::Sse && self.is_get && status == StatusCode::SERVICE_UNAVAILABLE {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
@@ -14,6 +13,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::stream_body::StreamBody;
 use crate::connection::Connection;
 use crate::follow::ChunkStream;
 use crate::message::Receipt;
@@ -23,9 +23,15 @@ use crate::wire::to_json;
 #[derive(Debug)]
 pub enum Body {
     /// A body that is complete.
-    Full(Full<Bytes>),
+    Full {
+        /// The bytes that hyper has not taken.
+        bytes: Bytes,
+        /// Whether the bytes cost nothing more, because they are a part of the program, or have
+        /// their memory reserved.
+        is_covered: bool,
+    },
     /// A stream that hyper polls.
-    Stream(Box<ChunkStream>),
+    Stream(StreamBody),
     /// A stream that the connection takes over from hyper when the head of the response has been
     /// written (see [`Handover`](crate::connection::Handover)).
     HandedOver(Arc<Connection<ChunkStream>>),
@@ -48,11 +54,12 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let body = self.get_mut();
         match body {
-            Body::Full(full) => Pin::new(full)
-                .poll_frame(cx)
-                .map_err(|error| match error {}),
-            Body::Stream(stream) => match ready!(stream.poll_chunk(cx)) {
-                Some(chunk) => Poll::Ready(Some(Ok(Frame::data(chunk.data())))),
+            Body::Full { bytes, .. } => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Body::Stream(stream) => match ready!(stream.poll(cx)) {
+                Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 None if stream.is_broken_off() => {
                     // hyper writes what it has before it asks again.
                     *body = Body::BrokenOff;
@@ -71,7 +78,7 @@ impl HttpBody for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Body::Full(body) => body.is_end_stream(),
+            Body::Full { bytes, .. } => bytes.is_empty(),
             Body::Stream(stream) => stream.has_ended() && !stream.is_broken_off(),
             Body::HandedOver(_) | Body::BrokenOff => false,
         }
@@ -79,16 +86,20 @@ impl HttpBody for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Body::Full(body) => body.size_hint(),
+            Body::Full { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(_) | Body::HandedOver(_) | Body::BrokenOff => SizeHint::default(),
         }
     }
 }
 
 impl Body {
+    fn full(bytes: Bytes, is_covered: bool) -> Body {
+        Body::Full { bytes, is_covered }
+    }
+
     /// A body without a byte.
     pub(super) fn empty() -> Body {
-        Body::Full(Full::default())
+        Body::full(Bytes::new(), false)
     }
 }
 
@@ -104,7 +115,7 @@ pub(super) fn full(
     content_type: &'static str,
     bytes: impl Into<Bytes>,
 ) -> Response<Body> {
-    let mut response = Response::new(Body::Full(Full::new(bytes.into())));
+    let mut response = Response::new(Body::full(bytes.into(), false));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -114,6 +125,13 @@ pub(super) fn full(
     if content_type.starts_with("text/html") {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     }
+    response
+}
+
+/// A file, whose bytes are a part of the program or have their memory reserved.
+pub(super) fn file(content_type: &'static str, bytes: Bytes) -> Response<Body> {
+    let mut response = full(StatusCode::OK, content_type, Bytes::new());
+    *response.body_mut() = Body::full(bytes, true);
     response
 }
 

@@ -11,6 +11,7 @@ use hyper::{Response, StatusCode, Version};
 use super::error::Error;
 use super::params::Params;
 use super::reply::{self, Body};
+use super::stream_body::StreamBody;
 use super::{Call, browser};
 use crate::follow::{ChunkStream, Extras, Options};
 use crate::limits;
@@ -125,7 +126,7 @@ impl StreamSpec {
         if call.is_head() {
             return Ok(response);
         }
-        add_page(&mut options, page, call);
+        add_page(&mut options, page, call)?;
         if !options.ends.are_near() {
             let life = call.app.rotate;
             options.ends.rotate = life.map(|life| jittered(life, limits::ROTATE_JITTER));
@@ -135,7 +136,8 @@ impl StreamSpec {
             call.app.handover && !options.ends.are_near() && call.head.version == Version::HTTP_11;
         let open = OpenStream::new(Arc::clone(&call.app.metrics), options.encoder.wire());
         let (drain, phase) = (call.app.drain.clone(), call.connection.phase());
-        let stream = ChunkStream::new(&log, start, drain, open, phase, options);
+        let memory = call.answer_share();
+        let stream = ChunkStream::new(&log, start, drain, open, phase, memory, options);
         let mut stream = Box::new(stream);
         // While nothing has been sent, a store that cannot be read is an error like any other.
         stream.prepare().await?;
@@ -145,7 +147,7 @@ impl StreamSpec {
             call.connection.handover().give(stream);
             Body::HandedOver(Arc::clone(call.connection))
         } else {
-            Body::Stream(stream)
+            Body::Stream(StreamBody::new(stream))
         };
         Ok(response)
     }
@@ -192,16 +194,27 @@ fn script_frame_policy(frame: &ScriptFrame) -> String {
 
 /// Puts what comes before and after all messages into the options: a page, or the script frame's
 /// document.
-fn add_page(options: &mut Options, page: Option<HtmlPage>, call: &Call<'_>) {
+fn add_page(options: &mut Options, page: Option<HtmlPage>, call: &Call<'_>) -> Result<(), Error> {
     let headers = &call.head.headers;
     if let Some(page) = page {
         let extras = options.extras();
-        extras.prelude = browser::pad(page.before, headers).into();
-        extras.epilogue = page.after.into();
+        extras.prelude = part(browser::pad(page.before, headers), call)?;
+        extras.epilogue = part(page.after, call)?;
     } else if let Encoder::Script(frame) = &options.encoder {
         let prelude = browser::pad(frame.prelude(), headers);
         options.extras().prelude = prelude.into();
     }
+    Ok(())
+}
+
+/// A part of a page, which the stream keeps until it has been written.
+fn part(text: String, call: &Call<'_>) -> Result<Bytes, Error> {
+    let bytes = Bytes::from(text);
+    if bytes.len() <= limits::SMALL_ANSWER_BYTES {
+        return Ok(bytes);
+    }
+    let reserved = call.answer_share().try_reserve(bytes.len());
+    Ok(reserved.ok_or(Error::NoAnswerMemory)?.cover(bytes))
 }
 
 /// The script frame of a page of this server, or of an origin that is allowed.

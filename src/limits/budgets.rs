@@ -6,7 +6,7 @@ use super::{KIB, MIB};
 
 /// Memory for request bodies, all together, of which each client address has a share
 /// ([`Budget`](crate::budget::Budget)): 20,000 senders of 48 KiB each would be a GiB. When it is used
-/// up an upload is not read on, and another request is refused after [`BODY_MEMORY_TIMEOUT`].
+/// up an upload is not read on, and another request is refused after [`MEMORY_TIMEOUT`].
 pub const BODIES_BYTES: usize = 64 * MIB;
 
 /// Most fields of a form or a query: more than any page or program here has, and few enough that
@@ -18,9 +18,9 @@ pub const FORM_FIELDS_MAX: usize = 64;
 /// hyper reads with the head of a request at once.
 pub const SMALL_BODY_BYTES: usize = 4 * KIB;
 
-/// How long a request waits for the memory for its body before it is refused. A busy server has some
-/// in a moment; a client that waits longer is better off trying again.
-pub const BODY_MEMORY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for memory, for its body or its answer, before it is refused. A busy server
+/// has some in a moment; a client that waits longer is better off trying again.
+pub const MEMORY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Networks that are looked at for what they wait for when a part of a budget is given back: a bound
 /// on the time for which the budget is locked. The others have their turn next.
@@ -33,3 +33,25 @@ pub const LINE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often it is looked whether others need the memory of a line whose time is over.
 pub const LINE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Memory for what clients have not read yet, of all answers and streams together, of which each
+/// address has a share: 6,000 clients that do not read would otherwise keep an encoded message each,
+/// of up to six times [`MESSAGE_BYTES_MAX`](super::MESSAGE_BYTES_MAX). When it is used up a stream keeps
+/// its cursor and makes the bytes again later; a long poll waits; another answer becomes a refusal.
+pub const UNSENT_BYTES: usize = 64 * MIB;
+
+/// An answer, or the unsent part of a stream, of this size is a part of what its connection costs, and
+/// not counted.
+pub const SMALL_ANSWER_BYTES: usize = 4 * KIB;
+
+/// The part of a large chunk that is kept for a client that does not read, when the rest is given up:
+/// something must be there to be written, to see whether the client reads again.
+pub const UNSENT_PIECE_BYTES: usize = KIB;
+
+/// Memory for what operators have not read yet of the answers to them. It is apart, so that a server
+/// whose other memory is used up can still be looked at.
+pub const OPERATOR_UNSENT_BYTES: usize = 4 * MIB;
+
+/// Files of `--pages DIR` that are read at the same time, each of which may have
+/// [`PAGE_FILE_BYTES_MAX`](super::PAGE_FILE_BYTES_MAX).
+pub const PAGE_READERS_MAX: usize = 4;

@@ -101,6 +101,18 @@ impl Position {
         self.at = self.at.min(to);
     }
 
+    /// The gap that is to be reported before anything else.
+    #[must_use]
+    pub fn gap(&self) -> Option<&Gap> {
+        self.gap.as_ref()
+    }
+
+    /// Goes back to `to`, with the gap that was to be reported there.
+    pub fn return_to(&mut self, to: Seq, gap: Option<Gap>) {
+        self.rewind(to);
+        self.gap = gap;
+    }
+
     /// Adds a channel, whose messages after both `from` and [`Position::at`] are read. Returns false
     /// if `max` channels are followed already and this is not one of them.
     #[must_use]

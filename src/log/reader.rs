@@ -17,6 +17,17 @@ pub enum Item {
     Gap(Gap),
 }
 
+impl Item {
+    /// Whether a reader that has this item stands at `seq` or before it.
+    #[must_use]
+    pub fn is_up_to(&self, seq: Seq) -> bool {
+        match self {
+            Item::Message(entry) => entry.message().seq <= seq,
+            Item::Gap(gap) => gap.resumes <= seq,
+        }
+    }
+}
+
 /// Reads its channels from a position on, each message once, in seq order.
 #[derive(Debug)]
 pub struct Reader {

@@ -10,6 +10,7 @@ mod signal;
 mod socket;
 mod stall;
 mod stream_conn;
+mod unsent;
 
 use std::io;
 use std::net::SocketAddr;
@@ -101,6 +102,8 @@ impl Server {
             body_timeout: config.timeouts.body,
             line_timeout: config.timeouts.line,
             bodies: Budget::new(config.memory.bodies),
+            answers: Budget::new(config.memory.answers),
+            operator_answers: Budget::new(limits::OPERATOR_UNSENT_BYTES),
             handover: config.handover,
             max_files,
         };

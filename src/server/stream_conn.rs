@@ -5,12 +5,13 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::socket;
 use super::stall::Stall;
+use super::unsent::{Mismatch, Unsent};
 use crate::drain::DrainRegistration;
 use crate::follow::ChunkStream;
 use crate::limits;
@@ -23,7 +24,9 @@ pub(super) struct StreamConn {
     stream: Box<ChunkStream>,
     registration: Option<DrainRegistration>,
     /// The bytes that the socket has not taken yet.
-    unsent: Bytes,
+    unsent: Unsent,
+    /// The size of the chunk that these are of.
+    chunk_size: usize,
     is_over: bool,
     /// Whether there has been a moment without anything to write.
     has_waited: bool,
@@ -40,7 +43,8 @@ impl StreamConn {
             socket,
             stream,
             registration: None,
-            unsent: Bytes::new(),
+            unsent: Unsent::default(),
+            chunk_size: 0,
             is_over: false,
             has_waited: false,
             stall,
@@ -76,6 +80,10 @@ impl StreamConn {
         let (mut is_quiet, mut bytes) = (false, 0);
         for _ in 0..limits::WRITES_AT_ONCE {
             ready!(self.poll_send(cx))?;
+            if self.unsent.is_withheld() {
+                ready!(self.poll_withheld(cx))?;
+                continue;
+            }
             if self.is_over {
                 return Poll::Ready(Ok(()));
             }
@@ -87,13 +95,15 @@ impl StreamConn {
             }
             match self.stream.poll_chunk(cx) {
                 Poll::Ready(Some(chunk)) => {
-                    self.unsent = chunk.into_framed();
-                    bytes += self.unsent.len();
+                    let chunk = chunk.into_framed();
+                    bytes += chunk.len();
+                    self.chunk_size = chunk.len();
+                    self.unsent.set(chunk);
                     is_quiet = self.stream.is_quiet();
                 }
                 Poll::Ready(None) => {
                     if !self.stream.is_broken_off() {
-                        self.unsent = Bytes::from_static(Chunk::LAST);
+                        self.unsent.set(Bytes::from_static(Chunk::LAST));
                     }
                     self.is_over = true;
                 }
@@ -116,15 +126,17 @@ impl StreamConn {
 
     /// Writes what is unsent.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            match self.socket.try_write(&self.unsent) {
+        while !self.unsent.bytes().is_empty() {
+            match self.socket.try_write(self.unsent.bytes()) {
                 Ok(written) => {
                     self.unsent.advance(written);
                     self.stall.on_progress(&self.socket);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.socket.poll_write_ready(cx)?.is_pending() {
-                        match ready!(self.stall.poll(cx, &self.socket, &self.unsent)) {
+                        self.unsent.on_blocked(&mut self.stream, self.chunk_size);
+                        let bytes = self.unsent.bytes();
+                        match ready!(self.stall.poll(cx, &self.socket, bytes)) {
                             Ok(written) => self.unsent.advance(written),
                             Err(error) => {
                                 self.stream.on_stalled();
@@ -137,9 +149,17 @@ impl StreamConn {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        // Not kept, because it may be one of many handles that keep a message in memory.
-        self.unsent = Bytes::new();
         Poll::Ready(Ok(()))
+    }
+
+    /// Makes a chunk again of which a part has been sent, to go on with it.
+    fn poll_withheld(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let chunk = ready!(self.stream.poll_chunk(cx));
+        let resumed = chunk
+            .ok_or(Mismatch)
+            .and_then(|chunk| self.unsent.resume(chunk));
+        // The client comes back with its cursor, and is told what is gone.
+        Poll::Ready(resumed.map_err(io::Error::other))
     }
 
     /// Notices that the client has left. What it sends is ignored: the response has said that it is
@@ -170,6 +190,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::budget::MemoryShare;
     use crate::connection::PhaseCell;
     use crate::drain::Drain;
     use crate::follow::Options;
@@ -209,7 +230,8 @@ mod tests {
             .unwrap();
         let phase = Arc::new(PhaseCell::default());
         let options = Options::new(Encoder::Ndjson, None);
-        let stream = ChunkStream::new(&log, start, drain.clone(), open, &phase, options);
+        let memory = MemoryShare::alone(limits::UNSENT_BYTES);
+        let stream = ChunkStream::new(&log, start, drain.clone(), open, &phase, memory, options);
         let mut stream = StreamConn::new(socket, Stall::new(STALL), Box::new(stream));
         let stream = tokio::spawn(async move { stream.run().await });
         Running {

@@ -41,7 +41,7 @@ pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
 }
 
 /// The state of a long poll whose object is being written.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LongPoll {
     messages: u64,
     /// All gaps so far, as one, and the cursor after the last.

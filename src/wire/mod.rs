@@ -215,7 +215,7 @@ impl EndReason {
 
 /// The encoder of one stream: its transport, what its follower chose, and the state of its last
 /// bytes as far as the next depend on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Encoder {
     /// `text`, with its names and the state of its dots.
     Text(TextStream),

@@ -39,7 +39,7 @@ use super::{EndReason, escape};
 use crate::message::{Channel, Cursor, Gap, Message};
 
 /// What a stream remembers of its dots: whether it has shown some whose line has not ended yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Dots {
     unended: bool,
 }
@@ -65,7 +65,7 @@ impl Dots {
 }
 
 /// What a stream of text remembers: its dots, and whether its lines begin with names.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TextStream {
     pub(super) dots: Dots,
     /// Whether each line of a message begins with its channel.

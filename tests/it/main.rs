@@ -11,7 +11,7 @@
 //! | `append`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
 //! | `parameters` | the parameters of requests |
 //! | `follow`, `beginnings`, `live`, `rotate`, `named_lines` | streams: begin, catch up, end; what a line says |
-//! | `conformance`, `round_trip`, `exactly_once` | streams on all six transports |
+//! | `conformance`, `round_trip`, `exactly_once`, `unread` | streams on all six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `proxies` | what proxies say of their clients |
@@ -79,5 +79,6 @@ mod stored;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod unread;
 mod unreadable;
 mod wal;

@@ -21,10 +21,13 @@ pub(super) async fn show(call: Call<'_>, session: Session) -> Result<Response<Bo
     let chat = &call.app.chat;
     let (before, limit) = history_params(&call)?;
     let max = limit.unwrap_or(limits::HISTORY_MESSAGES_DEFAULT);
+    // What is read is in memory until the answer has been made of it.
+    let reserved = call.reserve_answer(limits::HISTORY_BYTES).await?;
     if !is_browser(&call) {
         let through = before.map_or(chat.log().bounds().1, Seq::before);
         let history = chat.history(me, &friend, through, max).await?;
         let object = history_object(chat.log(), &history);
+        drop(reserved);
         return Ok(reply::json(StatusCode::OK, &object));
     }
     let overview = chat.overview(me).await?;
@@ -34,6 +37,7 @@ pub(super) async fn show(call: Call<'_>, session: Session) -> Result<Response<Bo
         Some(before) => view::history_page(&call, me, &friend, before, &history).await,
         None => view::page(&call, me, &overview, "", Some((&friend, &history))).await,
     };
+    drop(reserved);
     Ok(reply::html(StatusCode::OK, page))
 }
 
