@@ -102,7 +102,7 @@ mod tests {
             delivered(&mut json, &testing::message(7, AWKWARD)),
             "{\"messages\":[{\"cursor\":\"k3f9x2qa0b-7\",\"channel\":\"build\",\
              \"event\":\"message\",\"time\":\"2025-11-20T11:03:27.042Z\",\
-             \"data\":\"</script> \\\"你\\\" & 'x'\\t\\u001b[1m\\u0000\\r\\ntwo\\u2028C:\\\\new\\u007f\\u0085\"}"
+             \"data\":\"</script> \\\"你\\\" & 'x'\\t\\u001b[1m\\u0000\\r\\ntwo\\u2028C:\\\\new\u{7f}\\u0085\"}"
         );
         assert_eq!(
             delivered(&mut json, &testing::message(8, "")),

@@ -18,7 +18,7 @@
 //! The `type` is left out where something else says it: the name of an SSE event, the place in a
 //! long poll's object. A `string` is one of RFC 8259, section 7: `"`, `\` and the controls below
 //! U+0020 are escaped (`\b`, `\t`, `\n`, `\f`, `\r`, else `\u` and four lower-case digits), and so
-//! are DEL, the controls up to U+009F, U+2028 and U+2029; all else is written as it is. So an object
+//! are the controls from U+0080 to U+009F, U+2028 and U+2029; all else is written as it is. So an object
 //! is one line for every reader, also where U+0085, U+2028 and U+2029 end a line (as for
 //! `str.splitlines` of Python, which several of its HTTP clients use), and its reader has the text
 //! exactly as it was sent. `retry` is the time, in milliseconds, after which the client is to come
@@ -175,9 +175,15 @@ pub fn to_json(value: &impl Serialize) -> String {
     }
 }
 
-/// The format of JSON without white space, in which U+0085, U+2028, U+2029 and the other controls past
-/// ASCII are escaped.
+/// The format of JSON without white space, in which the controls past ASCII, with U+0085 among them,
+/// and U+2028 and U+2029 are escaped.
 struct OneLine;
+
+/// Whether JSON may have this character in a string as it is, and a reader may take it for the end of
+/// a line.
+fn ends_line(c: char) -> bool {
+    matches!(c, '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}')
+}
 
 impl Formatter for OneLine {
     fn write_string_fragment<W: io::Write + ?Sized>(
@@ -185,7 +191,9 @@ impl Formatter for OneLine {
         writer: &mut W,
         mut fragment: &str,
     ) -> io::Result<()> {
-        let ends_line = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+        if fragment.is_ascii() {
+            return writer.write_all(fragment.as_bytes());
+        }
         while let Some((at, c)) = fragment.char_indices().find(|(_, c)| ends_line(*c)) {
             writer.write_all(&fragment.as_bytes()[..at])?;
             write!(writer, "\\u{:04x}", u32::from(c))?;
@@ -205,7 +213,7 @@ mod tests {
         #[test]
         fn json_is_one_line(text in r"(\PC|[\p{Cc}\x{2028}\x{2029}]){0,40}") {
             let json = to_json(&text);
-            let is_end = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+            let is_end = |c: char| ends_line(c) || c < ' ';
             prop_assert!(!json.contains(is_end), "{:?}", json);
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }

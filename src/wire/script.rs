@@ -133,7 +133,7 @@ mod tests {
             "<script nonce=\"6e\">f({\"type\":\"message\",\"cursor\":\"k3f9x2qa0b-7\",\
              \"channel\":\"build\",\"event\":\"message\",\"time\":\"2025-11-20T11:03:27.042Z\",\
              \"data\":\"\\u003c/script\\u003e \\\"你\\\" \\u0026 'x'\\t\\u001b[1m\\u0000\\r\\ntwo\
-             \\u2028C:\\\\new\\u007f\\u0085\"})</script>\n"
+             \\u2028C:\\\\new\u{7f}\\u0085\"})</script>\n"
         );
         assert_eq!(
             idled(&mut script),

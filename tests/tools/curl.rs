@@ -28,7 +28,7 @@ async fn curl_shows_a_line_for_each_message() {
     };
     let mut expected: Vec<_> = sent.iter().map(|sent| message(&sent.2)).collect();
     let last = sent.last().unwrap().0.clone();
-    expected.push(StreamEvent::End(last, String::new()));
+    expected.push(StreamEvent::End(last, "limit".to_owned()));
     let read = StreamReader::new("text").read(shown.as_bytes());
     assert_eq!(read, expected);
     server.stop().await;
