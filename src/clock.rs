@@ -10,8 +10,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::limits;
-use crate::log::{Keep, Log, Memory, Store};
-use crate::message::{Channel, Draft, Timestamp};
+use crate::log::{Keep, Log, LogClock, Memory, Store};
+use crate::message::{Channel, Draft};
 
 /// The clock. It does not tick while no client watches.
 #[derive(Debug)]
@@ -32,17 +32,18 @@ struct Watched {
 }
 
 impl Clock {
-    /// A clock without watchers. Must be called within a tokio runtime.
+    /// A clock without watchers, whose ticks expire by `clock`. Must be called within a tokio
+    /// runtime.
     ///
     /// # Errors
     /// When the log of the ticks cannot be opened.
-    pub fn new() -> io::Result<Clock> {
+    pub fn new(clock: Arc<LogClock>) -> io::Result<Clock> {
         let keep = Keep {
             messages: limits::CLOCK_TICKS_MAX,
             age: limits::CLOCK_KEEP_FOR,
         };
         let memory = Memory::new(keep, limits::CLOCK_LOG_BYTES);
-        let log = Log::open(Store::Memory(memory), Arc::default())?;
+        let log = Log::open_with(Store::Memory(memory), clock, Arc::default())?;
         Ok(Clock {
             log,
             watched: Arc::default(),
@@ -82,13 +83,12 @@ impl Drop for Watching {
 /// Appends the time, now and at each full second, until there is no watcher.
 async fn tick(log: Log, watched: Arc<Mutex<Watched>>) {
     loop {
-        let time = jiff::Zoned::now()
-            .strftime("%Y-%m-%dT%H:%M:%S%:z")
-            .to_string();
+        let now = jiff::Zoned::now();
+        let time = now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
         if let Err(error) = log.append(Draft::new(Clock::channel(), time)).await {
             log::error!("cannot append a clock tick: {error}");
         }
-        let past = Timestamp::now().0 % 1000;
+        let past = u64::try_from(now.millisecond()).unwrap_or_default();
         tokio::time::sleep(Duration::from_millis(1000 - past)).await;
         let mut watched = watched.lock();
         if watched.watchers == 0 {

@@ -17,6 +17,7 @@ use crate::authority::{Authority, HostName};
 pub use bounds::{MemoryBudgets, Timeouts};
 
 use crate::limits;
+use crate::machine_clock::MachineClock;
 
 /// A forever frame server: HTTP responses that never end, over one message log.
 ///
@@ -46,7 +47,8 @@ pub struct Args {
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_KEEP", default_value_t = limits::KEEP_MESSAGES_DEFAULT, value_parser = at_least_one)]
     keep: usize,
 
-    /// How long messages are kept, such as 90s, 12h or 7d; older ones may be deleted
+    /// How long messages are kept, such as 90s, 12h or 7d; older ones may be deleted. It is time that
+    /// passes: setting the wall clock deletes nothing
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_KEEP_FOR", default_value = "7d", value_parser = duration)]
     keep_for: Duration,
 
@@ -169,6 +171,10 @@ pub struct Config {
     pub memory: MemoryBudgets,
     /// How long a slow client is waited for. Not options of the command line: tests shorten them.
     pub timeouts: Timeouts,
+    /// How many idempotency keys are held. Not an option of the command line: tests lower it.
+    pub idempotency_keys_max: usize,
+    /// The clocks that the log goes by. Not an option of the command line: tests set them.
+    pub machine_clock: MachineClock,
 }
 
 impl From<Args> for Config {
@@ -195,6 +201,8 @@ impl From<Args> for Config {
             handover: true,
             memory: MemoryBudgets::default(),
             timeouts: Timeouts::default(),
+            idempotency_keys_max: limits::IDEMPOTENCY_KEYS_MAX,
+            machine_clock: MachineClock::System,
         }
     }
 }
@@ -225,6 +233,8 @@ impl Default for Config {
             handover: true,
             memory: MemoryBudgets::default(),
             timeouts: Timeouts::default(),
+            idempotency_keys_max: limits::IDEMPOTENCY_KEYS_MAX,
+            machine_clock: MachineClock::System,
         }
     }
 }

@@ -26,6 +26,8 @@
 //! - Only [`http`] knows requests and responses, and only [`http`] and [`server`] know hyper; only
 //!   [`server`] knows sockets; only [`config`] parses flags; only `log/sqlite` and `chat/database`
 //!   know SQL (`tidy`).
+//! - Nothing expires by the wall clock, which may be wrong and may be set: the log's clock counts the
+//!   time that passes, also across restarts (`clock_steps`, [`log::LogClock`]).
 //! - Everything that could grow has a bound, and each bound stands in [`limits`] with its reason.
 //! - A module uses only modules that stand above it in the map (`tidy`).
 //!
@@ -39,6 +41,7 @@
 //! | [`diagnostics`] | what the program says on standard error |
 //! | [`budget`] | what many clients share, and how much of it each may hold |
 //! | [`message`] | messages and their names: seq, epoch, cursor, channel |
+//! | [`machine_clock`] | the machine's clocks: the wall clock and the uptime |
 //! | [`wire`] | transports: the moments of a stream as bytes |
 //! | [`metrics`] | counters and gauges |
 //! | [`log`] | the log: append, read, wake |
@@ -108,6 +111,7 @@
 //! | trimmed | deleted by retention, on purpose |
 //! | tail | the newest committed messages, in memory |
 //! | lag | how far a follower is behind the newest message |
+//! | wall clock, log's clock | the time for people, which can be set; the time that has passed, by which things expire |
 //! | heartbeat, dot | what a quiet stream says to show that the connection works |
 //! | lane | a thread with a runtime of its own, for some of the connections |
 //! | handover | a stream's socket goes from hyper to the connection |
@@ -127,6 +131,7 @@
 //! | a new beginning for `since=`, such as RFC 3339 | `log/cursor.rs` |
 //! | a third store | `log/store.rs`, whose doc says what a store owes |
 //! | an option, such as the tail's size | `config.rs`; its default is in `limits.rs` |
+//! | what expires, such as a session | `log/moment.rs`: ages are told by [`log::Log::now`], never by the wall clock |
 //! | a bound, such as streams per address | `limits.rs`; a stream begins in `http/stream.rs` |
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
 //! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |
@@ -157,6 +162,7 @@ pub mod follow;
 pub mod http;
 pub mod limits;
 pub mod log;
+pub mod machine_clock;
 pub mod mailbox;
 pub mod message;
 pub mod metrics;

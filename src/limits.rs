@@ -8,12 +8,16 @@
 
 mod accounts;
 mod budgets;
+mod clock_limits;
+mod key_limits;
 mod log_limits;
 
 use std::time::Duration;
 
 pub use accounts::*;
 pub use budgets::*;
+pub use clock_limits::*;
+pub use key_limits::*;
 pub use log_limits::*;
 
 const KIB: usize = 1024;
@@ -157,16 +161,6 @@ pub const RETRY_AFTER_STOP_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
 /// After how many bytes a script frame (a hidden iframe) ends, to be loaded anew. Each script
 /// removes itself from the document, but what a browser keeps of a loading page grows all the same.
 pub const SCRIPT_FRAME_BYTES: usize = MIB;
-
-/// `Idempotency-Key`s remembered, about 250 bytes each. When there are more, the oldest are
-/// forgotten before [`IDEMPOTENCY_WINDOW`] is over.
-pub const IDEMPOTENCY_KEYS_MAX: usize = 100_000;
-
-/// How long an `Idempotency-Key` is remembered.
-pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_mins(10);
-
-/// Longest `Idempotency-Key`.
-pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 
 /// Lines of an upload that are appended together.
 pub const UPLOAD_BATCH_LINES: usize = 256;

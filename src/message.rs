@@ -3,15 +3,17 @@
 //! Every value is checked where it is made ([`Channel::new`], [`EventName::new`],
 //! [`IdempotencyKey::new`], [`Cursor::from_str`]), so that all other code can trust it.
 
+mod append_key;
 mod idempotency_key;
 mod name;
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::limits;
+pub use append_key::AppendKey;
 pub use idempotency_key::IdempotencyKey;
 pub use name::{Channel, EventName, NameError};
 pub(crate) use name::{check_name, is_dots};
@@ -129,21 +131,18 @@ impl FromStr for Cursor {
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// Returns the system clock's time. Only the edges of the program read the clock; all other
-    /// code is given the time.
-    #[must_use]
-    pub fn now() -> Timestamp {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Timestamp(since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)))
-    }
-
     /// Returns the moment that lies `duration` before this one, but not before 1970.
     #[must_use]
     pub fn earlier(self, duration: Duration) -> Timestamp {
-        Timestamp(
-            self.0
-                .saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
-        )
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Timestamp(self.0.saturating_sub(millis))
+    }
+
+    /// Returns the moment that lies `duration` after this one.
+    #[must_use]
+    pub fn later(self, duration: Duration) -> Timestamp {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Timestamp(self.0.saturating_add(millis))
     }
 }
 
@@ -168,7 +167,7 @@ pub struct Draft {
     /// The message's text.
     pub data: Box<str>,
     /// The sender's key, with which the sender can safely try the append again.
-    pub key: Option<IdempotencyKey>,
+    pub key: Option<AppendKey>,
 }
 
 impl Draft {
@@ -181,6 +180,13 @@ impl Draft {
             data: data.into(),
             key: None,
         }
+    }
+
+    /// Returns the draft with a sender's key. The key is tied to what the draft has now.
+    #[must_use]
+    pub fn keyed(mut self, key: Option<&IdempotencyKey>) -> Draft {
+        self.key = key.map(|key| AppendKey::new(key, &self));
+        self
     }
 }
 
@@ -200,7 +206,8 @@ pub struct Receipt {
 pub struct Message {
     /// The message's position.
     pub seq: Seq,
-    /// When the store took the message. It is never less than the time of the message before.
+    /// When the store took the message, by the wall clock. It is less than the time of the message
+    /// before if that clock was set back meanwhile.
     pub time: Timestamp,
     /// The message's channel.
     pub channel: Channel,

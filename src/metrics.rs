@@ -99,6 +99,11 @@ pub struct Readings {
     pub log_available: bool,
     /// Whether no part of the log is known to be unreadable.
     pub log_readable: bool,
+    /// How many idempotency keys the log holds.
+    pub keys_held: usize,
+    /// By how many seconds the wall clock is ahead of the time that has passed, since it was set;
+    /// negative if it lags.
+    pub wall_ahead_seconds: f64,
     /// The bytes of request bodies that are in memory and not yet appended.
     pub body_bytes: usize,
     /// The bytes that clients have not read, as far as they are counted.
@@ -238,6 +243,8 @@ impl Readings {
         out.gauge("log_last_seq", "Seq of the newest message, 0 if there was none.", last);
         out.gauge("log_available", "1 while the log takes messages, 0 while it refuses them.", u8::from(self.log_available));
         out.gauge("log_readable", "1 while all of the log can be read, 0 while a part cannot.", u8::from(self.log_readable));
+        out.gauge("idempotency_keys", "Idempotency-Keys that are held; when 1000000 are, new ones are refused.", self.keys_held);
+        out.gauge("wall_clock_ahead_seconds", "By how much the wall clock differs from the time that has passed, since it was set; 0 while it is trusted.", self.wall_ahead_seconds);
         out.gauge("body_bytes", "Bytes reserved for request bodies that are not yet appended.", self.body_bytes);
         out.gauge("unsent_bytes", "Bytes of large answers and stalled streams in memory that clients have not read.", self.unsent_bytes);
         let LostLines { repeated, queue_full, refused } = self.lost_lines;
@@ -319,6 +326,8 @@ mod tests {
             bounds: (Seq(1), Seq(3)),
             log_available: true,
             log_readable: true,
+            keys_held: 0,
+            wall_ahead_seconds: 0.0,
             body_bytes: 0,
             unsent_bytes: 0,
             lost_lines: LostLines::default(),

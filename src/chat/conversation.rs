@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::account_event::{AccountEvent, ReadEvent, account_channel};
 use super::{Account, AccountId, Chat, Friend, LookupError, RateLimited, Session, SessionEnded};
 use crate::limits;
-use crate::log::{History, PageLimit, StoreError, Stored};
+use crate::log::{AppendError, History, PageLimit, StoreError, Stored};
 use crate::message::{Channel, Draft, IdempotencyKey, Message, Receipt, Seq};
 use crate::wire::to_json;
 
@@ -41,6 +41,9 @@ pub enum SayError {
     #[error(transparent)]
     Lookup(#[from] LookupError),
     /// The message cannot be appended.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The tables cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -71,10 +74,7 @@ impl ChatText {
         // is another message.
         let words = u128::from_be_bytes(Blake2b128::digest(text).into());
         let own = |key: IdempotencyKey| key.of(format_args!("{}.{words:x}", from.id));
-        Draft {
-            key: key.map(own),
-            ..Draft::new(conversation_channel(from.id, to.id), data)
-        }
+        Draft::new(conversation_channel(from.id, to.id), data).keyed(key.map(own).as_ref())
     }
 }
 
@@ -109,7 +109,7 @@ impl Chat {
         let no_friend = || LookupError::NoFriend(name.to_owned());
         let _friendship = right.act().await.ok_or_else(no_friend)?;
         let draft = ChatText::draft(me, &friend.account, text, key);
-        let receipt = self.log.append(draft).await?;
+        let receipt = self.log.append_once(draft).await?;
         if let Err(error) = self.mark_read_before(me, &friend, receipt.seq).await {
             // The message is in the log: an error would have the client send it again.
             log::warn!("cannot mark a conversation as read: {error}");

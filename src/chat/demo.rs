@@ -3,7 +3,6 @@
 use super::password::{HasherBusy, NewPassword};
 use super::{Account, AccountName, AccountNameError, Chat, CreateError, FriendAction, Session};
 use crate::log::StoreError;
-use crate::message::Timestamp;
 
 /// The names of the demo accounts.
 pub const NAMES: [&str; 2] = ["liger_zql", "漠然"];
@@ -76,7 +75,7 @@ impl Chat {
                 let sessions = self.database.delete_account(account.id).await?;
                 self.end_rights(&sessions).await;
                 // So do its friendships, which nothing told.
-                self.granted.look_up(Timestamp::now()).await?;
+                self.granted.look_up(&self.log.now()).await?;
                 log::info!(
                     "the demo account {} of an earlier start is deleted",
                     account.name
@@ -97,7 +96,7 @@ impl Chat {
             .hasher
             .hash(NewPassword::public(PASSWORD), None)
             .await?;
-        let now = Timestamp::now();
+        let now = self.log.now().time;
         Ok(self.database.create_account(name, hash, now).await??)
     }
 

@@ -9,7 +9,7 @@ use super::{
     Account, Chat, FriendChange, FriendError, FriendStep, Session, SessionEnded, Standing,
 };
 use crate::log::StoreError;
-use crate::message::{Channel, Timestamp};
+use crate::message::Channel;
 use crate::right::RightEnd;
 
 /// What a client does about the friendship with another account.
@@ -61,7 +61,7 @@ impl Chat {
         if let Err(limited) = self.social.charge(me.id, other.id, action, Instant::now()) {
             return Ok(Err(limited.into()));
         }
-        let (database, now) = (&self.database, Timestamp::now());
+        let (database, now) = (&self.database, self.log.now().log_time);
         // While the friendship changes, nothing is said: a stream that is told of a new friend misses
         // nothing of the conversation.
         let right = self.friendship_right(me.id, other.id);
@@ -199,7 +199,7 @@ mod tests {
     /// A stream of all that concerns an account.
     async fn follow(chat: &Chat, me: &Account, since: &Since) -> ChunkStream {
         let channels = chat.channels(me).await.unwrap();
-        let start = chat.log.start(&channels, since, Timestamp(0)).await;
+        let start = chat.log.start(&channels, since).await;
         let filter = ChatFilter::all(me.id, false);
         let mut options = Options::new(Encoder::Ndjson, None);
         options.extras().filter = Some(Box::new(move |message| filter.apply(message)));

@@ -8,8 +8,7 @@ use std::sync::{Arc, Weak};
 
 use super::{AccountId, Chat, Database, Standing, TokenHash};
 use crate::limits;
-use crate::log::StoreError;
-use crate::message::Timestamp;
+use crate::log::{LogClock, LogTime, Moment, StoreError};
 use crate::right::{Right, RightEnd, Rights};
 
 /// Two accounts, in the order of their numbers.
@@ -27,6 +26,7 @@ impl Pair {
 #[derive(Debug)]
 pub(super) struct Granted {
     database: Database,
+    clock: Arc<LogClock>,
     /// A right for each session.
     pub(super) sessions: Rights<TokenHash>,
     /// A right for each friendship: to read and write in its conversation.
@@ -35,9 +35,10 @@ pub(super) struct Granted {
 
 impl Granted {
     /// No rights yet; needs the current tokio runtime, on which they are looked up again.
-    pub(super) fn new(database: Database) -> Arc<Granted> {
+    pub(super) fn new(database: Database, clock: Arc<LogClock>) -> Arc<Granted> {
         let granted = Arc::new(Granted {
             database,
+            clock,
             sessions: Rights::new(),
             friendships: Rights::new(),
         });
@@ -46,7 +47,7 @@ impl Granted {
     }
 
     /// Ends the rights in use that the tables do not have any more.
-    pub(super) async fn look_up(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn look_up(&self, now: &Moment) -> Result<(), StoreError> {
         let sessions = self.sessions.keys();
         let used = self.database.sessions_used(sessions.clone()).await?;
         for (session, used) in sessions.iter().zip(used) {
@@ -71,7 +72,7 @@ impl Granted {
 }
 
 /// Whether a session that was used last at `used` is over.
-pub(super) fn is_idle(used: Timestamp, now: Timestamp) -> bool {
+pub(super) fn is_idle(used: LogTime, now: &Moment) -> bool {
     used < now.earlier(limits::LOGIN_IDLE_TIMEOUT)
 }
 
@@ -83,7 +84,7 @@ async fn look_up_again(granted: Weak<Granted>) {
             return;
         };
         // What cannot be read now is read the next time. Changes end rights meanwhile.
-        if let Err(error) = granted.look_up(Timestamp::now()).await {
+        if let Err(error) = granted.look_up(&granted.clock.now()).await {
             log::warn!("cannot look up which sessions have ended: {error}");
         }
     }

@@ -12,8 +12,7 @@ use super::{
     Account, AccountName, AccountNameError, Chat, CreateError, HasherBusy, LogIn, NewPassword,
     PasswordError, RateLimited, StoredHash, Token,
 };
-use crate::log::StoreError;
-use crate::message::Timestamp;
+use crate::log::{Moment, StoreError};
 use crate::network::Network;
 
 /// Why a client is not logged in, or may not change the password.
@@ -66,7 +65,7 @@ impl Chat {
         password: &str,
         from: IpAddr,
         previous: Option<&Token>,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<LogIn, LoginError> {
         let name = AccountName::new(name)?;
         let (account, hash) = self.authenticate(&name, password, from).await?;
@@ -86,7 +85,7 @@ impl Chat {
         password: &str,
         from: IpAddr,
         previous: Option<&Token>,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<LogIn, RegisterError> {
         let name = AccountName::for_new_account(name).map_err(LoginError::from)?;
         let password = NewPassword::new(password).map_err(LoginError::from)?;
@@ -102,7 +101,7 @@ impl Chat {
         name: AccountName,
         password: NewPassword,
         from: IpAddr,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Result<(Account, StoredHash), CreateError>, LoginError> {
         self.limiter.charge_registration(from, Instant::now())?;
         let created = self.create_charged(name, password, from, now).await;
@@ -120,14 +119,14 @@ impl Chat {
         name: AccountName,
         password: NewPassword,
         from: IpAddr,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Result<(Account, StoredHash), CreateError>, LoginError> {
         // Looked up first, so that a name that is taken does not cost a hash.
         if let Some(refusal) = self.database.name_refusal(name.clone()).await? {
             return Ok(Err(refusal));
         }
         let hash = self.hasher.hash(password, Some(Network::of(from))).await?;
-        let created = self.database.create_account(name, hash.clone(), now);
+        let created = self.database.create_account(name, hash.clone(), now.time);
         Ok(created.await?.map(|account| (account, hash)))
     }
 
@@ -143,7 +142,7 @@ impl Chat {
         old: &str,
         new: &str,
         from: IpAddr,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<LogIn, LoginError> {
         let new = NewPassword::new(new)?;
         let authenticated = self.authenticate(&account.name, old, from).await;
@@ -196,11 +195,13 @@ mod tests {
     use crate::limits;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+    fn now() -> Moment {
+        Moment::at(1_800_000_000_000)
+    }
     const PASSWORD: &str = "correct hörse";
 
     async fn register(chat: &Chat, name: &str) -> Result<LogIn, RegisterError> {
-        chat.register(name, PASSWORD, HERE, None, NOW).await
+        chat.register(name, PASSWORD, HERE, None, &now()).await
     }
 
     /// A registered account is logged in to with its password, and its browser's session before that
@@ -210,12 +211,12 @@ mod tests {
         let chat = chat();
         let first = register(&chat, "Zoë").await.unwrap();
         let second = chat
-            .log_in(" zoë", PASSWORD, HERE, Some(&first.token), NOW)
+            .log_in(" zoë", PASSWORD, HERE, Some(&first.token), &now())
             .await
             .unwrap();
         assert_eq!(second.account, first.account);
-        assert!(chat.session(&first.token, NOW).await.unwrap().is_none());
-        let session = chat.session(&second.token, NOW).await.unwrap().unwrap();
+        assert!(chat.session(&first.token, &now()).await.unwrap().is_none());
+        let session = chat.session(&second.token, &now()).await.unwrap().unwrap();
         assert_eq!(session.account, second.account);
     }
 
@@ -227,9 +228,11 @@ mod tests {
         for name in ["Zoë", "Ben"] {
             for n in 0..=limits::LOGINS_OF_PAIR.burst {
                 if n == 1 && name == "Zoë" {
-                    chat.log_in(name, PASSWORD, HERE, None, NOW).await.unwrap();
+                    chat.log_in(name, PASSWORD, HERE, None, &now())
+                        .await
+                        .unwrap();
                 }
-                let refused = chat.log_in(name, "wrong", HERE, None, NOW).await;
+                let refused = chat.log_in(name, "wrong", HERE, None, &now()).await;
                 match refused.unwrap_err() {
                     LoginError::WrongPassword if n < limits::LOGINS_OF_PAIR.burst => {}
                     LoginError::RateLimited(_) if n == limits::LOGINS_OF_PAIR.burst => {}
@@ -238,10 +241,11 @@ mod tests {
             }
         }
         // Now even the right password has to wait, and so has a change of the password.
-        let refused = chat.log_in("Zoë", PASSWORD, HERE, None, NOW).await;
+        let refused = chat.log_in("Zoë", PASSWORD, HERE, None, &now()).await;
         assert!(matches!(refused, Err(LoginError::RateLimited(_))));
         let zoe = chat.account_named("Zoë").await.unwrap();
-        let refused = chat.change_password(&zoe, PASSWORD, "another one", HERE, NOW);
+        let now = now();
+        let refused = chat.change_password(&zoe, PASSWORD, "another one", HERE, &now);
         assert!(matches!(refused.await, Err(LoginError::RateLimited(_))));
     }
 
@@ -251,7 +255,7 @@ mod tests {
         register(&chat, "Zoë").await.unwrap();
         let refused = register(&chat, "ZOË").await.unwrap_err();
         assert!(refused.to_string().contains("is taken"), "{refused}");
-        let short = chat.register("Ben", "short", HERE, None, NOW).await;
+        let short = chat.register("Ben", "short", HERE, None, &now()).await;
         assert!(matches!(
             short,
             Err(RegisterError::Login(LoginError::NewPassword(_)))

@@ -99,11 +99,11 @@ impl Chat {
     /// When the tables or the presence log cannot be opened.
     pub fn open(log: Log, tables: SideTables) -> Result<Chat, StoreError> {
         let database = Database::open(tables)?;
-        let presence = Presence::new(database.clone())
+        let presence = Presence::new(database.clone(), Arc::clone(log.clock()))
             .map_err(|error| StoreError(format!("cannot open the presence log: {error}")))?;
         Ok(Chat {
+            granted: Granted::new(database.clone(), Arc::clone(log.clock())),
             log,
-            granted: Granted::new(database.clone()),
             database,
             presence,
             hasher: Arc::default(),

@@ -4,7 +4,7 @@ use super::conversation::{ChatText, conversation_channel};
 use super::{Account, Chat, Friend, Standing};
 use crate::limits;
 use crate::log::{Log, Since, StoreError, Stored};
-use crate::message::{Channel, Cursor, Seq, Timestamp};
+use crate::message::{Channel, Cursor, Seq};
 
 /// All that a page shows of an account's friends, as of a position in the log: later events are not
 /// in it, and are to be followed from there.
@@ -77,7 +77,7 @@ impl Chat {
         // My own messages do not move my read position, so there may be any number of them after
         // it. The newest messages of the conversation are as many as are counted.
         let (channels, since) = (std::slice::from_ref(&channel), Since::Last(max as u64));
-        let newest = self.log.start(channels, &since, Timestamp(0)).await?.at;
+        let newest = self.log.start(channels, &since).await?.at;
         let after = after.max(newest);
         let (unread, _) = self.count(&channel, me, friend, after, through).await?;
         Ok(unread)

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::online::{OnlineTracker, PresenceChange};
 use super::{Account, AccountId, Chat, Database, Standing};
 use crate::limits;
-use crate::log::{Keep, Log, Memory, Store, StoreError};
+use crate::log::{Keep, Log, LogClock, Memory, Store, StoreError};
 use crate::message::{Channel, Draft, EventName};
 
 /// A handle on the presence of all accounts. Clones are the same presence.
@@ -44,11 +44,12 @@ struct PresenceEvent<'a> {
 }
 
 impl Presence {
-    /// Starts the presence, under which no account is online yet; needs the current tokio runtime.
+    /// Starts the presence, under which no account is online yet, and whose events expire by `clock`;
+    /// needs the current tokio runtime.
     ///
     /// # Errors
     /// When its log cannot be opened.
-    pub(super) fn new(database: Database) -> io::Result<Presence> {
+    pub(super) fn new(database: Database, clock: Arc<LogClock>) -> io::Result<Presence> {
         let keep = Keep {
             messages: limits::FRIENDS_MAX as usize,
             age: limits::PRESENCE_KEEP_FOR,
@@ -56,7 +57,7 @@ impl Presence {
         let memory = Memory::new(keep, limits::PRESENCE_BYTES);
         let changed = Arc::new(Notify::new());
         let shared = Arc::new(PresenceShared {
-            log: Log::open(Store::Memory(memory), Arc::default())?,
+            log: Log::open_with(Store::Memory(memory), clock, Arc::default())?,
             database,
             tracker: Mutex::new(OnlineTracker::new(limits::PRESENCE_GRACE)),
             changed: Arc::clone(&changed),

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::granted::is_idle;
 use super::{Account, Chat, LogIn, StoredHash, Token, TokenHash};
 use crate::limits;
-use crate::log::StoreError;
-use crate::message::Timestamp;
+use crate::log::{LogTime, Moment, StoreError};
 use crate::right::{Act, Right, RightEnd};
 
 /// A login session.
@@ -52,7 +51,7 @@ impl Chat {
     pub async fn session(
         &self,
         token: &Token,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Option<Session>, StoreError> {
         let token = token.hash();
         // Taken before the look: if the session ends meanwhile, the right has ended, too.
@@ -64,7 +63,7 @@ impl Chat {
             return Ok(None);
         }
         if used < now.earlier(limits::LOGIN_USED_INTERVAL) {
-            self.record_use(token, now);
+            self.record_use(token, now.log_time);
         }
         Ok(Some(Session {
             account,
@@ -75,7 +74,7 @@ impl Chat {
 
     /// Has it recorded that a session is used. No request waits for that, since a write may have to
     /// wait; when too many wait, a later request has it recorded.
-    fn record_use(&self, session: TokenHash, now: Timestamp) {
+    fn record_use(&self, session: TokenHash, now: LogTime) {
         let Ok(recording) = Arc::clone(&self.recording).try_acquire_owned() else {
             return;
         };
@@ -100,16 +99,17 @@ impl Chat {
         account: &Account,
         verified: &StoredHash,
         previous: Option<&Token>,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Option<LogIn>, StoreError> {
         let previous = match previous {
             Some(token) => self.session(token, now).await?,
             None => None,
         };
         let (chat, account, verified) = (self.clone(), account.clone(), verified.clone());
+        let now = now.clone();
         self.serialized(async move {
             let database = &chat.database;
-            let Some(begun) = database.begin_session(&account, &verified, now).await? else {
+            let Some(begun) = database.begin_session(&account, &verified, &now).await? else {
                 return Ok(None);
             };
             chat.end_rights(&begun.ended).await;
@@ -133,13 +133,14 @@ impl Chat {
         account: &Account,
         verified: &StoredHash,
         hash: StoredHash,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Option<LogIn>, StoreError> {
         let (chat, account, verified) = (self.clone(), account.clone(), verified.clone());
+        let now = now.clone();
         self.serialized(async move {
             let changed = chat
                 .database
-                .change_password(&account, &verified, hash, now);
+                .change_password(&account, &verified, hash, &now);
             let Some(begun) = changed.await? else {
                 return Ok(None);
             };
@@ -185,18 +186,20 @@ mod tests {
     use super::super::testing::{abandon, chat};
     use super::*;
 
-    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+    fn after(span: Duration) -> Moment {
+        Moment::at(1_800_000_000_000 + u64::try_from(span.as_millis()).unwrap())
+    }
 
-    fn after(span: Duration) -> Timestamp {
-        Timestamp(NOW.0 + u64::try_from(span.as_millis()).unwrap())
+    fn start() -> Moment {
+        after(Duration::ZERO)
     }
 
     async fn log_in(chat: &Chat, account: &Account, password: &str) -> (Token, Session) {
         let begun = chat
-            .begin_session(account, &hash(password), None, NOW)
+            .begin_session(account, &hash(password), None, &start())
             .await;
         let token = begun.unwrap().unwrap().token;
-        let session = chat.session(&token, NOW).await.unwrap().unwrap();
+        let session = chat.session(&token, &start()).await.unwrap().unwrap();
         (token, session)
     }
 
@@ -212,7 +215,7 @@ mod tests {
         let (_, three) = log_in(&chat, &zoe, "Zoë").await;
         assert_eq!(one.right.end(), Some(RightEnd::Revoked));
         assert!(two.right.is_held() && three.right.is_held());
-        abandon(chat.replace_password(&zoe, &hash("Zoë"), hash("new"), NOW)).await;
+        abandon(chat.replace_password(&zoe, &hash("Zoë"), hash("new"), &start())).await;
         let (_, four) = log_in(&chat, &zoe, "new").await;
         assert!(!two.right.is_held() && !three.right.is_held());
         assert!(four.act().await.is_ok());
@@ -230,7 +233,7 @@ mod tests {
         let (_, gone) = log_in(&chat, &zoe, "Zoë").await;
         for days in [20, 40] {
             let now = after(Duration::from_hours(days * 24));
-            assert!(chat.session(&token, now).await.unwrap().is_some());
+            assert!(chat.session(&token, &now).await.unwrap().is_some());
             // Recorded in a task of its own.
             while chat
                 .database
@@ -239,15 +242,15 @@ mod tests {
                 .unwrap()
                 .unwrap()
                 .1
-                != now
+                != now.log_time
             {
                 tokio::task::yield_now().await;
             }
         }
         chat.database.end_session(gone.token).await.unwrap();
         let now = after(limits::LOGIN_IDLE_TIMEOUT + Duration::from_millis(1));
-        assert!(chat.session(&idle_token, now).await.unwrap().is_none());
-        chat.granted.look_up(now).await.unwrap();
+        assert!(chat.session(&idle_token, &now).await.unwrap().is_none());
+        chat.granted.look_up(&now).await.unwrap();
         assert!(used.right.is_held());
         assert_eq!(idle.right.end(), Some(RightEnd::Expired));
         assert_eq!(gone.right.end(), Some(RightEnd::Revoked));

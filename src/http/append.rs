@@ -39,12 +39,10 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     let mut body = body::read(&mut call, max + 1).await?;
     let data = body::message(std::mem::take(&mut body.bytes), max)?;
     let draft = Draft {
-        channel: channel.clone(),
         event,
-        data,
-        key,
+        ..Draft::new(channel.clone(), data)
     };
-    let receipt = call.app.log.append(draft).await?;
+    let receipt = call.app.log.append_once(draft.keyed(key.as_ref())).await?;
     let answer = Appended {
         cursor: call.app.log.cursor(receipt.seq).to_string(),
         seq: receipt.seq.0,

@@ -2,6 +2,8 @@
 //! nothing: `refusal.rs` makes the response, and adds `Retry-After` for [`Error::Full`] and
 //! [`Error::Stopping`], which depends on the drain and on chance.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 
@@ -10,8 +12,8 @@ use crate::chat::{
     SessionEnded,
 };
 use crate::limits;
-use crate::log::StoreError;
-use crate::message::NameError;
+use crate::log::{AppendError, KeyRefusal, StoreError};
+use crate::message::{NameError, Seq};
 use crate::metrics::RefusalReason;
 
 /// Why a request is refused. The sentence says what was wrong, with which value, and what to do.
@@ -37,6 +39,19 @@ pub(super) enum Error {
     OriginNotAllowed(String),
     #[error("the Idempotency-Key {0}")]
     BadKey(NameError),
+    #[error(
+        "the Idempotency-Key was used on this channel for another message (seq {0}), within the last \
+         {window}; send a new message with a new key",
+        window = humantime::format_duration(limits::IDEMPOTENCY_WINDOW)
+    )]
+    KeyReused(Seq),
+    #[error(
+        "the server holds as many Idempotency-Keys as it may, each for {window}, and takes no new one \
+         before the oldest is forgotten in {} s: try again then, or send the message without a key",
+        .0.as_secs() + 1,
+        window = humantime::format_duration(limits::IDEMPOTENCY_WINDOW)
+    )]
+    KeysFull(Duration),
     #[error("an Idempotency-Key goes with POST, where a request is one message")]
     KeyWithPut,
     #[error("the message is empty; put its text into the request's body")]
@@ -106,6 +121,16 @@ pub(super) enum Error {
     Store(#[from] StoreError),
 }
 
+impl From<AppendError> for Error {
+    fn from(error: AppendError) -> Error {
+        match error {
+            AppendError::Store(error) => Error::Store(error),
+            AppendError::Key(KeyRefusal::OtherMessage(seq)) => Error::KeyReused(seq),
+            AppendError::Key(KeyRefusal::Full(wait)) => Error::KeysFull(wait),
+        }
+    }
+}
+
 /// The value of a parameter cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}={value:?} {why}")]
@@ -132,6 +157,7 @@ impl From<SayError> for Error {
             SayError::SessionEnded(_) => Error::NotLoggedIn,
             SayError::RateLimited(error) => Error::RateLimited(error),
             SayError::Lookup(error) => Error::Lookup(error),
+            SayError::Append(error) => Error::from(error),
             SayError::Store(error) => Error::Store(error),
         }
     }
@@ -172,6 +198,7 @@ impl Error {
             ))
             | Error::Friend(_) => StatusCode::CONFLICT,
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Error::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::BodySlow(_) | Error::LineSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Error::PathNotUtf8
@@ -197,6 +224,7 @@ impl Error {
             | Error::NoBodyMemory
             | Error::NoAnswerMemory
             | Error::Full
+            | Error::KeysFull(_)
             | Error::Register(RegisterError::Create(CreateError::Full))
             | Error::Lookup(LookupError::Store(_))
             | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -209,6 +237,7 @@ impl Error {
             Error::Full => Some(RefusalReason::Connections),
             Error::NoBodyMemory => Some(RefusalReason::BodyMemory),
             Error::NoAnswerMemory => Some(RefusalReason::AnswerMemory),
+            Error::KeysFull(_) => Some(RefusalReason::Keys),
             Error::Stopping => Some(RefusalReason::Stop),
             Error::Store(_) => Some(RefusalReason::Store),
             _ => (self.status() == StatusCode::TOO_MANY_REQUESTS).then_some(RefusalReason::Rate),
@@ -225,6 +254,8 @@ impl Error {
                 login_retry_after(error).map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)))
             }
             Error::RateLimited(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
+            // Rounded up: before that there is no room for sure.
+            Error::KeysFull(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))),
             Error::NoBodyMemory
             | Error::NoAnswerMemory
             | Error::Lookup(LookupError::Store(_))

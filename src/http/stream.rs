@@ -16,7 +16,7 @@ use super::{Call, browser};
 use crate::follow::{ChunkStream, Extras, Options};
 use crate::limits;
 use crate::log::{Log, Since};
-use crate::message::{Channel, Cursor, Seq, Timestamp};
+use crate::message::{Channel, Cursor, Seq};
 use crate::metrics::OpenStream;
 use crate::pages::HtmlPage;
 use crate::wire::{Dots, Encoder, ScriptFrame, SseOptions, TextStream, Wire};
@@ -118,7 +118,7 @@ impl StreamSpec {
             page,
             mut options,
         } = self;
-        let mut start = log.start(&channels, &since, Timestamp::now()).await?;
+        let mut start = log.start(&channels, &since).await?;
         if let Some(seq) = no_later_than {
             start.no_later_than(seq);
         }

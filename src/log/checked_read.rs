@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::read_health::FailedRead;
 use super::{LogShared, Page, PageLimit, Selection, StartAt, StoreError};
 use crate::limits;
-use crate::message::{Channel, Seq, Timestamp};
+use crate::message::{Channel, Seq};
 
 impl LogShared {
     /// Reads a page, as [`Store::read`](super::Store::read) does.
@@ -34,10 +34,9 @@ impl LogShared {
         self: &Arc<LogShared>,
         channels: &[Channel],
         start_at: StartAt,
-        now: Timestamp,
     ) -> Result<Selection, StoreError> {
-        let located = self.store.locate(channels, start_at, now).await;
-        let failed = || FailedRead::Start(channels.into(), start_at, now);
+        let located = self.store.locate(channels, start_at).await;
+        let failed = || FailedRead::Start(channels.into(), start_at);
         self.checked(located, failed).await
     }
 

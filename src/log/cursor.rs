@@ -4,7 +4,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Seq};
+use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Seq, Timestamp};
 
 /// A follower's channels, each with the position after which the follower wants its messages.
 pub type Selection = Box<[(Channel, Seq)]>;
@@ -72,8 +72,9 @@ pub enum StartAt {
         /// The last position that is counted.
         through: Seq,
     },
-    /// Before the first message that is at most this old.
-    Ago(Duration),
+    /// Before the first message, by seq, whose time is not earlier. Later ones may show an earlier
+    /// time, if the wall clock was set back.
+    NotBefore(Timestamp),
 }
 
 /// A starting position, or how to find it; and the reason of a gap that the follower is told of
@@ -88,9 +89,9 @@ pub enum Resolved {
 
 impl Since {
     /// Returns the starting position in a log with this epoch whose newest message is `last`, or
-    /// how to find it.
+    /// how to find it. `now` is what the wall clock says.
     #[must_use]
-    pub fn resolve(&self, epoch: &Epoch, last: Seq) -> Resolved {
+    pub fn resolve(&self, epoch: &Epoch, last: Seq, now: Timestamp) -> Resolved {
         match *self {
             Since::All => Resolved::Ask(StartAt::Earliest, None),
             Since::Now => Resolved::At(last, None),
@@ -110,7 +111,7 @@ impl Since {
                 },
                 None,
             ),
-            Since::Ago(age) => Resolved::Ask(StartAt::Ago(age), None),
+            Since::Ago(age) => Resolved::Ask(StartAt::NotBefore(now.earlier(age)), None),
         }
     }
 }
@@ -180,15 +181,18 @@ mod tests {
             })
         };
         assert_eq!(
-            at(&epoch, 5).resolve(&epoch, Seq(9)),
+            at(&epoch, 5).resolve(&epoch, Seq(9), Timestamp(0)),
             Resolved::At(Seq(5), None)
         );
         assert_eq!(
-            at(&epoch, 10).resolve(&epoch, Seq(9)),
+            at(&epoch, 10).resolve(&epoch, Seq(9), Timestamp(0)),
             Resolved::At(Seq(9), Some(GapReason::Future))
         );
         let missing = Resolved::Ask(StartAt::Earliest, Some(GapReason::Epoch));
-        assert_eq!(at(&other, 5).resolve(&epoch, Seq(9)), missing);
-        assert_eq!(Since::Foreign.resolve(&epoch, Seq(9)), missing);
+        assert_eq!(at(&other, 5).resolve(&epoch, Seq(9), Timestamp(0)), missing);
+        assert_eq!(
+            Since::Foreign.resolve(&epoch, Seq(9), Timestamp(0)),
+            missing
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Log, PageLimit, Selection, StartAt, StoreError, Stored};
 use crate::limits;
-use crate::message::{Channel, Seq, Timestamp};
+use crate::message::{Channel, Seq};
 
 /// A part of a channel's history.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Log {
             through,
         };
         let channels = std::slice::from_ref(channel);
-        let selection = self.shared.locate(channels, start_at, Timestamp(0)).await?;
+        let selection = self.shared.locate(channels, start_at).await?;
         let from = selection.first().map_or(through, |(_, from)| *from);
         let history = self.last_between(channel, from, through, limit).await?;
         if history.more {

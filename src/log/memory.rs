@@ -7,11 +7,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::cursor::StartAt;
+use super::falls::Falls;
 use super::merge::merge;
-use super::recent_keys::RecentKeys;
-use super::store::{Commit, Keep, Page, Stored};
+use super::recent_keys::{KeyRecord, RecentKeys};
+use super::store::{Commit, DraftAnswer, Keep, Page, Stored};
 use super::trimmed::Trimmed;
-use super::{PageLimit, Selection};
+use super::{LogTime, Moment, PageLimit, Selection};
 use crate::limits;
 use crate::message::{Channel, Draft, Epoch, Message, Receipt, Seq, Timestamp};
 
@@ -36,12 +37,21 @@ struct MemoryState {
     /// How many bytes the messages take.
     bytes: usize,
     keys: RecentKeys,
-    messages: BTreeMap<Seq, Arc<Message>>,
+    messages: BTreeMap<Seq, KeptMessage>,
+    falls: Falls,
     channels: HashMap<Channel, KeptChannel>,
     /// The channels that keep no message, by their last trimmed message.
     empty: BTreeMap<Seq, Channel>,
     /// The last trimmed message of all channels that are no longer in `channels`.
     forgotten: Seq,
+}
+
+/// A message that is kept.
+#[derive(Debug)]
+struct KeptMessage {
+    message: Arc<Message>,
+    /// What the log's clock said at the commit.
+    committed: LogTime,
 }
 
 /// What is known of a channel.
@@ -79,10 +89,18 @@ impl Memory {
         self.state.lock().trimmed_through
     }
 
-    pub(super) fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Commit {
+    pub(super) fn set_keys_max(&self, max: usize) {
+        self.state.lock().keys.set_max(max);
+    }
+
+    pub(super) fn keys_held(&self) -> usize {
+        self.state.lock().keys.len()
+    }
+
+    pub(super) fn commit(&self, drafts: Vec<Draft>, now: &Moment) -> Commit {
         let mut state = self.state.lock();
         let mut messages = Vec::with_capacity(drafts.len());
-        let receipts = drafts
+        let answers = drafts
             .into_iter()
             .map(|draft| state.append_once(draft, now, &mut messages))
             .collect();
@@ -93,20 +111,22 @@ impl Memory {
         while state.bytes > self.budget && state.messages.len() > 1 {
             state.evict_oldest();
         }
-        Commit { receipts, messages }
+        Commit { answers, messages }
     }
 
-    pub(super) fn retain(&self, now: Timestamp) {
+    /// Does a step of retention: a part that is short enough not to hold up appends. Returns whether
+    /// there may be more to do.
+    pub(super) fn retain(&self, now: &Moment) -> bool {
         let too_old = now.earlier(self.keep.age);
         let mut state = self.state.lock();
-        state.keys.forget_expired(now);
-        while state
-            .messages
-            .first_key_value()
-            .is_some_and(|(_, message)| message.time < too_old)
-        {
-            state.evict_oldest();
+        let has_more_keys = state.forget_keys(now, limits::RETAIN_STEP_ROWS);
+        for _ in 0..limits::RETAIN_STEP_ROWS {
+            match state.messages.first_key_value() {
+                Some((_, oldest)) if oldest.committed < too_old => state.evict_oldest(),
+                _ => return has_more_keys,
+            }
         }
+        true
     }
 
     pub(super) fn read(&self, selection: &Selection, after: Seq, limit: PageLimit) -> Page {
@@ -118,12 +138,7 @@ impl Memory {
         page
     }
 
-    pub(super) fn locate(
-        &self,
-        channels: &[Channel],
-        start_at: StartAt,
-        now: Timestamp,
-    ) -> Selection {
+    pub(super) fn locate(&self, channels: &[Channel], start_at: StartAt) -> Selection {
         let state = self.state.lock();
         let trimmed_through = |channel: &Channel| match state.channels.get(channel) {
             Some(kept) => kept.trimmed.through,
@@ -144,19 +159,15 @@ impl Memory {
                     .map(|channel| (channel.clone(), at.max(trimmed_through(channel))))
                     .collect()
             }
-            StartAt::Ago(age) => {
-                // Times never fall, so the seqs are in the order of the times.
-                let oldest = now.earlier(age);
-                let begin = |channel: &Channel| {
-                    let seqs = state.channels.get(channel).map(|kept| &kept.seqs);
-                    let first = seqs.and_then(|seqs| {
-                        seqs.get(seqs.partition_point(|seq| state.messages[seq].time < oldest))
-                    });
-                    first.map_or(state.last, |seq| seq.before())
-                };
+            StartAt::NotBefore(time) => {
+                let kept = channels
+                    .iter()
+                    .filter_map(|channel| state.channels.get(channel));
+                let first = kept.filter_map(|kept| state.first_not_before(&kept.seqs, time));
+                let at = first.min().map_or(state.last, Seq::before);
                 channels
                     .iter()
-                    .map(|channel| (channel.clone(), begin(channel)))
+                    .map(|channel| (channel.clone(), at.max(trimmed_through(channel))))
                     .collect()
             }
         }
@@ -190,17 +201,16 @@ fn before_last(channels: &[&KeptChannel], count: u64, through: Seq) -> Seq {
 }
 
 impl MemoryState {
-    /// Appends a draft, unless a message with its key has been appended already. Adds a new message
-    /// to `messages`.
+    /// Appends a draft, unless its key has an answer already. Adds a new message to `messages`.
     fn append_once(
         &mut self,
-        mut draft: Draft,
-        now: Timestamp,
+        draft: Draft,
+        now: &Moment,
         messages: &mut Vec<Arc<Message>>,
-    ) -> Receipt {
-        let key = draft.key.take().map(|key| (draft.channel.clone(), key));
-        if let Some(first) = key.as_ref().and_then(|key| self.keys.find(key, now)) {
-            return first;
+    ) -> DraftAnswer {
+        let key = draft.key;
+        if let Some(answer) = key.as_ref().and_then(|key| self.keys.answer(key, now)) {
+            return answer;
         }
         let message = self.append(draft, now);
         let receipt = Receipt {
@@ -209,13 +219,46 @@ impl MemoryState {
             duplicate: false,
         };
         if let Some(key) = key {
-            self.keys.remember(key, receipt);
+            self.keys
+                .remember(KeyRecord::new(&key, &receipt, now.log_time));
+            // More than are added, so that those that have left the window do not gather.
+            self.forget_keys(now, 2);
         }
         messages.push(message);
-        receipt
+        Ok(receipt)
     }
 
-    fn append(&mut self, draft: Draft, now: Timestamp) -> Arc<Message> {
+    /// Forgets keys that have left the window, at most `max`. Returns whether that many had.
+    fn forget_keys(&mut self, now: &Moment, max: usize) -> bool {
+        let (count, _) = self.keys.expired(now, max).unwrap_or_default();
+        self.keys.forget(count);
+        count == max
+    }
+
+    /// Returns the first of a channel's messages whose time is not earlier than `time`.
+    fn first_not_before(&self, seqs: &VecDeque<Seq>, time: Timestamp) -> Option<Seq> {
+        let is_earlier = |seq: &Seq| {
+            let kept = self.messages.get(seq);
+            kept.is_some_and(|kept| kept.message.time < time)
+        };
+        self.falls.runs(self.last).find_map(|(after, through)| {
+            let index = |end: Seq| seqs.partition_point(|seq| *seq <= end);
+            // Within a run times rise.
+            let (mut low, high) = (index(after), index(through));
+            let mut end = high;
+            while low < end {
+                let middle = low + (end - low) / 2;
+                if is_earlier(&seqs[middle]) {
+                    low = middle + 1;
+                } else {
+                    end = middle;
+                }
+            }
+            (low < high).then(|| seqs[low])
+        })
+    }
+
+    fn append(&mut self, draft: Draft, now: &Moment) -> Arc<Message> {
         let Draft {
             channel,
             event,
@@ -223,7 +266,10 @@ impl MemoryState {
             ..
         } = draft;
         self.last = self.last.next();
-        self.time = self.time.max(now);
+        if now.time < self.time {
+            self.falls.note(self.last);
+        }
+        self.time = now.time;
         let kept = self
             .channels
             .entry(channel.clone())
@@ -243,7 +289,11 @@ impl MemoryState {
             data,
         });
         self.bytes += message.cost();
-        self.messages.insert(message.seq, Arc::clone(&message));
+        let kept = KeptMessage {
+            message: Arc::clone(&message),
+            committed: now.log_time,
+        };
+        self.messages.insert(message.seq, kept);
         message
     }
 
@@ -264,7 +314,7 @@ impl MemoryState {
 
     /// Evicts a message, which must be the oldest of its channel.
     fn evict(&mut self, seq: Seq) {
-        let Some(message) = self.messages.remove(&seq) else {
+        let Some(KeptMessage { message, .. }) = self.messages.remove(&seq) else {
             return;
         };
         self.bytes -= message.cost();
@@ -301,7 +351,7 @@ impl MemoryState {
         let start = seqs.partition_point(|seq| *seq <= after);
         let messages = seqs
             .range(start..)
-            .map(|seq| Stored::Message(Arc::clone(&self.messages[seq])));
+            .map(|seq| Stored::Message(Arc::clone(&self.messages[seq].message)));
         let gap = trimmed.gap(after).map(Stored::Gap);
         gap.into_iter().chain(messages).map(Ok)
     }

@@ -3,7 +3,8 @@
 //! The log is append-only. A message in it never changes, and no call deletes one. Only retention
 //! removes messages: the oldest of a channel that has more than it keeps, the oldest of all when
 //! they take too many bytes, and those past their age ([`Keep`], [`Store::retain`]). A cursor that
-//! asks for removed messages gets a [`Gap`].
+//! asks for removed messages gets a [`Gap`]. Age is told by a clock of the log's own, which counts the
+//! time that passes; the wall clock only gives messages the time that they show ([`LogClock`]).
 //!
 //! # Reads
 //!
@@ -41,13 +42,19 @@
 
 mod batch;
 mod checked_read;
+mod clock_state;
+#[cfg(test)]
+mod clock_state_tests;
 mod cursor;
 mod entry;
 mod error_report;
+mod falls;
 mod health;
 mod history;
+mod log_clock;
 mod memory;
 mod merge;
+mod moment;
 mod page_limit;
 mod position;
 mod read_health;
@@ -75,16 +82,21 @@ pub use cursor::{ParseSinceError, Selection, Since, Start, StartAt};
 pub use entry::Entry;
 use error_report::ErrorReport;
 pub use history::History;
+pub use log_clock::LogClock;
 pub use memory::Memory;
+pub use moment::{LogTime, Moment};
 pub use page_limit::PageLimit;
 pub use position::{Position, ReadOutcome};
 pub use reader::{Item, Reader};
 pub use source::Source;
 pub use sqlite::{OpenError, SideTables, Sqlite};
-pub use store::{Commit, Keep, Page, Store, StoreError, Stored};
+pub use store::{
+    AppendError, Commit, DraftAnswer, Keep, KeyRefusal, Page, Store, StoreError, Stored,
+};
 
 use crate::limits;
-use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Receipt, Seq, Timestamp};
+use crate::machine_clock::MachineClock;
+use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Receipt, Seq};
 use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
@@ -107,6 +119,7 @@ pub struct Log {
 struct LogShared {
     epoch: Epoch,
     store: Store,
+    clock: Arc<LogClock>,
     tail: RwLock<Tail>,
     wake: Wake,
     health: Health,
@@ -115,17 +128,28 @@ struct LogShared {
 }
 
 impl Log {
-    /// Opens the log of a store, and starts its writer: on the current tokio runtime, or on a
-    /// thread of its own if the store blocks.
+    /// Opens the log of a store by the clocks of this machine, as [`Log::open_with`] does.
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub fn open(store: Store, metrics: Arc<Metrics>) -> io::Result<Log> {
+        let clock = store.resume_clock(MachineClock::System);
+        Log::open_with(store, Arc::new(clock), metrics)
+    }
+
+    /// Opens the log of a store, and starts its writer: on the current tokio runtime, or on a
+    /// thread of its own if the store blocks. A store that is kept has its own clock
+    /// ([`Store::resume_clock`]); one in memory may share that of another log.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn open_with(store: Store, clock: Arc<LogClock>, metrics: Arc<Metrics>) -> io::Result<Log> {
         let (_, last) = store.bounds();
         let tail = RwLock::new(Tail::new(last, limits::TAIL_BYTES));
         let shared = Arc::new(LogShared {
             epoch: store.epoch().clone(),
             store,
+            clock,
             tail,
             wake: Wake::default(),
             health: Health::default(),
@@ -156,6 +180,24 @@ impl Log {
     #[must_use]
     pub fn bounds(&self) -> (Seq, Seq) {
         self.shared.store.bounds()
+    }
+
+    /// Returns the clock of the log, for other logs to share.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<LogClock> {
+        &self.shared.clock
+    }
+
+    /// Returns the present moment.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.shared.clock.now()
+    }
+
+    /// Returns how many idempotency keys are held.
+    #[must_use]
+    pub fn keys_held(&self) -> usize {
+        self.shared.store.keys_held()
     }
 
     /// Checks whether the log accepts appends and can be read, as far as is known.
@@ -190,8 +232,8 @@ impl Log {
         self.shared.read_health.is_sound()
     }
 
-    /// Appends a message. When this returns, the message is as durable as the store promises, and
-    /// every reader can read it.
+    /// Appends a message, whatever its key. When this returns, the message is as durable as the store
+    /// promises, and every reader can read it.
     ///
     /// # Errors
     /// When the store could not take the message; then it is not in the log.
@@ -200,15 +242,36 @@ impl Log {
         receipts.first().copied().ok_or_else(writer_stopped)
     }
 
-    /// Appends messages directly after each other, all or none of them. One call should have no
-    /// more messages than fit one commit ([`limits::BATCH_MESSAGES_MAX`]).
+    /// Appends messages directly after each other, whatever their keys, all or none of them. One call
+    /// should have no more messages than fit one commit ([`limits::BATCH_MESSAGES_MAX`]).
     ///
     /// # Errors
     /// When the store could not take the messages; then none of them is in the log.
-    pub async fn append_all(&self, drafts: Vec<Draft>) -> Result<Vec<Receipt>, StoreError> {
+    pub async fn append_all(&self, mut drafts: Vec<Draft>) -> Result<Vec<Receipt>, StoreError> {
+        for draft in &mut drafts {
+            draft.key = None;
+        }
+        let answers = self.commit(drafts).await?;
+        // Only a key is a reason to refuse a draft.
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// Appends a message as [`Log::append`] does, unless it is a second try with the key of a message
+    /// that was appended before. The receipt is then that of the first.
+    ///
+    /// # Errors
+    /// When the store could not take the message, or its key forbids it; then it is not in the log.
+    pub async fn append_once(&self, draft: Draft) -> Result<Receipt, AppendError> {
+        let answers = self.commit(vec![draft]).await?;
+        let answer = answers.first().copied().ok_or_else(writer_stopped)?;
+        Ok(answer?)
+    }
+
+    /// Commits drafts, and returns the answers to them.
+    async fn commit(&self, drafts: Vec<Draft>) -> Result<Vec<DraftAnswer>, StoreError> {
         let began = Instant::now();
         let sizes: Vec<usize> = drafts.iter().map(|draft| draft.data.len()).collect();
-        let receipts = if let Some(memory) = self.shared.store.as_nonblocking() {
+        let answers = if let Some(memory) = self.shared.store.as_nonblocking() {
             self.shared.append(memory, drafts)
         } else {
             let (answer, answered) = oneshot::channel();
@@ -217,26 +280,21 @@ impl Log {
             answered.await.map_err(|_| writer_stopped())??
         };
         let latency = began.elapsed();
-        for (receipt, bytes) in receipts.iter().zip(sizes) {
-            if !receipt.duplicate {
+        for (answer, bytes) in answers.iter().zip(sizes) {
+            if answer.is_ok_and(|receipt| !receipt.duplicate) {
                 self.shared.metrics.appended(bytes, latency);
             }
         }
-        Ok(receipts)
+        Ok(answers)
     }
 
     /// Finds where a follower of some channels starts.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn start(
-        &self,
-        channels: &[Channel],
-        since: &Since,
-        now: Timestamp,
-    ) -> Result<Start, StoreError> {
+    pub async fn start(&self, channels: &[Channel], since: &Since) -> Result<Start, StoreError> {
         let (_, last) = self.bounds();
-        let (selection, gap) = match since.resolve(self.epoch(), last) {
+        let (selection, gap) = match since.resolve(self.epoch(), last, self.now().time) {
             Resolved::At(at, gap) => (
                 channels
                     .iter()
@@ -244,9 +302,7 @@ impl Log {
                     .collect(),
                 gap,
             ),
-            Resolved::Ask(start_at, gap) => {
-                (self.shared.locate(channels, start_at, now).await?, gap)
-            }
+            Resolved::Ask(start_at, gap) => (self.shared.locate(channels, start_at).await?, gap),
         };
         let at = selection
             .iter()
@@ -282,27 +338,27 @@ impl Log {
 
 impl LogShared {
     /// Commits drafts to a store that does not block, and publishes them.
-    fn append(&self, memory: &Memory, drafts: Vec<Draft>) -> Vec<Receipt> {
+    fn append(&self, memory: &Memory, drafts: Vec<Draft>) -> Vec<DraftAnswer> {
         // Locked before the commit, so that the batch that is committed next also comes next in the
         // tail.
         let tail = self.tail.write();
-        let commit = memory.commit(drafts, Timestamp::now());
-        self.publish(tail, commit, |receipts| receipts)
+        let commit = memory.commit(drafts, &self.clock.now());
+        self.publish(tail, commit, |answers| answers)
     }
 
     /// Publishes a commit: makes its messages visible in the tail, has `answer` give the senders
-    /// their receipts, and wakes the followers of the messages' channels. Returns the result of
+    /// their answers, and wakes the followers of the messages' channels. Returns the result of
     /// `answer`.
     fn publish<T>(
         &self,
         mut tail: RwLockWriteGuard<'_, Tail>,
         commit: Commit,
-        answer: impl FnOnce(Vec<Receipt>) -> T,
+        answer: impl FnOnce(Vec<DraftAnswer>) -> T,
     ) -> T {
-        let Commit { receipts, messages } = commit;
+        let Commit { answers, messages } = commit;
         tail.push(messages.iter().map(Entry::shared));
         drop(tail);
-        let answered = answer(receipts);
+        let answered = answer(answers);
         let channels = messages.iter().map(|message| &message.channel);
         self.wake.wake(&channels.collect());
         answered

@@ -21,7 +21,7 @@ use super::error_report::ErrorReport;
 use super::{Selection, StartAt, Store, StoreError};
 use crate::limits;
 use crate::log::PageLimit;
-use crate::message::{Channel, Seq, Timestamp};
+use crate::message::{Channel, Seq};
 
 /// Whether the log can be read.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(super) enum FailedRead {
     /// A page of these channels.
     Page(Selection, Seq),
     /// A position to start at.
-    Start(Box<[Channel]>, StartAt, Timestamp),
+    Start(Box<[Channel]>, StartAt),
 }
 
 impl FailedRead {
@@ -65,8 +65,8 @@ impl FailedRead {
                 let limit = PageLimit::new(limits::FRAME_MESSAGES, limits::FRAME_BYTES);
                 store.read(selection, *after, limit).await.map(drop)
             }
-            FailedRead::Start(channels, start_at, now) => {
-                store.locate(channels, *start_at, *now).await.map(drop)
+            FailedRead::Start(channels, start_at) => {
+                store.locate(channels, *start_at).await.map(drop)
             }
         }
     }

@@ -4,15 +4,17 @@
 //! them as durably as it promises, and knows which it has trimmed. The log relies on this:
 //!
 //! - [`Store::commit`] takes a whole batch or none of it. It numbers the messages after all earlier
-//!   ones, with times that never fall, and returns only when the batch is as durable as the store
+//!   ones, gives them the moment's time, and returns only when the batch is as durable as the store
 //!   promises. A draft whose key was used in its channel within
 //!   [`limits::IDEMPOTENCY_WINDOW`](crate::limits::IDEMPOTENCY_WINDOW), in this batch or before, is
-//!   not appended: its receipt is that of the first message with the key.
+//!   not appended: its receipt is that of the first message with the key, or says why there is none.
 //! - [`Store::read`] returns the kept messages of some channels after a position, in seq order, and
 //!   a [`Gap`] where messages after that position have been trimmed.
 //! - [`Store::locate`] finds a position to start at.
-//! - [`Store::retain`] deletes expired messages, in steps that do not hold up a commit. Apart from
-//!   it only a commit trims messages, when there are too many. Nothing else deletes a message.
+//! - [`Store::retain`] deletes expired messages and keys, in steps that do not hold up a commit. Apart
+//!   from it only a commit trims messages, when there are too many. Nothing else deletes a message.
+//!   Age is told by the log's clock ([`Moment::earlier`]), never by the messages' times. A store that
+//!   outlives the process keeps that clock (`SavedClock`).
 //! - [`Store::probe`] finds out whether a commit would be taken, after one that was not.
 //!
 //! # A third store
@@ -27,11 +29,13 @@
 
 use std::sync::Arc;
 
+use super::clock_state::SavedClock;
 use super::cursor::StartAt;
 use super::memory::Memory;
 use super::sqlite::Sqlite;
-use super::{PageLimit, Selection};
-use crate::message::{Channel, Draft, Epoch, Gap, Message, Receipt, Seq, Timestamp};
+use super::{LogClock, Moment, PageLimit, Selection};
+use crate::machine_clock::MachineClock;
+use crate::message::{Channel, Draft, Epoch, Gap, Message, Receipt, Seq};
 
 /// How much a store keeps. A message that is beyond either bound may be deleted.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +52,37 @@ pub struct Keep {
 #[error("the store is not available: {0}")]
 pub struct StoreError(pub String);
 
+/// Why a draft with an idempotency key was not appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRefusal {
+    /// The key was used in the channel with another event name or text, for the message at this
+    /// position.
+    #[error("its key was used for another message (seq {0})")]
+    OtherMessage(Seq),
+    /// The log holds as many keys as it may. The oldest is forgotten after this time.
+    #[error("the log holds as many keys as it may")]
+    Full(std::time::Duration),
+}
+
+/// The answer to a draft: its receipt, or why its key does not let it be appended.
+pub type DraftAnswer = Result<Receipt, KeyRefusal>;
+
+/// The error of an append with an idempotency key. Nothing was appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The store could not take the message.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key does not let the message be appended.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
+}
+
 /// The result of a commit.
 #[derive(Debug)]
 pub struct Commit {
-    /// The receipts of the drafts, in the drafts' order.
-    pub receipts: Vec<Receipt>,
+    /// The answers to the drafts, in the drafts' order.
+    pub answers: Vec<DraftAnswer>,
     /// The messages that are new, in seq order.
     pub messages: Vec<Arc<Message>>,
 }
@@ -100,7 +130,6 @@ impl Stored {
 
 /// A store of one of the kinds that there are.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a log has one store")]
 pub enum Store {
     /// A store in memory: its messages are gone when the process ends.
     Memory(Memory),
@@ -141,6 +170,39 @@ impl Store {
         }
     }
 
+    /// Sets how many idempotency keys may be held (otherwise
+    /// [`IDEMPOTENCY_KEYS_MAX`](crate::limits::IDEMPOTENCY_KEYS_MAX)).
+    pub fn set_keys_max(&self, max: usize) {
+        match self {
+            Store::Memory(store) => store.set_keys_max(max),
+            Store::Sqlite(store) => store.set_keys_max(max),
+        }
+    }
+
+    /// Returns how many idempotency keys are held.
+    #[must_use]
+    pub fn keys_held(&self) -> usize {
+        match self {
+            Store::Memory(store) => store.keys_held(),
+            Store::Sqlite(store) => store.keys_held(),
+        }
+    }
+
+    /// Returns the clock of the store's log, which goes on where it stood.
+    #[must_use]
+    pub fn resume_clock(&self, machine: MachineClock) -> LogClock {
+        LogClock::resume(machine, self.saved_clock())
+    }
+
+    /// Returns what the store has kept of the log's clock; `None` if the log begins with the
+    /// process.
+    fn saved_clock(&self) -> Option<SavedClock> {
+        match self {
+            Store::Memory(_) => None,
+            Store::Sqlite(store) => Some(store.saved_clock()),
+        }
+    }
+
     /// Returns the store if it is a non-blocking one, which takes every batch at once. The other
     /// stores block the thread that calls [`Store::commit`], [`Store::retain`] or [`Store::probe`].
     pub(super) fn as_nonblocking(&self) -> Option<&Memory> {
@@ -154,7 +216,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store could not take the batch; then none of it is in the log, now or later.
-    pub async fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Commit, StoreError> {
+    pub async fn commit(&self, drafts: Vec<Draft>, now: &Moment) -> Result<Commit, StoreError> {
         match self {
             Store::Memory(store) => Ok(store.commit(drafts, now)),
             Store::Sqlite(store) => store.commit(drafts, now),
@@ -185,11 +247,10 @@ impl Store {
         &self,
         channels: &[Channel],
         start_at: StartAt,
-        now: Timestamp,
     ) -> Result<Selection, StoreError> {
         match self {
-            Store::Memory(store) => Ok(store.locate(channels, start_at, now)),
-            Store::Sqlite(store) => store.locate(channels, start_at, now).await,
+            Store::Memory(store) => Ok(store.locate(channels, start_at)),
+            Store::Sqlite(store) => store.locate(channels, start_at).await,
         }
     }
 
@@ -204,17 +265,14 @@ impl Store {
         }
     }
 
-    /// Deletes some of the messages that are too old at `now`. Returns whether there may be more to
-    /// delete.
+    /// Deletes some of the messages and keys that are too old at `now`. Returns whether there may be
+    /// more to delete.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn retain(&self, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn retain(&self, now: &Moment) -> Result<bool, StoreError> {
         match self {
-            Store::Memory(store) => {
-                store.retain(now);
-                Ok(false)
-            }
+            Store::Memory(store) => Ok(store.retain(now)),
             Store::Sqlite(store) => store.retain(now),
         }
     }

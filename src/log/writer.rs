@@ -8,15 +8,15 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{LogShared, StoreError, batch};
+use super::{DraftAnswer, LogShared, StoreError, batch};
 use crate::limits;
-use crate::message::{Draft, Receipt, Timestamp};
+use crate::message::Draft;
 
 /// An append that waits for its answer: messages that are committed together.
 #[derive(Debug)]
 pub(super) struct QueuedAppend {
     pub(super) drafts: Vec<Draft>,
-    pub(super) answer: oneshot::Sender<Result<Vec<Receipt>, StoreError>>,
+    pub(super) answer: oneshot::Sender<Result<Vec<DraftAnswer>, StoreError>>,
 }
 
 impl QueuedAppend {
@@ -122,6 +122,10 @@ async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<QueuedAppend>) {
                     log::warn!("cannot delete expired messages: {error}");
                 }
                 has_more = result;
+                if has_more == Ok(true) {
+                    // On a runtime that does other work, too, that work has its turn.
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }
@@ -130,8 +134,10 @@ async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<QueuedAppend>) {
 /// Does one step of what has to be done besides the appends: retention, and a probe of a store that
 /// failed. Returns whether retention may have more to do.
 async fn housekeeping(shared: &LogShared) -> Result<bool, StoreError> {
+    // Also while the store fails: the clock has to see when the wall clock is set.
+    let now = shared.clock.now();
     let retained = match shared.health.get() {
-        Ok(()) => shared.store.retain(Timestamp::now()).await,
+        Ok(()) => shared.store.retain(&now).await,
         Err(_) => Ok(false),
     };
     if retained.is_err() || shared.health.get().is_err() {
@@ -169,14 +175,14 @@ async fn commit(shared: &LogShared, batch: impl Iterator<Item = QueuedAppend>) {
         answers.push((append.drafts.len(), append.answer));
         drafts.extend(append.drafts);
     }
-    match shared.store.commit(drafts, Timestamp::now()).await {
+    match shared.store.commit(drafts, &shared.clock.now()).await {
         Ok(commit) => {
             // A log that is not healthy is so again when a probe says it: a longer message might not fit.
-            shared.publish(shared.tail.write(), commit, |receipts| {
-                let mut receipts = receipts.into_iter();
+            shared.publish(shared.tail.write(), commit, |committed| {
+                let mut committed = committed.into_iter();
                 for (count, answer) in answers {
                     // The send fails if the sender has left; its messages are in the log.
-                    let _ = answer.send(Ok(receipts.by_ref().take(count).collect()));
+                    let _ = answer.send(Ok(committed.by_ref().take(count).collect()));
                 }
             });
         }

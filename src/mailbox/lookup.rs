@@ -8,7 +8,7 @@ use super::ack_state::AckState;
 use super::expired::Expired;
 use crate::limits;
 use crate::log::{Entry, Item, Log, PageLimit, Reader, Since, StoreError};
-use crate::message::{Channel, Seq, Timestamp};
+use crate::message::{Channel, Seq};
 
 /// Letters are read one at a time, since each goes to another receiver.
 pub(super) const ONE_LETTER: PageLimit = PageLimit::new(1, limits::FRAME_BYTES);
@@ -20,7 +20,7 @@ pub(super) async fn reader(
     since: Since,
 ) -> Result<Reader, StoreError> {
     let channels = [channel.clone()];
-    let start = log.start(&channels, &since, Timestamp::now()).await?;
+    let start = log.start(&channels, &since).await?;
     Ok(log.reader(start))
 }
 

@@ -13,6 +13,8 @@ pub enum RefusalReason {
     BodyMemory,
     /// The memory for answers that are not read is used up.
     AnswerMemory,
+    /// As many idempotency keys are held as may be.
+    Keys,
     /// The client tries too often.
     Rate,
     /// The store does not take or give anything at the moment.
@@ -23,10 +25,11 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons, in the order of their counters.
-    const ALL: [RefusalReason; 6] = [
+    const ALL: [RefusalReason; 7] = [
         RefusalReason::Connections,
         RefusalReason::BodyMemory,
         RefusalReason::AnswerMemory,
+        RefusalReason::Keys,
         RefusalReason::Rate,
         RefusalReason::Store,
         RefusalReason::Stop,
@@ -38,6 +41,7 @@ impl RefusalReason {
             RefusalReason::Connections => "connections",
             RefusalReason::BodyMemory => "body_memory",
             RefusalReason::AnswerMemory => "answer_memory",
+            RefusalReason::Keys => "idempotency_keys",
             RefusalReason::Rate => "rate",
             RefusalReason::Store => "store",
             RefusalReason::Stop => "stop",

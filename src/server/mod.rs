@@ -77,13 +77,15 @@ impl Server {
         let max_files = rlimits::raise_limit();
         let max_connections = rlimits::connections(config.max_connections, max_files);
         let metrics = Arc::new(Metrics::default());
-        let log = Log::open(store, Arc::clone(&metrics))?;
+        store.set_keys_max(config.idempotency_keys_max);
+        let clock = Arc::new(store.resume_clock(config.machine_clock));
+        let log = Log::open_with(store, Arc::clone(&clock), Arc::clone(&metrics))?;
         let app = App {
             chat: Chat::open(log.clone(), side_tables)?,
             mailboxes: Mailboxes::new(log.clone(), Arc::clone(&metrics)),
             log,
             demo_accounts: config.demo_accounts.into(),
-            clock: Clock::new()?,
+            clock: Clock::new(clock)?,
             receiver_sessions: ReceiverSessions::new(limits::RECEIVER_SESSION_IDLE_TIMEOUT),
             pages: Pages::new(config.pages),
             metrics,

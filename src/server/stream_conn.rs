@@ -195,7 +195,7 @@ mod tests {
     use crate::drain::Drain;
     use crate::follow::Options;
     use crate::log::{Keep, Log, Memory, Since, Store};
-    use crate::message::{Channel, Draft, Timestamp};
+    use crate::message::{Channel, Draft};
     use crate::metrics::{Metrics, OpenStream};
     use crate::wire::{Encoder, Wire};
 
@@ -224,10 +224,7 @@ mod tests {
         socket::tune(&socket).unwrap();
         let metrics = Arc::new(Metrics::default());
         let open = OpenStream::new(Arc::clone(&metrics), Wire::Ndjson);
-        let start = log
-            .start(&[Channel::main()], &Since::All, Timestamp(0))
-            .await
-            .unwrap();
+        let start = log.start(&[Channel::main()], &Since::All).await.unwrap();
         let phase = Arc::new(PhaseCell::default());
         let options = Options::new(Encoder::Ndjson, None);
         let memory = MemoryShare::alone(limits::UNSENT_BYTES);

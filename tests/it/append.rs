@@ -1,11 +1,10 @@
-//! Appending: uploads of lines, and keys that make it safe to try again.
+//! Appending: uploads of lines, and bodies that do not end.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use forever_frame::limits;
 
-use crate::support::client::{Response, get, post, send};
+use crate::support::client::{get, post, send};
 use crate::support::upload::Upload;
 use crate::support::wires::Stream;
 use crate::support::{TestServer, eventually, soon};
@@ -147,76 +146,6 @@ async fn upload_bad_request_refused() {
         assert_eq!(answer.status, 400, "{request}");
         assert!(answer.text().await.contains(says), "{request}");
     }
-    server.stop().await;
-}
-
-/// Sends a `POST` with a key.
-async fn post_once(addr: SocketAddr, channel: &str, key: &str, text: &str) -> Response {
-    send(
-        addr,
-        &format!("POST /c/{channel}\r\nIdempotency-Key: {key}"),
-        text.as_bytes(),
-    )
-    .await
-}
-
-/// A hundred requests with one key at the same time append one message.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn idempotency_key_concurrent_retries() {
-    let server = TestServer::start();
-    let addr = server.addr;
-    let tries: Vec<_> = (0..100)
-        .map(|n| {
-            tokio::spawn(async move {
-                let mut answer = post_once(addr, "a", "the key", &format!("try {n}")).await;
-                (answer.status, answer.json().await)
-            })
-        })
-        .collect();
-    let (mut new, mut again, mut cursors) = (0, 0, BTreeSet::new());
-    for answer in tries {
-        let (status, answer) = soon(answer).await.unwrap();
-        match (status, answer.get("duplicate")) {
-            (201, None) => new += 1,
-            (200, Some(duplicate)) if duplicate == true => again += 1,
-            other => panic!("{other:?} {answer}"),
-        }
-        cursors.insert((answer["cursor"].to_string(), answer["time"].to_string()));
-    }
-    assert_eq!((new, again, cursors.len()), (1, 99, 1));
-    assert_eq!(texts(addr, "a").await.len(), 1);
-    server.stop().await;
-}
-
-/// An idempotency key counts in its own channel only.
-#[tokio::test]
-async fn idempotency_key_per_channel() {
-    let server = TestServer::start();
-    for (channel, key, status) in [
-        ("a", "k", 201),
-        ("a", "k", 200),
-        ("b", "k", 201),
-        ("a", "K", 201),
-        ("b", "k", 200),
-        ("a", "two words", 201),
-    ] {
-        assert_eq!(
-            post_once(server.addr, channel, key, "x").await.status,
-            status,
-            "{channel} {key}"
-        );
-    }
-    for key in ["", "a\tb", "ä", &"k".repeat(129)] {
-        let mut refused = post_once(server.addr, "a", key, "x").await;
-        assert_eq!(refused.status, 400, "{key:?}");
-        assert!(refused.text().await.contains("Idempotency-Key"));
-    }
-    assert_eq!(
-        post_once(server.addr, "a", &"k".repeat(128), "x")
-            .await
-            .status,
-        201
-    );
     server.stop().await;
 }
 

@@ -8,7 +8,7 @@ use forever_frame::limits;
 use forever_frame::log::{
     Item, Keep, Log, Memory, PageLimit, Reader, Since, Sqlite, Store, Stored,
 };
-use forever_frame::message::{Channel, Draft, Seq, Timestamp};
+use forever_frame::message::{Channel, Draft, Seq};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -34,7 +34,7 @@ fn stored_log(directory: &TempDir) -> Log {
 }
 
 async fn reader(log: &Log, channels: &[Channel], since: Since) -> Reader {
-    log.reader(log.start(channels, &since, Timestamp(0)).await.unwrap())
+    log.reader(log.start(channels, &since).await.unwrap())
 }
 
 async fn next(reader: &mut Reader) -> u64 {

@@ -8,11 +8,12 @@
 //! | modules | what they test |
 //! |---|---|
 //! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
-//! | `append`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
+//! | `append`, `keys`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
+//! | `clock_steps`, `first_version` | a wall clock that is set; a file of the first version |
 //! | `parameters` | the parameters of requests |
 //! | `follow`, `beginnings`, `live`, `rotate`, `named_lines` | streams: begin, catch up, end; what a line says |
 //! | `conformance`, `round_trip`, `exactly_once`, `unread` | streams on all six transports |
-//! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
+//! | `log`, `store`, `store_times`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
@@ -43,6 +44,7 @@ mod chat_revoked;
 mod chat_spam;
 mod chat_strangers;
 mod chat_streams;
+mod clock_steps;
 mod conformance;
 mod crash;
 mod diagnostics;
@@ -50,9 +52,11 @@ mod disk;
 mod drain;
 mod exactly_once;
 mod file_permissions;
+mod first_version;
 mod follow;
 mod hosts;
 mod keep_bytes;
+mod keys;
 mod live;
 mod locked;
 mod log;
@@ -75,6 +79,7 @@ mod round_trip;
 mod stop;
 mod store;
 mod store_simulation;
+mod store_times;
 mod stored;
 #[path = "../support/mod.rs"]
 mod support;

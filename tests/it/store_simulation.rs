@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use forever_frame::log::{PageLimit, Store, Stored};
-use forever_frame::message::{Draft, Seq, Timestamp};
+use forever_frame::log::{Moment, PageLimit, Store, Stored};
+use forever_frame::message::{Draft, Seq};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -45,7 +45,7 @@ async fn simulate(store: &Store, seed: u64) {
                     .iter()
                     .map(|name| Draft::new(channel(name), "x"))
                     .collect();
-                let committed = store.commit(drafts, Timestamp(now)).await.unwrap();
+                let committed = store.commit(drafts, &Moment::at(now)).await.unwrap();
                 history.extend(
                     committed
                         .messages

@@ -167,17 +167,18 @@ async fn idempotency_key_survives_restart() {
     assert_eq!((status, first.get("duplicate")), (201, None));
     let mut again = first.clone();
     again["duplicate"] = true.into();
-    assert_eq!(once(server.addr, "a", "second").await, (200, again.clone()));
+    assert_eq!(once(server.addr, "a", "first").await, (200, again.clone()));
     let mut server = server;
     for (n, signal) in ["-TERM", "-KILL", "-TERM"].into_iter().enumerate() {
         server.end(signal).await;
         server = log_dir.start(&[]).await;
         let text = format!("after {signal}");
         assert_eq!(
-            once(server.addr, "a", &text).await,
+            once(server.addr, "a", "first").await,
             (200, again.clone()),
             "{signal}"
         );
+        assert_eq!(once(server.addr, "a", &text).await.0, 422, "{signal}");
         // On another channel it is another key.
         let (status, _) = once(server.addr, &format!("b{n}"), &text).await;
         assert_eq!(status, 201, "{signal}");

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use forever_frame::limits;
-use forever_frame::log::{Keep, PageLimit, Sqlite, Store};
-use forever_frame::message::{Channel, Draft, Seq, Timestamp};
+use forever_frame::log::{Keep, Moment, PageLimit, Sqlite, Store};
+use forever_frame::message::{Channel, Draft, Seq};
 use rusqlite::Connection;
 
 const MIB: usize = 1 << 20;
@@ -33,7 +33,10 @@ impl Log {
     async fn append(&self, mib: usize) {
         for _ in 0..mib {
             let draft = Draft::new(Channel::main(), "x".repeat(MIB));
-            self.store.commit(vec![draft], Timestamp(1)).await.unwrap();
+            self.store
+                .commit(vec![draft], &Moment::at(1))
+                .await
+                .unwrap();
         }
     }
 

@@ -4,8 +4,7 @@ use super::friend_step::FriendStep;
 use super::standing_rows::{count, delete, is_account, row, set};
 use super::{AccountId, Database, FriendChange, FriendError, Standing};
 use crate::limits;
-use crate::log::StoreError;
-use crate::message::Timestamp;
+use crate::log::{LogTime, StoreError};
 
 impl Database {
     /// Blocks the other account, which ends a friendship or a request between the two.
@@ -16,7 +15,7 @@ impl Database {
         &self,
         me: AccountId,
         other: AccountId,
-        now: Timestamp,
+        now: LogTime,
     ) -> Result<Result<FriendStep, FriendError>, StoreError> {
         self.tables
             .write(move |transaction| {
@@ -74,7 +73,7 @@ mod tests {
     use super::super::testing::{befriend, database, person};
     use super::*;
 
-    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+    const NOW: LogTime = LogTime(1_800_000_000_000);
 
     /// A blocked account is no friend, cannot ask, and is not told of it; unblocked it can ask again.
     #[tokio::test]

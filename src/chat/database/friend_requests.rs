@@ -6,8 +6,7 @@ use super::friend_step::FriendStep;
 use super::standing_rows::{self, count, delete, is_account, row, set};
 use super::{Account, AccountId, Database, FriendChange, FriendError, Standing};
 use crate::limits;
-use crate::log::StoreError;
-use crate::message::Timestamp;
+use crate::log::{LogTime, StoreError};
 
 impl Database {
     /// Sends a friend request from my account; if the other account has sent me one, that is
@@ -19,7 +18,7 @@ impl Database {
         &self,
         me: AccountId,
         other: AccountId,
-        now: Timestamp,
+        now: LogTime,
     ) -> Result<Result<FriendStep, FriendError>, StoreError> {
         self.tables
             .write(move |transaction| ask(transaction, me, other, now))
@@ -35,7 +34,7 @@ impl Database {
         &self,
         me: AccountId,
         other: AccountId,
-        now: Timestamp,
+        now: LogTime,
     ) -> Result<Result<FriendStep, FriendError>, StoreError> {
         self.tables
             .write(move |transaction| match standing(transaction, me, other)? {
@@ -55,7 +54,7 @@ impl Database {
         &self,
         me: AccountId,
         other: AccountId,
-        now: Timestamp,
+        now: LogTime,
     ) -> Result<FriendStep, StoreError> {
         self.tables
             .write(move |transaction| match standing(transaction, me, other)? {
@@ -73,7 +72,7 @@ impl Database {
         &self,
         me: AccountId,
         other: AccountId,
-        now: Timestamp,
+        now: LogTime,
     ) -> Result<FriendStep, StoreError> {
         self.tables
             .write(move |transaction| {
@@ -108,7 +107,7 @@ fn ask(
     transaction: &Transaction<'_>,
     me: AccountId,
     other: AccountId,
-    now: Timestamp,
+    now: LogTime,
 ) -> rusqlite::Result<Result<FriendStep, FriendError>> {
     match standing(transaction, me, other)? {
         Some(Standing::Asking) => return befriend(transaction, me, other, now),
@@ -170,7 +169,7 @@ fn befriend(
     transaction: &Transaction<'_>,
     me: AccountId,
     other: AccountId,
-    now: Timestamp,
+    now: LogTime,
 ) -> rusqlite::Result<Result<FriendStep, FriendError>> {
     if count(transaction, me, Standing::Friend)? >= limits::FRIENDS_MAX {
         return Ok(Err(FriendError::Full));
@@ -188,7 +187,7 @@ fn decline(
     transaction: &Transaction<'_>,
     me: AccountId,
     other: AccountId,
-    now: Timestamp,
+    now: LogTime,
 ) -> rusqlite::Result<FriendStep> {
     set(transaction, me, other, Standing::Declined, now)?;
     delete(transaction, other, me)?;
@@ -202,7 +201,7 @@ mod tests {
     use super::super::testing::{database, person};
     use super::*;
 
-    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+    const NOW: LogTime = LogTime(1_800_000_000_000);
     const FRIENDS: [Option<Standing>; 2] = [Some(Standing::Friend); 2];
     const ASKED: [Option<Standing>; 2] = [Some(Standing::Asked), Some(Standing::Asking)];
 
@@ -211,7 +210,7 @@ mod tests {
         database: Database,
         a: AccountId,
         b: AccountId,
-        now: Timestamp,
+        now: LogTime,
     }
 
     impl Two {
@@ -315,9 +314,9 @@ mod tests {
             assert_eq!(two.between().await, [None; 2]);
             assert_eq!(two.ask(a, b).await, Err(FriendError::NotTaken));
             let pause = u64::try_from(limits::DECLINED_PAUSE.as_millis()).unwrap();
-            two.now = Timestamp(two.now.0 + pause);
+            two.now = LogTime(two.now.0 + pause);
             assert_eq!(two.ask(a, b).await, Err(FriendError::NotTaken));
-            two.now = Timestamp(two.now.0 + 1);
+            two.now = LogTime(two.now.0 + 1);
         }
         two.ask(a, b).await.unwrap();
         two.decline(b, a).await;
@@ -347,7 +346,7 @@ mod tests {
         let mut first = None;
         for i in 0..limits::FRIEND_REQUESTS_MAX {
             let other = person(&two.database, &format!("asking {i}")).await;
-            two.now = Timestamp(NOW.0 + u64::from(i));
+            two.now = LogTime(NOW.0 + u64::from(i));
             assert_eq!(two.ask(other.id, a).await, Ok(FriendChange::Asked));
             first.get_or_insert(other);
         }

@@ -149,8 +149,8 @@ mod tests {
     use super::super::schema;
     use super::super::testing::{database, person};
     use super::*;
+    use crate::log::LogTime;
     use crate::log::SideTables;
-    use crate::message::Timestamp;
 
     /// Friendships from before accounts could be blocked stay as they were.
     #[tokio::test]
@@ -177,7 +177,7 @@ mod tests {
             [(2, Standing::Friend, Seq(7)), (3, Standing::Asked, Seq(0))]
         );
         let accepted = database
-            .accept(AccountId(3), AccountId(1), Timestamp(1))
+            .accept(AccountId(3), AccountId(1), LogTime(1))
             .await;
         assert!(accepted.unwrap().is_ok());
     }
@@ -191,10 +191,10 @@ mod tests {
         let anna = person(&database, "anna").await.id;
         let eva = person(&database, "Eva").await.id;
         for (from, to) in [(zoe, eva), (ben, zoe), (zoe, anna)] {
-            database.ask(from, to, Timestamp(1)).await.unwrap().unwrap();
+            database.ask(from, to, LogTime(1)).await.unwrap().unwrap();
         }
         database
-            .accept(eva, zoe, Timestamp(1))
+            .accept(eva, zoe, LogTime(1))
             .await
             .unwrap()
             .unwrap();

@@ -3,7 +3,7 @@
 /// The migrations in their order: each leads from one version of the tables to the next. A step that
 /// has been released is never changed, not even its comments, which `SQLite` keeps in the file; a
 /// change of the schema is one more step.
-pub(super) const STEPS: [&str; 3] = ["
+pub(super) const STEPS: [&str; 4] = ["
     -- An id is never used again: conversations and open streams go by it.
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -55,4 +55,7 @@ pub(super) const STEPS: [&str; 3] = ["
     INSERT INTO standings (me, friend, standing, read) SELECT me, friend, standing, read FROM friends;
     DROP TABLE friends;
     ALTER TABLE standings RENAME TO friends;
+    ", "
+    -- From here on `used` and `since` are times on the log's clock, which began no later than now.
+    UPDATE sessions SET used = min(used, CAST(unixepoch('subsec') * 1000 AS INTEGER));
     "];

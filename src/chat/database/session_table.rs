@@ -5,8 +5,7 @@ use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 use super::{Account, AccountId, Database};
 use crate::chat::{StoredHash, Token, TokenHash};
 use crate::limits;
-use crate::log::StoreError;
-use crate::message::Timestamp;
+use crate::log::{LogTime, Moment, StoreError};
 
 /// A session that has just begun.
 #[derive(Debug)]
@@ -25,17 +24,18 @@ impl Database {
         &self,
         account: &Account,
         verified: &StoredHash,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Option<LogIn>, StoreError> {
         let (account, verified) = (account.clone(), verified.clone());
+        let (used, too_old) = (now.log_time, now.earlier(limits::LOGIN_IDLE_TIMEOUT));
         self.tables
             .write(move |transaction| {
                 if !is_current(transaction, account.id, &verified)? {
                     return Ok(None);
                 }
-                delete_idle_sessions(transaction, now)?;
+                delete_idle_sessions(transaction, too_old)?;
                 let ended = evict_sessions(transaction, account.id)?;
-                insert_session(transaction, account, ended, now).map(Some)
+                insert_session(transaction, account, ended, used).map(Some)
             })
             .await
     }
@@ -46,10 +46,10 @@ impl Database {
         account: &Account,
         verified: &StoredHash,
         hash: StoredHash,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Option<LogIn>, StoreError> {
         const SQL: &str = "UPDATE accounts SET hash = ? WHERE id = ?";
-        let (account, verified) = (account.clone(), verified.clone());
+        let (account, verified, used) = (account.clone(), verified.clone(), now.log_time);
         self.tables
             .write(move |transaction| {
                 if !is_current(transaction, account.id, &verified)? {
@@ -58,7 +58,7 @@ impl Database {
                 let values = params![hash.as_str(), account.id];
                 transaction.prepare_cached(SQL)?.execute(values)?;
                 let ended = end_all(transaction, account.id)?;
-                insert_session(transaction, account, ended, now).map(Some)
+                insert_session(transaction, account, ended, used).map(Some)
             })
             .await
     }
@@ -71,7 +71,7 @@ impl Database {
     pub(in crate::chat) async fn session(
         &self,
         session: TokenHash,
-    ) -> Result<Option<(Account, Timestamp)>, StoreError> {
+    ) -> Result<Option<(Account, LogTime)>, StoreError> {
         const SQL: &str = "SELECT used, accounts.id, name, key \
                            FROM sessions JOIN accounts ON accounts.id = account WHERE token = ?";
         self.tables
@@ -93,7 +93,7 @@ impl Database {
     pub(in crate::chat) async fn sessions_used(
         &self,
         sessions: Vec<TokenHash>,
-    ) -> Result<Vec<Option<Timestamp>>, StoreError> {
+    ) -> Result<Vec<Option<LogTime>>, StoreError> {
         const SQL: &str = "SELECT used FROM sessions WHERE token = ?";
         self.tables
             .read(move |connection| {
@@ -126,7 +126,7 @@ impl Database {
     pub(in crate::chat) async fn touch_session(
         &self,
         session: TokenHash,
-        now: Timestamp,
+        now: LogTime,
     ) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE sessions SET used = max(used, ?) WHERE token = ?";
         self.tables
@@ -152,7 +152,7 @@ fn insert_session(
     transaction: &Transaction<'_>,
     account: Account,
     ended: Vec<TokenHash>,
-    now: Timestamp,
+    now: LogTime,
 ) -> rusqlite::Result<LogIn> {
     const SQL: &str = "INSERT INTO sessions (token, account, used) VALUES (?, ?, ?)";
     let token = Token::random();
@@ -188,14 +188,11 @@ fn evict_sessions(
 }
 
 /// Deletes some of the sessions, of any account, that have been idle for too long.
-fn delete_idle_sessions(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+fn delete_idle_sessions(transaction: &Transaction<'_>, too_old: LogTime) -> rusqlite::Result<()> {
     const SQL: &str = "DELETE FROM sessions WHERE id IN ( \
                            SELECT id FROM sessions WHERE used < ? ORDER BY used LIMIT ? \
                        )";
-    let values = params![
-        now.earlier(limits::LOGIN_IDLE_TIMEOUT),
-        limits::LOGIN_CLEANUP_ROWS
-    ];
+    let values = params![too_old, limits::LOGIN_CLEANUP_ROWS];
     transaction.prepare_cached(SQL)?.execute(values).map(drop)
 }
 
@@ -216,13 +213,15 @@ mod tests {
     use super::super::testing::{database, hash, person};
     use super::*;
 
-    const START: Timestamp = Timestamp(1_800_000_000_000);
-
-    fn after(span: Duration) -> Timestamp {
-        Timestamp(START.0 + u64::try_from(span.as_millis()).unwrap())
+    fn after(span: Duration) -> Moment {
+        Moment::at(1_800_000_000_000 + u64::try_from(span.as_millis()).unwrap())
     }
 
-    async fn log_in(database: &Database, account: &Account, now: Timestamp) -> LogIn {
+    fn start() -> Moment {
+        after(Duration::ZERO)
+    }
+
+    async fn log_in(database: &Database, account: &Account, now: &Moment) -> LogIn {
         let known = hash(account.name.as_str());
         let begun = database.begin_session(account, &known, now).await;
         begun.unwrap().unwrap()
@@ -239,15 +238,15 @@ mod tests {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         let (one, two) = (
-            log_in(&database, &zoe, START).await,
-            log_in(&database, &zoe, START).await,
+            log_in(&database, &zoe, &start()).await,
+            log_in(&database, &zoe, &start()).await,
         );
         assert_eq!((&one.ended, &two.ended), (&vec![], &vec![]));
         let used = vec![one.token.hash(), Token::random().hash(), two.token.hash()];
         let used = database.sessions_used(used).await.unwrap();
-        assert_eq!(used, [Some(START), None, Some(START)]);
+        assert_eq!(used, [Some(start().log_time), None, Some(start().log_time)]);
         let known = database.session(one.token.hash()).await.unwrap();
-        assert_eq!(known, Some((zoe, START)));
+        assert_eq!(known, Some((zoe, start().log_time)));
         database.end_session(one.token.hash()).await.unwrap();
         database.end_session(one.token.hash()).await.unwrap();
         assert!(!exists(&database, &one).await);
@@ -262,16 +261,16 @@ mod tests {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         let (one, two) = (
-            log_in(&database, &zoe, START).await,
-            log_in(&database, &zoe, START).await,
+            log_in(&database, &zoe, &start()).await,
+            log_in(&database, &zoe, &start()).await,
         );
         let later = after(Duration::from_hours(24));
         database
-            .touch_session(one.token.hash(), later)
+            .touch_session(one.token.hash(), later.log_time)
             .await
             .unwrap();
         let now = after(limits::LOGIN_IDLE_TIMEOUT + Duration::from_millis(1));
-        log_in(&database, &person(&database, "Ben").await, now).await;
+        log_in(&database, &person(&database, "Ben").await, &now).await;
         assert!(exists(&database, &one).await);
         assert!(!exists(&database, &two).await);
     }
@@ -280,16 +279,16 @@ mod tests {
     async fn session_used_longest_ago_evicted() {
         let database = database();
         let zoe = person(&database, "Zoë").await;
-        let other = log_in(&database, &person(&database, "Ben").await, START).await;
+        let other = log_in(&database, &person(&database, "Ben").await, &start()).await;
         let mut begun = Vec::new();
         for _ in 0..limits::ACCOUNT_SESSIONS_MAX {
-            begun.push(log_in(&database, &zoe, START).await);
+            begun.push(log_in(&database, &zoe, &start()).await);
         }
         assert!(begun.iter().all(|login| login.ended.is_empty()));
         let used = after(2 * limits::LOGIN_USED_INTERVAL);
         let first = begun[0].token.hash();
-        database.touch_session(first, used).await.unwrap();
-        let newest = log_in(&database, &zoe, used).await;
+        database.touch_session(first, used.log_time).await.unwrap();
+        let newest = log_in(&database, &zoe, &used).await;
         assert_eq!(newest.ended, vec![begun[1].token.hash()]);
         for (login, stays) in [
             (&begun[0], true),
@@ -307,11 +306,12 @@ mod tests {
         let database = database();
         let zoe = person(&database, "Zoë").await;
         let (one, two) = (
-            log_in(&database, &zoe, START).await,
-            log_in(&database, &zoe, START).await,
+            log_in(&database, &zoe, &start()).await,
+            log_in(&database, &zoe, &start()).await,
         );
         let (old, new) = (hash("Zoë"), hash("new"));
-        let changed = database.change_password(&zoe, &old, new.clone(), START);
+        let now = start();
+        let changed = database.change_password(&zoe, &old, new.clone(), &now);
         let changed = changed.await.unwrap().unwrap();
         assert_eq!(changed.ended, vec![one.token.hash(), two.token.hash()]);
         for (login, stays) in [(&one, false), (&two, false), (&changed, true)] {
@@ -320,16 +320,18 @@ mod tests {
         // A client whose old password was being verified meanwhile comes too late.
         assert!(
             database
-                .begin_session(&zoe, &old, START)
+                .begin_session(&zoe, &old, &start())
                 .await
                 .unwrap()
                 .is_none()
         );
-        let late = database.change_password(&zoe, &old, hash("x"), START).await;
+        let late = database
+            .change_password(&zoe, &old, hash("x"), &start())
+            .await;
         assert!(late.unwrap().is_none());
         assert!(
             database
-                .begin_session(&zoe, &new, START)
+                .begin_session(&zoe, &new, &start())
                 .await
                 .unwrap()
                 .is_some()

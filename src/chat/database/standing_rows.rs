@@ -4,14 +4,14 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{AccountId, Standing, is_true};
 use crate::limits;
-use crate::message::Timestamp;
+use crate::log::LogTime;
 
 /// Returns how another account stands to mine, and since when.
 pub(super) fn row(
     connection: &Connection,
     me: AccountId,
     other: AccountId,
-) -> rusqlite::Result<Option<(Standing, Timestamp)>> {
+) -> rusqlite::Result<Option<(Standing, LogTime)>> {
     const SQL: &str = "SELECT standing, since FROM friends WHERE me = ? AND friend = ?";
     let mut statement = connection.prepare_cached(SQL)?;
     let row = statement.query_row(params![me, other], |row| Ok((row.get(0)?, row.get(1)?)));
@@ -35,7 +35,7 @@ pub(super) fn set(
     me: AccountId,
     other: AccountId,
     standing: Standing,
-    now: Timestamp,
+    now: LogTime,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT INTO friends (me, friend, standing, since) VALUES (?, ?, ?, ?) \
                        ON CONFLICT DO UPDATE SET standing = excluded.standing, since = excluded.since";
@@ -60,7 +60,7 @@ pub(super) fn delete(
 pub(super) fn forget_declined(
     transaction: &Transaction<'_>,
     me: AccountId,
-    now: Timestamp,
+    now: LogTime,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "DELETE FROM friends WHERE me = ?1 AND standing = 'declined' AND ( \
                            since < ?2 OR friend IN ( \

@@ -2,6 +2,7 @@
 
 use super::{Account, Database, Friend};
 use crate::chat::{AccountName, StoredHash};
+use crate::log::LogTime;
 use crate::log::SideTables;
 use crate::message::Timestamp;
 
@@ -28,7 +29,7 @@ pub(in crate::chat) async fn person(database: &Database, text: &str) -> Account 
 
 /// Makes two accounts friends, without any event.
 pub(in crate::chat) async fn befriend(database: &Database, a: &Account, b: &Account) {
-    let now = Timestamp(1);
+    let now = LogTime(1);
     database.ask(a.id, b.id, now).await.unwrap().unwrap();
     database.accept(b.id, a.id, now).await.unwrap().unwrap();
 }

@@ -9,7 +9,6 @@ use crate::http::error::Error;
 use crate::http::reply::{self, Body};
 use crate::http::{Call, body, form};
 use crate::limits;
-use crate::message::Timestamp;
 use crate::wire::escape_html;
 
 pub(super) const LOGIN: &str = "chat-login.html";
@@ -61,18 +60,18 @@ async fn refuse(
 
 pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let Credentials { name, password } = Credentials::read(&mut call).await?;
-    let (previous, now) = (token(&call), Timestamp::now());
+    let (previous, now) = (token(&call), call.app.log.now());
     let chat = &call.app.chat;
-    let begun = chat.log_in(&name, &password, call.client, previous.as_ref(), now);
+    let begun = chat.log_in(&name, &password, call.client, previous.as_ref(), &now);
     let begun = begun.await.map_err(Error::from);
     answer(&call, LOGIN, &name, begun, StatusCode::OK).await
 }
 
 pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let Credentials { name, password } = Credentials::read(&mut call).await?;
-    let (previous, now) = (token(&call), Timestamp::now());
+    let (previous, now) = (token(&call), call.app.log.now());
     let chat = &call.app.chat;
-    let begun = chat.register(&name, &password, call.client, previous.as_ref(), now);
+    let begun = chat.register(&name, &password, call.client, previous.as_ref(), &now);
     let begun = begun.await.map_err(Error::from);
     answer(&call, REGISTER, &name, begun, StatusCode::CREATED).await
 }
@@ -167,7 +166,8 @@ pub(super) async fn change_password(
     let fields = body::fields(&mut call, limits::FORM_BYTES_MAX).await?;
     let (old, new) = (form::field(&fields, "old")?, form::field(&fields, "new")?);
     let chat = &call.app.chat;
-    let begun = chat.change_password(&me, old, new, call.client, Timestamp::now());
+    let now = chat.log().now();
+    let begun = chat.change_password(&me, old, new, call.client, &now);
     match begun.await.map_err(Error::from) {
         Ok(begun) => {
             let location = "/chat/password?changed";

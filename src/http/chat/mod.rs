@@ -17,7 +17,6 @@ use crate::http::error::Error;
 use crate::http::negotiate::{self, Form};
 use crate::http::reply::{self, Body};
 use crate::http::{Call, browser};
-use crate::message::Timestamp;
 use crate::right::Right;
 
 /// The name of the cookie with a session's token.
@@ -80,7 +79,7 @@ pub(super) async fn answer(
 /// Returns the session of the client, which its cookie alone decides; `None` if it is not logged in.
 async fn find_session(call: &Call<'_>) -> Result<Option<Session>, Error> {
     match token(call) {
-        Some(token) => Ok(call.app.chat.session(&token, Timestamp::now()).await?),
+        Some(token) => Ok(call.app.chat.session(&token, &call.app.log.now()).await?),
         None => Ok(None),
     }
 }

@@ -5,33 +5,33 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::key_table;
 use super::log_row::LogRow;
 use super::retain::{self, Allowance};
 use super::value::{Count, params};
+use super::{fall_table, key_table};
+use crate::log::recent_keys::{KeyRecord, RecentKeys};
 use crate::log::trimmed::Trimmed;
-use crate::log::{Commit, Keep};
-use crate::message::{Channel, Draft, Message, Receipt, Timestamp};
+use crate::log::{Commit, Keep, Moment};
+use crate::message::{Channel, Draft, Message, Receipt};
 
-/// Numbers the drafts and writes them, and deletes the messages that are too many then.
+/// Numbers the drafts and writes them, and deletes the messages that are too many then. New keys are
+/// added to `keys`.
 pub(super) fn commit(
     connection: &Connection,
     log_row: &mut LogRow,
+    keys: &mut RecentKeys,
     drafts: Vec<Draft>,
-    now: Timestamp,
+    now: &Moment,
     keep: Keep,
     budget: u64,
 ) -> rusqlite::Result<Commit> {
-    let mut receipts = Vec::with_capacity(drafts.len());
+    let mut answers = Vec::with_capacity(drafts.len());
     let mut messages = Vec::with_capacity(drafts.len());
     let mut channels = TouchedChannels::default();
-    for mut draft in drafts {
-        let key = draft.key.take();
-        let key = key.as_ref().map(|key| (draft.channel.clone(), key));
-        if let Some((channel, key)) = &key
-            && let Some(first) = key_table::find(connection, log_row, (channel, key), now)?
-        {
-            receipts.push(first);
+    for draft in drafts {
+        let key = draft.key;
+        if let Some(answer) = key.as_ref().and_then(|key| keys.answer(key, now)) {
+            answers.push(answer);
             continue;
         }
         let message = number(log_row, draft, now);
@@ -41,10 +41,12 @@ pub(super) fn commit(
             time: message.time,
             duplicate: false,
         };
-        if let Some((channel, key)) = &key {
-            key_table::remember(connection, log_row, (channel, key), receipt)?;
+        if let Some(key) = &key {
+            let record = KeyRecord::new(key, &receipt, log_row.log_time);
+            key_table::insert(connection, &record)?;
+            keys.remember(record);
         }
-        receipts.push(receipt);
+        answers.push(Ok(receipt));
         messages.push(Arc::new(message));
     }
     let bytes = messages.iter().map(|message| message.cost() as u64).sum();
@@ -60,14 +62,14 @@ pub(super) fn commit(
         )?;
     }
     retain::trim_to_budget(connection, log_row, budget, &mut allowance)?;
-    Ok(Commit { receipts, messages })
+    Ok(Commit { answers, messages })
 }
 
 /// Gives a draft its position and its time.
-fn number(log_row: &LogRow, draft: Draft, now: Timestamp) -> Message {
+fn number(log_row: &LogRow, draft: Draft, now: &Moment) -> Message {
     Message {
         seq: log_row.last.next(),
-        time: log_row.time.max(now),
+        time: now.time,
         channel: draft.channel,
         event: draft.event,
         data: draft.data,
@@ -81,8 +83,11 @@ fn write(
     channels: &mut TouchedChannels,
     message: &Message,
 ) -> rusqlite::Result<()> {
-    const SQL: &str =
-        "INSERT INTO messages (seq, channel, time, event, data) VALUES (?, ?, ?, ?, ?)";
+    const SQL: &str = "INSERT INTO messages (seq, channel, time, event, data, committed) \
+                       VALUES (?, ?, ?, ?, ?, ?)";
+    if message.time < log_row.time {
+        fall_table::note(connection, message.seq)?;
+    }
     let row = channels.row(connection, log_row, message)?;
     connection.prepare_cached(SQL)?.execute(params![
         message.seq,
@@ -90,6 +95,7 @@ fn write(
         message.time,
         message.event.own(),
         message.data,
+        log_row.log_time,
     ])?;
     row.kept += 1;
     log_row.last = message.seq;

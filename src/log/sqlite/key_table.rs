@@ -1,94 +1,81 @@
-//! The idempotency keys of recent appends, in a table. The memory store has them in
-//! [`RecentKeys`](crate::log::recent_keys::RecentKeys).
+//! The idempotency keys of recent appends, in a table, for the time after a restart. They are looked
+//! for in memory, in [`RecentKeys`], which holds what the table has.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::log_row::LogRow;
-use super::value::params;
-use crate::limits;
-use crate::log::recent_keys::is_expired;
-use crate::message::{Channel, IdempotencyKey, Receipt, Seq, Timestamp};
+use super::value::{Hash, params};
+use crate::log::recent_keys::{KeyRecord, RecentKeys};
+use crate::message::{AppendKey, EventName, Seq};
 
-/// Returns the receipt of the first append with this key, marked as that of a duplicate.
-pub(super) fn find(
-    connection: &Connection,
-    log_row: &mut LogRow,
-    (channel, key): (&Channel, &IdempotencyKey),
-    now: Timestamp,
-) -> rusqlite::Result<Option<Receipt>> {
-    const SQL: &str = "SELECT seq, time FROM keys WHERE channel = ? AND key = ?";
-    let mut statement = connection.prepare_cached(SQL)?;
-    let found: Option<(Seq, Timestamp)> = statement
-        .query_row(params![channel, key], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((seq, time)) = found else {
-        return Ok(None);
-    };
-    if is_expired(time, now) {
-        forget_key(connection, log_row, seq)?;
-        return Ok(None);
+/// Returns the keys in the table.
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<RecentKeys> {
+    const SQL: &str = "SELECT seq, time, used, id, content FROM recent_keys ORDER BY seq";
+    let mut statement = connection.prepare(SQL)?;
+    let mut rows = statement.query([])?;
+    let mut keys = RecentKeys::default();
+    while let Some(row) = rows.next()? {
+        let content: Option<Hash> = row.get(4)?;
+        keys.remember(KeyRecord {
+            seq: row.get(0)?,
+            time: row.get(1)?,
+            used: row.get(2)?,
+            id: row.get(3)?,
+            content: content.map(|Hash(content)| content),
+        });
     }
-    Ok(Some(Receipt {
-        seq,
-        time,
-        duplicate: true,
-    }))
+    Ok(keys)
 }
 
-/// Remembers a key that [`find`] does not find, and forgets the oldest keys if there are too many.
-pub(super) fn remember(
-    connection: &Connection,
-    log_row: &mut LogRow,
-    (channel, key): (&Channel, &IdempotencyKey),
-    receipt: Receipt,
-) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT INTO keys (seq, time, channel, key) VALUES (?, ?, ?, ?)";
-    while log_row.keys >= limits::IDEMPOTENCY_KEYS_MAX as u64 {
-        let Some((seq, _)) = oldest(connection)? else {
-            break;
+/// Inserts a key.
+pub(super) fn insert(connection: &Connection, record: &KeyRecord) -> rusqlite::Result<()> {
+    const SQL: &str =
+        "INSERT INTO recent_keys (seq, time, used, id, content) VALUES (?, ?, ?, ?, ?)";
+    connection.prepare_cached(SQL)?.execute(params![
+        record.seq,
+        record.time,
+        record.used,
+        record.id,
+        record.content.map(Hash),
+    ])?;
+    Ok(())
+}
+
+/// Deletes the keys of the messages up to `through`.
+pub(super) fn delete(connection: &Connection, through: Seq) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM recent_keys WHERE seq <= ?")?
+        .execute(params![through])?;
+    Ok(())
+}
+
+/// Moves the keys of the first version of the file, which had them as text, to this version's table.
+pub(super) fn move_first_version(connection: &Connection) -> rusqlite::Result<()> {
+    // A message that was trimmed is not there to be compared with.
+    const SQL: &str = "SELECT keys.seq, keys.time, min(keys.time, upgraded), keys.channel, key, \
+                       event, data \
+                       FROM log, keys LEFT JOIN messages ON messages.seq = keys.seq \
+                       ORDER BY keys.seq";
+    let mut statement = connection.prepare(SQL)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (channel, key): (String, String) = (row.get(3)?, row.get(4)?);
+        let data: Option<String> = row.get(6)?;
+        let content = if let Some(data) = data {
+            let event = EventName::from_own(row.get(5)?);
+            Some(AppendKey::content_of(event.as_str(), &data))
+        } else {
+            None
         };
-        forget_key(connection, log_row, seq)?;
+        let record = KeyRecord {
+            seq: row.get(0)?,
+            time: row.get(1)?,
+            used: row.get(2)?,
+            id: AppendKey::id_of(&channel, &key),
+            content,
+        };
+        insert(connection, &record)?;
     }
-    connection
-        .prepare_cached(SQL)?
-        .execute(params![receipt.seq, receipt.time, channel, key])?;
-    log_row.keys += 1;
-    Ok(())
-}
-
-/// Whether there are keys that have left the window at `now`.
-pub(super) fn has_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
-    Ok(oldest(connection)?.is_some_and(|(_, time)| is_expired(time, now)))
-}
-
-/// Forgets keys that have left the window at `now`, at most [`limits::RETAIN_STEP_ROWS`] of them.
-pub(super) fn forget_expired(
-    connection: &Connection,
-    log_row: &mut LogRow,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    for _ in 0..limits::RETAIN_STEP_ROWS {
-        match oldest(connection)? {
-            Some((seq, time)) if is_expired(time, now) => forget_key(connection, log_row, seq)?,
-            _ => break,
-        }
-    }
-    Ok(())
-}
-
-/// Returns the oldest key that is remembered, and its time.
-fn oldest(connection: &Connection) -> rusqlite::Result<Option<(Seq, Timestamp)>> {
-    const SQL: &str = "SELECT seq, time FROM keys ORDER BY seq LIMIT 1";
-    let mut statement = connection.prepare_cached(SQL)?;
-    statement
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
-}
-
-fn forget_key(connection: &Connection, log_row: &mut LogRow, seq: Seq) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("DELETE FROM keys WHERE seq = ?")?
-        .execute(params![seq])?;
-    log_row.keys = log_row.keys.saturating_sub(1);
-    Ok(())
+    drop(rows);
+    drop(statement);
+    connection.execute_batch("DROP TABLE keys")
 }

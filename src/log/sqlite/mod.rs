@@ -4,7 +4,9 @@
 //! answered. A few connections read at the same time, independent of it and of each other
 //! (<https://sqlite.org/wal.html>).
 
+mod clock_table;
 mod error;
+mod fall_table;
 mod file_identity;
 mod insert;
 mod key_table;
@@ -25,14 +27,16 @@ mod write_connection;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 
+use super::clock_state::SavedClock;
 use super::cursor::StartAt;
-use super::{Commit, Keep, Page, PageLimit, Selection, StoreError};
+use super::{Commit, Keep, Moment, Page, PageLimit, Selection, StoreError};
 use crate::limits;
-use crate::message::{Channel, Draft, Epoch, Seq, Timestamp};
+use crate::message::{Channel, Draft, Epoch, Seq};
 use file_identity::FileIdentity;
 use log_row::LogRow;
 pub use open::OpenError;
@@ -47,6 +51,8 @@ pub struct Sqlite {
     identity: Arc<FileIdentity>,
     shared: Arc<SqliteShared>,
     readers: Arc<Readers>,
+    /// What the file had of the log's clock when it was opened.
+    saved_clock: SavedClock,
     /// Only the log's writer uses this connection. Every owner of another connection holds it, too,
     /// and drops it after that connection: the connection that is closed last removes the
     /// write-ahead log, and of two that are closed at the same moment each would leave it to the
@@ -58,6 +64,8 @@ pub struct Sqlite {
 #[derive(Debug)]
 struct SqliteShared {
     bounds: Mutex<Bounds>,
+    /// How many idempotency keys are held.
+    keys_held: AtomicUsize,
     /// Locked for reading while a connection reads, and for writing while the write-ahead log is
     /// emptied.
     reading: RwLock<()>,
@@ -82,7 +90,7 @@ struct Bounds {
 impl Bounds {
     fn of(connection: &Connection, log_row: &LogRow) -> rusqlite::Result<Bounds> {
         Ok(Bounds {
-            oldest: log_row::oldest(connection)?.map_or(Seq::START, |(seq, _)| seq),
+            oldest: log_row::oldest(connection)?,
             last: log_row.last,
             trimmed_through: log_row.trimmed_through,
         })
@@ -110,6 +118,7 @@ impl Sqlite {
         let epoch = opened.epoch;
         let shared = Arc::new(SqliteShared {
             bounds: Mutex::new(opened.bounds),
+            keys_held: AtomicUsize::default(),
             reading: RwLock::default(),
             writing: Mutex::default(),
             _lock: opened.lock,
@@ -119,6 +128,7 @@ impl Sqlite {
             opened.connection,
             Arc::clone(&identity),
             Arc::clone(&shared),
+            opened.keys,
             keep,
             budget,
         )));
@@ -132,6 +142,7 @@ impl Sqlite {
             identity,
             shared,
             readers: Arc::new(readers),
+            saved_clock: opened.saved_clock,
             writer,
         })
     }
@@ -167,7 +178,19 @@ impl Sqlite {
         self.shared.bounds.lock().trimmed_through
     }
 
-    pub(super) fn commit(&self, drafts: Vec<Draft>, now: Timestamp) -> Result<Commit, StoreError> {
+    pub(super) fn set_keys_max(&self, max: usize) {
+        self.writer.lock().set_keys_max(max);
+    }
+
+    pub(super) fn keys_held(&self) -> usize {
+        self.shared.keys_held.load(Relaxed)
+    }
+
+    pub(super) fn saved_clock(&self) -> SavedClock {
+        self.saved_clock.clone()
+    }
+
+    pub(super) fn commit(&self, drafts: Vec<Draft>, now: &Moment) -> Result<Commit, StoreError> {
         self.writer.lock().commit(drafts, now)
     }
 
@@ -194,7 +217,6 @@ impl Sqlite {
         &self,
         channels: &[Channel],
         start_at: StartAt,
-        now: Timestamp,
     ) -> Result<Selection, StoreError> {
         let (channels, mut start_at) = (channels.to_vec(), start_at);
         // A long way back is gone in steps, so that others can read meanwhile.
@@ -216,7 +238,7 @@ impl Sqlite {
         }
         let selection = self
             .readers
-            .read(move |connection| read::locate(connection, &channels, start_at, now))
+            .read(move |connection| read::locate(connection, &channels, start_at))
             .await?;
         let newest = selection.iter().map(|(_, from)| *from).max();
         self.shared.note_committed(newest.unwrap_or_default());
@@ -225,7 +247,7 @@ impl Sqlite {
         Ok(selection.iter().cloned().collect())
     }
 
-    pub(super) fn retain(&self, now: Timestamp) -> Result<bool, StoreError> {
+    pub(super) fn retain(&self, now: &Moment) -> Result<bool, StoreError> {
         self.writer.lock().retain(now)
     }
 
@@ -256,7 +278,7 @@ mod tests {
         sqlite.set_longest_message(100_000);
         let append = || {
             let draft = Draft::new(Channel::main(), "x".repeat(10_000));
-            sqlite.commit(vec![draft], Timestamp(1000))
+            sqlite.commit(vec![draft], &Moment::at(1000))
         };
         for _ in 0..MESSAGES {
             append().unwrap();
@@ -303,7 +325,7 @@ mod tests {
             let sqlite = Sqlite::open(&path, keep, 1 << 20).unwrap();
             let side_tables = sqlite.side_tables().unwrap();
             let draft = Draft::new(Channel::main(), "hello");
-            sqlite.commit(vec![draft], Timestamp(round)).unwrap();
+            sqlite.commit(vec![draft], &Moment::at(round)).unwrap();
             let barrier = Barrier::new(2);
             thread::scope(|scope| {
                 scope.spawn(|| {

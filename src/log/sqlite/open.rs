@@ -11,8 +11,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{describe, is_busy};
 use super::log_row::LogRow;
-use super::{Bounds, permissions, schema};
+use super::{Bounds, clock_table, key_table, permissions, schema};
 use crate::limits;
+use crate::log::clock_state::SavedClock;
+use crate::log::recent_keys::RecentKeys;
 use crate::message::{Epoch, Seq};
 
 /// The flags for a file that exists. A connection that only reads needs write access, too, since it
@@ -79,6 +81,8 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) epoch: Epoch,
     pub(super) bounds: Bounds,
+    pub(super) saved_clock: SavedClock,
+    pub(super) keys: RecentKeys,
 }
 
 /// Opens a log's file, or creates it.
@@ -101,13 +105,21 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
             Some(held) => held,
             None => lock(&path, true)?,
         };
-        let (connection, (epoch, bounds)) = connect(&path)?;
+        let connection = connect(&path)?;
+        let epoch = check_consistency(&connection)?;
+        let log_row = LogRow::load(&connection)?;
         Ok(Opened {
             path,
             lock,
-            connection,
             epoch,
-            bounds,
+            bounds: Bounds::of(&connection, &log_row)?,
+            saved_clock: SavedClock {
+                time: log_row.time,
+                log_time: log_row.log_time,
+                record: clock_table::load(&connection)?,
+            },
+            keys: key_table::load(&connection)?,
+            connection,
         })
     });
     opened.map_err(|kind| OpenError {
@@ -254,7 +266,7 @@ fn lock(path: &Path, create: bool) -> Result<File, OpenErrorKind> {
 }
 
 /// Opens the connection that writes, and brings the file up to date.
-fn connect(path: &Path) -> Result<(Connection, (Epoch, Bounds)), OpenErrorKind> {
+fn connect(path: &Path) -> Result<Connection, OpenErrorKind> {
     permissions::open_or_create(path)?;
     permissions::warn_if_open_to_all(path);
     let mut connection = Connection::open_with_flags(path, FLAGS)?;
@@ -276,8 +288,7 @@ fn connect(path: &Path) -> Result<(Connection, (Epoch, Bounds)), OpenErrorKind> 
         return Err(OpenErrorKind::NoWal);
     }
     configure(&connection)?;
-    let log = check_consistency(&connection)?;
-    Ok((connection, log))
+    Ok(connection)
 }
 
 /// Sets the options of a connection that writes.
@@ -290,21 +301,21 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_size_limit", limits::WAL_BYTES)
 }
 
-/// Checks that the log's row and its messages agree, and returns the log's epoch and bounds. It
-/// takes the same time however many messages there are.
-fn check_consistency(connection: &Connection) -> Result<(Epoch, Bounds), OpenErrorKind> {
-    let load = || -> rusqlite::Result<_> {
-        let epoch: Epoch = connection.query_row("SELECT epoch FROM log", [], |row| row.get(0))?;
-        let newest: Option<Seq> =
-            connection.query_row("SELECT max(seq) FROM messages", [], |row| row.get(0))?;
-        let bounds = Bounds::of(connection, &LogRow::load(connection)?)?;
-        Ok((epoch, bounds, newest))
+/// Checks that the log's row and its messages agree, in a file of any version, and returns the log's
+/// epoch. It takes the same time however many messages there are.
+fn check_consistency(connection: &Connection) -> Result<Epoch, OpenErrorKind> {
+    let load = || -> rusqlite::Result<(Epoch, Seq, Option<Seq>)> {
+        let (epoch, last) = connection.query_row("SELECT epoch, last FROM log", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        let newest = connection.query_row("SELECT max(seq) FROM messages", [], |row| row.get(0))?;
+        Ok((epoch, last, newest))
     };
     match load() {
-        Ok((_, bounds, Some(newest))) if newest > bounds.last => Err(OpenErrorKind::Damaged(
-            format!("message {newest} is past the last one, {}", bounds.last),
-        )),
-        Ok((epoch, bounds, _)) => Ok((epoch, bounds)),
+        Ok((_, last, Some(newest))) if newest > last => Err(OpenErrorKind::Damaged(format!(
+            "message {newest} is past the last one, {last}"
+        ))),
+        Ok((epoch, _, _)) => Ok(epoch),
         Err(error) if is_busy(&error) => Err(error.into()),
         Err(error) => Err(OpenErrorKind::Damaged(error.to_string())),
     }

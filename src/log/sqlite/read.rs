@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::log_row::{self, LogRow};
+use super::fall_table;
+use super::log_row::LogRow;
 use super::value::{Count, params};
 use crate::limits;
 use crate::log::cursor::StartAt;
@@ -72,7 +73,6 @@ pub(super) fn locate(
     connection: &mut Connection,
     channels: &[Channel],
     start_at: StartAt,
-    now: Timestamp,
 ) -> rusqlite::Result<Selection> {
     let snapshot = connection.transaction()?;
     let log_row = LogRow::load(&snapshot)?;
@@ -80,7 +80,7 @@ pub(super) fn locate(
     let at = match start_at {
         StartAt::Earliest => Seq::START,
         StartAt::Last { count, through } => before_last(&snapshot, &rows, count, through)?,
-        StartAt::Ago(age) => before_moment(&snapshot, now.earlier(age), log_row.last)?,
+        StartAt::NotBefore(time) => before_time(&snapshot, &rows, time, log_row.last)?,
     };
     // A follower does not ask for messages that have been trimmed.
     let begin =
@@ -141,27 +141,58 @@ fn before_last(
     Ok(first.before())
 }
 
-/// Returns the position before the first message that is not older than `oldest`.
-fn before_moment(snapshot: &Connection, oldest: Timestamp, last: Seq) -> rusqlite::Result<Seq> {
-    const SQL: &str = "SELECT seq, time FROM messages WHERE seq > ? ORDER BY seq LIMIT 1";
-    let Some((first, _)) = log_row::oldest(snapshot)? else {
-        return Ok(last);
-    };
-    let mut statement = snapshot.prepare_cached(SQL)?;
-    // Times never fall, so the seqs are in the order of the times: all messages up to `low` are
-    // older, and none after `high` is.
-    let (mut low, mut high) = (first.before(), last);
-    while low < high {
-        let middle = Seq(low.0 + (high.0 - low.0) / 2);
-        let next: Option<(Seq, Timestamp)> = statement
-            .query_row(params![middle], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        match next {
-            Some((seq, time)) if time < oldest => low = seq,
-            _ => high = middle,
+/// Returns the position before the first message of these channels whose time is not earlier than
+/// `time`.
+fn before_time(
+    snapshot: &Connection,
+    rows: &[ChannelRow],
+    time: Timestamp,
+    last: Seq,
+) -> rusqlite::Result<Seq> {
+    let falls = fall_table::load(snapshot)?;
+    let mut first = last.next();
+    for id in rows.iter().filter_map(|row| row.id) {
+        for (after, through) in falls.runs(last) {
+            if let Some(seq) = first_in_run(snapshot, id, (after, through), time)? {
+                first = first.min(seq);
+                break;
+            }
         }
     }
-    Ok(low)
+    Ok(first.before())
+}
+
+/// Returns the first message of a channel after a position and up to another one whose time is not
+/// earlier than `time`. Between these positions times rise.
+fn first_in_run(
+    snapshot: &Connection,
+    channel: i64,
+    (after, through): (Seq, Seq),
+    time: Timestamp,
+) -> rusqlite::Result<Option<Seq>> {
+    const SQL: &str = "SELECT seq, time FROM messages WHERE channel = ? AND seq > ? AND seq <= ? \
+                       ORDER BY seq DESC LIMIT 1";
+    let mut statement = snapshot.prepare_cached(SQL)?;
+    // The last message in a part of the run, if it is not earlier.
+    let mut last = |after: Seq, through: Seq| -> rusqlite::Result<Option<Seq>> {
+        let values = params![channel, after, through];
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let last: Option<(Seq, Timestamp)> = statement.query_row(values, read).optional()?;
+        Ok(last.filter(|(_, its)| *its >= time).map(|(seq, _)| seq))
+    };
+    let Some(mut first) = last(after, through)? else {
+        return Ok(None);
+    };
+    // All up to `low` are earlier, and `first` is not.
+    let mut low = after;
+    while low.next() < first {
+        let middle = Seq(low.0 + (first.0 - low.0) / 2);
+        match last(low, middle)? {
+            Some(seq) => first = seq,
+            None => low = middle,
+        }
+    }
+    Ok(Some(first))
 }
 
 /// What is known of a channel.

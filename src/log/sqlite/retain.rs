@@ -2,6 +2,7 @@
 //! that all messages may take, and those that are too old.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -9,8 +10,10 @@ use super::log_row::{self, LogRow};
 use super::value::{Count, params};
 use super::{key_table, vacuum};
 use crate::limits;
-use crate::log::Keep;
-use crate::message::{self, Seq, Timestamp};
+use crate::log::clock_state::ClockRecord;
+use crate::log::recent_keys::RecentKeys;
+use crate::log::{Keep, LogTime, Moment};
+use crate::message::{self, Seq};
 
 /// How much a transaction may still delete: so little that no append waits for long.
 #[derive(Clone, Copy, Debug)]
@@ -58,16 +61,19 @@ impl Allowance {
 struct Victim {
     seq: Seq,
     channel: i64,
+    /// What the log's clock said at the commit.
+    committed: LogTime,
     cost: u64,
 }
 
 impl Victim {
-    /// Reads a victim from the columns `seq, channel, octet_length(data)`.
-    fn read(row: &Row<'_>) -> rusqlite::Result<Victim> {
+    /// Reads a victim from the columns `seq, channel, octet_length(data), committed, time`.
+    fn read(row: &Row<'_>, log_row: &LogRow) -> rusqlite::Result<Victim> {
         let bytes: i64 = row.get(2)?;
         Ok(Victim {
             seq: row.get(0)?,
             channel: row.get(1)?,
+            committed: log_row.committed(row.get(3)?, row.get(4)?),
             cost: message::cost(usize::try_from(bytes).unwrap_or_default()) as u64,
         })
     }
@@ -81,7 +87,7 @@ pub(super) fn trim_to_count(
     keep: Keep,
     allowance: &mut Allowance,
 ) -> rusqlite::Result<()> {
-    const SQL: &str = "SELECT seq, channel, octet_length(data) FROM messages \
+    const SQL: &str = "SELECT seq, channel, octet_length(data), committed, time FROM messages \
                        WHERE channel = ? ORDER BY seq LIMIT ?";
     let count = kept.saturating_sub(keep.messages as u64);
     let count = count.min(allowance.messages);
@@ -92,7 +98,7 @@ pub(super) fn trim_to_count(
     let mut rows = statement.query(params![channel, Count(count)])?;
     let mut victims = Vec::new();
     while let Some(row) = rows.next()? {
-        let victim = Victim::read(row)?;
+        let victim = Victim::read(row, log_row)?;
         if !allowance.try_take(victim.cost) {
             break;
         }
@@ -111,7 +117,7 @@ pub(super) fn trim_to_budget(
     allowance: &mut Allowance,
 ) -> rusqlite::Result<u64> {
     let (mut remaining, newest) = (log_row.bytes, log_row.last);
-    let victims = oldest(connection, allowance, |victim, _| {
+    let victims = oldest(connection, log_row, allowance, |victim| {
         let is_victim = remaining > budget && victim.seq < newest;
         remaining = remaining.saturating_sub(victim.cost);
         is_victim
@@ -126,6 +132,8 @@ pub(super) struct Retention {
     keep: Keep,
     /// How many bytes all messages together may take.
     budget: u64,
+    /// The record of the log's clock that was saved last.
+    saved_clock: Option<Arc<ClockRecord>>,
     /// The row up to which the channels have been checked to keep no more than they may; `None`
     /// when all have been. They are checked once: `--keep` may have been higher before the server
     /// was restarted.
@@ -143,8 +151,10 @@ pub(super) enum RetentionStep {
     Budget,
     /// A channel keeps too many messages.
     Count { channel: i64, kept: u64 },
-    /// Idempotency keys are too old.
-    Keys,
+    /// Idempotency keys have left their window: those of the messages up to `through`.
+    Keys { count: usize, through: Seq },
+    /// The log's clock is to be saved.
+    Clock,
     /// The file has more free pages than it may have.
     Shrink,
 }
@@ -154,6 +164,7 @@ impl Retention {
         Retention {
             keep,
             budget,
+            saved_clock: None,
             checked_through: Some(0),
         }
     }
@@ -168,23 +179,38 @@ impl Retention {
         self.budget = budget;
     }
 
+    /// Whether the record of the log's clock is not what was saved last.
+    pub(super) fn is_clock_new(&self, now: &Moment) -> bool {
+        self.saved_clock.as_ref() != Some(&now.record)
+    }
+
+    /// Notes that the record of the log's clock has been saved.
+    pub(super) fn note_saved(&mut self, now: &Moment) {
+        self.saved_clock = Some(Arc::clone(&now.record));
+    }
+
     /// Finds the next step, without the lock of the file.
     pub(super) fn find(
         &mut self,
         connection: &Connection,
-        now: Timestamp,
+        keys: &RecentKeys,
+        now: &Moment,
     ) -> rusqlite::Result<Option<RetentionStep>> {
+        let log_row = LogRow::load(connection)?;
         let too_old = now.earlier(self.keep.age);
-        if log_row::oldest(connection)?.is_some_and(|(_, time)| time < too_old) {
+        if committed_first(connection, &log_row)?.is_some_and(|committed| committed < too_old) {
             return Ok(Some(RetentionStep::Age));
         }
-        let log_row = LogRow::load(connection)?;
-        let has_several = log_row::oldest(connection)?.is_some_and(|(seq, _)| seq < log_row.last);
+        let has_several = log_row::oldest(connection)? < log_row.last;
         if log_row.bytes > self.budget && has_several {
             return Ok(Some(RetentionStep::Budget));
         }
-        if key_table::has_expired(connection, now)? {
-            return Ok(Some(RetentionStep::Keys));
+        if let Some((count, through)) = keys.expired(now, limits::RETAIN_STEP_ROWS) {
+            return Ok(Some(RetentionStep::Keys { count, through }));
+        }
+        let unsaved = now.log_time.since(log_row.log_time);
+        if unsaved >= limits::CLOCK_SAVE_INTERVAL || self.is_clock_new(now) {
+            return Ok(Some(RetentionStep::Clock));
         }
         if let Some(from) = self.checked_through {
             return self.check_counts(connection, from).map(Some);
@@ -198,14 +224,16 @@ impl Retention {
         connection: &Connection,
         log_row: &mut LogRow,
         step: RetentionStep,
-        now: Timestamp,
+        now: &Moment,
     ) -> rusqlite::Result<()> {
         match step {
-            RetentionStep::Checked => Ok(()),
+            // The clock is saved in every transaction.
+            RetentionStep::Checked | RetentionStep::Clock => Ok(()),
             RetentionStep::Age => {
                 let too_old = now.earlier(self.keep.age);
                 let mut allowance = Allowance::for_step();
-                let victims = oldest(connection, &mut allowance, |_, time| time < too_old)?;
+                let is_old = |victim: &Victim| victim.committed < too_old;
+                let victims = oldest(connection, log_row, &mut allowance, is_old)?;
                 delete(connection, log_row, &victims)
             }
             RetentionStep::Budget => {
@@ -222,7 +250,7 @@ impl Retention {
                     &mut allowance,
                 )
             }
-            RetentionStep::Keys => key_table::forget_expired(connection, log_row, now),
+            RetentionStep::Keys { through, .. } => key_table::delete(connection, through),
             RetentionStep::Shrink => vacuum::shrink(connection),
         }
     }
@@ -249,21 +277,30 @@ impl Retention {
     }
 }
 
+/// Returns what the log's clock said when the oldest message that is kept was committed.
+fn committed_first(connection: &Connection, log_row: &LogRow) -> rusqlite::Result<Option<LogTime>> {
+    const SQL: &str = "SELECT committed, time FROM messages ORDER BY seq LIMIT 1";
+    let mut statement = connection.prepare_cached(SQL)?;
+    let committed = statement.query_row([], |row| Ok(log_row.committed(row.get(0)?, row.get(1)?)));
+    committed.optional()
+}
+
 /// Returns the oldest messages, up to the first that is not a victim, and as many as the allowance
 /// grants.
 fn oldest(
     connection: &Connection,
+    log_row: &LogRow,
     allowance: &mut Allowance,
-    mut is_victim: impl FnMut(&Victim, Timestamp) -> bool,
+    mut is_victim: impl FnMut(&Victim) -> bool,
 ) -> rusqlite::Result<Vec<Victim>> {
-    const SQL: &str =
-        "SELECT seq, channel, octet_length(data), time FROM messages ORDER BY seq LIMIT ?";
+    const SQL: &str = "SELECT seq, channel, octet_length(data), committed, time FROM messages \
+                       ORDER BY seq LIMIT ?";
     let mut statement = connection.prepare_cached(SQL)?;
     let mut rows = statement.query(params![Count(allowance.messages)])?;
     let mut victims = Vec::new();
     while let Some(row) = rows.next()? {
-        let victim = Victim::read(row)?;
-        if !is_victim(&victim, row.get(3)?) || !allowance.try_take(victim.cost) {
+        let victim = Victim::read(row, log_row)?;
+        if !is_victim(&victim) || !allowance.try_take(victim.cost) {
             break;
         }
         victims.push(victim);

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::key_table;
 use super::value::params;
 use crate::message::Epoch;
 
@@ -10,7 +11,16 @@ pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"ffrm");
 
 /// The step from each version of a file (`PRAGMA user_version`) to the next. A step that has been
 /// released is never changed; a change is one more step.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; 2] = [
+    |file| file.execute_batch(FIRST),
+    |file| {
+        file.execute_batch(TIME_THAT_PASSES)?;
+        key_table::move_first_version(file)
+    },
+];
+
+/// The tables of the first version.
+const FIRST: &str = "
     -- One row: the log itself.
     CREATE TABLE log (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -52,7 +62,53 @@ const MIGRATIONS: [&str; 1] = ["
         key TEXT NOT NULL,
         UNIQUE (channel, key)
     ) STRICT;
-    "];
+    ";
+
+/// Things grow old by a clock of the log's own, which the wall clock does not move; and keys are
+/// kept as hashes.
+const TIME_THAT_PASSES: &str = "
+    -- What the log's clock said at the newest commit, in ms.
+    ALTER TABLE log ADD COLUMN log_time INTEGER NOT NULL DEFAULT 0;
+    -- Where it began in a file of the first version. The wall clock may be wrong now, or may have
+    -- been when the newest message came; the earlier of both lets nothing expire too early.
+    ALTER TABLE log ADD COLUMN upgraded INTEGER NOT NULL DEFAULT 0;
+    UPDATE log SET upgraded = min(time, CAST(unixepoch('subsec') * 1000 AS INTEGER));
+    UPDATE log SET log_time = upgraded;
+    ALTER TABLE log DROP COLUMN keys;
+
+    -- What the log's clock said at the commit; NULL in the first version.
+    ALTER TABLE messages ADD COLUMN committed INTEGER;
+
+    -- The newest messages that show an earlier time than the message before them.
+    CREATE TABLE falls (seq INTEGER PRIMARY KEY) STRICT;
+
+    -- The log's clock, one row.
+    CREATE TABLE clock (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        boot TEXT,                             -- the machine's boot, where it has a name
+        start INTEGER NOT NULL,                -- the log's clock less the machine's uptime
+        reference INTEGER NOT NULL,            -- the wall clock less the log's, when it was trusted
+        trusted INTEGER NOT NULL,              -- 0 if the wall clock was set since
+        open_pause INTEGER                     -- where the log's clock stood before a pause whose
+                                               -- length is not known yet
+    ) STRICT;
+    INSERT INTO clock SELECT 1, NULL, 0, 0, 1, NULL FROM log;
+
+    -- While no server ran, time passed that the log's clock did not count.
+    CREATE TABLE pauses (
+        at INTEGER PRIMARY KEY,                -- where the log's clock stood
+        millis INTEGER NOT NULL
+    ) STRICT;
+
+    -- Idempotency keys and their receipts.
+    CREATE TABLE recent_keys (
+        seq INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,                 -- of the message
+        used INTEGER NOT NULL,                 -- what the log's clock said
+        id BLOB NOT NULL,                      -- the hash of channel and key
+        content INTEGER                        -- the hash of event name and text, NULL if not known
+    ) STRICT;
+    ";
 
 /// The version of the files that this program writes.
 #[expect(
@@ -73,7 +129,7 @@ pub(super) fn migrate(connection: &mut Connection, from: i32) -> rusqlite::Resul
         .zip(0..)
         .filter(|(_, version)| *version >= from)
     {
-        transaction.execute_batch(step)?;
+        step(&transaction)?;
     }
     if from == 0 {
         let epoch = Epoch::random();

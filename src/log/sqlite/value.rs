@@ -1,9 +1,12 @@
 //! The log's values as values of `SQLite`.
 
+use std::num::NonZeroU64;
+
 pub(super) use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::message::{Channel, Epoch, IdempotencyKey, Seq, Timestamp};
+use crate::log::LogTime;
+use crate::message::{Channel, Epoch, Seq, Timestamp};
 
 /// Returns an unsigned number as one of `SQLite`'s, which are signed.
 fn number(number: u64) -> rusqlite::Result<ToSqlOutput<'static>> {
@@ -21,6 +24,24 @@ fn from_number(value: ValueRef<'_>) -> FromSqlResult<u64> {
 /// A number of rows or bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Count(pub(super) u64);
+
+/// A hash of 64 bits, as a signed number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hash(pub(super) NonZeroU64);
+
+impl ToSql for Hash {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.get().cast_signed().into())
+    }
+}
+
+impl FromSql for Hash {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        let hash = NonZeroU64::new(number.cast_unsigned());
+        hash.map(Hash).ok_or(FromSqlError::OutOfRange(number))
+    }
+}
 
 macro_rules! impl_number {
     ($($type:ident),*) => {$(
@@ -48,8 +69,8 @@ macro_rules! impl_text {
     )*};
 }
 
-impl_number!(Seq, Timestamp, Count);
-impl_text!(Channel, Epoch, IdempotencyKey);
+impl_number!(Seq, Timestamp, LogTime, Count);
+impl_text!(Channel, Epoch);
 
 impl FromSql for Epoch {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {

@@ -1,6 +1,7 @@
 //! The connection that writes the log. There is only one.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -11,10 +12,11 @@ use super::log_row::LogRow;
 use super::retain::{self, Allowance, Retention, RetentionStep};
 use super::shortage::Shortage;
 use super::value::{Count, params};
-use super::{Bounds, SqliteShared, insert, vacuum};
+use super::{Bounds, SqliteShared, clock_table, insert, key_table, vacuum};
 use crate::limits;
-use crate::log::{Commit, Keep, StoreError};
-use crate::message::{Draft, Timestamp};
+use crate::log::recent_keys::RecentKeys;
+use crate::log::{Commit, Keep, Moment, StoreError};
+use crate::message::Draft;
 
 /// The connection that writes the log, with the state of retention.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct WriteConnection {
     shortage: Shortage,
     /// Whether the file has become smaller, as far as the write-ahead log knows.
     has_shrunk: bool,
+    /// The idempotency keys that the table has.
+    keys: RecentKeys,
     /// How long the write-ahead log may become before it is emptied by force, in bytes.
     wal_bytes_max: u64,
     /// How long a commit waits for the lock while another process holds it.
@@ -40,9 +44,11 @@ impl WriteConnection {
         connection: Connection,
         identity: Arc<FileIdentity>,
         shared: Arc<SqliteShared>,
+        keys: RecentKeys,
         keep: Keep,
         budget: u64,
     ) -> WriteConnection {
+        shared.keys_held.store(keys.len(), Relaxed);
         WriteConnection {
             connection,
             shortage: Shortage::new(identity.path()),
@@ -52,6 +58,7 @@ impl WriteConnection {
             budget,
             retention: Retention::new(keep, budget),
             has_shrunk: false,
+            keys,
             wal_bytes_max: u64::from(limits::WAL_BYTES),
             lock_timeout: limits::LOCK_TIMEOUT,
         }
@@ -67,13 +74,26 @@ impl WriteConnection {
     pub(super) fn commit(
         &mut self,
         drafts: Vec<Draft>,
-        now: Timestamp,
+        now: &Moment,
     ) -> Result<Commit, StoreError> {
         self.prepare()?;
         let (keep, budget) = (self.keep, self.retention.budget());
-        let result = self.write(self.lock_timeout, |connection, log_row, _| {
-            insert::commit(connection, log_row, drafts, now, keep, budget)
+        let mut keys = std::mem::take(&mut self.keys);
+        let held = keys.len();
+        // More than are added, so that those that have left the window do not gather in the file.
+        let expired = keys.expired(now, drafts.len() + limits::RETAIN_STEP_ROWS);
+        let result = self.write(self.lock_timeout, Some(now), |connection, log_row, _| {
+            if let Some((_, through)) = expired {
+                key_table::delete(connection, through)?;
+            }
+            insert::commit(connection, log_row, &mut keys, drafts, now, keep, budget)
         });
+        match (&result, expired) {
+            (Err(_), _) => keys.roll_back(held),
+            (Ok(_), Some((count, _))) => keys.forget(count),
+            (Ok(_), None) => {}
+        }
+        self.set_keys(keys);
         if result.as_ref().is_err_and(is_full) {
             self.make_room();
         }
@@ -87,9 +107,9 @@ impl WriteConnection {
 
     /// Does a step of retention, as [`Store::retain`](crate::log::Store::retain) promises. Returns
     /// whether there may be more to do.
-    pub(super) fn retain(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+    pub(super) fn retain(&mut self, now: &Moment) -> Result<bool, StoreError> {
         self.prepare()?;
-        let step = match self.retention.find(&self.connection, now)? {
+        let step = match self.retention.find(&self.connection, &self.keys, now)? {
             None => {
                 self.finish_shrinking()?;
                 self.end_shortage();
@@ -104,14 +124,33 @@ impl WriteConnection {
             Some(step) => step,
         };
         // Retention can wait for the lock until the next time; the appends that are queued cannot.
-        let result = self.write(Duration::ZERO, |connection, log_row, retention| {
-            retention.step(connection, log_row, step, now)
-        });
+        let result = self.write(
+            Duration::ZERO,
+            Some(now),
+            |connection, log_row, retention| retention.step(connection, log_row, step, now),
+        );
         self.has_shrunk |= matches!(step, RetentionStep::Shrink);
         match result {
             Err(error) if is_busy(&error) => Ok(false),
-            result => Ok(result.map(|()| true)?),
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                if let RetentionStep::Keys { count, .. } = step {
+                    let mut keys = std::mem::take(&mut self.keys);
+                    keys.forget(count);
+                    self.set_keys(keys);
+                }
+                Ok(true)
+            }
         }
+    }
+
+    pub(super) fn set_keys_max(&mut self, max: usize) {
+        self.keys.set_max(max);
+    }
+
+    fn set_keys(&mut self, keys: RecentKeys) {
+        self.shared.keys_held.store(keys.len(), Relaxed);
+        self.keys = keys;
     }
 
     /// Checks whether a commit of the longest message would be taken, as
@@ -132,11 +171,11 @@ impl WriteConnection {
             "CREATE TABLE IF NOT EXISTS probe (data BLOB) STRICT; DELETE FROM probe";
         const FILL: &str = "INSERT INTO probe (data) VALUES (zeroblob(?))";
         let bytes = Count(self.shortage.longest as u64);
-        self.write(limits::LOCK_TIMEOUT_REFUSING, |connection, _, _| {
+        self.write(limits::LOCK_TIMEOUT_REFUSING, None, |connection, _, _| {
             connection.execute_batch(CREATE)?;
             connection.execute(FILL, params![bytes]).map(drop)
         })?;
-        self.write(limits::LOCK_TIMEOUT_REFUSING, |connection, _, _| {
+        self.write(limits::LOCK_TIMEOUT_REFUSING, None, |connection, _, _| {
             connection.execute_batch("DROP TABLE probe")
         })
     }
@@ -180,7 +219,7 @@ impl WriteConnection {
                 let count = retain::trim_to_budget(connection, log_row, 0, &mut allowance)?;
                 Ok((count, log_row.bytes))
             };
-            let (count, bytes) = self.write(limits::LOCK_TIMEOUT_REFUSING, step)?;
+            let (count, bytes) = self.write(limits::LOCK_TIMEOUT_REFUSING, None, step)?;
             if count == 0 {
                 break;
             }
@@ -223,10 +262,12 @@ impl WriteConnection {
         Ok(())
     }
 
-    /// Runs `work` in a transaction, which is on the disk when this returns, or not done at all.
+    /// Runs `work` in a transaction, which is on the disk when this returns, or not done at all. The
+    /// log's clock is saved with it.
     fn write<T>(
         &mut self,
         lock_timeout: Duration,
+        now: Option<&Moment>,
         work: impl FnOnce(&Connection, &mut LogRow, &Retention) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         self.connection.busy_timeout(lock_timeout)?;
@@ -235,10 +276,20 @@ impl WriteConnection {
         // Rolled back when it is dropped before its commit.
         let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         let mut log_row = LogRow::load(&transaction)?;
+        let new_clock = now.filter(|now| self.retention.is_clock_new(now));
+        if let Some(now) = new_clock {
+            clock_table::save(&transaction, &now.record)?;
+        }
+        if let Some(now) = now {
+            log_row.log_time = log_row.log_time.max(now.log_time);
+        }
         let done = work(&transaction, &mut log_row, &self.retention)?;
         log_row.save(&transaction)?;
         let bounds = Bounds::of(&transaction, &log_row)?;
         transaction.commit()?;
+        if let Some(now) = new_clock {
+            self.retention.note_saved(now);
+        }
         *self.shared.bounds.lock() = bounds;
         Ok(done)
     }
