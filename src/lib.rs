@@ -112,6 +112,7 @@
 //! | tail | the newest committed messages, in memory |
 //! | lag | how far a follower is behind the newest message |
 //! | wall clock, log's clock | the time for people, which can be set; the time that has passed, by which things expire |
+//! | live | caught up: all that was in the log when the stream began has been sent (`follow/live.rs`) |
 //! | heartbeat, dot | what a quiet stream says to show that the connection works |
 //! | lane | a thread with a runtime of its own, for some of the connections |
 //! | handover | a stream's socket goes from hyper to the connection |
@@ -129,6 +130,7 @@
 //! | a new transport, or WebSocket | `wire/mod.rs`, whose doc names every other file |
 //! | the wording of the gap mark | the transport's file, for text `wire/text.rs` |
 //! | a new beginning for `since=`, such as RFC 3339 | `log/cursor.rs` |
+//! | a parameter of a request | `http/query.rs`, the one table of parameters; `http/params.rs` reads those of a stream |
 //! | a third store | `log/store.rs`, whose doc says what a store owes |
 //! | an option, such as the tail's size | `config.rs`; its default is in `limits.rs` |
 //! | what expires, such as a session | `log/moment.rs`: ages are told by [`log::Log::now`], never by the wall clock |
