@@ -14,6 +14,7 @@
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `curl` | a terminal |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
+//! | `wrong_clock` | a wall clock that is set (faketime) |
 //! | `permissions` | a log that may not be opened (setpriv, for root) |
 
 #![allow(
@@ -44,3 +45,4 @@ mod proxies;
 #[allow(dead_code, reason = "tests/it uses all of it, and would warn")]
 mod support;
 mod wire_page;
+mod wrong_clock;
