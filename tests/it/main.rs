@@ -15,6 +15,9 @@
 //! | `conformance`, `round_trip`, `exactly_once`, `unread` | streams on all six transports |
 //! | `log`, `store`, `store_times`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
+//! | `conformance`, `round_trip`, `exactly_once` | streams on all six transports |
+//! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
+//! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `replaced`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
@@ -72,6 +75,7 @@ mod permission;
 mod process;
 mod proxies;
 mod receiver;
+mod replaced;
 mod requests;
 mod retained;
 mod rotate;

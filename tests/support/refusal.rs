@@ -28,9 +28,10 @@ pub(crate) fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Each refusal has one of these, which says what to do.
-const ADVICE: [&str; 8] = [
+const ADVICE: [&str; 9] = [
     "choose another",
     "create it",
+    "delete the -wal",
     "give one",
     "must be",
     "put a copy",

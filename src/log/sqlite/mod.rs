@@ -10,7 +10,11 @@ mod fall_table;
 mod file_identity;
 mod insert;
 mod key_table;
+mod leftover_wal;
+mod lock_file;
 mod log_row;
+mod main_file;
+mod older_copy;
 mod open;
 mod permissions;
 mod read;
@@ -22,9 +26,9 @@ mod shortage;
 mod side_tables;
 mod vacuum;
 mod value;
+mod wal_file;
 mod write_connection;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -38,7 +42,9 @@ use super::{Commit, Keep, Moment, Page, PageLimit, Selection, StoreError};
 use crate::limits;
 use crate::message::{Channel, Draft, Epoch, Seq};
 use file_identity::FileIdentity;
+use lock_file::LockFile;
 use log_row::LogRow;
+use main_file::MainFile;
 pub use open::OpenError;
 use readers::Readers;
 pub use side_tables::SideTables;
@@ -73,7 +79,9 @@ struct SqliteShared {
     /// was asked for.
     writing: Mutex<()>,
     /// The lock that keeps other servers away, held until the last connection has been closed.
-    _lock: File,
+    lock: LockFile,
+    /// The log's main file, open until then, too.
+    main: MainFile,
 }
 
 /// The bounds of the log, as of the last commit.
@@ -116,12 +124,14 @@ impl Sqlite {
     pub fn open(path: &Path, keep: Keep, budget: u64) -> Result<Sqlite, OpenError> {
         let opened = open::open(path)?;
         let epoch = opened.epoch;
+        let main = MainFile::open(&opened.path).map_err(|error| OpenError::io(path, error))?;
         let shared = Arc::new(SqliteShared {
             bounds: Mutex::new(opened.bounds),
             keys_held: AtomicUsize::default(),
             reading: RwLock::default(),
             writing: Mutex::default(),
-            _lock: opened.lock,
+            lock: opened.lock,
+            main,
         });
         let identity = Arc::new(FileIdentity::at(&opened.path));
         let writer = Arc::new(Mutex::new(WriteConnection::new(
@@ -129,6 +139,7 @@ impl Sqlite {
             Arc::clone(&identity),
             Arc::clone(&shared),
             opened.keys,
+            opened.record,
             keep,
             budget,
         )));

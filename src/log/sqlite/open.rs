@@ -1,8 +1,8 @@
 //! Opens the log's file: checks whose file it is and that no other server has it, and touches no
 //! file of another program.
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,10 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{describe, is_busy};
+use super::lock_file::{LockError, LockFile, LogRecord};
 use super::log_row::LogRow;
-use super::{Bounds, clock_table, key_table, permissions, schema};
+use super::main_file::page_size;
+use super::{Bounds, clock_table, key_table, leftover_wal, older_copy, permissions, schema};
 use crate::limits;
 use crate::log::clock_state::SavedClock;
 use crate::log::recent_keys::RecentKeys;
@@ -31,7 +33,7 @@ pub struct OpenError {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum OpenErrorKind {
+pub(super) enum OpenErrorKind {
     #[error("{0}; the server must be able to read and write it")]
     Io(#[from] io::Error),
     #[error("there is no directory {0:?}; create it, or choose another path with --store")]
@@ -55,13 +57,19 @@ enum OpenErrorKind {
         known = schema::VERSION
     )]
     Newer(i32),
-    #[error("another server has it{0}; stop that one, or choose another file with --store")]
+    #[error("another server has it {0}; stop that one, or choose another file with --store")]
     Taken(String),
     #[error(
         "it is damaged ({0}); put a copy in its place, without a -wal file next to it, or move it \
          away to begin anew"
     )]
     Damaged(String),
+    #[error(
+        "{0}, and the write-ahead log next to it (-wal) belongs to the file that was there: together \
+         they would be spoilt. Put that file back; or, to go on with a copy, put the copy in its place \
+         and delete the -wal and -shm files next to it"
+    )]
+    OtherWal(&'static str),
     #[error(
         "SQLite cannot have a write-ahead log on this file system, which may be a network's; \
          choose a local one with --store"
@@ -71,13 +79,34 @@ enum OpenErrorKind {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl From<LockError> for OpenErrorKind {
+    fn from(error: LockError) -> OpenErrorKind {
+        match error {
+            LockError::Taken(process) => OpenErrorKind::Taken(process),
+            LockError::Io(error) => OpenErrorKind::SiblingFile(error),
+        }
+    }
+}
+
+impl OpenError {
+    /// Returns the error of a file that cannot be read.
+    pub(super) fn io(path: &Path, error: io::Error) -> OpenError {
+        OpenError {
+            path: path.to_owned(),
+            kind: error.into(),
+        }
+    }
+}
+
 /// A log's file that is open for writing, ready for use.
 #[derive(Debug)]
 pub(super) struct Opened {
     /// The file's path, without symbolic links.
     pub(super) path: PathBuf,
     /// The lock that keeps other servers away, to be held until the file is closed.
-    pub(super) lock: File,
+    pub(super) lock: LockFile,
+    /// How far the log has come.
+    pub(super) record: LogRecord,
     pub(super) connection: Connection,
     pub(super) epoch: Epoch,
     pub(super) bounds: Bounds,
@@ -94,24 +123,23 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
         // Whose file it is has to be checked before the lock file is created next to it. But if
         // there is a lock file already, it has to be locked before all else: SQLite's own locks are
         // lost when a process opens and closes the file a second time.
-        let held = match lock(&path, false) {
-            Err(OpenErrorKind::SiblingFile(error)) if error.kind() == io::ErrorKind::NotFound => {
-                None
-            }
-            held => Some(held?),
-        };
-        inspect(&path)?;
+        let held = LockFile::lock(&path)?;
+        let record = held.as_ref().and_then(LockFile::record);
+        inspect(&path, record.as_ref())?;
         let lock = match held {
             Some(held) => held,
-            None => lock(&path, true)?,
+            None => LockFile::create(&path)?,
         };
         let connection = connect(&path)?;
-        let epoch = check_consistency(&connection)?;
+        check_consistency(&connection)?;
         let log_row = LogRow::load(&connection)?;
+        let record = older_copy::resume(&connection, &path, record)?;
+        lock.note(&record);
         Ok(Opened {
             path,
             lock,
-            epoch,
+            epoch: record.epoch.clone(),
+            record,
             bounds: Bounds::of(&connection, &log_row)?,
             saved_clock: SavedClock {
                 time: log_row.time,
@@ -153,7 +181,7 @@ fn canonical(path: &Path) -> Result<PathBuf, OpenErrorKind> {
 }
 
 /// Checks that a file is a log's, or new, without touching it or any file next to it.
-fn inspect(path: &Path) -> Result<(), OpenErrorKind> {
+fn inspect(path: &Path, record: Option<&LogRecord>) -> Result<(), OpenErrorKind> {
     const HEADER: usize = 100;
     if let Ok(file) = fs::metadata(path) {
         if !file.is_file() {
@@ -173,7 +201,7 @@ fn inspect(path: &Path) -> Result<(), OpenErrorKind> {
         .take(HEADER as u64)
         .read_to_end(&mut header)?;
     if header.is_empty() {
-        return Ok(());
+        return leftover_wal::check_empty(path);
     }
     // https://sqlite.org/fileformat.html#the_database_header
     let number =
@@ -194,25 +222,27 @@ fn inspect(path: &Path) -> Result<(), OpenErrorKind> {
     let in_use = ["-wal", "-journal"].map(|suffix| with_suffix(path, suffix).exists());
     if in_use == [false, false] {
         check_length(&header, file.metadata()?.len())?;
-        let name = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)?;
-        check_consistency(&connection)?;
+        check_consistency(&open_main_alone(path)?)?;
+    } else if in_use == [true, false] {
+        leftover_wal::check(path, &header, file.metadata()?.len(), record)?;
     }
     Ok(())
 }
 
+/// Opens the main file as if there were no write-ahead log, and without touching anything.
+pub(super) fn open_main_alone(path: &Path) -> rusqlite::Result<Connection> {
+    let name = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
+}
+
 /// Checks that a file is as long as its header says. `SQLite` would find that out when it reads a
 /// missing page, which may be much later.
-fn check_length(header: &[u8], length: u64) -> Result<(), OpenErrorKind> {
+pub(super) fn check_length(header: &[u8], length: u64) -> Result<(), OpenErrorKind> {
     let number = |range: Range<usize>| header[range].iter().fold(0, |n, b| n << 8 | u64::from(*b));
-    let page = match number(16..18) {
-        1 => 65536,
-        page => page,
-    };
     // The number of pages is valid if it was written with the last change.
     let (pages, is_valid) = (number(28..32), number(24..28) == number(92..96));
-    let expected = pages * page;
+    let expected = pages * page_size(header);
     if is_valid && length < expected {
         return Err(OpenErrorKind::Damaged(format!(
             "it is cut short: {length} bytes of {expected}"
@@ -239,30 +269,6 @@ fn check_version(version: i32) -> Result<i32, OpenErrorKind> {
         return Err(OpenErrorKind::Newer(version));
     }
     Ok(version)
-}
-
-/// Locks the lock file of a log, which keeps other servers away, and writes this process into it.
-fn lock(path: &Path, create: bool) -> Result<File, OpenErrorKind> {
-    let lock = with_suffix(path, "-lock");
-    let opened = if create {
-        permissions::open_or_create(&lock)
-    } else {
-        OpenOptions::new().read(true).write(true).open(&lock)
-    };
-    let mut file = opened.map_err(OpenErrorKind::SiblingFile)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut process = String::new();
-            // The error is better with the process, but does not need it.
-            let _ = file.read_to_string(&mut process);
-            return Err(OpenErrorKind::Taken(process));
-        }
-        Err(TryLockError::Error(error)) => return Err(OpenErrorKind::SiblingFile(error)),
-    }
-    file.set_len(0).map_err(OpenErrorKind::SiblingFile)?;
-    write!(file, " (process {})", std::process::id()).map_err(OpenErrorKind::SiblingFile)?;
-    Ok(file)
 }
 
 /// Opens the connection that writes, and brings the file up to date.

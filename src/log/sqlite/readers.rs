@@ -57,6 +57,8 @@ impl Readers {
             // Held here and not in the future: a client that leaves drops the future, but the
             // connection is busy until the work is done.
             let _turn = turn;
+            // Before the connection is taken, since it may wait for a commit.
+            readers.shared.main.check(&readers.shared.writing)?;
             let mut connection = readers.take()?;
             let _reading = readers.shared.reading.read();
             let read = work(&mut connection)?;

@@ -201,6 +201,7 @@ impl SideTablesInner {
         write_connection::rollback(connection)?;
         if let Some(file) = &self.file {
             file.identity.check()?;
+            file.shared.main.check(&file.shared.writing)?;
             connection.busy_timeout(*lock_timeout)?;
         }
         let written = self.transact(connection, work);

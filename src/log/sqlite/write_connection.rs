@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::{describe, is_busy, is_full};
 use super::file_identity::FileIdentity;
+use super::lock_file::LogRecord;
 use super::log_row::LogRow;
 use super::retain::{self, Allowance, Retention, RetentionStep};
 use super::shortage::Shortage;
 use super::value::{Count, params};
+use super::wal_file::WalId;
 use super::{Bounds, SqliteShared, clock_table, insert, key_table, vacuum};
 use crate::limits;
 use crate::log::recent_keys::RecentKeys;
@@ -24,6 +27,8 @@ pub(super) struct WriteConnection {
     connection: Connection,
     identity: Arc<FileIdentity>,
     shared: Arc<SqliteShared>,
+    /// How far the log has come, as the lock file has it.
+    record: LogRecord,
     keep: Keep,
     /// How many bytes the messages may take while the disk has room.
     budget: u64,
@@ -45,6 +50,7 @@ impl WriteConnection {
         identity: Arc<FileIdentity>,
         shared: Arc<SqliteShared>,
         keys: RecentKeys,
+        record: LogRecord,
         keep: Keep,
         budget: u64,
     ) -> WriteConnection {
@@ -54,6 +60,7 @@ impl WriteConnection {
             shortage: Shortage::new(identity.path()),
             identity,
             shared,
+            record,
             keep,
             budget,
             retention: Retention::new(keep, budget),
@@ -256,6 +263,7 @@ impl WriteConnection {
     fn prepare(&mut self) -> Result<(), StoreError> {
         rollback(&self.connection)?;
         let wal_bytes = self.identity.check()?;
+        self.shared.main.check(&self.shared.writing)?;
         if wal_bytes > self.wal_bytes_max {
             self.empty_wal(wal_bytes);
         }
@@ -291,7 +299,24 @@ impl WriteConnection {
             self.retention.note_saved(now);
         }
         *self.shared.bounds.lock() = bounds;
+        self.note_progress(&log_row);
         Ok(done)
+    }
+
+    /// Writes into the lock file how far the log has come.
+    fn note_progress(&mut self, log_row: &LogRow) {
+        if log_row.last == self.record.last {
+            return;
+        }
+        let wal = WalId::read(self.identity.path());
+        if wal != self.record.wal {
+            // The write-ahead log began anew after the commit before, or later.
+            self.record.base = self.record.last;
+            self.record.wal = wal;
+        }
+        self.record.last = log_row.last;
+        self.record.time = log_row.time;
+        self.shared.lock.note(&self.record);
     }
 
     /// Writes the write-ahead log into the file while no other connection of this process reads or
@@ -331,6 +356,19 @@ impl WriteConnection {
                 length + u64::from(limits::WAL_BYTES)
             }
         };
+    }
+}
+
+impl Drop for WriteConnection {
+    /// Leaves a file that something else was written into as it is: the connection that is closed last
+    /// would write the write-ahead log into it.
+    fn drop(&mut self) {
+        if self.shared.main.check(&self.shared.writing).is_err() {
+            let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            if let Err(error) = self.connection.set_db_config(option, true) {
+                log::error!("cannot leave the log's file as it is: {error}");
+            }
+        }
     }
 }
 
