@@ -58,13 +58,15 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", env = "FOREVER_FRAME_KEEP_BYTES", value_parser = size)]
     keep_bytes: Option<u64>,
 
-    /// Longest message, in bytes (1 to 1048576). A client that has stopped reading may hold one in
-    /// memory, encoded
+    /// Longest message, in bytes (1 to 1048576). Bodies of requests share 64 MiB of memory, and what
+    /// clients have not read of answers another 64 MiB; one address gets at most half of each
     #[arg(long, value_name = "BYTES", env = "FOREVER_FRAME_MAX_MESSAGE", default_value_t = limits::MESSAGE_BYTES_DEFAULT, value_parser = message_bytes)]
     max_message: usize,
 
-    /// Most connections at once; more are answered 503. Each is an open file; an idle stream takes
-    /// about 1.8 KiB, a request in progress about 20 KiB
+    /// Most connections at once; more are answered 503, except for /healthz and /metrics. Each is an
+    /// open file; an idle stream takes about 1.8 KiB, and 0.1 to 0.4 KiB for each channel after the
+    /// first, so up to 25 KiB; a request in progress takes about 20 KiB, and the system up to 128 KiB
+    /// for a client that does not read
     /// [default: the open-file limit less 128]
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_MAX_CONNECTIONS", value_parser = at_least_one)]
     max_connections: Option<usize>,

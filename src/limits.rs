@@ -28,14 +28,15 @@ const MIB: usize = 1024 * KIB;
 /// Longest channel or event name. Names are in every message and in every index.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Most channels in one stream: each costs the stream an entry in the wake-up lists.
+/// Most channels in one stream: each costs the stream an entry in the wake-up lists, about 0.1 KiB, and
+/// 0.3 KiB more if nobody else follows the channel.
 pub const STREAM_CHANNELS_MAX: usize = 64;
 
 /// Longest message unless `--max-message` says otherwise.
 pub const MESSAGE_BYTES_DEFAULT: usize = 48 * KIB;
 
-/// Highest `--max-message`. A client that has stopped reading may hold one message, encoded
-/// (up to six times its size), so this is also a bound on what such a client costs.
+/// Highest `--max-message`. An encoded message may have six times its size, and must fit one address's
+/// share of [`UNSENT_BYTES`].
 pub const MESSAGE_BYTES_MAX: usize = MIB;
 
 /// How many times longer a text may become in a form: a character takes up to nine bytes
@@ -174,8 +175,8 @@ pub const PRELUDE_BYTES: usize = KIB;
 /// streams, and the connections that are refused because the server is full.
 pub const RESERVED_FILES: u64 = 128;
 
-/// Connections past `--max-connections` that are answered (503) at the same time. More than
-/// these are closed without an answer.
+/// Connections past `--max-connections` that are answered at the same time: with 503, or with what an
+/// operator asks for. When there are more the oldest is closed.
 pub const REFUSALS_MAX: usize = 64;
 
 /// Longest name of a host, in a request or an option (RFC 1035, section 2.3.4).
@@ -346,7 +347,9 @@ pub const GROWING_STREAM_CHANNELS_MAX: usize = 2 * FRIENDS_MAX as usize;
 
 // --- pages ----------------------------------------------------------------------------------
 
-/// Browsers' sessions of `/receiver`. The one used longest ago makes room for a new one.
+/// Sessions of `/receiver` of browsers that have shown their cookie, and as many of other clients: about
+/// 200 bytes each. Of the former each address has a share; of the latter the one used longest ago makes
+/// room for a new one.
 pub const RECEIVER_SESSIONS_MAX: usize = 10_000;
 
 /// After how long without a request a session of `/receiver` is forgotten.
@@ -357,6 +360,10 @@ pub const PAGE_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 // The relations that must hold between the bounds.
 const _: () = {
+    assert!(
+        7 * MESSAGE_BYTES_MAX <= UNSENT_BYTES / 4,
+        "the longest message, encoded, must fit the share of each of three addresses"
+    );
     assert!(MESSAGE_BYTES_DEFAULT <= MESSAGE_BYTES_MAX);
     assert!(
         2 * (MESSAGE_BYTES_MAX * FORM_ENCODING_FACTOR + MAILBOX_FORM_BYTES_MAX) <= BODIES_BYTES / 2,

@@ -1,29 +1,30 @@
 //! A rate limiter: a token bucket for each key, kept as one moment each (GCRA).
 
 use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
-
-use lru::LruCache;
 
 use crate::limits::{self, Rate};
 
-/// The attempts of some keys, of which those that tried last are remembered.
+/// The attempts of some keys. When there are too many keys, the one that has the most attempts left is
+/// forgotten: whoever tries with many keys does not give a key its attempts back that has used them up.
 #[derive(Debug)]
-pub(super) struct RateLimiter<K: Hash + Eq> {
+pub(super) struct RateLimiter<K> {
     rate: Rate,
     /// For each key the moment from which it has all its attempts again.
-    full_at: LruCache<K, Instant>,
+    full_at: HashMap<K, Instant>,
+    /// The keys in the order of these moments.
+    in_order: BTreeSet<(Instant, K)>,
 }
 
-impl<K: Hash + Eq> RateLimiter<K> {
+impl<K: Hash + Ord + Clone> RateLimiter<K> {
     /// A limiter under which each key may try as often as `rate` says.
     pub(super) fn new(rate: Rate) -> RateLimiter<K> {
-        let most = NonZeroUsize::new(limits::RATE_LIMIT_KEYS_MAX).unwrap_or(NonZeroUsize::MIN);
         RateLimiter {
             rate,
-            full_at: LruCache::sparse(most),
+            full_at: HashMap::new(),
+            in_order: BTreeSet::new(),
         }
     }
 
@@ -33,7 +34,7 @@ impl<K: Hash + Eq> RateLimiter<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let spent = self.full_at.peek(key)?.saturating_duration_since(now);
+        let spent = self.full_at.get(key)?.saturating_duration_since(now);
         // The time in which all attempts but the one that is asked for come back.
         let spare = self.rate.every * self.rate.burst.saturating_sub(1);
         spent.checked_sub(spare).filter(|wait| !wait.is_zero())
@@ -41,9 +42,24 @@ impl<K: Hash + Eq> RateLimiter<K> {
 
     /// Charges an attempt, before it is made: attempts at the same time do not slip through.
     pub(super) fn charge(&mut self, key: K, now: Instant) {
-        let every = self.rate.every;
-        let full_at = self.full_at.get_or_insert_mut(key, || now);
-        *full_at = (*full_at).max(now) + every;
+        let full_at = self
+            .full_at
+            .get(&key)
+            .map_or(now, |moment| (*moment).max(now));
+        self.set(key, full_at + self.rate.every);
+        if self.full_at.len() > limits::RATE_LIMIT_KEYS_MAX
+            && let Some((_, key)) = self.in_order.pop_first()
+        {
+            self.full_at.remove(&key);
+        }
+    }
+
+    /// Notes when a key has all its attempts again.
+    fn set(&mut self, key: K, full_at: Instant) {
+        if let Some(before) = self.full_at.insert(key.clone(), full_at) {
+            self.in_order.remove(&(before, key.clone()));
+        }
+        self.in_order.insert((full_at, key));
     }
 
     /// Charges an attempt if the key has one left.
@@ -64,9 +80,10 @@ impl<K: Hash + Eq> RateLimiter<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let every = self.rate.every;
-        if let Some(full_at) = self.full_at.peek_mut(key) {
-            *full_at = full_at.checked_sub(every).unwrap_or(*full_at);
+        if let Some((key, full_at)) = self.full_at.get_key_value(key)
+            && let Some(full_at) = full_at.checked_sub(self.rate.every)
+        {
+            self.set(key.clone(), full_at);
         }
     }
 }
@@ -121,15 +138,19 @@ mod tests {
         }
     }
 
+    /// However many other keys come, a key that has used up its attempts has to wait.
     #[test]
-    fn key_that_tried_longest_ago_forgotten() {
+    fn key_with_most_attempts_left_forgotten() {
         let mut limiter = RateLimiter::new(RATE);
         let now = Instant::now();
-        for key in 0..limits::RATE_LIMIT_KEYS_MAX + 10 {
+        for _ in 0..RATE.burst {
+            assert_eq!(limiter.try_charge(0, now), Ok(()));
+        }
+        for key in 1..limits::RATE_LIMIT_KEYS_MAX + 10 {
             limiter.charge(key, now);
         }
         assert_eq!(limiter.full_at.len(), limits::RATE_LIMIT_KEYS_MAX);
-        assert!(limiter.full_at.contains(&limits::RATE_LIMIT_KEYS_MAX));
-        assert!(!limiter.full_at.contains(&0));
+        assert_eq!(limiter.in_order.len(), limits::RATE_LIMIT_KEYS_MAX);
+        assert!(limiter.try_charge(0, now).is_err());
     }
 }

@@ -17,8 +17,10 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let page = call.page("receiver.html", &[]).await;
     let mut response = reply::html(StatusCode::OK, page.before);
     if call.may_act() {
-        let (id, session) = enter(&call);
-        session.clear();
+        let sessions = &call.app.receiver_sessions;
+        let cookie = browser::receiver_session_id(&call.head.headers);
+        sessions.clear(cookie);
+        let id = sessions.id(cookie);
         browser::set_receiver_session(&mut response, id.as_str());
     }
     Ok(response)
@@ -39,6 +41,7 @@ pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
 
 /// Returns the browser's session, or a new one, with its id.
 fn enter(call: &Call<'_>) -> (ReceiverSessionId, Arc<ReceiverSession>) {
-    let id = browser::receiver_session_id(&call.head.headers);
-    call.app.receiver_sessions.enter(id, Instant::now())
+    let cookie = browser::receiver_session_id(&call.head.headers);
+    let sessions = &call.app.receiver_sessions;
+    sessions.enter(cookie, call.network(), Instant::now())
 }

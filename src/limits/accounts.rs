@@ -67,7 +67,7 @@ pub const REGISTRATIONS_FROM_ADDRESS: Rate = Rate {
 };
 
 /// Names, addresses and pairs of them whose tries are remembered, each. At most 1 KiB for each,
-/// 100 bytes as a rule; when there are more, the one that tried longest ago starts afresh.
+/// 200 bytes as a rule; when there are more, the one that has tried least starts afresh.
 pub const RATE_LIMIT_KEYS_MAX: usize = 10_000;
 
 /// Accounts. Each has a row of about 300 bytes, and those of its sessions and friends.

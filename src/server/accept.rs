@@ -1,16 +1,19 @@
 //! The accept loop: nothing that a connection does can end it.
 
+use std::collections::VecDeque;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Duration, Instant};
 
-use super::conn::{self, Accepted, Admission};
+use super::conn::{self, Accepted};
 use super::lanes::Lanes;
 use crate::config::Timeouts;
 use crate::http::App;
@@ -24,9 +27,9 @@ pub(super) struct Acceptor {
     timeouts: Timeouts,
     /// A permit for each connection that is served.
     served: Arc<Semaphore>,
-    /// A permit for each connection whose one request is answered with 503, because the server is at
-    /// its limit.
-    refused: Arc<Semaphore>,
+    /// The connections beyond that, the oldest first: their one request is answered with 503, unless
+    /// it is an operator's.
+    refused: Mutex<VecDeque<AbortHandle>>,
 }
 
 impl Acceptor {
@@ -42,7 +45,7 @@ impl Acceptor {
             lanes,
             timeouts,
             served: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
-            refused: Arc::new(Semaphore::new(limits::REFUSALS_MAX)),
+            refused: Mutex::default(),
         }
     }
 
@@ -54,6 +57,7 @@ impl Acceptor {
         connections: &mut JoinSet<()>,
     ) {
         let mut failures = AcceptFailures::default();
+        let mut spare = SpareFile::new();
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -64,7 +68,15 @@ impl Acceptor {
                     // From here on the socket belongs to its lane.
                     let accepted = accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer)));
                     match accepted {
-                        Ok((socket, peer)) => self.admit(socket, peer, connections),
+                        Ok((socket, peer)) if spare.is_there() => {
+                            self.admit(socket, peer, connections);
+                        }
+                        Ok((socket, peer)) => self.refuse(socket, peer, connections),
+                        Err(error) if is_out_of_files(&error) => {
+                            self.close_oldest_refused();
+                            spare.release();
+                            failures.wait(&error).await;
+                        }
                         Err(error) => failures.wait(&error).await,
                     }
                 }
@@ -85,32 +97,95 @@ impl Acceptor {
         }
     }
 
-    /// Serves a connection if the server is not at its limit. Beyond that it answers some with 503,
-    /// and closes the others.
+    /// Serves a connection if the server is not at its limit.
     fn admit(&self, socket: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
-        let permit = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
-        let (permit, admission): (OwnedSemaphorePermit, Admission) =
-            if let Some(permit) = permit(&self.served) {
-                (permit, Admission::Serve)
-            } else {
-                self.app.metrics.refused();
-                let Some(permit) = permit(&self.refused) else {
-                    return;
-                };
-                (permit, Admission::Refuse)
-            };
+        match Arc::clone(&self.served).try_acquire_owned() {
+            Ok(permit) => {
+                self.spawn(socket, peer, Some(permit), connections);
+            }
+            Err(_) => self.refuse(socket, peer, connections),
+        }
+    }
+
+    /// Answers a connection beyond the limit. There is room for some; the oldest of them makes room for
+    /// a new one, so that those who say nothing do not keep operators out.
+    fn refuse(&self, socket: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
+        self.app.metrics.refused();
+        let mut refused = self.refused.lock();
+        refused.retain(|connection| !connection.is_finished());
+        while refused.len() >= limits::REFUSALS_MAX
+            && let Some(oldest) = refused.pop_front()
+        {
+            oldest.abort();
+        }
+        refused.push_back(self.spawn(socket, peer, None, connections));
+    }
+
+    /// Closes the connection beyond the limit that has been open for longest, if there is one.
+    fn close_oldest_refused(&self) {
+        let mut refused = self.refused.lock();
+        refused.retain(|connection| !connection.is_finished());
+        if let Some(oldest) = refused.pop_front() {
+            oldest.abort();
+        }
+    }
+
+    /// Gives a connection to a lane: one that has a permit is served, any other is refused.
+    fn spawn(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        permit: Option<OwnedSemaphorePermit>,
+        connections: &mut JoinSet<()>,
+    ) -> AbortHandle {
         let accepted = Accepted {
             socket,
             peer,
             app: Arc::clone(&self.app),
             timeouts: self.timeouts,
-            admission,
             permit,
         };
         // Boxed, so that what only the beginning of a connection needs is not a part of its task.
-        connections.spawn_on(conn::serve(Box::new(accepted)), &self.lanes.least_busy());
+        connections.spawn_on(conn::serve(Box::new(accepted)), &self.lanes.least_busy())
     }
 }
+
+/// Whether the process, or the system, may not open one more file.
+fn is_out_of_files(error: &io::Error) -> bool {
+    /// The numbers of `ENFILE` and `EMFILE`, the same on all Unix systems.
+    const OUT_OF_FILES: [i32; 2] = [23, 24];
+    cfg!(unix)
+        && error
+            .raw_os_error()
+            .is_some_and(|code| OUT_OF_FILES.contains(&code))
+}
+
+/// A file that is open for nothing but to be closed when there are no files left, so that one more
+/// connection can be accepted and answered.
+#[derive(Debug)]
+struct SpareFile(Option<File>);
+
+impl SpareFile {
+    fn new() -> SpareFile {
+        SpareFile(File::open(SPARE_FILE).ok())
+    }
+
+    /// Whether the file is open, or can be opened again. If not, the connection that was accepted last
+    /// has its place.
+    fn is_there(&mut self) -> bool {
+        if self.0.is_none() {
+            self.0 = File::open(SPARE_FILE).ok();
+        }
+        cfg!(not(unix)) || self.0.is_some()
+    }
+
+    fn release(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// A file that exists on all Unix systems.
+const SPARE_FILE: &str = "/dev/null";
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended

@@ -32,23 +32,14 @@ use crate::http::{self, App};
 use crate::limits;
 use crate::metrics::OpenConnection;
 
-/// How the requests of a connection are answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
-    /// Each request is answered as it asks.
-    Serve,
-    /// The server is at its limit: the one request is answered with that.
-    Refuse,
-}
-
 /// An accepted connection that is not served yet.
 pub(super) struct Accepted {
     pub(super) socket: std::net::TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) app: Arc<App>,
     pub(super) timeouts: Timeouts,
-    pub(super) admission: Admission,
-    pub(super) permit: OwnedSemaphorePermit,
+    /// `None` beyond the limit of connections: the one request is answered with that.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Serves a connection until it is over. What this future holds lives as long as each stream does,
@@ -63,7 +54,7 @@ pub(super) async fn serve(accepted: Box<Accepted>) {
 }
 
 /// What is given back when a stream's connection is over.
-type ConnPermit = (OwnedSemaphorePermit, OpenConnection, Busy);
+type ConnPermit = (Option<OwnedSemaphorePermit>, OpenConnection, Busy);
 
 /// Answers requests until the connection is over, or is handed over to a stream.
 async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
@@ -72,9 +63,9 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         peer,
         app,
         timeouts,
-        admission,
         permit,
     } = *accepted;
+    let is_served = permit.is_some();
     let open = OpenConnection::new(Arc::clone(&app.metrics));
     let socket = TcpStream::from_std(socket)
         .and_then(|socket| socket::tune(&socket).map(|()| socket))
@@ -92,9 +83,10 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
             // Boxed, so that the connection can be moved, and taken apart in the end.
             Box::pin(async move {
                 let answering = Arc::clone(&connection);
-                let response = match admission {
-                    Admission::Serve => http::respond(app, connection, request).await,
-                    Admission::Refuse => http::refuse(app, connection, request).await,
+                let response = if is_served {
+                    http::respond(app, connection, request).await
+                } else {
+                    http::refuse(app, connection, request).await
                 };
                 Ok::<_, Infallible>(response.map(|body| AnswerBody::new(body, answering)))
             })

@@ -36,12 +36,24 @@ pub(super) fn connections(asked: Option<usize>, max_files: Option<u64>) -> usize
         usize::try_from(files.saturating_sub(limits::RESERVED_FILES).max(1)).unwrap_or(usize::MAX)
     });
     let asked = asked.unwrap_or(allowed);
+    let served = asked.min(allowed);
     if asked > allowed {
         log::warn!(
-            "--max-connections is {asked}, but the limit of open files (ulimit -n) allows for {allowed}"
+            "--max-connections is {asked}, but the limit of open files (ulimit -n) allows for \
+             {allowed}: raise it"
+        );
+    } else if let Some(files) = max_files.filter(|files| is_low(*files) && served == allowed) {
+        log::warn!(
+            "the limit of open files (ulimit -n) is {files}, so only {allowed} connections are served \
+             at once: raise it"
         );
     }
-    asked
+    served
+}
+
+/// Whether a limit of open files leaves fewer for connections than it takes for all else.
+fn is_low(files: u64) -> bool {
+    files < 2 * limits::RESERVED_FILES
 }
 
 #[cfg(test)]
@@ -53,6 +65,7 @@ mod tests {
     fn max_connections_leaves_files_for_the_rest() {
         assert_eq!(connections(None, Some(1024)), 1024 - 128);
         assert_eq!(connections(Some(10), Some(1024)), 10);
+        assert_eq!(connections(Some(5000), Some(1024)), 1024 - 128);
         assert_eq!(connections(None, Some(64)), 1);
     }
 }

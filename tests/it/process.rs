@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use crate::support::binary::{self, Binary, PROGRAM, SHELL};
 use crate::support::client::{Response, get, post, try_send};
 use crate::support::wires::Stream;
-use crate::support::{STEP_TIMEOUT, soon};
+use crate::support::{STEP_TIMEOUT, eventually, soon};
 
 /// The tests that fill the machine run one at a time.
 static HEAVY: Mutex<()> = Mutex::const_new(());
@@ -249,11 +249,12 @@ async fn read_on(addr: std::net::SocketAddr, count: usize) -> Vec<Instant> {
     arrived
 }
 
-/// A server that runs out of file descriptors goes on when there are some again.
+/// A server of few file descriptors warns, answers operators while there are none left, and goes on when
+/// there are some again.
 #[tokio::test]
 async fn file_descriptors_exhausted() {
     let _alone = HEAVY.lock().await;
-    // There are fewer files than connections are allowed, so that `accept` fails.
+    // There are fewer files than connections beyond the limit are answered, so that `accept` fails.
     let mut limited = Command::new(SHELL);
     let script = format!(
         "ulimit -n 64; exec {PROGRAM} --listen 127.0.0.1:0 --store memory --max-connections 1000"
@@ -265,11 +266,35 @@ async fn file_descriptors_exhausted() {
     for _ in 0..150 {
         held.push(tokio::net::TcpStream::connect(addr).await.unwrap());
     }
-    // None of them sends a request; the one that does has to wait for a file.
-    let asked = tokio::spawn(async move { try_send(addr, "GET /healthz", b"").await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!asked.is_finished(), "there was a file left");
+    // None of them sends a request.
+    for (path, status) in [("/healthz", 200), ("/metrics", 200), ("/", 503)] {
+        let answered = async || {
+            let answer = try_send(addr, &format!("GET {path}"), b"").await;
+            answer.map_or(0, |answer| answer.status) == status
+        };
+        eventually(path, answered).await;
+    }
     drop(held);
-    assert_eq!(soon(asked).await.unwrap().unwrap().status, 200);
+    let served = async || get(addr, "/").await.status == 200;
+    eventually("there are files again", served).await;
     assert!(server.is_running());
+    let log = server.end("-TERM").await;
+    assert!(log.contains("--max-connections is 1000"), "{log}");
+}
+
+/// A limit of open files that leaves few connections is warned of.
+#[tokio::test]
+async fn few_file_descriptors_warned_of() {
+    for (files, warns) in [(200, true), (256, false)] {
+        let mut limited = Command::new(SHELL);
+        let script =
+            format!("ulimit -n {files}; exec {PROGRAM} --listen 127.0.0.1:0 --store memory");
+        limited.args(["-c", &script]);
+        let log = Binary::spawn(limited).await.end("-TERM").await;
+        assert_eq!(
+            log.contains("(ulimit -n) is 200, so only 72 connections"),
+            warns,
+            "{log}"
+        );
+    }
 }

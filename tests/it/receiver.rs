@@ -1,7 +1,11 @@
 //! `/receiver` and `/sender` without a browser: sessions, and messages that are shown once.
 
+use forever_frame::limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use crate::support::client::{Response, get, post, send};
-use crate::support::{TestServer, has_handover};
+use crate::support::{TestServer, at_last, has_handover};
 
 /// Visits `/receiver` as a browser does, and gives the cookie of its session.
 async fn visit(server: &TestServer, cookie: &str) -> String {
@@ -156,5 +160,37 @@ async fn sender_reload_does_not_resend() {
         );
         assert!(!page.contains(">new date:"), "{page}");
     }
+    server.stop().await;
+}
+
+/// Visitors without cookies push out no session whose browser has shown its cookie.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receiver_session_survives_visitors() {
+    let server = TestServer::start();
+    post(server.addr, "/send", "one").await;
+    let cookie = visit(&server, "").await;
+    let mut page = receive(&server, &cookie).await;
+    page.until("one</p>").await;
+    page.until(".").await;
+    drop(page);
+    server.open_streams(0).await;
+    // As many visits as there are places, all on one connection.
+    let mut socket = TcpStream::connect(server.addr).await.unwrap();
+    let visits = "GET /receiver HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let visits = visits.repeat(limits::RECEIVER_SESSIONS_MAX + 1)
+        + "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let (mut reading, mut writing) = socket.split();
+    let read = async {
+        let mut answers = Vec::new();
+        reading.read_to_end(&mut answers).await.unwrap();
+    };
+    let write = async { writing.write_all(visits.as_bytes()).await.unwrap() };
+    at_last(async { tokio::join!(read, write) }).await;
+    post(server.addr, "/send", "two").await;
+    let mut page = receive(&server, &cookie).await;
+    let shown = page.until("two</p>").await;
+    assert!(!shown.contains("one</p>"), "{shown}");
+    drop(page);
+    server.open_streams(0).await;
     server.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use forever_frame::limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -420,11 +421,21 @@ async fn connection_limit_answers_503() {
     let seconds: u32 = refused.header("retry-after").parse().unwrap();
     assert!((2..=8).contains(&seconds));
     assert!(refused.text().await.contains("at its connection limit"));
+    // Operators are answered, also while others hold all that there is beyond the limit.
+    let mut silent = Vec::new();
+    for _ in 0..2 * limits::REFUSALS_MAX {
+        silent.push(TcpStream::connect(server.addr).await.unwrap());
+    }
+    for path in ["/healthz", "/healthz/live", "/healthz/ready", "/metrics"] {
+        assert_eq!(get(server.addr, path).await.status, 200, "{path}");
+    }
+    assert_eq!(get(server.addr, "/").await.status, 503);
+    drop(silent);
     refuses_appends(server.addr).await;
     drop(first);
     server.open_streams(1).await;
     // The connection's slot is free a moment after the stream has ended.
-    let served = async || get(server.addr, "/healthz").await.status == 200;
+    let served = async || get(server.addr, "/style.css").await.status == 200;
     eventually("there is room", served).await;
     server.stop().await;
 }
