@@ -83,6 +83,12 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_ROTATE", value_parser = rotate)]
     rotate: Option<Duration>,
 
+    /// How long a connection may be idle between two requests before it is closed (in order, so that no
+    /// request is lost in between); longer than the idle timeout of a proxy in front, if it keeps
+    /// connections. An idle connection takes about 10 KiB
+    #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_KEEP_ALIVE", default_value = "75s", value_parser = duration)]
+    keep_alive: Duration,
+
     /// Time over which open streams are ended when the server stops, spread so that their clients
     /// do not all reconnect at once
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_DRAIN", default_value = "5s", value_parser = duration)]
@@ -202,7 +208,10 @@ impl From<Args> for Config {
             demo_accounts: args.demo_accounts,
             handover: true,
             memory: MemoryBudgets::default(),
-            timeouts: Timeouts::default(),
+            timeouts: Timeouts {
+                keep_alive: args.keep_alive,
+                ..Timeouts::default()
+            },
             idempotency_keys_max: limits::IDEMPOTENCY_KEYS_MAX,
             machine_clock: MachineClock::System,
         }

@@ -186,8 +186,19 @@ pub const HOST_BYTES_MAX: usize = 255;
 /// page: the list is repeated in the answer.
 pub const CORS_HEADERS_BYTES_MAX: usize = KIB;
 
-/// How long a client may take for a request's head, and may be silent between two requests.
+/// How long a client may take for a request's head.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a connection may be idle between two requests unless `--keep-alive` says otherwise: as
+/// long as nginx's, and longer than the minute after which most load balancers close theirs.
+pub const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(75);
+
+/// Longest target of a request. The longest that is needed names [`STREAM_CHANNELS_MAX`] channels.
+pub const URL_BYTES_MAX: usize = 16 * KIB;
+
+/// Longest head of a request. hyper keeps it in its buffer, and would refuse without a word what does
+/// not fit that.
+pub const HEAD_BYTES_MAX: usize = 20 * KIB;
 
 /// How long a client may take for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -220,11 +231,18 @@ pub const SEND_BUFFER_BYTES: usize = 64 * KIB;
 /// in it for the socket. This is the least that takes a frame of [`FRAME_BYTES`] whole.
 pub const HTTP_BUFFER_BYTES: usize = 32 * KIB;
 
-/// How long a connection whose request was refused before its body had been read is still read
-/// from, so that the client sees the answer and not a reset connection. A connection whose last
+/// How long a connection that this side has closed is still read from, so that its client sees the
+/// last answer, or an orderly end, and not a reset connection. A connection whose last
 /// answer must be known to have arrived has [`STALL_TIMEOUT`] on top.
 /// The end of the server does not wait for it.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a stream holds its messages when its client has closed its sending side: a client that has
+/// left answers the heartbeat that it is sent then by a reset, within one round trip.
+pub const HALF_CLOSE_HOLD: Duration = Duration::from_secs(1);
+
+/// The longest pause between two checks whether a client that has closed its sending side is gone.
+pub const HALF_CLOSE_POLL_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
 /// The longest pause between two checks whether the kernel has closed a connection for good,
 /// which takes one round trip.
@@ -379,6 +397,11 @@ const _: () = {
         "a text may take six times its bytes as JSON"
     );
     assert!(FRAME_BYTES <= HTTP_BUFFER_BYTES);
+    assert!(
+        STREAM_CHANNELS_MAX * (NAME_BYTES_MAX + 1) < URL_BYTES_MAX,
+        "a stream of the most channels can be asked for"
+    );
+    assert!(URL_BYTES_MAX < HEAD_BYTES_MAX && HEAD_BYTES_MAX < HTTP_BUFFER_BYTES);
     assert!(
         GROWING_STREAM_CHANNELS_MAX > FRIENDS_MAX as usize + 1,
         "a stream that has just begun can add a channel"

@@ -25,8 +25,10 @@ impl Default for MemoryBudgets {
 /// How long the server waits for a slow client before it closes the connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// The time that a client may take for the head of a request, and may be silent between two
-    /// requests; [`limits::HEAD_TIMEOUT`] by default.
+    /// The time that a connection may be idle between two requests; the option `--keep-alive`.
+    pub keep_alive: Duration,
+    /// The time that a client may take for the head of a request; [`limits::HEAD_TIMEOUT`] by
+    /// default.
     pub head: Duration,
     /// The time that a client may take for the body of a request, except for an upload of lines;
     /// [`limits::BODY_TIMEOUT`] by default.
@@ -43,6 +45,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Timeouts {
         Timeouts {
+            keep_alive: limits::KEEP_ALIVE_DEFAULT,
             head: limits::HEAD_TIMEOUT,
             body: limits::BODY_TIMEOUT,
             line: limits::LINE_TIMEOUT,

@@ -2,7 +2,7 @@
 //! stream that it is to take over from hyper.
 //!
 //! It also has a [`Lease`] for a client, a request for liveness (a client that vanishes is to be
-//! noticed soon), and a note that a request's body was left unread. These three are no events, and
+//! noticed soon), and how far the current request has been read. These three are no events, and
 //! are in no table below: each is set by a handler and taken or dropped by the connection.
 //!
 //! The socket's wrapper, the requests and the end of the connection report events here; handlers
@@ -47,17 +47,21 @@
 #[cfg(test)]
 mod event_tests;
 mod handover;
+mod head_fault;
 mod phase;
 mod unconfirmed;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
 
 pub use handover::Handover;
+pub use head_fault::HeadFault;
 pub use phase::{Phase, PhaseCell};
 pub use unconfirmed::OnDelivered;
 
@@ -95,11 +99,14 @@ pub struct Connection<S> {
     request_is_proof: AtomicBool,
     lease: Mutex<Option<Lease>>,
     liveness_requested: AtomicBool,
-    unread_body: AtomicBool,
     /// Held from the head of a request until its answer has been written.
     answering: Mutex<Option<Busy>>,
     /// Whether all of the answer is in hyper's hands.
     answer_is_complete: AtomicBool,
+    /// How many heads of requests have been read.
+    heads: AtomicU32,
+    /// Whether the body of the current request is still being read.
+    in_body: AtomicBool,
     handover: Handover<S>,
 }
 
@@ -115,9 +122,10 @@ impl<S> Connection<S> {
             request_is_proof: AtomicBool::default(),
             lease: Mutex::default(),
             liveness_requested: AtomicBool::default(),
-            unread_body: AtomicBool::default(),
             answering: Mutex::default(),
             answer_is_complete: AtomicBool::default(),
+            heads: AtomicU32::default(),
+            in_body: AtomicBool::default(),
             handover: Handover::default(),
         }
     }
@@ -150,6 +158,16 @@ impl<S> Connection<S> {
         self.phase.advance(Phase::HalfClosed);
     }
 
+    /// Waits until the client has closed its sending side. The task of the connection, which has to be
+    /// the one that waits, is woken when that is noticed.
+    pub async fn half_closed(&self) {
+        let is_half_closed = |_: &mut Context<'_>| match self.phase.get() {
+            Phase::Open => Poll::Pending,
+            _ => Poll::Ready(()),
+        };
+        poll_fn(is_half_closed).await;
+    }
+
     /// The client has left its bytes unread for too long, and is given up.
     pub fn on_stalled(&self) {
         self.phase.advance(Phase::Stalled);
@@ -171,6 +189,30 @@ impl<S> Connection<S> {
             deliveries.add(client, on_delivered);
         }
         // Otherwise it is dropped here, which returns it.
+    }
+
+    /// The head of a request was parsed; its body follows if `has_body`.
+    pub fn on_head(&self, has_body: bool) {
+        self.in_body.store(has_body, Relaxed);
+        self.heads.fetch_add(1, Relaxed);
+    }
+
+    /// The body of the current request has been read, or will not be: what comes next is the head of
+    /// a request.
+    pub fn on_body_over(&self) {
+        self.in_body.store(false, Relaxed);
+    }
+
+    /// How many heads of requests have been read.
+    #[must_use]
+    pub fn heads(&self) -> u32 {
+        self.heads.load(Relaxed)
+    }
+
+    /// Whether what comes next is the head of a request.
+    #[must_use]
+    pub fn awaits_head(&self) -> bool {
+        !self.in_body.load(Relaxed)
     }
 
     /// The head of a request was read. `sender` stands for the client that a proxy names; it is
@@ -242,17 +284,6 @@ impl<S> Connection<S> {
     #[must_use]
     pub fn take_liveness_request(&self) -> bool {
         self.liveness_requested.load(Relaxed) && self.liveness_requested.swap(false, Relaxed)
-    }
-
-    /// A request was answered before its body had been read.
-    pub fn leave_body_unread(&self) {
-        self.unread_body.store(true, Relaxed);
-    }
-
-    /// Whether the client may still be sending a body that nobody will read.
-    #[must_use]
-    pub fn has_unread_body(&self) -> bool {
-        self.unread_body.load(Relaxed)
     }
 
     /// A request is to be answered.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep};
 use super::undo::Undo;
 use super::{Follower, Live, Options, Output, Step};
 use crate::budget::MemoryShare;
-use crate::connection::PhaseCell;
+use crate::connection::{Phase, PhaseCell};
 use crate::drain::Drain;
 use crate::limits;
 use crate::log::{Log, Position, ReadOutcome, Source, Start, StoreError};
@@ -26,6 +26,8 @@ pub struct ChunkStream {
     share: f32,
     timer: Pin<Box<Sleep>>,
     open: OpenStream,
+    /// What a client that has closed its sending side is to be told first.
+    half_closed: HalfClosed,
     /// Whether the response is broken off instead of ended.
     is_broken_off: bool,
     /// The follower before the chunk that was returned last, if that is large.
@@ -62,6 +64,7 @@ impl ChunkStream {
             share: rand::random(),
             timer: Box::pin(tokio::time::sleep_until(now)),
             open,
+            half_closed: HalfClosed::No,
             is_broken_off: false,
             undo: None,
             is_counted: false,
@@ -107,6 +110,13 @@ impl ChunkStream {
     /// The connection is the stream's own from here on, and nothing else knows how it ends.
     pub fn take_over(&mut self) {
         self.phase = Weak::new();
+    }
+
+    /// The client has closed its sending side: it may have left.
+    pub fn on_half_closed(&mut self) {
+        if self.half_closed == HalfClosed::No {
+            self.half_closed = HalfClosed::Noticed;
+        }
     }
 
     /// The client has stopped reading, and is given up.
@@ -178,6 +188,10 @@ impl ChunkStream {
             self.follower.stop_by(deadline, retry);
         }
         let mut now = Instant::now();
+        if let Some(chunk) = ready!(self.poll_hold(cx, now)) {
+            return Poll::Ready(Some(chunk));
+        }
+        now = Instant::now();
         loop {
             let source = &mut self.source;
             let read = |position: &Position, limit| {
@@ -218,6 +232,36 @@ impl ChunkStream {
         }
     }
 
+    /// Says a heartbeat to a client that has closed its sending side, and then nothing for a while: a
+    /// client that has left answers it by a reset, and what is written before that would count as
+    /// seen. Ready with the heartbeat, or with `None` when the stream goes on.
+    fn poll_hold(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Chunk>> {
+        if self
+            .phase
+            .upgrade()
+            .is_some_and(|phase| phase.get() == Phase::HalfClosed)
+        {
+            self.on_half_closed();
+        }
+        match self.half_closed {
+            // A part of the next chunk may have been sent.
+            _ if self.is_counted => Poll::Ready(None),
+            HalfClosed::Noticed => match self.follower.half_closed(now) {
+                Some(output) => {
+                    self.half_closed = HalfClosed::HeldUntil(now + limits::HALF_CLOSE_HOLD);
+                    Poll::Ready(Some(self.count(output)))
+                }
+                None => Poll::Ready(None),
+            },
+            HalfClosed::HeldUntil(moment) if now < moment && !self.drain.has_begun() => {
+                self.timer.as_mut().reset(moment);
+                ready!(self.timer.as_mut().poll(cx));
+                Poll::Ready(None)
+            }
+            HalfClosed::No | HalfClosed::HeldUntil(_) => Poll::Ready(None),
+        }
+    }
+
     /// Keeps what it takes to take a large chunk back. Without messages a chunk is large only if a page
     /// of the operator's is.
     fn keep(&mut self, before: Undo, output: &Output) {
@@ -241,6 +285,17 @@ impl ChunkStream {
         }
         output.chunk
     }
+}
+
+/// Whether the client has closed its sending side, and what was done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HalfClosed {
+    /// It has not, as far as is known.
+    No,
+    /// It has.
+    Noticed,
+    /// It was told a heartbeat, and is told nothing until this moment.
+    HeldUntil(Instant),
 }
 
 /// How metrics call the end of a stream.

@@ -96,6 +96,20 @@ impl Follower {
         self.timers.stop_by(deadline);
     }
 
+    /// The client has closed its sending side, and may have left. A stream says a heartbeat, if it has
+    /// begun; a long poll has nothing to say in advance. It waits on, unless something is held for its
+    /// client that is not there any more (such as its presence): then its time is over.
+    #[must_use]
+    pub fn half_closed(&mut self, now: Instant) -> Option<Output> {
+        if self.state == FollowerState::Streaming && self.options.heartbeat.is_some() {
+            return Some(self.heartbeat(now));
+        }
+        if self.options.has_guard() {
+            self.timers.end_now(now);
+        }
+        None
+    }
+
     /// Everything that was written has been taken by the connection.
     pub fn report_progress(&mut self) {
         let at = self.position.at();
@@ -297,14 +311,18 @@ impl Follower {
     }
 
     fn write_heartbeat(&mut self, now: Instant) -> Step {
+        Step::Write(self.heartbeat(now))
+    }
+
+    fn heartbeat(&mut self, now: Instant) -> Output {
         let mut out = Vec::new();
         let cursor = self.cursor();
         self.options.encoder.idle(&cursor, &mut out);
         let output = self.output(now, Chunk::new(&out), 0);
-        Step::Write(Output {
+        Output {
             is_heartbeat: true,
             ..output
-        })
+        }
     }
 
     /// Writes these items. Those that do not fit one write are read again.

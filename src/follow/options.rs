@@ -113,6 +113,12 @@ impl Options {
         })
     }
 
+    /// Whether something is held for as long as the stream is open.
+    pub(super) fn has_guard(&self) -> bool {
+        let extras = self.extras.as_ref();
+        extras.is_some_and(|extras| extras.guard.is_some())
+    }
+
     /// Whether the stream's progress is reported, so that it has to be polled once more after each
     /// write.
     pub(super) fn reports_progress(&self) -> bool {

@@ -67,6 +67,11 @@ impl Timers {
         self.reason = EndReason::Stop;
     }
 
+    /// The stream is to end now, as if its time were over.
+    pub(super) fn end_now(&mut self, now: Instant) {
+        self.end = Some(self.end.map_or(now, |end| end.min(now)));
+    }
+
     /// What is due now, for a stream with a heartbeat of this interval.
     pub(super) fn due(&self, now: Instant, heartbeat: Option<Duration>) -> Due {
         let heartbeat = heartbeat.map(|interval| self.wrote + interval);

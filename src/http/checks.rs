@@ -10,7 +10,7 @@ use super::error::Error;
 use super::initiator::Initiator;
 use super::permission::{Permission, permission};
 use super::route::{self, Route};
-use super::{App, browser, host};
+use super::{App, browser, framing, host};
 
 /// A request that has passed.
 pub(super) enum Checked {
@@ -34,8 +34,16 @@ pub(super) fn check(app: &App, head: &Parts, peer: IpAddr) -> Result<Checked, Er
     if !is_of_health {
         app.hosts.check(asked.as_ref())?;
     }
+    framing::check(head)?;
     if head.method == Method::OPTIONS && path == "*" {
         return Ok(Checked::Options(route::ALLOW_ALL.to_owned()));
+    }
+    if head.method == Method::CONNECT {
+        // Its target is a host, and no path.
+        return Err(Error::MethodNotAllowed {
+            method: head.method.to_string(),
+            allow: route::ALLOW_ALL.to_owned(),
+        });
     }
     let (route, rest) = found?;
     if head.method == Method::OPTIONS {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{ACCEPT_ENCODING, ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::chat::{
     CreateError, FriendError, LoginError, LookupError, RateLimited, RegisterError, SayError,
@@ -74,6 +74,18 @@ pub(super) enum Error {
          Host that the browser asked for)"
     )]
     CrossOrigin(String),
+    #[error("the URL is longer than the limit of {0} bytes")]
+    UrlTooLong(usize),
+    #[error("the head of the request is longer than the limit of {0} bytes")]
+    HeadTooLarge(usize),
+    #[error("the head of the request took longer than {0} s to arrive")]
+    HeadSlow(u64),
+    #[error("the Transfer-Encoding {0:?} is not known; send the body as it is, or chunked")]
+    TransferEncoding(String),
+    #[error("the Content-Encoding {0:?} is not known; send the body as it is")]
+    ContentEncoding(String),
+    #[error("the Expect {0:?} is not known; 100-continue is")]
+    Expectation(String),
     #[error("{0}; write it like Host: example.org:8080")]
     BadHost(String),
     #[error(
@@ -193,6 +205,11 @@ impl Error {
             Error::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::CrossOrigin(_) | Error::Friend(FriendError::NotTaken) => StatusCode::FORBIDDEN,
             Error::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
+            Error::UrlTooLong(_) => StatusCode::URI_TOO_LONG,
+            Error::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Error::TransferEncoding(_) => StatusCode::NOT_IMPLEMENTED,
+            Error::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Error::Expectation(_) => StatusCode::EXPECTATION_FAILED,
             Error::Register(RegisterError::Create(
                 CreateError::Taken(_) | CreateError::LooksAlike(_),
             ))
@@ -200,7 +217,9 @@ impl Error {
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Error::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::BodySlow(_) | Error::LineSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Error::HeadSlow(_) | Error::BodySlow(_) | Error::LineSlow(_) => {
+                StatusCode::REQUEST_TIMEOUT
+            }
             Error::PathNotUtf8
             | Error::BadChannel { .. }
             | Error::TooManyChannels(_)
@@ -260,6 +279,9 @@ impl Error {
             | Error::NoAnswerMemory
             | Error::Lookup(LookupError::Store(_))
             | Error::Store(_) => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Error::ContentEncoding(_) => {
+                Some((ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+            }
             _ => None,
         }
     }
@@ -273,6 +295,7 @@ impl Error {
                 | Error::BodySlow(_)
                 | Error::BodyBroke(_)
                 | Error::BadHost(_)
+                | Error::TransferEncoding(_)
         )
     }
 }

@@ -78,7 +78,7 @@ impl TrustedProxies {
 /// place of a line that is not ASCII. Empty items are left out.
 pub(super) fn items<'a>(
     headers: &'a HeaderMap,
-    name: &'static str,
+    name: &str,
 ) -> impl DoubleEndedIterator<Item = Option<&'a str>> {
     let lines = headers.get_all(name).iter().map(|line| line.to_str().ok());
     // An iterator over the items of a line cannot be empty for a line that cannot be read.

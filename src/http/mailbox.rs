@@ -149,6 +149,10 @@ async fn receive(call: &Call<'_>, request: ReceiveRequest) -> Result<Response<Bo
         biased;
         () = app.drain.begun() => return Err(Error::Stopping),
         answer = mailbox.receive(request.wait) => answer?,
+        // A client that sends nothing more may have left, and a letter that is sent to it would come back.
+        () = call.connection.half_closed() => {
+            return Ok(reply::json(StatusCode::OK, &MailboxAnswer::status("empty")));
+        }
     };
     let response = reply::json(StatusCode::OK, &MailboxAnswer::answer(&answer));
     // Without memory the answer is an error, and the letter returns to its mailbox.

@@ -7,6 +7,7 @@
 mod answer_memory;
 mod append;
 mod body;
+mod body_reader;
 mod browser;
 mod chat;
 mod checks;
@@ -17,6 +18,7 @@ mod error;
 mod follow;
 mod form;
 mod forwarded;
+mod framing;
 mod host;
 mod initiator;
 mod line_memory;
@@ -41,7 +43,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response};
@@ -49,6 +51,7 @@ use hyper::{HeaderMap, Method, Request, Response};
 pub use cors::Cors;
 pub use forwarded::TrustedProxies;
 pub use host::Hosts;
+pub use refusal::answer_to_fault;
 pub use reply::Body;
 
 use crate::budget::Budget;
@@ -63,6 +66,7 @@ use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::pages::{HtmlPage, Pages};
 use crate::receiver_session::ReceiverSessions;
+use body_reader::BodyReader;
 use checks::Checked;
 use error::Error;
 use permission::Permission;
@@ -141,7 +145,7 @@ struct Call<'a> {
     /// The address of the client, as far as proxies tell it.
     client: IpAddr,
     head: Parts,
-    body: Incoming,
+    body: BodyReader,
     endpoint: Endpoint,
     /// The part of the path that the route leaves open: the channels of `/c/…`, the name of a file.
     rest: String,
@@ -193,7 +197,6 @@ pub async fn respond(
     connection: Arc<Connection<ChunkStream>>,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let has_body = !request.body().is_end_stream();
     let (head, body) = request.into_parts();
     connection.on_request(client::forwarded_sender(&head.headers));
     let (refusal, grant) = (Refusal::of(&head), app.cors.grant(&head));
@@ -201,9 +204,6 @@ pub async fn respond(
     let mut response = match dispatch(&app, &connection, client, head, body).await {
         Ok(response) => response,
         Err(error) => {
-            if has_body {
-                connection.leave_body_unread();
-            }
             log::debug!("refused: {error}");
             refusal.reply(&error, &app, client).await
         }
@@ -226,7 +226,6 @@ pub async fn refuse(
         response.headers_mut().insert(CONNECTION, close);
         return response;
     }
-    connection.leave_body_unread();
     let (head, _) = request.into_parts();
     let client = app.trusted_proxies.client(&head.headers, connection.peer());
     let grant = app.cors.grant(&head);
@@ -262,7 +261,7 @@ async fn dispatch(
         connection,
         client,
         head,
-        body,
+        body: BodyReader::new(body, connection),
         endpoint,
         rest,
         permission,

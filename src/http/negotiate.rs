@@ -1,8 +1,10 @@
 //! The format that a client wants, by its `Accept` (RFC 9110, section 12.5.1).
 
+use hyper::HeaderMap;
+use hyper::header::ACCEPT;
 use hyper::http::request::Parts;
 
-use super::header;
+use super::forwarded::items;
 use crate::wire::Wire;
 
 /// The format of an answer that says an error.
@@ -31,60 +33,97 @@ pub(super) fn error_form(head: &Parts) -> Form {
         ("text/html", Form::Html),
         ("text/plain", Form::Text),
         ("application/json", Form::Json),
-        ("text/event-stream", Form::Sse),
+        (EVENT_STREAM, Form::Sse),
     ];
-    best(header(&head.headers, "accept"), &offers).unwrap_or(Form::Json)
+    best(&head.headers, &offers).unwrap_or(Form::Json)
 }
 
 /// Returns the transport that the client wants: `text`, unless it names the type of another.
-pub(super) fn wire(accept: Option<&str>) -> Wire {
+pub(super) fn wire(headers: &HeaderMap) -> Wire {
     let offers = [
         ("text/html", Wire::Html),
         ("text/plain", Wire::Text),
-        ("text/event-stream", Wire::Sse),
+        (EVENT_STREAM, Wire::Sse),
         ("application/x-ndjson", Wire::Ndjson),
+        ("application/jsonl", Wire::Ndjson),
         ("application/json", Wire::Json),
     ];
-    best(accept, &offers).unwrap_or(Wire::Text)
+    best(headers, &offers).unwrap_or(Wire::Text)
 }
 
-/// Returns the offer that the client names with the highest weight, the first among equals.
-/// Wildcards name nothing: a client that accepts anything gets the default.
-fn best<T: Copy>(accept: Option<&str>, offers: &[(&str, T)]) -> Option<T> {
+/// The type of Server-Sent Events. A client that names it at all gets it, whatever it prefers: such a
+/// client can read it, and no browser that shows a page names it (htmx names `text/html` first).
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// Returns the offer that the client names with the highest weight, the first among equals. All lines
+/// of `Accept` count, as one list. Wildcards name nothing: a client that accepts anything gets the
+/// default.
+fn best<T: Copy>(headers: &HeaderMap, offers: &[(&str, T)]) -> Option<T> {
     let mut best: Option<(f32, T)> = None;
-    for range in accept?.split(',') {
+    for range in items(headers, ACCEPT.as_str()).flatten() {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or("");
-        let weight = parts
-            .find_map(|part| part.strip_prefix("q="))
-            .and_then(|q| q.parse().ok())
-            .unwrap_or(1.0);
+        let weight = parts.find_map(weight).unwrap_or(1.0);
         let offer = offers
             .iter()
             .find(|(offered, _)| offered.eq_ignore_ascii_case(name));
-        if let Some((_, offer)) = offer
-            && weight > best.map_or(0.0, |(weight, _)| weight)
-        {
+        let Some((name, offer)) = offer else { continue };
+        if *name == EVENT_STREAM && weight > 0.0 {
+            return Some(*offer);
+        }
+        if weight > best.map_or(0.0, |(weight, _)| weight) {
             best = Some((weight, *offer));
         }
     }
     best.map(|(_, offer)| offer)
 }
 
+/// Reads the parameter `q` of a media range, between 0 (not acceptable) and 1 (RFC 9110, section
+/// 12.4.2); `None` for another parameter, and for a weight that is none.
+fn weight(parameter: &str) -> Option<f32> {
+    let (name, value) = parameter.split_once('=')?;
+    let weight: f32 = value.trim().parse().ok()?;
+    let is_weight = name.trim().eq_ignore_ascii_case("q") && (0.0..=1.0).contains(&weight);
+    is_weight.then_some(weight)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::header::HeaderValue;
+
+    fn accept(lines: &[&'static str]) -> HeaderMap {
+        let line = |line: &&'static str| (ACCEPT, HeaderValue::from_static(line));
+        lines.iter().map(line).collect()
+    }
 
     #[test]
     fn negotiate_follows_accept() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8";
-        assert_eq!(wire(Some(browser)), Wire::Html);
-        assert_eq!(wire(Some("*/*")), Wire::Text);
-        assert_eq!(wire(None), Wire::Text);
-        assert_eq!(wire(Some("text/event-stream")), Wire::Sse);
-        assert_eq!(wire(Some("application/json, text/plain, */*")), Wire::Json);
-        assert_eq!(wire(Some("text/html;q=0.1, text/plain")), Wire::Text);
-        assert_eq!(wire(Some("text/html; q=0")), Wire::Text);
+        for (lines, expected) in [
+            (&[browser][..], Wire::Html),
+            (&["*/*"], Wire::Text),
+            (&[], Wire::Text),
+            (&["text/event-stream"], Wire::Sse),
+            (&["application/json, text/plain, */*"], Wire::Json),
+            (&["application/jsonl"], Wire::Ndjson),
+            (&["text/html;q=0.1, text/plain"], Wire::Text),
+            (&["text/html; q=0"], Wire::Text),
+            (&["text/html;Q = 0.000, application/json;q=0.1"], Wire::Json),
+            (
+                &["text/html;level=1;q=0.2, application/json;q=0.3"],
+                Wire::Json,
+            ),
+            (&["text/html;q=NaN", "application/json;q=0.5"], Wire::Html),
+            // Lines are one list.
+            (&["text/plain;q=0.1", "application/json"], Wire::Json),
+            (&["text/html", "text/event-stream;q=0.1"], Wire::Sse),
+            (&["text/html, text/event-stream"], Wire::Sse),
+            (&["text/html, Text/Event-Stream; charset=utf-8"], Wire::Sse),
+            (&["text/html, text/event-stream;q=0"], Wire::Html),
+        ] {
+            assert_eq!(wire(&accept(lines)), expected, "{lines:?}");
+        }
         let form = |uri: &str, accept: &str| {
             let request = hyper::Request::get(uri).header("accept", accept);
             error_form(&request.body(()).unwrap().into_parts().0)

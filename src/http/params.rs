@@ -6,7 +6,7 @@ use hyper::http::request::Parts;
 
 use super::error::{Error, ParamError};
 use super::query::{self, Query};
-use super::{Call, header, negotiate};
+use super::{Call, negotiate};
 use crate::config::{duration, heartbeat};
 use crate::limits;
 use crate::log::Since;
@@ -62,8 +62,7 @@ impl Params {
 
     /// Returns the transport that `?as=` names, or else the one that the `Accept` header asks for.
     pub(super) fn wire_or_accepted(&self, head: &Parts) -> Wire {
-        self.wire
-            .unwrap_or_else(|| negotiate::wire(header(&head.headers, "accept")))
+        self.wire.unwrap_or_else(|| negotiate::wire(&head.headers))
     }
 
     /// Returns where the client wants to begin, if it says so. The `Last-Event-ID` that a browser

@@ -13,6 +13,7 @@ use super::answer_memory;
 use super::error::Error;
 use super::negotiate::{self, Form};
 use super::reply::{self, Body};
+use crate::connection::HeadFault;
 use crate::drain::{Drain, random_seconds};
 use crate::limits;
 use crate::wire::{Wire, escape_html};
@@ -86,6 +87,25 @@ pub(super) fn add_headers(error: &Error, drain: &Drain, headers: &mut HeaderMap)
     if error.closes_connection() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
+}
+
+/// The whole response to a request whose head did not come to its end as it should. There is none on a
+/// connection that was only idle.
+#[must_use]
+pub fn answer_to_fault(fault: HeadFault) -> Option<String> {
+    let error = match fault {
+        HeadFault::Idle => return None,
+        HeadFault::Slow => Error::HeadSlow(limits::HEAD_TIMEOUT.as_secs()),
+        HeadFault::UrlTooLong => Error::UrlTooLong(limits::URL_BYTES_MAX),
+        HeadFault::TooLarge => Error::HeadTooLarge(limits::HEAD_BYTES_MAX),
+    };
+    let body = format!("{}\n", serde_json::json!({ "error": error.to_string() }));
+    Some(format!(
+        "HTTP/1.1 {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        error.status(),
+        body.len()
+    ))
 }
 
 /// When a client that was refused for want of room, or because the server stops, is to come back:

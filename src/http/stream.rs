@@ -141,9 +141,14 @@ impl StreamSpec {
         let mut stream = Box::new(stream);
         // While nothing has been sent, a store that cannot be read is an error like any other.
         stream.prepare().await?;
-        *response.body_mut() = if is_handed_over {
+        // Before HTTP/1.1 nothing but the end of the connection is the end of a stream.
+        if is_handed_over || call.head.version < Version::HTTP_11 {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
+            // Otherwise hyper adds that the connection is kept, if the client wished that.
+            *response.version_mut() = call.head.version;
+        }
+        *response.body_mut() = if is_handed_over {
             call.connection.handover().give(stream);
             Body::HandedOver(Arc::clone(call.connection))
         } else {

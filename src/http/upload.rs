@@ -46,7 +46,6 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> 
         .map_or_else(Error::status, |()| StatusCode::CREATED);
     let mut response = reply::json(status, &answer);
     if let Err(error) = &result {
-        call.connection.leave_body_unread();
         let headers = response.headers_mut();
         refusal::add_headers(error, &call.app.drain, headers);
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

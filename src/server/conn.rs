@@ -12,14 +12,17 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer_body::AnswerBody;
+use super::head_wait::HeadWait;
 use super::monitored_io::MonitoredIo;
 use super::socket::{self, ClientSocket};
 use super::stall::Stall;
@@ -74,10 +77,13 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
     let connection = Arc::new(Connection::new(peer.ip()));
     let drain = app.drain.clone();
     let stall = Stall::new(timeouts.stall);
-    let io = TokioIo::new(MonitoredIo::new(socket, Arc::clone(&connection), stall));
+    let head = HeadWait::new(timeouts.keep_alive, timeouts.head);
+    let io = MonitoredIo::new(socket, Arc::clone(&connection), stall, head);
+    let io = TokioIo::new(io);
     let service = service_fn({
         let connection = Arc::clone(&connection);
-        move |request| {
+        move |request: Request<Incoming>| {
+            connection.on_head(!request.body().is_end_stream());
             connection.on_answer_begin(app.drain.busy());
             let (app, connection) = (Arc::clone(&app), Arc::clone(&connection));
             // Boxed, so that the connection can be moved, and taken apart in the end.
@@ -93,8 +99,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         }
     });
     let mut http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.head)
+        .half_close(true)
         .max_buf_size(limits::HTTP_BUFFER_BYTES)
         .serve_connection(io, service);
     let (mut begun, mut has_begun) = (pin!(drain.begun()), false);
@@ -119,7 +124,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
     .await;
     // A stream is busy before the request that it answers is no longer.
     let busy = drain.busy();
-    let (socket, stall) = http.into_parts().io.into_inner().into_inner();
+    let (socket, stall, fault) = http.into_parts().io.into_inner().into_inner();
     match served {
         // What was delivered before on this connection is returned when the connection's state is
         // dropped.
@@ -130,18 +135,20 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
             connection.on_answer_end();
             // Unless a delivery is unconfirmed, what follows is only polite to the client.
             let busy = connection.has_unconfirmed().then_some(busy);
+            if let Some(answer) = fault.and_then(http::answer_to_fault) {
+                // It fits the send buffer, unless the client has not read for long.
+                let _ = socket.try_write(answer.as_bytes());
+            }
             let all_arrived = match result {
-                Ok(()) => close(socket, &connection, timeouts.stall).await,
-                // A client that is only silent may have got what it was sent.
-                Err(error) if error.is_timeout() && connection.has_unconfirmed() => {
-                    close(socket, &connection, timeouts.stall).await
-                }
-                // That clients leave and connections break is the ordinary end of a stream.
-                Err(error) => {
+                // What is no request has had its answer.
+                Err(error) if fault.is_none() && !error.is_parse() => {
+                    // That clients leave and connections break is the ordinary end of a stream.
                     log::debug!("{peer}: {error}");
                     socket::abandon(&socket);
                     false
                 }
+                // A client that is only silent may have got what it was sent.
+                _ => close(socket, &connection, timeouts.stall).await,
             };
             connection.on_end(all_arrived);
             drop((permit, open, busy));
@@ -162,7 +169,7 @@ enum Served {
 /// something was delivered that is not confirmed. Returns whether all is known to have arrived.
 ///
 /// What the client still sends is read and thrown away for a while: to close before that would reset
-/// the connection, and the answer would be lost with it.
+/// the connection, and the answer, or the word that there is none, would be lost with it.
 async fn close<S>(mut socket: TcpStream, connection: &Connection<S>, stall: Duration) -> bool {
     if !connection.phase().get().can_deliver() || socket.shutdown().await.is_err() {
         return false;
@@ -176,7 +183,9 @@ async fn close<S>(mut socket: TcpStream, connection: &Connection<S>, stall: Dura
             Err(_) => cfg!(target_os = "linux"),
         };
     }
-    if connection.has_unread_body() {
+    if connection.phase().get() == Phase::Open {
+        // The client may be sending, a request or the rest of a body, and is told that nobody reads it
+        // by an orderly end.
         let read = all_arrived(&mut socket, connection);
         let _ = tokio::time::timeout(limits::LINGER_TIMEOUT, read).await;
     }
@@ -292,7 +301,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn unread_body_is_read_for_a_while() {
         let ((server, _client), connection) = (connected().await, Requests::new(LOCALHOST));
-        connection.leave_body_unread();
         let began = tokio::time::Instant::now();
         assert!(!close(server, &connection, STALL).await);
         let took = began.elapsed();

@@ -3,6 +3,8 @@
 mod accept;
 mod answer_body;
 mod conn;
+mod departure;
+mod head_wait;
 mod lanes;
 mod monitored_io;
 mod rlimits;

@@ -3,6 +3,10 @@
 //!
 //! When the socket takes no more, hyper stops polling the body, so nothing in the body can notice a
 //! client that does not read. Here it is noticed: this is what hyper tries to write to.
+//!
+//! While an answer is waited for, or goes on, hyper does not read either: a client may have closed its
+//! sending side and still wait (hyper's `half_close`). Whether it has, and whether it has left, is
+//! looked for at each flush, which hyper asks for whenever it is polled with nothing left to write.
 
 use std::io;
 use std::pin::Pin;
@@ -11,9 +15,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::departure::Departure;
+use super::head_wait::HeadWait;
 use super::socket::ClientSocket;
 use super::stall::Stall;
-use crate::connection::Connection;
+use crate::connection::{Connection, HeadFault};
 
 /// A socket whose events are reported to its [`Connection`], and whose client is given up when it
 /// does not read.
@@ -22,24 +28,59 @@ pub(super) struct MonitoredIo<S, H> {
     socket: S,
     connection: Arc<Connection<H>>,
     stall: Stall,
+    head: HeadWait,
+    /// The client has closed its sending side.
+    departure: Option<Departure>,
 }
 
 impl<S, H> MonitoredIo<S, H> {
-    pub(super) fn new(socket: S, connection: Arc<Connection<H>>, stall: Stall) -> Self {
+    pub(super) fn new(
+        socket: S,
+        connection: Arc<Connection<H>>,
+        stall: Stall,
+        head: HeadWait,
+    ) -> Self {
         MonitoredIo {
             socket,
             connection,
             stall,
+            head,
+            departure: None,
         }
     }
 
-    /// The socket, and the deadline of its client.
-    pub(super) fn into_inner(self) -> (S, Stall) {
-        (self.socket, self.stall)
+    /// The socket, the deadline of its client, and why no further request was waited for, if that
+    /// is what ended the connection.
+    pub(super) fn into_inner(self) -> (S, Stall, Option<HeadFault>) {
+        (self.socket, self.stall, self.head.fault())
     }
 }
 
 impl<S: ClientSocket, H> MonitoredIo<S, H> {
+    /// Looks whether the client is still there. Ready with an error when it is gone.
+    fn poll_departure(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.departure.is_none() {
+            match ready!(self.socket.poll_eof(cx)) {
+                Ok(()) => {
+                    self.connection.on_eof();
+                    self.departure = Some(Departure::new());
+                    // A stream is to hear of it.
+                    cx.waker().wake_by_ref();
+                }
+                Err(error) => {
+                    self.connection.on_broken();
+                    return Poll::Ready(error);
+                }
+            }
+        }
+        let Some(departure) = &mut self.departure else {
+            return Poll::Pending;
+        };
+        let error = ready!(departure.poll(cx, &self.socket));
+        self.connection.on_broken();
+        Poll::Ready(error)
+    }
+
     /// Reports what a write of `bytes` has come to.
     fn monitor(
         &mut self,
@@ -76,13 +117,23 @@ impl<S: AsyncRead + Unpin, H> AsyncRead for MonitoredIo<S, H> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let no_request =
+            |fault: HeadFault| io::Error::new(io::ErrorKind::TimedOut, format!("{fault:?}"));
+        this.head.check(&this.connection).map_err(no_request)?;
         let before = buf.filled().len();
-        let read = ready!(Pin::new(&mut self.socket).poll_read(cx, buf));
+        let Poll::Ready(read) = Pin::new(&mut this.socket).poll_read(cx, buf) else {
+            let fault = ready!(this.head.poll(cx, &this.connection));
+            return Poll::Ready(Err(no_request(fault)));
+        };
         // hyper does not report how an idle connection ends.
         match &read {
-            Ok(()) if buf.filled().len() > before => self.connection.on_read(),
-            Ok(()) => self.connection.on_eof(),
-            Err(_) => self.connection.on_broken(),
+            Ok(()) if buf.filled().len() > before => {
+                this.head.on_read(&this.connection, &buf.filled()[before..]);
+                this.connection.on_read();
+            }
+            Ok(()) => this.connection.on_eof(),
+            Err(_) => this.connection.on_broken(),
         }
         Poll::Ready(read)
     }
@@ -115,7 +166,11 @@ impl<S: AsyncWrite + ClientSocket + Unpin, H> AsyncWrite for MonitoredIo<S, H> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.handover().flushed();
         self.connection.on_flushed();
-        Pin::new(&mut self.socket).poll_flush(cx)
+        ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+        match self.poll_departure(cx) {
+            Poll::Ready(error) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -145,13 +200,22 @@ mod tests {
         fn set_ack_timeout(&self, _: Option<Duration>) {}
 
         fn expect_liveness(&self) {}
+
+        fn poll_eof(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn is_connected(&self) -> bool {
+            true
+        }
     }
 
     type Monitored = (MonitoredIo<DuplexStream, ()>, Arc<Connection<()>>);
 
     fn monitored(socket: DuplexStream) -> Monitored {
         let connection = Arc::new(Connection::new(LOCALHOST));
-        let io = MonitoredIo::new(socket, Arc::clone(&connection), Stall::new(STALL));
+        let head = HeadWait::new(STALL, STALL);
+        let io = MonitoredIo::new(socket, Arc::clone(&connection), Stall::new(STALL), head);
         (io, connection)
     }
 

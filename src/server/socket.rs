@@ -2,10 +2,13 @@
 //! `cfg`.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::limits;
@@ -69,9 +72,35 @@ pub(super) trait ClientSocket {
 
     /// Lets the kernel notice soon that the client has vanished without closing.
     fn expect_liveness(&self);
+
+    /// Ready when the client has closed its sending side, and all that it sent before has been read.
+    /// Nothing is read here.
+    fn poll_eof(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether the kernel still has a peer for the socket.
+    fn is_connected(&self) -> bool;
 }
 
 impl ClientSocket for TcpStream {
+    fn poll_eof(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut byte = [MaybeUninit::uninit()];
+        loop {
+            ready!(self.poll_read_ready(cx))?;
+            match self.try_io(Interest::READABLE, || SockRef::from(self).peek(&mut byte)) {
+                Ok(0) => return Poll::Ready(Ok(())),
+                // Something is there that will be read later; what comes after it cannot be seen.
+                Ok(_) => return Poll::Pending,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn is_connected(&self) -> bool {
+        self.peer_addr().is_ok()
+    }
+
     fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
         SockRef::from(self).send(bytes)
     }

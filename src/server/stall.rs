@@ -150,6 +150,14 @@ mod tests {
         fn set_ack_timeout(&self, _: Option<Duration>) {}
 
         fn expect_liveness(&self) {}
+
+        fn poll_eof(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn is_connected(&self) -> bool {
+            true
+        }
     }
 
     /// A client that never reads is given up a timeout after its last byte, or little later.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::departure::Departure;
 use super::socket;
 use super::stall::Stall;
 use super::unsent::{Mismatch, Unsent};
@@ -31,6 +32,8 @@ pub(super) struct StreamConn {
     /// Whether there has been a moment without anything to write.
     has_waited: bool,
     stall: Stall,
+    /// The client has closed its sending side.
+    departure: Option<Box<Departure>>,
     /// The number of bytes that the client has sent although nothing is read from it any more.
     ignored: u32,
 }
@@ -48,6 +51,7 @@ impl StreamConn {
             is_over: false,
             has_waited: false,
             stall,
+            departure: None,
             ignored: 0,
         }
     }
@@ -115,8 +119,7 @@ impl StreamConn {
         Poll::Pending
     }
 
-    /// Everything that there was has been written. A client that had closed its sending side before
-    /// has got that, and is looked for only now.
+    /// Everything that there was has been written, and the client is looked for the first time.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if std::mem::replace(&mut self.has_waited, true) {
             return Poll::Pending;
@@ -165,11 +168,25 @@ impl StreamConn {
     /// Notices that the client has left. What it sends is ignored: the response has said that it is
     /// the last on this connection.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.departure.is_none() {
+            ready!(self.poll_eof(cx))?;
+            self.departure = Some(Box::new(Departure::new()));
+            self.stream.on_half_closed();
+            cx.waker().wake_by_ref();
+        }
+        match &mut self.departure {
+            Some(departure) => departure.poll(cx, &self.socket).map(Err),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Ready when the client has closed its sending side.
+    fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut sink = [0; 256];
         while (self.ignored as usize) < limits::HTTP_BUFFER_BYTES {
             ready!(self.socket.poll_read_ready(cx))?;
             match self.socket.try_read(&mut sink) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Poll::Ready(Ok(())),
                 Ok(read) => self.ignored += u32::try_from(read).unwrap_or(u32::MAX),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

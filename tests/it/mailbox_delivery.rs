@@ -102,7 +102,7 @@ async fn mailbox_read_and_close_is_ack() {
 #[tokio::test]
 async fn mailbox_silent_client_acks_by_close() {
     let server = TestServer::with(|config| {
-        config.timeouts.head = std::time::Duration::from_millis(200);
+        config.timeouts.keep_alive = std::time::Duration::from_millis(200);
     });
     letter(server.addr, "bob", "hello").await;
     let (answer, mut line) = Line::open(server.addr).await.ask(RECEIVE).await;

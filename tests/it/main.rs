@@ -8,6 +8,7 @@
 //! | modules | what they test |
 //! |---|---|
 //! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
+//! | `framing`, `half_closed`, `keep_alive` | heads and bodies that cannot be served; clients that send no more; connections between requests |
 //! | `append`, `keys`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
 //! | `clock_steps`, `first_version` | a wall clock that is set; a file of the first version |
 //! | `parameters` | the parameters of requests |
@@ -57,7 +58,10 @@ mod exactly_once;
 mod file_permissions;
 mod first_version;
 mod follow;
+mod framing;
+mod half_closed;
 mod hosts;
+mod keep_alive;
 mod keep_bytes;
 mod keys;
 mod live;

@@ -48,6 +48,8 @@ async fn usage_error_exits_2() {
         "--max-message",
         "--max-connections",
         "--drain",
+        "--keep-alive",
+        "--host",
         "--pages",
         "--no-demos",
     ] {

@@ -373,7 +373,10 @@ async fn no_demos_keeps_channels() {
 /// A connection on which no request comes is closed.
 #[tokio::test]
 async fn connection_without_request_closed() {
-    let server = TestServer::with(|config| config.timeouts.head = Duration::from_millis(200));
+    let server = TestServer::with(|config| {
+        config.timeouts.head = Duration::from_millis(200);
+        config.timeouts.keep_alive = Duration::from_millis(200);
+    });
     for said in [
         "",
         "GET /",
