@@ -2,7 +2,7 @@
 //!
 //! The log is append-only. A message in it never changes, and no call deletes one. Only retention
 //! removes messages: the oldest of a channel that has more than it keeps, the oldest of all when
-//! they take too many bytes, and those past their age ([`Keep`], [`Store::retain`]). A cursor that
+//! they take too many bytes or the disk is full, and those past their age ([`Keep`], [`Store::retain`]). A cursor that
 //! asks for removed messages gets a [`Gap`]. Age is told by a clock of the log's own, which counts the
 //! time that passes; the wall clock only gives messages the time that they show ([`LogClock`]).
 //!

@@ -12,7 +12,8 @@
 //!   a [`Gap`] where messages after that position have been trimmed.
 //! - [`Store::locate`] finds a position to start at.
 //! - [`Store::retain`] deletes expired messages and keys, in steps that do not hold up a commit. Apart
-//!   from it only a commit trims messages, when there are too many. Nothing else deletes a message.
+//!   from it only a commit trims messages, when there are too many, and a write that finds the disk
+//!   full. Nothing else deletes a message.
 //!   Age is told by the log's clock ([`Moment::earlier`]), never by the messages' times. A store that
 //!   outlives the process keeps that clock (`SavedClock`).
 //! - [`Store::probe`] finds out whether a commit would be taken, after one that was not.

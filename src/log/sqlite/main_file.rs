@@ -31,6 +31,9 @@ pub(super) struct MainFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct MainFileState {
     length: u64,
+    /// The length that the header says. While the write-ahead log is written into the file it may be
+    /// shorter, and it stays so if the disk has no room for all of it.
+    whole: u64,
     changed: Option<SystemTime>,
     /// The counter of changes in the header, which only rises.
     changes: u32,
@@ -91,7 +94,7 @@ impl MainFile {
             return true;
         }
         match look(&self.file) {
-            Ok(Some(now)) if now.changes.wrapping_sub(seen.changes) < u32::MAX / 2 => {
+            Ok(Some(now)) if now.can_follow(&seen) => {
                 *seen = now;
                 true
             }
@@ -100,7 +103,16 @@ impl MainFile {
     }
 }
 
-/// Looks at a file; `None` if it is not a log's, or is shorter than its header says.
+impl MainFileState {
+    /// Whether this program can have made this of what was there before.
+    fn can_follow(&self, before: &MainFileState) -> bool {
+        // Only a file that is whole afterwards is made shorter.
+        let is_cut = self.length < self.whole && self.length < before.length;
+        !is_cut && self.changes.wrapping_sub(before.changes) < u32::MAX / 2
+    }
+}
+
+/// Looks at a file; `None` if it is not a log's.
 fn look(file: &File) -> io::Result<Option<MainFileState>> {
     // Before the header, so that what is written meanwhile is seen the next time.
     let data = file.metadata()?;
@@ -111,9 +123,9 @@ fn look(file: &File) -> io::Result<Option<MainFileState>> {
     };
     let is_log = header.starts_with(b"SQLite format 3\0")
         && number(68) == schema::APPLICATION_ID.cast_unsigned();
-    let is_whole = data.len() >= u64::from(number(28)) * page_size(&header);
-    Ok((is_log && is_whole).then(|| MainFileState {
+    Ok(is_log.then(|| MainFileState {
         length: data.len(),
+        whole: u64::from(number(28)) * page_size(&header),
         changed: data.modified().ok(),
         changes: number(24),
     }))
@@ -137,4 +149,34 @@ fn read_at_start(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
     use std::io::{Read, Seek, SeekFrom};
     file.seek(SeekFrom::Start(0))?;
     file.read_exact(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What this program writes follows what was there, also if the disk was full meanwhile; an older
+    /// copy does not, and neither does a file that was cut short.
+    #[test]
+    fn states_follow_each_other() {
+        let state = |length, whole, changes| MainFileState {
+            length,
+            whole,
+            changed: None,
+            changes,
+        };
+        let before = state(100, 100, 7);
+        for (now, is_own) in [
+            (state(200, 200, 8), true),
+            (state(150, 200, 8), true),
+            (state(50, 50, 8), true),
+            (state(100, 100, 7), true),
+            (state(50, 100, 7), false),
+            (state(50, 200, 8), false),
+            (state(100, 100, 6), false),
+            (state(200, 200, 6), false),
+        ] {
+            assert_eq!(now.can_follow(&before), is_own, "{now:?}");
+        }
+    }
 }
