@@ -4,38 +4,49 @@
 //! [`Args`] and of [`Config`], and an argument there (for the size of the tail, one of `Log::open`).
 
 mod bounds;
+mod command_line;
+mod listen;
+mod values;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::Parser;
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
-use crate::authority::{Authority, HostName};
 pub use bounds::{MemoryBudgets, Timeouts};
+pub use listen::Listen;
+pub use values::{duration, heartbeat};
 
+use crate::authority::HostName;
 use crate::limits;
 use crate::machine_clock::MachineClock;
+use values::{
+    List, at_least_one, directory, host, list, message_bytes, origin, proxy, rotate, size, store,
+    switch,
+};
 
 /// A forever frame server: HTTP responses that never end, over one message log.
+///
+/// `forever-frame serve` is the same as `forever-frame`. An option that is given neither here nor in the
+/// environment, or there with an empty value, has its default.
 ///
 /// Watch with `curl -N http://HOST/stream`, send with `curl -d hello http://HOST/send`,
 /// or open `http://HOST/` in a browser.
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 100)]
 pub struct Args {
-    /// Address and port to listen on; port 0 picks a free one. An address other than loopback lets
-    /// other machines read and write
+    /// Address and port to listen on, such as `127.0.0.1:8080`, `localhost:8080` (each address of the
+    /// name) or `:8080` (all addresses of the machine); a port alone is one of 127.0.0.1, and port 0
+    /// picks a free one. An address other than loopback lets other machines read and write
     #[arg(
         long,
         value_name = "ADDR",
         env = "FOREVER_FRAME_LISTEN",
-        default_value = "127.0.0.1:8080",
-        value_parser = address
+        default_value = "127.0.0.1:8080"
     )]
-    listen: SocketAddr,
+    listen: Listen,
 
     /// Where the log is kept: `sqlite:PATH`, a file that survives the process (each commit is
     /// a synchronous write to the disk), or `memory` (lost at exit)
@@ -98,33 +109,33 @@ pub struct Args {
     /// such as the public name that a proxy passes on; may be given several times (in the
     /// environment: separated by commas). Any other name is answered 421, since a page on the web
     /// can let its own name lead to this machine [default: none]
-    #[arg(long = "host", value_name = "NAME", env = "FOREVER_FRAME_HOST", value_delimiter = ',', value_parser = host)]
-    hosts: Vec<HostName>,
+    #[arg(long = "host", value_name = "NAME", env = "FOREVER_FRAME_HOST", value_parser = list(host))]
+    hosts: Vec<List<HostName>>,
 
     /// Origin, such as `https://example.org`, whose pages may read and append to channels; may be
     /// given several times (in the environment: separated by commas); `*` allows every origin
     /// [default: none]
-    #[arg(long = "cors-origin", value_name = "ORIGIN", env = "FOREVER_FRAME_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
-    cors_origins: Vec<String>,
+    #[arg(long = "cors-origin", value_name = "ORIGIN", env = "FOREVER_FRAME_CORS_ORIGIN", value_parser = list(origin))]
+    cors_origins: Vec<List<String>>,
 
     /// Address of a proxy, such as `192.0.2.7` or `10.0.0.0/8`, whose X-Forwarded-For and
     /// X-Forwarded-Proto are believed; may be given several times (in the environment: separated by
     /// commas). Limits are then counted for its clients one by one, and not for the proxy
     /// [default: the loopback addresses; given, it replaces them]
-    #[arg(long = "trusted-proxy", value_name = "ADDR[/BITS]", env = "FOREVER_FRAME_TRUSTED_PROXY", value_delimiter = ',', value_parser = proxy)]
-    trusted_proxies: Vec<IpNet>,
+    #[arg(long = "trusted-proxy", value_name = "ADDR[/BITS]", env = "FOREVER_FRAME_TRUSTED_PROXY", value_parser = list(proxy))]
+    trusted_proxies: Vec<List<IpNet>>,
 
     /// Serve the pages in DIR instead of the built-in ones, read anew for each request
     #[arg(long, value_name = "DIR", env = "FOREVER_FRAME_PAGES", value_parser = directory)]
     pages: Option<PathBuf>,
 
     /// Leave out the demonstration pages, the mailbox and the chat; keep /c/…, /healthz and /metrics
-    #[arg(long, env = "FOREVER_FRAME_NO_DEMOS")]
+    #[arg(long, env = "FOREVER_FRAME_NO_DEMOS", value_parser = switch)]
     no_demos: bool,
 
     /// Create two demo accounts in the chat, `liger_zql` and `漠然`, who are friends and share the
     /// password 12345; anyone who can reach the server can log in as them
-    #[arg(long, env = "FOREVER_FRAME_DEMO_ACCOUNTS")]
+    #[arg(long, env = "FOREVER_FRAME_DEMO_ACCOUNTS", value_parser = switch)]
     demo_accounts: bool,
 }
 
@@ -141,8 +152,8 @@ pub enum StoreKind {
 /// change.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The address and port to listen on; port 0 picks a free one.
-    pub listen: SocketAddr,
+    /// Where to listen; port 0 picks a free one.
+    pub listen: Listen,
     /// The store that holds the log.
     pub store: StoreKind,
     /// How much of the log is kept.
@@ -200,9 +211,9 @@ impl From<Args> for Config {
             heartbeat: args.heartbeat,
             rotate: args.rotate,
             drain: args.drain,
-            hosts: args.hosts,
-            cors_origins: args.cors_origins,
-            trusted_proxies: args.trusted_proxies,
+            hosts: values::all(args.hosts),
+            cors_origins: values::all(args.cors_origins),
+            trusted_proxies: values::all(args.trusted_proxies),
             pages: args.pages,
             demos: !args.no_demos,
             demo_accounts: args.demo_accounts,
@@ -223,7 +234,7 @@ impl Default for Config {
     /// [`Args`], because `clap` would also read the environment; a test holds them equal.
     fn default() -> Config {
         Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
             store: StoreKind::Sqlite("forever-frame.db".into()),
             keep: crate::log::Keep {
                 messages: limits::KEEP_MESSAGES_DEFAULT,
@@ -247,129 +258,6 @@ impl Default for Config {
             idempotency_keys_max: limits::IDEMPOTENCY_KEYS_MAX,
             machine_clock: MachineClock::System,
         }
-    }
-}
-
-/// Reads `--listen`.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "write it like 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080".to_owned())
-}
-
-/// Reads `--store`.
-fn store(text: &str) -> Result<StoreKind, String> {
-    match text.strip_prefix("sqlite:") {
-        None if text == "memory" => Ok(StoreKind::Memory),
-        Some(path) if !path.is_empty() => Ok(StoreKind::Sqlite(path.into())),
-        _ => Err("write it like sqlite:forever-frame.db, or memory".to_owned()),
-    }
-}
-
-/// Reads a duration such as 500ms, 15s, 10m or 7d.
-///
-/// # Errors
-/// A sentence that says what is wrong with the text.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_| "is not a duration; write it like 500ms, 15s, 10m or 7d".to_owned())
-}
-
-/// Reads a size such as 500MB, 64MiB or a number of bytes, which must not be 0.
-fn size(text: &str) -> Result<u64, String> {
-    text.parse::<ByteSize>()
-        .ok()
-        .map(|size| size.as_u64())
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| "is not a size above 0; write it like 500MB, 64MiB or 4GiB".to_owned())
-}
-
-/// Reads a heartbeat interval, which must lie within [`limits::HEARTBEAT_INTERVAL_RANGE`].
-///
-/// # Errors
-/// A sentence that says what is wrong with the text.
-pub fn heartbeat(text: &str) -> Result<Duration, String> {
-    let (least, most) = (
-        limits::HEARTBEAT_INTERVAL_RANGE.start().as_secs(),
-        limits::HEARTBEAT_INTERVAL_RANGE.end().as_secs(),
-    );
-    let outside = || format!("is not between {least}s and {most}s");
-    duration(text).and_then(|heartbeat| {
-        limits::HEARTBEAT_INTERVAL_RANGE
-            .contains(&heartbeat)
-            .then_some(heartbeat)
-            .ok_or_else(outside)
-    })
-}
-
-/// Reads `--rotate`, which must not be shorter than [`limits::ROTATE_MIN`].
-fn rotate(text: &str) -> Result<Duration, String> {
-    let least = limits::ROTATE_MIN;
-    let short = || format!("is shorter than {}s, the least", least.as_secs());
-    duration(text).and_then(|life| (life >= least).then_some(life).ok_or_else(short))
-}
-
-/// Reads `*`, or an origin as browsers send it: scheme, host and perhaps a port (RFC 6454,
-/// section 6.2).
-fn origin(text: &str) -> Result<String, String> {
-    let host = text.split_once("://").map(|(_, host)| host);
-    let is_origin =
-        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ',']));
-    let sound = text == "*" || (is_origin && text.bytes().all(|b| b.is_ascii_graphic()));
-    sound
-        .then(|| text.to_ascii_lowercase())
-        .ok_or_else(|| "write it like https://example.org, without a path, or *".to_owned())
-}
-
-/// Reads `--trusted-proxy`: an address, or a network. An IPv4 network that is written as an IPv6 one
-/// is that IPv4 network.
-fn proxy(text: &str) -> Result<IpNet, String> {
-    let text = text.trim();
-    let address = text.parse::<IpAddr>().map(IpNet::from);
-    let network = address.or_else(|_| text.parse::<IpNet>());
-    let network =
-        network.map_err(|_| "write it like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32".to_owned())?;
-    match network {
-        IpNet::V6(mapped) if mapped.prefix_len() >= 96 => {
-            let v4 = mapped.addr().to_ipv4_mapped();
-            let v4 = v4.and_then(|v4| Ipv4Net::new(v4, mapped.prefix_len() - 96).ok());
-            Ok(v4.map_or(network, IpNet::from))
-        }
-        _ => Ok(network),
-    }
-}
-
-/// Reads `--host`. A port counts for nothing.
-fn host(text: &str) -> Result<HostName, String> {
-    let authority: Result<Authority, _> = text.trim().parse();
-    authority
-        .map(|authority| authority.host)
-        .map_err(|_| "write it as browsers send it in Host, like push.example.org".to_owned())
-}
-
-/// Reads a number that must not be 0.
-fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|n| *n >= 1)
-        .ok_or_else(|| "must be a whole number of at least 1".to_owned())
-}
-
-/// Reads `--max-message`.
-fn message_bytes(text: &str) -> Result<usize, String> {
-    let most = limits::MESSAGE_BYTES_MAX;
-    text.parse()
-        .ok()
-        .filter(|n| (1..=most).contains(n))
-        .ok_or_else(|| format!("must be a number of bytes from 1 to {most}"))
-}
-
-/// Reads `--pages`, which must exist.
-fn directory(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    if path.is_dir() {
-        Ok(path)
-    } else {
-        Err("is not a directory, or cannot be opened; give one with pages in it".to_owned())
     }
 }
 

@@ -62,8 +62,9 @@
 //!
 //! | thread | what it does |
 //! |---|---|
-//! | main | accepts connections, and gives each to a lane (`server/accept.rs`); handles signals; deletes expired messages of the logs in memory (the clock's, presence's, and with `--store memory` the log itself: `log/writer.rs`); tells friends of changes of presence (`chat/presence.rs`) |
+//! | main | accepts connections, and gives each to a lane (`server/accept.rs`); deletes expired messages of the logs in memory (the clock's, presence's, and with `--store memory` the log itself: `log/writer.rs`); tells friends of changes of presence (`chat/presence.rs`) |
 //! | `lane-N`, one for each processor | a single-threaded runtime that serves its connections for their whole life: requests, streams, wake-ups (`server/lanes.rs`) |
+//! | `signals` | waits for signals, whatever the others wait for (`server/signal.rs`) |
 //! | `log-writer` | commits batches to a store that blocks, and deletes expired messages (`log/writer.rs`); a store in memory is written by the appending task |
 //! | tokio's blocking pool of each runtime | reads of the file ([`limits::STORE_READERS_MAX`] at a time), the chat's tables, hashes of passwords, files of `--pages` |
 //! | `diagnostics` | writes the lines of the `log` macros to standard error, so that no other thread waits for it (`diagnostics.rs`) |

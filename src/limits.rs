@@ -248,6 +248,12 @@ pub const HALF_CLOSE_POLL_INTERVAL_MAX: Duration = Duration::from_secs(1);
 /// which takes one round trip.
 pub const CLOSE_POLL_INTERVAL_MAX: Duration = Duration::from_millis(64);
 
+/// Most addresses of a name that are listened on.
+pub const LISTENERS_MAX: usize = 16;
+
+/// How often a free port is looked for that is free at all addresses of a name.
+pub const FREE_PORT_TRIES: u32 = 16;
+
 /// Connections that wait in the kernel to be accepted.
 pub const ACCEPT_BACKLOG: u32 = 4096;
 

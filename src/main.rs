@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::{io, thread};
 
-use clap::Parser;
 use forever_frame::config::{Args, Config};
 use forever_frame::diagnostics;
 use forever_frame::server::{self, Server};
@@ -14,7 +13,7 @@ use forever_frame::server::{self, Server};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let config = Config::from(Args::parse());
+    let config = Config::from(Args::read());
     let _flush = match diagnostics::init() {
         Ok(flush) => flush,
         Err(error) => {
@@ -39,19 +38,24 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     runtime.block_on(async {
         let server = Server::bind(config)?;
-        let addr = server.local_addr()?;
+        let addrs = server.local_addrs()?;
+        let stop = server::asked_to_stop()?;
         // On a thread of its own, since nobody may read it.
         thread::Builder::new()
             .name("announce".to_owned())
-            .spawn(move || announce(addr))?;
-        server.run(server::stop()).await;
-        Ok(())
-    })
+            .spawn(move || announce(&addrs))?;
+        server.run(stop).await;
+        Ok::<_, Box<dyn std::error::Error>>(())
+    })?;
+    // What still reads or waits for the store has nobody to answer.
+    runtime.shutdown_background();
+    Ok(())
 }
 
-/// Prints the one line on standard output, which scripts wait for.
-fn announce(addr: SocketAddr) {
-    let line = format!("forever-frame listening on http://{addr}\n");
+/// Prints a line for each address on standard output, which scripts wait for.
+fn announce(addrs: &[SocketAddr]) {
+    let line = |addr| format!("forever-frame listening on http://{addr}\n");
+    let line: String = addrs.iter().map(line).collect();
     if let Err(error) = diagnostics::write_all(&mut io::stdout(), line.as_bytes()) {
         log::warn!("cannot print the listening address: {error}");
     }

@@ -59,9 +59,12 @@ fn clean_up_early(dir: &Path) {
         .enable_all()
         .build();
     let Ok(runtime) = runtime else { return };
+    let Ok(asked_to_stop) = forever_frame::server::asked_to_stop() else {
+        return;
+    };
     let why = runtime.block_on(async {
         tokio::select! {
-            () = forever_frame::server::stop() => "interrupted".to_owned(),
+            () = asked_to_stop => "interrupted".to_owned(),
             () = tokio::time::sleep(RUN_TIMEOUT) => {
                 format!("not done after {} minutes", RUN_TIMEOUT.as_secs() / 60)
             }

@@ -8,13 +8,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Duration, Instant};
 
 use super::conn::{self, Accepted};
 use super::lanes::Lanes;
+use super::listeners::Listeners;
 use crate::config::Timeouts;
 use crate::http::App;
 use crate::limits;
@@ -53,7 +53,7 @@ impl Acceptor {
     pub(super) async fn accept_until(
         &self,
         stop: impl Future<Output = ()>,
-        listener: &TcpListener,
+        listeners: &Listeners,
         connections: &mut JoinSet<()>,
     ) {
         let mut failures = AcceptFailures::default();
@@ -64,7 +64,7 @@ impl Acceptor {
                 biased;
                 () = &mut stop => return,
                 Some(ended) = connections.join_next() => log_panic(ended),
-                accepted = listener.accept() => {
+                accepted = listeners.accept() => {
                     // From here on the socket belongs to its lane.
                     let accepted = accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer)));
                     match accepted {
@@ -85,14 +85,13 @@ impl Acceptor {
     }
 
     /// Accepts what is waiting to be accepted, and then listens no more.
-    pub(super) fn accept_last(&self, listener: TcpListener, connections: &mut JoinSet<()>) {
+    pub(super) fn accept_last(&self, listeners: Listeners, connections: &mut JoinSet<()>) {
         // Not by the runtime, which may not have heard yet of those that came last.
-        let Ok(listener) = listener.into_std() else {
-            return;
-        };
-        while let Ok((socket, peer)) = listener.accept() {
-            if socket.set_nonblocking(true).is_ok() {
-                self.admit(socket, peer, connections);
+        for listener in listeners.into_std() {
+            while let Ok((socket, peer)) = listener.accept() {
+                if socket.set_nonblocking(true).is_ok() {
+                    self.admit(socket, peer, connections);
+                }
             }
         }
     }

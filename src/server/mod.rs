@@ -6,6 +6,7 @@ mod conn;
 mod departure;
 mod head_wait;
 mod lanes;
+mod listeners;
 mod monitored_io;
 mod rlimits;
 mod signal;
@@ -19,19 +20,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub use signal::stop;
+pub use signal::asked_to_stop;
 
 use accept::Acceptor;
 use lanes::Lanes;
+use listeners::Listeners;
 
 use crate::budget::Budget;
 use crate::chat::Chat;
 use crate::clock::Clock;
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, Listen, StoreKind};
 use crate::drain::Drain;
 use crate::http::{App, Cors, Hosts, TrustedProxies};
 use crate::limits;
@@ -45,7 +46,7 @@ use crate::receiver_session::ReceiverSessions;
 /// A server that is bound to its address and has its log open, but does not accept yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listeners: Listeners,
     acceptor: Acceptor,
 }
 
@@ -54,7 +55,7 @@ pub struct Server {
 pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}; choose an address with --listen")]
-    Listen(SocketAddr, io::Error),
+    Listen(Listen, io::Error),
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
@@ -72,8 +73,10 @@ impl Server {
     /// # Errors
     /// When the address cannot be listened on, or the log cannot be opened.
     pub fn bind(config: Config) -> Result<Server, StartError> {
-        let addr = config.listen;
-        let listener = socket::listen(addr).map_err(|error| StartError::Listen(addr, error))?;
+        let listeners = Listeners::bind(&config.listen)
+            .map_err(|error| StartError::Listen(config.listen.clone(), error))?;
+        let is_loopback = |addr: &SocketAddr| addr.ip().to_canonical().is_loopback();
+        let is_local = listeners.local_addrs()?.iter().all(is_loopback);
         rlimits::survive_size_limit();
         let (store, side_tables) = open_store(&config)?;
         let max_files = rlimits::raise_limit();
@@ -93,7 +96,7 @@ impl Server {
             metrics,
             drain: Drain::new(config.drain),
             demos: config.demos,
-            hosts: if addr.ip().to_canonical().is_loopback() {
+            hosts: if is_local {
                 Hosts::Only(config.hosts)
             } else {
                 Hosts::Any
@@ -113,17 +116,17 @@ impl Server {
         };
         let (app, lanes) = (Arc::new(app), Lanes::start()?);
         Ok(Server {
-            listener,
+            listeners,
             acceptor: Acceptor::new(app, lanes, config.timeouts, max_connections),
         })
     }
 
-    /// The address that the server listens on.
+    /// The addresses that the server listens on.
     ///
     /// # Errors
-    /// When the system does not report it.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// When the system does not report them.
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.local_addrs()
     }
 
     /// The counters of the server.
@@ -140,7 +143,10 @@ impl Server {
     /// takes such a refusal for final, and that of every browser takes so the 502 that a proxy makes
     /// of it.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Server { listener, acceptor } = self;
+        let Server {
+            listeners,
+            acceptor,
+        } = self;
         let app = &acceptor.app;
         if app.demo_accounts.load(Relaxed) {
             if let Err(error) = app.chat.create_demo_accounts().await {
@@ -152,9 +158,9 @@ impl Server {
         }
         let mut connections = JoinSet::new();
         acceptor
-            .accept_until(stop, &listener, &mut connections)
+            .accept_until(stop, &listeners, &mut connections)
             .await;
-        stop_serving(&acceptor, listener, connections).await;
+        stop_serving(&acceptor, listeners, connections).await;
         if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.wait_idle())
             .await
             .is_err()
@@ -169,7 +175,7 @@ impl Server {
 }
 
 /// Ends the drain's streams, answers whoever comes meanwhile, and then closes everything.
-async fn stop_serving(acceptor: &Acceptor, listener: TcpListener, mut connections: JoinSet<()>) {
+async fn stop_serving(acceptor: &Acceptor, listeners: Listeners, mut connections: JoinSet<()>) {
     let drain = &acceptor.app.drain;
     let open = acceptor.app.metrics.open_streams();
     log::info!("stopping; {open} streams are open");
@@ -179,16 +185,16 @@ async fn stop_serving(acceptor: &Acceptor, listener: TcpListener, mut connection
         wait_for_ends(drain, began).await;
     };
     acceptor
-        .accept_until(all_ended, &listener, &mut connections)
+        .accept_until(all_ended, &listeners, &mut connections)
         .await;
     if !connections.is_empty() {
         // Connections that are idle, and new ones: a request may be on its way.
         let late = tokio::time::sleep(limits::LATE_GRACE);
         acceptor
-            .accept_until(late, &listener, &mut connections)
+            .accept_until(late, &listeners, &mut connections)
             .await;
     }
-    acceptor.accept_last(listener, &mut connections);
+    acceptor.accept_last(listeners, &mut connections);
     drain.close();
     let all_written = async {
         tokio::time::sleep(limits::LATE_GRACE).await;

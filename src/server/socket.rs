@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,6 +20,17 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     } else {
         TcpSocket::new_v6()
     }?;
+    listen_with(socket, addr)
+}
+
+/// Listens on all addresses of the machine, of IPv6 and of IPv4.
+pub(super) fn listen_on_both_families(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v6()?;
+    SockRef::from(&socket).set_only_v6(false)?;
+    listen_with(socket, (Ipv6Addr::UNSPECIFIED, port).into())
+}
+
+fn listen_with(socket: TcpSocket, addr: SocketAddr) -> io::Result<TcpListener> {
     // A server that was stopped can be started again at once. On Windows the option would let two
     // servers share an address.
     #[cfg(unix)]

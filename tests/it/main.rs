@@ -23,7 +23,7 @@
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
 //! | `diagnostics` | standard error and standard output, and what clients write there |
-//! | `process` | the binary: its command line, signals, and limits of the system |
+//! | `process`, `command_line`, `signals` | the binary: its command line and environment, signals, and limits of the system |
 //! | `tidy` | the source tree itself |
 //!
 //! `support` has the server in this process, the clients, and the readers of the transports.
@@ -49,6 +49,7 @@ mod chat_spam;
 mod chat_strangers;
 mod chat_streams;
 mod clock_steps;
+mod command_line;
 mod conformance;
 mod crash;
 mod diagnostics;
@@ -84,6 +85,7 @@ mod requests;
 mod retained;
 mod rotate;
 mod round_trip;
+mod signals;
 mod stop;
 mod store;
 mod store_simulation;

@@ -131,7 +131,7 @@ impl TestServer {
         };
         change(&mut config);
         let server = Server::bind(config).unwrap();
-        let (addr, metrics) = (server.local_addr().unwrap(), server.metrics());
+        let (addr, metrics) = (server.local_addrs().unwrap()[0], server.metrics());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
         TestServer {

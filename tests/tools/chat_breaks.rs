@@ -69,7 +69,7 @@ async fn chat_page_survives_server_restart() {
         })
         .await;
     let server = TestServer::with(|config| {
-        config.listen = addr;
+        config.listen = addr.into();
         config.store = StoreKind::Sqlite(directory.path().join("log.db"));
     });
     page.live().await;
@@ -188,9 +188,9 @@ async fn chat_page_other_account_in_same_browser() {
 async fn chat_page_reloads_after_gap() {
     const KEPT: usize = 20;
     let directory = TempDir::new().unwrap();
-    let start = |listen| {
+    let start = |listen: std::net::SocketAddr| {
         TestServer::with(|config| {
-            config.listen = listen;
+            config.listen = listen.into();
             config.store = StoreKind::Sqlite(directory.path().join("log.db"));
             config.keep.messages = KEPT;
         })

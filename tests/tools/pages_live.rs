@@ -411,7 +411,7 @@ async fn events_page_reconnects_to_new_epoch() {
         })
         .await;
 
-    let server = TestServer::with(|config| config.listen = addr);
+    let server = TestServer::with(|config| config.listen = addr.into());
     for window in browser.client.windows().await.unwrap() {
         browser.look_into(window).await;
         browser

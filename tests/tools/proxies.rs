@@ -27,7 +27,7 @@ async fn proxy_holds_nothing_back(kind: Kind) {
     let port = Port::reserve();
     let start = || {
         TestServer::with(|config| {
-            config.listen = port.addr;
+            config.listen = port.addr.into();
             config.hosts = vec![HostName::Name("push.example".into())];
             config.store = StoreKind::Sqlite(directory.path().join("log.db"));
         })

@@ -1,0 +1,161 @@
+//! The values of options, as people write them on a command line or in the environment.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use ipnet::{IpNet, Ipv4Net};
+
+use super::StoreKind;
+use crate::authority::{Authority, HostName};
+use crate::limits;
+
+/// The values of an option that is a list.
+#[derive(Clone, Debug)]
+pub(super) struct List<T>(Vec<T>);
+
+/// The values of an option that was given several times, each time a list.
+pub(super) fn all<T>(lists: Vec<List<T>>) -> Vec<T> {
+    lists.into_iter().flat_map(|List(values)| values).collect()
+}
+
+/// Reads a list: its values are separated by commas, spaces or line ends.
+pub(super) fn list<T: Clone>(
+    read: impl Fn(&str) -> Result<T, String> + Clone,
+) -> impl Fn(&str) -> Result<List<T>, String> + Clone {
+    move |text| {
+        let items = text.split([',', ' ', '\t', '\n', '\r']);
+        let items = items.filter(|item| !item.is_empty());
+        let read = |item: &str| read(item).map_err(|why| format!("{item:?}: {why}"));
+        items.map(read).collect::<Result<_, _>>().map(List)
+    }
+}
+
+/// Reads a switch from the environment. (On the command line a switch has no value.)
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "0" | "false" | "no" | "off" | "n" | "f" | "" => Ok(false),
+        _ => Err(
+            "is neither on nor off; write it like 1, true, yes, on, 0, false, no or off".to_owned(),
+        ),
+    }
+}
+
+/// Reads `--store`.
+pub(super) fn store(text: &str) -> Result<StoreKind, String> {
+    match text.strip_prefix("sqlite:") {
+        None if text == "memory" => Ok(StoreKind::Memory),
+        Some(path) if !path.is_empty() => Ok(StoreKind::Sqlite(path.into())),
+        _ => Err("write it like sqlite:forever-frame.db, or memory".to_owned()),
+    }
+}
+
+/// Reads a duration such as 500ms, 15s, 10m or 7d.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "is not a duration; write it like 500ms, 15s, 10m or 7d".to_owned())
+}
+
+/// Reads a size such as 500MB, 64MiB or a number of bytes, which must not be 0.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    text.parse::<ByteSize>()
+        .ok()
+        .map(|size| size.as_u64())
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "is not a size above 0; write it like 500MB, 64MiB or 4GiB".to_owned())
+}
+
+/// Reads a heartbeat interval, which must lie within [`limits::HEARTBEAT_INTERVAL_RANGE`].
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn heartbeat(text: &str) -> Result<Duration, String> {
+    let (least, most) = (
+        limits::HEARTBEAT_INTERVAL_RANGE.start().as_secs(),
+        limits::HEARTBEAT_INTERVAL_RANGE.end().as_secs(),
+    );
+    let outside = || format!("is not between {least}s and {most}s");
+    duration(text).and_then(|heartbeat| {
+        limits::HEARTBEAT_INTERVAL_RANGE
+            .contains(&heartbeat)
+            .then_some(heartbeat)
+            .ok_or_else(outside)
+    })
+}
+
+/// Reads `--rotate`, which must not be shorter than [`limits::ROTATE_MIN`].
+pub(super) fn rotate(text: &str) -> Result<Duration, String> {
+    let least = limits::ROTATE_MIN;
+    let short = || format!("is shorter than {}s, the least", least.as_secs());
+    duration(text).and_then(|life| (life >= least).then_some(life).ok_or_else(short))
+}
+
+/// Reads `*`, or an origin as browsers send it: scheme, host and perhaps a port (RFC 6454,
+/// section 6.2).
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    let host = text.split_once("://").map(|(_, host)| host);
+    let is_origin =
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ',']));
+    let sound = text == "*" || (is_origin && text.bytes().all(|b| b.is_ascii_graphic()));
+    sound
+        .then(|| text.to_ascii_lowercase())
+        .ok_or_else(|| "write it like https://example.org, without a path, or *".to_owned())
+}
+
+/// Reads `--trusted-proxy`: an address, or a network. An IPv4 network that is written as an IPv6 one
+/// is that IPv4 network.
+pub(super) fn proxy(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    let network = address.or_else(|_| text.parse::<IpNet>());
+    let network =
+        network.map_err(|_| "write it like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32".to_owned())?;
+    match network {
+        IpNet::V6(mapped) if mapped.prefix_len() >= 96 => {
+            let v4 = mapped.addr().to_ipv4_mapped();
+            let v4 = v4.and_then(|v4| Ipv4Net::new(v4, mapped.prefix_len() - 96).ok());
+            Ok(v4.map_or(network, IpNet::from))
+        }
+        _ => Ok(network),
+    }
+}
+
+/// Reads `--host`. A port counts for nothing.
+pub(super) fn host(text: &str) -> Result<HostName, String> {
+    let authority: Result<Authority, _> = text.trim().parse();
+    authority
+        .map(|authority| authority.host)
+        .map_err(|_| "write it as browsers send it in Host, like push.example.org".to_owned())
+}
+
+/// Reads a number that must not be 0.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|n| *n >= 1)
+        .ok_or_else(|| "must be a whole number of at least 1".to_owned())
+}
+
+/// Reads `--max-message`.
+pub(super) fn message_bytes(text: &str) -> Result<usize, String> {
+    let most = limits::MESSAGE_BYTES_MAX;
+    text.parse()
+        .ok()
+        .filter(|n| (1..=most).contains(n))
+        .ok_or_else(|| format!("must be a number of bytes from 1 to {most}"))
+}
+
+/// Reads `--pages`, which must exist.
+pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_dir() {
+        Ok(path)
+    } else {
+        Err("is not a directory, or cannot be opened; give one with pages in it".to_owned())
+    }
+}
