@@ -148,6 +148,7 @@ globalThis.ForeverFrame = (() => {
       addEventListener('message', listen);
       frame.hidden = true;
       frame.title = 'forever frame';
+      frame.referrerPolicy = 'origin'; // a server asks whose page the frame is in
       (document.body ?? document.documentElement).append(frame);
       frame.addEventListener('load', () => {
         try { if (frame.contentWindow.location.href === 'about:blank') return; } catch { /* foreign */ }

@@ -201,6 +201,24 @@ async fn link_from_elsewhere_does_nothing() {
     server.stop().await;
 }
 
+/// The hidden frame of an allowed page names that page by its `Referer` alone.
+#[tokio::test]
+async fn frame_of_an_allowed_page_streams() {
+    let server = TestServer::with(|config| config.cors_origins = vec![NAMED.into()]);
+    let frame = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe";
+    let line = format!("GET /c/a?as=script&timeout=1ms&origin={NAMED}");
+    for (referer, expected) in [
+        (format!("Referer: {NAMED}/\r\n"), 200),
+        ("Referer: https://evil.example/\r\n".to_owned(), 403),
+        (String::new(), 403),
+    ] {
+        let headers = format!("Host: localhost\r\n{referer}{frame}");
+        let status = status(server.addr, &line, &headers, "").await;
+        assert_eq!(status, expected, "{headers}");
+    }
+    server.stop().await;
+}
+
 /// A page that is loaded in advance, or only asked about, appends nothing and clears nothing.
 #[tokio::test]
 async fn prefetch_and_head_do_nothing() {
