@@ -31,7 +31,7 @@ const RETRY: Duration = Duration::from_millis(50);
 const STEP: Duration = Duration::from_mins(3);
 
 /// A machine that is so busy that the stops take longer than this does fewer of them.
-const BUDGET: Duration = Duration::from_secs(75);
+const BUDGET: Duration = Duration::from_mins(4);
 
 const KINDS: [Kind; 8] = [
     kind("text", "HTTP/1.1"),
