@@ -237,9 +237,14 @@ pub const HTTP_BUFFER_BYTES: usize = 32 * KIB;
 /// The end of the server does not wait for it.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a stream holds its messages when its client has closed its sending side: a client that has
-/// left answers the heartbeat that it is sent then by a reset, within one round trip.
-pub const HALF_CLOSE_HOLD: Duration = Duration::from_secs(1);
+/// Heartbeats that a stream sends before anything else when its client has closed its sending side: a
+/// client that has left answers the first by a reset. A proxy in between (Varnish, in pipe mode)
+/// notices that when it writes the second, and then answers the third by a reset.
+pub const HALF_CLOSE_HEARTBEATS: u32 = 3;
+
+/// How long a stream holds its messages after each of these heartbeats: the reset comes within one
+/// round trip.
+pub const HALF_CLOSE_HOLD: Duration = Duration::from_millis(300);
 
 /// The longest pause between two checks whether a client that has closed its sending side is gone.
 pub const HALF_CLOSE_POLL_INTERVAL_MAX: Duration = Duration::from_secs(1);

@@ -115,7 +115,9 @@ impl ChunkStream {
     /// The client has closed its sending side: it may have left.
     pub fn on_half_closed(&mut self) {
         if self.half_closed == HalfClosed::No {
-            self.half_closed = HalfClosed::Noticed;
+            self.half_closed = HalfClosed::Noticed {
+                heartbeats: limits::HALF_CLOSE_HEARTBEATS,
+            };
         }
     }
 
@@ -234,8 +236,9 @@ impl ChunkStream {
 
     /// Says a heartbeat to a client that has closed its sending side, and then nothing for a while: a
     /// client that has left answers it by a reset, and what is written before that would count as
-    /// seen. Ready with the heartbeat, or with `None` when the stream goes on.
-    fn poll_hold(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Chunk>> {
+    /// seen. A proxy in between notices that by the next bytes only, so more heartbeats follow.
+    /// Ready with a heartbeat, or with `None` when the stream goes on.
+    fn poll_hold(&mut self, cx: &mut Context<'_>, mut now: Instant) -> Poll<Option<Chunk>> {
         if self
             .phase
             .upgrade()
@@ -243,23 +246,34 @@ impl ChunkStream {
         {
             self.on_half_closed();
         }
-        match self.half_closed {
-            // A part of the next chunk may have been sent.
-            _ if self.is_counted => Poll::Ready(None),
-            HalfClosed::Noticed => match self.follower.half_closed(now) {
-                Some(output) => {
-                    self.half_closed = HalfClosed::HeldUntil(now + limits::HALF_CLOSE_HOLD);
-                    Poll::Ready(Some(self.count(output)))
+        // A part of the next chunk may have been sent.
+        while !self.is_counted {
+            match self.half_closed {
+                HalfClosed::No | HalfClosed::Noticed { heartbeats: 0 } => break,
+                HalfClosed::Noticed { heartbeats } => {
+                    let Some(output) = self.follower.half_closed(now) else {
+                        break;
+                    };
+                    self.half_closed = HalfClosed::Held {
+                        until: now + limits::HALF_CLOSE_HOLD,
+                        heartbeats: heartbeats - 1,
+                    };
+                    return Poll::Ready(Some(self.count(output)));
                 }
-                None => Poll::Ready(None),
-            },
-            HalfClosed::HeldUntil(moment) if now < moment && !self.drain.has_begun() => {
-                self.timer.as_mut().reset(moment);
-                ready!(self.timer.as_mut().poll(cx));
-                Poll::Ready(None)
+                HalfClosed::Held { .. } if self.drain.has_begun() => {
+                    self.half_closed = HalfClosed::Noticed { heartbeats: 0 };
+                }
+                HalfClosed::Held { until, .. } if now < until => {
+                    self.timer.as_mut().reset(until);
+                    ready!(self.timer.as_mut().poll(cx));
+                    now = Instant::now();
+                }
+                HalfClosed::Held { heartbeats, .. } => {
+                    self.half_closed = HalfClosed::Noticed { heartbeats };
+                }
             }
-            HalfClosed::No | HalfClosed::HeldUntil(_) => Poll::Ready(None),
         }
+        Poll::Ready(None)
     }
 
     /// Keeps what it takes to take a large chunk back. Without messages a chunk is large only if a page
@@ -292,10 +306,10 @@ impl ChunkStream {
 enum HalfClosed {
     /// It has not, as far as is known.
     No,
-    /// It has.
-    Noticed,
-    /// It was told a heartbeat, and is told nothing until this moment.
-    HeldUntil(Instant),
+    /// It has, and is to be told so many heartbeats before anything else.
+    Noticed { heartbeats: u32 },
+    /// It was told a heartbeat, and is told nothing until this moment; so many heartbeats follow.
+    Held { until: Instant, heartbeats: u32 },
 }
 
 /// How metrics call the end of a stream.

@@ -80,17 +80,18 @@ async fn lines_pass_at_once(proxy: &Proxy, server: &TestServer) {
         }
     };
     soon(all).await;
-    write_twice(server, "lines").await;
-    server.open_streams(0).await;
+    all_have_left(server, "lines").await;
 }
 
-/// Writes to the followers of a channel, so that a proxy that does not look for it notices that its
-/// client has left.
-async fn write_twice(server: &TestServer, channel: &str) {
-    for _ in 0..2 {
-        sleep(Duration::from_millis(100)).await;
+/// Waits until no stream is open, and writes to the followers of a channel meanwhile: a proxy that does
+/// not look for it notices only then that its client has left.
+async fn all_have_left(server: &TestServer, channel: &str) {
+    eventually("no open streams", async || {
         append(server.addr, channel, "is anybody there?").await;
-    }
+        sleep(Duration::from_millis(100)).await;
+        server.metrics.open_streams() == 0
+    })
+    .await;
 }
 
 /// A proxy that looks for it tells the server at once that a client has left; others notice when they
@@ -210,8 +211,7 @@ async fn back(proxy: &Proxy, cursor: &str, server: TestServer) -> TestServer {
     let all = stream.until("after").await;
     assert!(!all.contains("before"), "{all}");
     drop(stream);
-    write_twice(&server, "news").await;
-    server.open_streams(0).await;
+    all_have_left(&server, "news").await;
     server
 }
 
