@@ -23,8 +23,8 @@ use crate::authority::HostName;
 use crate::limits;
 use crate::machine_clock::MachineClock;
 use values::{
-    List, at_least_one, directory, host, list, message_bytes, origin, proxy, rotate, size, store,
-    switch,
+    ValueList, at_least_one, directory, host, list, message_bytes, origin, proxy, rotate, size,
+    store, switch,
 };
 
 /// A forever frame server: HTTP responses that never end, over one message log.
@@ -110,20 +110,20 @@ pub struct Args {
     /// environment: separated by commas). Any other name is answered 421, since a page on the web
     /// can let its own name lead to this machine [default: none]
     #[arg(long = "host", value_name = "NAME", env = "FOREVER_FRAME_HOST", value_parser = list(host))]
-    hosts: Vec<List<HostName>>,
+    hosts: Vec<ValueList<HostName>>,
 
     /// Origin, such as `https://example.org`, whose pages may read and append to channels; may be
     /// given several times (in the environment: separated by commas); `*` allows every origin
     /// [default: none]
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "FOREVER_FRAME_CORS_ORIGIN", value_parser = list(origin))]
-    cors_origins: Vec<List<String>>,
+    cors_origins: Vec<ValueList<String>>,
 
     /// Address of a proxy, such as `192.0.2.7` or `10.0.0.0/8`, whose X-Forwarded-For and
     /// X-Forwarded-Proto are believed; may be given several times (in the environment: separated by
     /// commas). Limits are then counted for its clients one by one, and not for the proxy
     /// [default: the loopback addresses; given, it replaces them]
     #[arg(long = "trusted-proxy", value_name = "ADDR[/BITS]", env = "FOREVER_FRAME_TRUSTED_PROXY", value_parser = list(proxy))]
-    trusted_proxies: Vec<List<IpNet>>,
+    trusted_proxies: Vec<ValueList<IpNet>>,
 
     /// Serve the pages in DIR instead of the built-in ones, read anew for each request
     #[arg(long, value_name = "DIR", env = "FOREVER_FRAME_PAGES", value_parser = directory)]

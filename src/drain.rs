@@ -260,13 +260,13 @@ mod tests {
     /// The beginning wakes every stream, however many there are.
     #[tokio::test(start_paused = true)]
     async fn drain_wakes_every_stream() {
-        struct Count(AtomicUsize);
-        impl std::task::Wake for Count {
+        struct WakeCount(AtomicUsize);
+        impl std::task::Wake for WakeCount {
             fn wake(self: Arc<Self>) {
                 self.0.fetch_add(1, SeqCst);
             }
         }
-        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let count = Arc::new(WakeCount(AtomicUsize::new(0)));
         let (drain, waker) = (Drain::new(Duration::ZERO), Waker::from(Arc::clone(&count)));
         let mut streams: Vec<_> = (0..1000).map(|_| drain.register(&waker)).collect();
         streams.retain({

@@ -72,8 +72,8 @@ impl Chat {
         }))
     }
 
-    /// Has it recorded that a session is used. No request waits for that, since a write may have to
-    /// wait; when too many wait, a later request has it recorded.
+    /// Records, in a task of its own, that a session is used. No request waits for that, since a write
+    /// may have to wait; when too many writes wait, a later request of the session records it.
     fn record_use(&self, session: TokenHash, now: LogTime) {
         let Ok(recording) = Arc::clone(&self.recording).try_acquire_owned() else {
             return;

@@ -13,22 +13,25 @@ use crate::limits;
 
 /// The values of an option that is a list.
 #[derive(Clone, Debug)]
-pub(super) struct List<T>(Vec<T>);
+pub(super) struct ValueList<T>(Vec<T>);
 
 /// The values of an option that was given several times, each time a list.
-pub(super) fn all<T>(lists: Vec<List<T>>) -> Vec<T> {
-    lists.into_iter().flat_map(|List(values)| values).collect()
+pub(super) fn all<T>(lists: Vec<ValueList<T>>) -> Vec<T> {
+    lists
+        .into_iter()
+        .flat_map(|ValueList(values)| values)
+        .collect()
 }
 
 /// Reads a list: its values are separated by commas, spaces or line ends.
 pub(super) fn list<T: Clone>(
     read: impl Fn(&str) -> Result<T, String> + Clone,
-) -> impl Fn(&str) -> Result<List<T>, String> + Clone {
+) -> impl Fn(&str) -> Result<ValueList<T>, String> + Clone {
     move |text| {
         let items = text.split([',', ' ', '\t', '\n', '\r']);
         let items = items.filter(|item| !item.is_empty());
         let read = |item: &str| read(item).map_err(|why| format!("{item:?}: {why}"));
-        items.map(read).collect::<Result<_, _>>().map(List)
+        items.map(read).collect::<Result<_, _>>().map(ValueList)
     }
 }
 

@@ -143,10 +143,10 @@ impl ClockState {
             self.trust();
         }
         // After a small step back the times only stand still for as long; several make a large one.
-        let behind = difference(self.time.0, wall.0);
-        if behind > STEP {
+        let lag = difference(self.time.0, wall.0);
+        if lag > STEP {
             self.time = wall;
-            step = step.min(-behind);
+            step = step.min(-lag);
         }
         self.time = self.time.max(wall);
         let moment = Moment {
