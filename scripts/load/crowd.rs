@@ -8,7 +8,7 @@ use crate::latency::Latencies;
 use crate::message::{BYTES, Message, now};
 use crate::publish::{Published, publish};
 use crate::run::Run;
-use crate::server::{Memory, Server};
+use crate::server::{Cpu, Memory, Server};
 use crate::targets::Target;
 use crate::{Result, http, message};
 
@@ -58,7 +58,7 @@ pub(crate) struct Outcome {
     /// The time until the last delivery.
     pub(crate) elapsed: Duration,
     /// The CPU time of the server.
-    pub(crate) cpu: Duration,
+    pub(crate) cpu: Cpu,
     /// The time of each delivery since before its message was sent.
     pub(crate) latencies: Latencies,
     pub(crate) published: Published,
@@ -67,18 +67,28 @@ pub(crate) struct Outcome {
 impl Crowd<'_> {
     /// Starts a server, and connects all followers to its streams.
     pub(crate) fn gather<'a>(target: &'a Target, run: &Run, shape: Shape) -> Result<Crowd<'a>> {
+        Crowd::gather_with(target, run, shape, "")
+    }
+
+    /// Does so with further parameters of the streams, such as `&heartbeat=1s`.
+    pub(crate) fn gather_with<'a>(
+        target: &'a Target,
+        run: &Run,
+        shape: Shape,
+        parameters: &str,
+    ) -> Result<Crowd<'a>> {
         let shape = Shape {
             followers: run.size(shape.followers),
             channels: run.size(shape.channels).max(1),
             ..shape
         };
-        let server = (target.start)(&run.scratch)?;
+        let server = run.start(target)?;
         let names = (0..shape.channels).map(channel);
         create_channels(target, &server, names.chain([WARM.to_owned()]))?;
         warm_up(target, &server)?;
         let before = server.memory()?;
         let followers = Followers::gather(server.addr, shape.followers, shape.bytes, |index| {
-            target.follow(&channel(index % shape.channels))
+            target.follow_with(&channel(index % shape.channels), parameters)
         })?;
         Ok(Crowd {
             target,
@@ -135,7 +145,7 @@ impl Crowd<'_> {
         Ok(Outcome {
             deliveries,
             elapsed,
-            cpu: self.server.cpu()?.saturating_sub(cpu),
+            cpu: self.server.cpu_since(cpu)?,
             latencies: tally.latencies,
             published,
         })

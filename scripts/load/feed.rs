@@ -25,6 +25,8 @@ pub(crate) struct Feed {
     pub(crate) order: u64,
     /// The number of messages so far.
     pub(crate) messages: u64,
+    /// The number of HTTP chunks so far.
+    pub(crate) chunks: u64,
 }
 
 /// The part of an answer that comes next.
@@ -33,6 +35,10 @@ enum Part {
     Head,
     Size,
     Chunk {
+        left: usize,
+    },
+    /// A body of a length that was said before.
+    Sized {
         left: usize,
     },
     /// A body that ends when the connection is closed.
@@ -51,6 +57,7 @@ impl Feed {
             next: [1; PUBLISHERS],
             order: 0,
             messages: 0,
+            chunks: 0,
         }
     }
 
@@ -80,6 +87,15 @@ impl Feed {
                     };
                     used
                 }
+                Part::Sized { left } => {
+                    let used = left.min(bytes.len());
+                    self.body(&bytes[..used], got)?;
+                    self.part = match left - used {
+                        0 => Part::Nothing,
+                        left => Part::Sized { left },
+                    };
+                    used
+                }
                 Part::Rest => {
                     self.body(bytes, got)?;
                     bytes.len()
@@ -100,7 +116,11 @@ impl Feed {
         head.expect(200, &self.held[head.len..])?;
         // Memory is freed rather than kept: streams are many, and each has one head.
         self.held = Vec::new();
-        self.part = if head.chunked { Part::Size } else { Part::Rest };
+        self.part = match (head.chunked, head.content_length) {
+            (true, _) => Part::Size,
+            (false, 0) => Part::Rest,
+            (false, left) => Part::Sized { left },
+        };
         Ok(head.len - before)
     }
 
@@ -112,6 +132,7 @@ impl Feed {
             let size = str::from_utf8(self.held.trim_ascii())?;
             // An empty line ends the previous chunk.
             if !size.is_empty() {
+                self.chunks += 1;
                 self.part = match usize::from_str_radix(size, 16)? {
                     0 => Part::Nothing,
                     left => Part::Chunk { left },

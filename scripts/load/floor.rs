@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::env::current_exe;
 use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
 use std::process::Command;
 
 use memchr::{memchr_iter, memmem};
@@ -49,7 +50,7 @@ struct Floor {
 }
 
 /// Starts the floor: this program again, as another process.
-pub(crate) fn start(_scratch: &Scratch) -> Result<Server> {
+pub(crate) fn start(_scratch: &Scratch, _program: &Path) -> Result<Server> {
     Server::start(Command::new(current_exe()?).arg("--as-floor"))
 }
 

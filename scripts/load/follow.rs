@@ -97,6 +97,11 @@ impl Followers {
         Ok(self.streams.push_mut(stream))
     }
 
+    /// The chunks that have begun so far, of all streams.
+    pub(crate) fn chunks(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.feed.chunks).sum()
+    }
+
     /// Sends the request of each follower.
     pub(crate) fn ask(&mut self, request: impl Fn(usize) -> String) -> Result<()> {
         for (index, stream) in self.streams.iter_mut().enumerate() {
@@ -159,14 +164,20 @@ impl Followers {
         Ok(())
     }
 
-    /// Reads until `done` returns true; fails after [`TIMEOUT`].
+    /// Reads until `done` returns true; fails after [`TIMEOUT`] in which no head and no message has
+    /// come, and no stream has ended.
     fn read_until(&mut self, done: impl Fn(&Tally) -> bool) -> Result<()> {
-        let end = Instant::now() + TIMEOUT;
+        let progress = |tally: &Tally| (tally.open, tally.over, tally.messages);
+        let (mut last, mut end) = (progress(&self.tally), Instant::now() + TIMEOUT);
         while !done(&self.tally) {
+            if last != progress(&self.tally) {
+                (last, end) = (progress(&self.tally), Instant::now() + TIMEOUT);
+            }
             let Some(left) = end.checked_duration_since(Instant::now()) else {
                 let (all, tally) = (self.streams.len(), &self.tally);
                 return Err(format!(
-                    "after {} s, of {all} streams {} are open and {} over, and {} messages have come",
+                    "nothing more has come for {} s: of {all} streams {} are open and {} over, and {} \
+                     messages have come",
                     TIMEOUT.as_secs(),
                     tally.open,
                     tally.over,

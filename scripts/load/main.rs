@@ -11,7 +11,7 @@
 //! | [`cases`] | the cases that measure servers |
 //! | [`micro`] | micro-measurements of what the server is made of |
 //! | [`targets`] | what is measured: this server, the floor and the peers |
-//! | [`run`] | what the cases share, and leave for the end |
+//! | [`run`], [`measured`] | what the cases share, and leave for the end |
 //! | [`crowd`] | a server with followers, and what is published to them |
 //! | [`floor`] | the floor of fan-out: a bare epoll loop |
 //! | [`server`] | a server's process: start, stop, time, memory |
@@ -39,6 +39,7 @@ mod http;
 mod latency;
 mod live;
 mod machine;
+mod measured;
 mod message;
 mod micro;
 mod plot;
@@ -75,6 +76,8 @@ const GROUPS: [(&str, &[Case]); 2] = [("server", &cases::CASES), ("micro", &micr
 
 /// Measures the server: the release binary as another process, over loopback.
 ///
+/// All cases take about half an hour, or three quarters with `--against`; `--quick` takes three minutes.
+///
 /// Some figures of this server have a goal; the end says which are met. A goal that is not met is no
 /// error, since figures depend on the machine: only a message that is lost or out of order is one.
 #[derive(Parser, Debug)]
@@ -95,7 +98,12 @@ struct Args {
     #[arg(long, value_name = "NAME", default_value = "")]
     target: String,
 
-    /// Use a tenth of all followers, channels and stored messages, to see whether everything works
+    /// Another build of this server, measured in turn with this one in all cases; the end compares the two
+    #[arg(long, value_name = "BINARY", value_parser = program)]
+    against: Option<PathBuf>,
+
+    /// Use a tenth of all followers, channels, stored messages and times, and a round of all, to see
+    /// whether everything works
     #[arg(long)]
     quick: bool,
 
@@ -142,6 +150,7 @@ fn run(args: &Args) -> Result<()> {
         scratch,
         kinds: kinds(&args.only),
         target: args.target.clone(),
+        against: args.against.clone(),
         quick: args.quick,
         goals: Goals::default(),
         plot: Plot::default(),
@@ -161,6 +170,14 @@ fn run(args: &Args) -> Result<()> {
     args.plot
         .as_deref()
         .map_or(Ok(()), |path| run.plot.save(path))
+}
+
+/// The path of a program that exists.
+fn program(path: &str) -> std::result::Result<PathBuf, String> {
+    std::path::absolute(path)
+        .ok()
+        .filter(|path| path.is_file())
+        .ok_or_else(|| "there is no such file".to_owned())
 }
 
 /// The kinds in `only`, or all of them, without those that cannot be started here.

@@ -20,6 +20,9 @@ const END: u8 = b'!';
 /// The length of `@P NNNNNNNNNNNN TTTTTTTTTTTTTTT `, a message's publisher, number and time.
 const HEAD: usize = 32;
 
+/// Where its number is.
+const NUMBER: std::ops::Range<usize> = 3..15;
+
 /// What a message carries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message {
@@ -68,15 +71,30 @@ impl Message {
         let whole = head[0] == MARK && *text.last()? == END && publisher < PUBLISHERS;
         whole.then_some(Message {
             publisher,
-            number: digits(&head[3..15])?,
+            number: digits(&head[NUMBER])?,
             sent: Duration::from_nanos(digits(&head[16..31])?),
         })
     }
 }
 
+/// Makes a line that of the next message, which is cheaper than to write that one.
+pub(crate) fn count_up(line: &mut [u8]) {
+    for digit in line[NUMBER].iter_mut().rev() {
+        if *digit < b'9' {
+            *digit += 1;
+            break;
+        }
+        *digit = b'0';
+    }
+}
+
+/// The number that decimal digits are, at most 15 of them: without a branch a digit, since a client
+/// reads millions of messages a second.
 fn digits(text: &[u8]) -> Option<u64> {
-    text.iter().try_fold(0, |number, digit| {
-        let digit = digit.wrapping_sub(b'0');
-        (digit <= 9).then(|| number * 10 + u64::from(digit))
-    })
+    let (mut number, mut all_digits) = (0, true);
+    for digit in text.iter().map(|digit| digit.wrapping_sub(b'0')) {
+        all_digits &= digit <= 9;
+        number = number * 10 + u64::from(digit);
+    }
+    all_digits.then_some(number)
 }

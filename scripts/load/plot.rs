@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::Result;
 use crate::table::figure;
+use crate::targets::Target;
 
 const WIDTH: f64 = 860.0;
 const PANEL: f64 = WIDTH / 2.0;
@@ -24,7 +25,7 @@ const STYLE: &str = "
   text { font: 12px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600; font-size: 13px }
   .floor { fill: #8c959f; stroke: #8c959f } .ours { fill: #0969da; stroke: #0969da }
-  .nchan { fill: #bf8700; stroke: #bf8700 } .durable { fill: #8250df; stroke: #8250df }
+  .other { fill: #1a7f37; stroke: #1a7f37 } .nchan { fill: #bf8700; stroke: #bf8700 } .durable { fill: #8250df; stroke: #8250df }
   polyline { fill: none !important; stroke-width: 2 }
   .axis { stroke: #8c959f; stroke-width: 1 }
   @media (prefers-color-scheme: dark) {
@@ -48,13 +49,13 @@ pub(crate) struct Plot {
 
 impl Plot {
     /// Adds a bar to the panel with this title.
-    pub(crate) fn bar(&mut self, title: &str, name: &str, figure: f64) {
-        add(&mut self.panels, title, (name.to_owned(), figure));
+    pub(crate) fn bar(&mut self, title: &str, target: &Target, figure: f64) {
+        add(&mut self.panels, title, (target.to_string(), figure));
     }
 
     /// Adds a point to the line of a target.
-    pub(crate) fn point(&mut self, name: &str, followers: f64, cpu: f64) {
-        add(&mut self.lines, name, (followers, cpu));
+    pub(crate) fn point(&mut self, target: &Target, followers: f64, cpu: f64) {
+        add(&mut self.lines, &target.to_string(), (followers, cpu));
     }
 
     /// Writes the picture, unless it would be empty.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::{Result, server};
 
 /// The longest that a run may take, so that one that hangs is ended.
-const RUN_TIMEOUT: Duration = Duration::from_mins(20);
+const RUN_TIMEOUT: Duration = Duration::from_mins(90);
 
 /// A directory that is removed when it is dropped.
 #[derive(Debug)]

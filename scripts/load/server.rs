@@ -25,6 +25,13 @@ pub(crate) struct Server {
     _out: Option<ChildStdout>,
 }
 
+/// CPU time of a process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cpu {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+}
+
 /// Memory of a process, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
@@ -78,8 +85,23 @@ impl Server {
     }
 
     /// The CPU time of all its threads so far, in user and in kernel mode.
-    pub(crate) fn cpu(&self) -> Result<Duration> {
-        self.processes().into_iter().map(cpu).sum()
+    pub(crate) fn cpu(&self) -> Result<Cpu> {
+        let mut all = Cpu::default();
+        for pid in self.processes() {
+            let Cpu { user, system } = cpu(pid)?;
+            all.user += user;
+            all.system += system;
+        }
+        Ok(all)
+    }
+
+    /// The CPU time since an earlier one.
+    pub(crate) fn cpu_since(&self, before: Cpu) -> Result<Cpu> {
+        let Cpu { user, system } = self.cpu()?;
+        Ok(Cpu {
+            user: user.saturating_sub(before.user),
+            system: system.saturating_sub(before.system),
+        })
     }
 
     /// Its current memory.
@@ -117,6 +139,18 @@ impl Server {
 
     fn processes(&self) -> Vec<u32> {
         family(self.child.id())
+    }
+}
+
+impl Memory {
+    pub(crate) fn pss_mib(self) -> f64 {
+        self.pss as f64 / (1024.0 * 1024.0)
+    }
+}
+
+impl Cpu {
+    pub(crate) fn total(self) -> Duration {
+        self.user + self.system
     }
 }
 
@@ -175,7 +209,7 @@ fn family(pid: u32) -> Vec<u32> {
     [pid].into_iter().chain(children).collect()
 }
 
-fn cpu(pid: u32) -> Result<Duration> {
+fn cpu(pid: u32) -> Result<Cpu> {
     /// The kernel counts in hundredths of a second, whatever its own clock.
     const TICK: Duration = Duration::from_millis(10);
     let stat = proc(pid, "stat")?;
@@ -183,7 +217,10 @@ fn cpu(pid: u32) -> Result<Duration> {
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let mut times = fields.split_whitespace().skip(11).map(str::parse::<u32>);
     match (times.next(), times.next()) {
-        (Some(Ok(user)), Some(Ok(system))) => Ok(TICK * (user + system)),
+        (Some(Ok(user)), Some(Ok(system))) => Ok(Cpu {
+            user: TICK * user,
+            system: TICK * system,
+        }),
         _ => Err(format!("/proc/PID/stat has no times: {stat:?}").into()),
     }
 }

@@ -3,26 +3,30 @@
 mod append;
 mod churn;
 mod fan_out;
+mod heartbeats;
 mod hot;
 mod idle;
 mod reconnect;
 mod replay;
 mod start;
+mod upload;
 
 use crate::Case;
 
 /// The cases in the order in which they run.
-pub(crate) const CASES: [Case; 12] = [
+pub(crate) const CASES: [Case; 14] = [
     ("paced", |run| fan_out::run(run, "paced")),
     ("flood", |run| fan_out::run(run, "flood")),
     ("idle", idle::run),
+    ("heartbeats", heartbeats::run),
     ("hot", hot::run),
     ("channels", |run| fan_out::run(run, "channels")),
     ("reconnect", reconnect::run),
     ("big", |run| fan_out::run(run, "big")),
-    ("growth", fan_out::growth),
+    ("growth", fan_out::growth::run),
     ("churn", churn::run),
     ("append", append::run),
     ("replay", replay::run),
+    ("upload", upload::run),
     ("start", start::run),
 ];

@@ -1,12 +1,13 @@
 //! Case `start`: how long a start takes and how much memory the server has then, by how much the
 //! log holds.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::run::Run;
 use crate::server::Memory;
 use crate::table::{Table, count, mib, ms};
-use crate::targets::ours;
+use crate::targets::{self, Target, ours};
 use crate::upload::upload;
 use crate::{Result, http};
 
@@ -22,20 +23,29 @@ struct Start {
 
 pub(super) fn run(run: &mut Run) -> Result<()> {
     let mut table = Table::default();
-    row(&mut table, "memory", "memory", 0, 0)?;
+    let builds = run.selected(targets::named(&["ours, text, memory"]));
+    let mut row = |build: &Target, store: &str, stored, bytes| {
+        let store = (build, run.program(build), store);
+        row(&mut table, store, stored, bytes)
+    };
+    for build in &builds {
+        row(build, "memory", 0, 0)?;
+    }
     let path = run.scratch.file("start.db");
     let store = format!("sqlite:{}", path.display());
     let mut stored = 0;
     for wanted in [0, 100_000, 1_000_000, 10_000_000] {
         let wanted = run.size(wanted) as u64;
         if wanted > stored {
-            let server = ours::start(&store)?;
+            let server = ours::start(ours::PROGRAM.as_ref(), &store)?;
             upload(server.addr, "start", stored + 1..=wanted)?;
             server.stop()?;
             stored = wanted;
         }
         let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
-        row(&mut table, "sqlite", &store, stored, bytes)?;
+        for build in &builds {
+            row(build, &store, stored, bytes)?;
+        }
     }
     println!(
         "{table}\nFrom before the process starts until it prints where it listens, of {STARTS} starts, \
@@ -44,13 +54,19 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-fn row(table: &mut Table, name: &str, store: &str, stored: u64, bytes: u64) -> Result<()> {
-    let starts = (0..STARTS).map(|_| start(store));
+fn row(
+    table: &mut Table,
+    (build, program, store): (&Target, &Path, &str),
+    stored: u64,
+    bytes: u64,
+) -> Result<()> {
+    let starts = (0..STARTS).map(|_| start(program, store));
     let mut starts: Vec<Start> = starts.collect::<Result<_>>()?;
     starts.sort_by_key(|start| start.listened);
     let median = &starts[STARTS / 2];
     table.row([
-        ("store", name.to_owned()),
+        ("build", build.build().to_owned()),
+        ("store", store.split(':').next().unwrap_or(store).to_owned()),
         ("stored messages", count(stored)),
         ("file MiB", mib(bytes)),
         ("fastest ms", ms(starts[0].listened)),
@@ -63,9 +79,9 @@ fn row(table: &mut Table, name: &str, store: &str, stored: u64, bytes: u64) -> R
     Ok(())
 }
 
-fn start(store: &str) -> Result<Start> {
+fn start(program: &Path, store: &str) -> Result<Start> {
     let began = Instant::now();
-    let server = ours::start(store)?;
+    let server = ours::start(program, store)?;
     let listened = began.elapsed();
     http::ask(server.addr, &http::get("/healthz", ""), 200)?;
     let start = Start {

@@ -22,7 +22,8 @@ pub(crate) struct Inserts {
 impl Inserts {
     pub(crate) fn new(scratch: &Scratch) -> Result<Inserts> {
         let path = scratch.unused("floor.db");
-        let server = ours::start(&format!("sqlite:{}", path.display()))?;
+        let store = format!("sqlite:{}", path.display());
+        let server = ours::start(ours::PROGRAM.as_ref(), &store)?;
         // The first message of a channel makes its row.
         http::ask(server.addr, &http::append("append", 1), 201)?;
         server.stop()?;
@@ -36,7 +37,7 @@ impl Inserts {
 
     /// The inserts as the row that others are compared with.
     pub(crate) fn row(&mut self) -> Row<'_> {
-        Row::new("no server, one by one", 1, |time| {
+        Row::new("no server, one by one".to_owned(), 1, |time| {
             let published = self.insert(time)?;
             Ok(Round {
                 published,

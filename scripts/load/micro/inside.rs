@@ -35,7 +35,7 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
     for publishers in PUBLISHERS {
         let (log, runtime) = (&log, &runtime);
         let append = move |time| runtime.block_on(publish(log, publishers, time));
-        rows.push(Row::new("sqlite, no HTTP", publishers, append));
+        rows.push(Row::new("sqlite, no HTTP".to_owned(), publishers, append));
     }
     appends::measure(run, rows)
 }

@@ -4,15 +4,17 @@
 //! leaving are the same in both.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::Result;
 use crate::crowd::{Crowd, Shape};
+use crate::measured::Rounds;
 use crate::run::Run;
 use crate::scratch::Scratch;
 use crate::server::Server;
-use crate::table::{Table, count};
+use crate::table::{Table, rate};
 use crate::targets::{self, Target, ours};
 
 const FOLLOWERS: usize = 200;
@@ -35,16 +37,16 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
     for target in &mut targets {
         target.start = start;
     }
-    let measured = run.measure(targets, |target| {
+    let measured = run.measure(targets, Rounds::ONE, |target| {
         let [few, more] = MESSAGES.map(|messages| instructions(run, target, messages));
         let deliveries = u64::from(MESSAGES[1] - MESSAGES[0]) * run.size(FOLLOWERS) as u64;
-        Ok(more?.saturating_sub(few?) / deliveries)
+        Ok(more?.saturating_sub(few?) as f64 / deliveries as f64)
     })?;
     let mut table = Table::default();
-    for (target, each) in measured.iter() {
+    for row in measured.rows() {
         table.row([
-            ("target", target.to_string()),
-            ("instructions/delivery", count(*each)),
+            ("target", row.target.to_string()),
+            ("instructions/delivery", rate(row.median(|each| *each))),
         ]);
     }
     println!(
@@ -73,7 +75,7 @@ fn instructions(run: &Run, target: &Target, messages: u32) -> Result<u64> {
 }
 
 /// Starts this server under callgrind.
-fn start(scratch: &Scratch) -> Result<Server> {
+fn start(scratch: &Scratch, program: &Path) -> Result<Server> {
     let file = |option, name| format!("--{option}={}", scratch.file(name).display());
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--fair-sched=yes"]);
@@ -81,6 +83,6 @@ fn start(scratch: &Scratch) -> Result<Server> {
         file("callgrind-out-file", "callgrind.out"),
         file("log-file", LOG),
     ]);
-    command.arg(ours::PROGRAM);
+    command.arg(program);
     Server::start(ours::with_arguments(&mut command, "memory"))
 }

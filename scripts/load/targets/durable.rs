@@ -1,5 +1,6 @@
 //! durable-streams, a server in Rust: `cargo install durable-streams`.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::Result;
@@ -10,7 +11,7 @@ use crate::server::{Server, free_addr};
 pub(super) const PROGRAM: &str = "durable-streams-server";
 
 /// Starts it with its log on the disk, which is its default.
-pub(super) fn start(scratch: &Scratch) -> Result<Server> {
+pub(super) fn start(scratch: &Scratch, _program: &Path) -> Result<Server> {
     let dir = scratch.dir("durable")?;
     let addr = free_addr()?;
     let mut command = Command::new(PROGRAM);

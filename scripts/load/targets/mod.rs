@@ -23,6 +23,9 @@ pub(crate) enum Kind {
     Floor,
     /// This server
     Ours,
+    /// The build of this server that `--against` names
+    #[value(skip)]
+    Other,
     /// nginx with libnginx-mod-nchan
     Nchan,
     /// durable-streams
@@ -34,8 +37,9 @@ pub(crate) enum Kind {
 pub(crate) struct Target {
     pub(crate) kind: Kind,
     pub(crate) name: &'static str,
-    /// Starts it. Its files, if it has any, are in the directory.
-    pub(crate) start: fn(&Scratch) -> Result<Server>,
+    /// Starts it. Its files, if it has any, are in the directory; the program is that of this server's
+    /// build.
+    pub(crate) start: fn(&Scratch, &Path) -> Result<Server>,
     /// What stands before and after a channel's name in the path that follows the channel from its
     /// first message: some peers answer before they would see the next, so that "from now on" may
     /// miss it.
@@ -100,6 +104,15 @@ const ALL: [Target; 11] = [
     },
 ];
 
+/// The targets that differ most, with one transport of this server.
+const FEW: [&str; 5] = [
+    "floor",
+    "ours, sse, memory",
+    "ours, sse, sqlite",
+    "nchan, sse",
+    "durable-streams, sse",
+];
+
 /// The names of the targets that differ most.
 const SOME: [&str; 6] = [
     "floor",
@@ -112,7 +125,7 @@ const SOME: [&str; 6] = [
 
 const fn ours(
     name: &'static str,
-    start: fn(&Scratch) -> Result<Server>,
+    start: fn(&Scratch, &Path) -> Result<Server>,
     query: &'static str,
 ) -> Target {
     Target {
@@ -135,6 +148,11 @@ pub(crate) fn some() -> Vec<Target> {
     named(&SOME)
 }
 
+/// The targets that differ most, with one transport of this server.
+pub(crate) fn few() -> Vec<Target> {
+    named(&FEW)
+}
+
 /// The targets with these names.
 pub(crate) fn named(names: &[&str]) -> Vec<Target> {
     let mut targets = all();
@@ -143,9 +161,18 @@ pub(crate) fn named(names: &[&str]) -> Vec<Target> {
 }
 
 impl Target {
-    /// Whether the project has goals for its figures. The other transports are there to compare.
-    pub(crate) fn has_goals(&self) -> bool {
-        self.kind == Kind::Ours && (self.name.contains("text") || self.name.contains("sse"))
+    /// This target of the other build of this server; `None` for what is not this server.
+    pub(crate) fn other_build(self) -> Option<Target> {
+        let kind = Kind::Other;
+        (self.kind == Kind::Ours).then_some(Target { kind, ..self })
+    }
+
+    /// The build of this server that it is.
+    pub(crate) fn build(&self) -> &'static str {
+        match self.kind {
+            Kind::Other => "other",
+            _ => "ours",
+        }
     }
 
     /// The request that creates a channel, if channels must be created.
@@ -157,8 +184,14 @@ impl Target {
 
     /// The request that follows a channel from its first message.
     pub(crate) fn follow(&self, channel: &str) -> String {
+        self.follow_with(channel, "")
+    }
+
+    /// The request with further parameters, such as `&heartbeat=1s`.
+    pub(crate) fn follow_with(&self, channel: &str, parameters: &str) -> String {
         let [before, after] = self.follow;
-        http::get(&format!("{before}{channel}{after}"), self.follow_headers)
+        let path = format!("{before}{channel}{after}{parameters}");
+        http::get(&path, self.follow_headers)
     }
 
     /// The head of the request that appends a body of this length to a channel.
@@ -170,7 +203,10 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        match (self.kind, self.name.strip_prefix("ours")) {
+            (Kind::Other, Some(rest)) => write!(f, "other{rest}"),
+            _ => f.write_str(self.name),
+        }
     }
 }
 

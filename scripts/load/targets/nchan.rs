@@ -1,6 +1,7 @@
 //! nchan, a module of nginx that Debian has: `apt-get install libnginx-mod-nchan`.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::Result;
@@ -12,7 +13,7 @@ pub(super) const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
 /// Starts it with a worker for each processor, which is Debian's default, and with bounds that hold
 /// all that the cases ask for.
-pub(super) fn start(scratch: &Scratch) -> Result<Server> {
+pub(super) fn start(scratch: &Scratch, _program: &Path) -> Result<Server> {
     let dir = scratch.dir("nchan")?;
     let addr = free_addr()?;
     let (files, _) = rlimit::getrlimit(rlimit::Resource::NOFILE)?;

@@ -1,5 +1,6 @@
 //! This server: the release binary.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::Result;
@@ -9,18 +10,18 @@ use crate::server::Server;
 /// The release binary.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_forever-frame");
 
-pub(crate) fn in_memory(_scratch: &Scratch) -> Result<Server> {
-    start("memory")
+pub(crate) fn in_memory(_scratch: &Scratch, program: &Path) -> Result<Server> {
+    start(program, "memory")
 }
 
-pub(crate) fn in_sqlite(scratch: &Scratch) -> Result<Server> {
-    start(&scratch.sqlite("ours"))
+pub(crate) fn in_sqlite(scratch: &Scratch, program: &Path) -> Result<Server> {
+    start(program, &scratch.sqlite("ours"))
 }
 
 /// Starts it on a free port, with the log in `store`, and waits until it prints where it listens. It
 /// keeps all that the cases append.
-pub(crate) fn start(store: &str) -> Result<Server> {
-    Server::start(with_arguments(&mut Command::new(PROGRAM), store))
+pub(crate) fn start(program: &Path, store: &str) -> Result<Server> {
+    Server::start(with_arguments(&mut Command::new(program), store))
 }
 
 /// Adds the arguments and the environment of this server to a command.
