@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::log_row::LogRow;
 use super::retain::{self, Allowance};
 use super::value::{Count, params};
-use super::{fall_table, key_table};
+use super::{fall_table, key_table, message_rows};
 use crate::log::recent_keys::{KeyRecord, RecentKeys};
 use crate::log::trimmed::Trimmed;
 use crate::log::{Commit, Keep, Moment};
@@ -26,7 +26,7 @@ pub(super) fn commit(
     budget: u64,
 ) -> rusqlite::Result<Commit> {
     let mut answers = Vec::with_capacity(drafts.len());
-    let mut messages = Vec::with_capacity(drafts.len());
+    let mut rows = Vec::with_capacity(drafts.len());
     let mut channels = TouchedChannels::default();
     for draft in drafts {
         let key = draft.key;
@@ -35,7 +35,7 @@ pub(super) fn commit(
             continue;
         }
         let message = number(log_row, draft, now);
-        write(connection, log_row, &mut channels, &message)?;
+        let channel = count(connection, log_row, &mut channels, &message)?;
         let receipt = Receipt {
             seq: message.seq,
             time: message.time,
@@ -47,8 +47,10 @@ pub(super) fn commit(
             keys.remember(record);
         }
         answers.push(Ok(receipt));
-        messages.push(Arc::new(message));
+        rows.push((channel, Arc::new(message)));
     }
+    message_rows::insert(connection, &rows, now.time, log_row.log_time)?;
+    let messages: Vec<_> = rows.into_iter().map(|(_, message)| message).collect();
     let bytes = messages.iter().map(|message| message.cost() as u64).sum();
     let mut allowance = Allowance::for_commit(messages.len(), bytes);
     for row in channels.0.into_values() {
@@ -76,32 +78,22 @@ fn number(log_row: &LogRow, draft: Draft, now: &Moment) -> Message {
     }
 }
 
-/// Inserts a numbered message as the newest of the log.
-fn write(
+/// Counts a numbered message as the newest of the log, and returns the row of its channel.
+fn count(
     connection: &Connection,
     log_row: &mut LogRow,
     channels: &mut TouchedChannels,
     message: &Message,
-) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT INTO messages (seq, channel, time, event, data, committed) \
-                       VALUES (?, ?, ?, ?, ?, ?)";
+) -> rusqlite::Result<i64> {
     if message.time < log_row.time {
         fall_table::note(connection, message.seq)?;
     }
     let row = channels.row(connection, log_row, message)?;
-    connection.prepare_cached(SQL)?.execute(params![
-        message.seq,
-        row.id,
-        message.time,
-        message.event.own(),
-        message.data,
-        log_row.log_time,
-    ])?;
     row.kept += 1;
     log_row.last = message.seq;
     log_row.time = message.time;
     log_row.bytes += message.cost() as u64;
-    Ok(())
+    Ok(row.id)
 }
 
 /// The channels that a commit writes to. The row of each is read and written once.

@@ -14,6 +14,7 @@ mod leftover_wal;
 mod lock_file;
 mod log_row;
 mod main_file;
+mod message_rows;
 mod older_copy;
 mod open;
 mod permissions;
