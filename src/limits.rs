@@ -163,9 +163,6 @@ pub const RETRY_AFTER_STOP_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
 /// removes itself from the document, but what a browser keeps of a loading page grows all the same.
 pub const SCRIPT_FRAME_BYTES: usize = MIB;
 
-/// Lines of an upload that are appended together.
-pub const UPLOAD_BATCH_LINES: usize = 256;
-
 /// HTML that a browser is sent before it paints: Safari and old engines wait for about 1 KiB.
 pub const PRELUDE_BYTES: usize = KIB;
 

@@ -21,6 +21,7 @@ mod forwarded;
 mod framing;
 mod host;
 mod initiator;
+mod line_appends;
 mod line_memory;
 mod mailbox;
 mod negotiate;

@@ -1,9 +1,10 @@
 //! `PUT /c/CHANNEL` and `PUT /send`: a stream of lines, each a message as soon as its newline has
 //! arrived.
 //!
-//! The lines that have arrived are appended before more is read, so a slow store slows the sender
-//! down, and memory holds one piece of the upload and its unfinished line. What stands in front of a
-//! line's LF is dropped if it is a CR: programs on Windows, and many protocols, end lines so.
+//! What has arrived is read on while the lines before it are appended (`line_appends.rs`), so a slow
+//! store slows the sender down, and memory holds one piece of the upload, its unfinished line and two
+//! batches of lines. What stands in front of a line's LF is dropped if it is a CR: programs on Windows,
+//! and many protocols, end lines so.
 
 use http_body_util::BodyExt;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -11,11 +12,10 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::error::Error;
+use super::line_appends::{LineAppends, UploadProgress};
 use super::line_memory::LineMemory;
 use super::reply::{self, Body};
 use super::{Call, append, body, refusal};
-use crate::limits;
-use crate::message::{Channel, Draft, EventName, Seq};
 
 /// Appends the lines of the body as they arrive, and answers when the body has ended, or broken off,
 /// with what was appended.
@@ -24,16 +24,14 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     if call.head.headers.contains_key("idempotency-key") {
         return Err(Error::KeyWithPut);
     }
-    let mut upload = Upload {
-        channel,
-        event,
-        progress: UploadProgress::default(),
-    };
-    let result = upload.run(&mut call).await;
+    let mut appends = LineAppends::new(&call, channel, event);
+    let read = read(&mut call, &mut appends).await;
+    // What was read is appended however the body ends. An error of the store is the earlier one.
+    let result = appends.finish().await.map_err(Error::from).and(read);
     let UploadProgress {
         first_and_last,
         count,
-    } = upload.progress;
+    } = appends.progress;
     let cursor = |seq| call.app.log.cursor(seq).to_string();
     let answer = Uploaded {
         error: result.as_ref().err().map(ToString::to_string),
@@ -63,87 +61,68 @@ struct Uploaded {
     count: u64,
 }
 
-/// How much of an upload has been appended.
-#[derive(Debug, Default)]
-struct UploadProgress {
-    /// The positions of the first and the last message.
-    first_and_last: Option<(Seq, Seq)>,
-    count: u64,
-}
-
-struct Upload {
-    channel: Channel,
-    event: EventName,
-    progress: UploadProgress,
-}
-
-impl Upload {
-    async fn run(&mut self, call: &mut Call<'_>) -> Result<(), Error> {
-        let mut lines = LineSplitter::new(call.app.max_message);
-        let mut memory = LineMemory::new(call);
-        let drain = call.app.drain.clone();
-        let stop = async || {
-            drain.begun().await;
-            Err(Error::Stopping)
-        };
-        loop {
-            let frame = tokio::select! {
-                frame = call.body.frame() => frame,
-                () = memory.overdue() => return Err(Error::LineSlow(call.app.line_timeout.as_secs())),
-                stopped = stop() => return stopped,
-            };
-            let Some(frame) = frame else { break };
-            let Ok(data) = frame.map_err(Error::BodyBroke)?.into_data() else {
+/// Reads the body, and appends its lines as they arrive. When this returns some may still be left to
+/// append.
+async fn read(call: &mut Call<'_>, appends: &mut LineAppends) -> Result<(), Error> {
+    let mut lines = LineSplitter::new(call.app.max_message);
+    let mut memory = LineMemory::new(call);
+    loop {
+        appends.begin();
+        let has_room = appends.room() > 0;
+        let frame = tokio::select! {
+            // In this order, since a fast client always has a frame.
+            biased;
+            () = call.app.drain.begun() => return Err(Error::Stopping),
+            appended = appends.appended() => {
+                appended?;
                 continue;
-            };
-            tokio::select! {
-                () = memory.reserve(lines.partial.len() + data.len()) => {}
-                stopped = stop() => return stopped,
             }
-            let mut rest = &data[..];
-            while !rest.is_empty() {
-                let (found, result) = lines.take(&mut rest, limits::UPLOAD_BATCH_LINES);
-                self.append(call, found).await?;
-                result?;
-            }
-            // Uploads may last for days, and each holds no more than its unfinished line meanwhile. If a
-            // line ended in this piece, others have their turn before the line that has begun.
-            if lines.partial.len() < data.len() {
-                memory.release();
-                tokio::select! {
-                    () = memory.reserve(lines.partial.len()) => {}
-                    stopped = stop() => return stopped,
-                }
-            }
-            memory.grow(data.len());
-        }
-        // A last line without a newline counts.
-        let last = lines.finish()?;
-        self.append(call, last.into_iter().collect()).await
-    }
-
-    async fn append(&mut self, call: &Call<'_>, lines: Vec<Box<str>>) -> Result<(), Error> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let draft = |data| Draft {
-            event: self.event.clone(),
-            ..Draft::new(self.channel.clone(), data)
+            () = memory.overdue() => return Err(Error::LineSlow(call.app.line_timeout.as_secs())),
+            frame = call.body.frame(), if has_room => frame,
         };
-        let receipts = call
-            .app
-            .log
-            .append_all(lines.into_iter().map(draft).collect())
-            .await?;
-        for receipt in receipts {
-            let (first, _) = self
-                .progress
-                .first_and_last
-                .unwrap_or((receipt.seq, receipt.seq));
-            self.progress.first_and_last = Some((first, receipt.seq));
-            self.progress.count += 1;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(Error::BodyBroke)?.into_data() else {
+            continue;
+        };
+        reserve(call, &mut memory, lines.partial.len() + data.len(), appends).await?;
+        let mut rest = &data[..];
+        while !rest.is_empty() {
+            while appends.room() == 0 {
+                appends.begin();
+                appends.appended().await?;
+            }
+            let (found, result) = lines.take(&mut rest, appends.room());
+            appends.gather(found);
+            result?;
         }
-        Ok(())
+        // Uploads may last for days, and each holds no more than its unfinished line meanwhile. If a
+        // line ended in this piece, others have their turn before the line that has begun.
+        if lines.partial.len() < data.len() {
+            memory.release();
+            reserve(call, &mut memory, lines.partial.len(), appends).await?;
+        }
+        memory.grow(data.len());
+    }
+    // A last line without a newline counts.
+    appends.gather(lines.finish()?.into_iter().collect());
+    Ok(())
+}
+
+/// Makes sure that there is memory for an unfinished line of so many bytes. What is being appended goes
+/// on meanwhile, since that may hold the memory.
+async fn reserve(
+    call: &Call<'_>,
+    memory: &mut LineMemory,
+    line: usize,
+    appends: &mut LineAppends,
+) -> Result<(), Error> {
+    loop {
+        tokio::select! {
+            biased;
+            () = memory.reserve(line) => return Ok(()),
+            appended = appends.appended() => appended?,
+            () = call.app.drain.begun() => return Err(Error::Stopping),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{KIB, MIB};
+use super::{BATCH_MESSAGES_MAX, KIB, MIB};
 
 /// Memory for request bodies, all together, of which each client address has a share
 /// ([`Budget`](crate::budget::Budget)): 20,000 senders of 48 KiB each would be a GiB. When it is used
@@ -25,6 +25,14 @@ pub const MEMORY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Networks that are looked at for what they wait for when a part of a budget is given back: a bound
 /// on the time for which the budget is locked. The others have their turn next.
 pub const BUDGET_TURNS_AT_ONCE: usize = 64;
+
+/// Text of the lines of an upload after which no more of them gather while others are being appended:
+/// enough that a fast upload has few commits, and little enough that each is short.
+pub const UPLOAD_BATCH_BYTES: usize = 256 * KIB;
+
+/// The part of [`BODIES_BYTES`] that an upload holds while lines gather: those that are being appended,
+/// and those that gather, with what each line costs besides its text.
+pub const UPLOAD_AHEAD_BYTES: usize = 2 * (UPLOAD_BATCH_BYTES + BATCH_MESSAGES_MAX * 128);
 
 /// How long the client of an upload may leave a line unfinished that is longer than
 /// [`SMALL_BODY_BYTES`] while others need its memory. The time begins anew when so many bytes have
