@@ -37,6 +37,8 @@ enum Part {
     Chunk {
         left: usize,
     },
+    /// The lines after the last chunk, of which the last is empty.
+    Trailer,
     /// A body of a length that was said before.
     Sized {
         left: usize,
@@ -61,6 +63,18 @@ impl Feed {
         }
     }
 
+    /// Begins with the head of another answer, in which the messages go on.
+    pub(crate) fn reopen(&mut self) {
+        self.part = Part::Head;
+        self.held.clear();
+        self.text.clear();
+    }
+
+    /// The messages of a publisher so far.
+    pub(crate) fn had(&self, publisher: usize) -> u64 {
+        self.next[publisher] - 1
+    }
+
     /// Whether the head of the answer has come.
     pub(crate) fn is_open(&self) -> bool {
         self.part != Part::Head
@@ -76,7 +90,7 @@ impl Feed {
         while !bytes.is_empty() {
             let used = match self.part {
                 Part::Head => self.head(bytes)?,
-                Part::Size => self.size(bytes)?,
+                Part::Size | Part::Trailer => self.size(bytes)?,
                 Part::Chunk { left } => {
                     let used = left.min(bytes.len());
                     self.body(&bytes[..used], got)?;
@@ -130,14 +144,19 @@ impl Feed {
         self.held.extend_from_slice(&bytes[..used]);
         if end.is_some() {
             let size = str::from_utf8(self.held.trim_ascii())?;
-            // An empty line ends the previous chunk.
-            if !size.is_empty() {
-                self.chunks += 1;
-                self.part = match usize::from_str_radix(size, 16)? {
-                    0 => Part::Nothing,
-                    left => Part::Chunk { left },
-                };
-            }
+            self.part = match (self.part, size) {
+                (Part::Trailer, "") => Part::Nothing,
+                (Part::Trailer, _) => Part::Trailer,
+                // An empty line ends the previous chunk.
+                (_, "") => Part::Size,
+                (_, size) => match usize::from_str_radix(size, 16)? {
+                    0 => Part::Trailer,
+                    left => {
+                        self.chunks += 1;
+                        Part::Chunk { left }
+                    }
+                },
+            };
             self.held.clear();
         }
         Ok(used)

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`cases`] | the cases that measure servers |
 //! | [`micro`] | micro-measurements of what the server is made of |
+//! | [`soak`] | minutes with followers that are cut and come back |
 //! | [`targets`] | what is measured: this server, the floor and the peers |
 //! | [`run`], [`measured`] | what the cases share, and leave for the end |
 //! | [`crowd`] | a server with followers, and what is published to them |
@@ -47,13 +48,14 @@ mod publish;
 mod run;
 mod scratch;
 mod server;
+mod soak;
 mod table;
 mod targets;
 mod upload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
@@ -72,7 +74,14 @@ type Result<T> = std::result::Result<T, Error>;
 type Case = (&'static str, fn(&mut Run) -> Result<()>);
 
 /// Groups of cases by their names, in the order in which they run.
-const GROUPS: [(&str, &[Case]); 2] = [("server", &cases::CASES), ("micro", &micro::CASES)];
+const GROUPS: [(&str, &[Case]); 3] = [
+    ("server", &cases::CASES),
+    ("micro", &micro::CASES),
+    (SOAK, &soak::CASES),
+];
+
+/// The group that is left out unless it is asked for.
+const SOAK: &str = "soak";
 
 /// Measures the server: the release binary as another process, over loopback.
 ///
@@ -84,7 +93,7 @@ const GROUPS: [(&str, &[Case]); 2] = [("server", &cases::CASES), ("micro", &micr
 #[command(bin_name = "scripts/bench", max_term_width = 100)]
 struct Args {
     /// Cases to run, or groups of them: `server` is all cases that measure servers, `micro` those that
-    /// measure layers of this server on their own; without any, all cases
+    /// measure layers of this server on their own; without any, all cases but `soak`
     #[arg(value_parser = PossibleValuesParser::new(
         GROUPS.iter().flat_map(|(group, cases)| cases.iter().map(|case| case.0).chain([*group]))
     ))]
@@ -106,6 +115,10 @@ struct Args {
     /// whether everything works
     #[arg(long)]
     quick: bool,
+
+    /// How long the case `soak` takes
+    #[arg(long, value_name = "MINUTES", default_value_t = 20)]
+    minutes: u64,
 
     /// Where to write the picture of what was measured, as SVG
     #[arg(long, value_name = "FILE")]
@@ -152,13 +165,14 @@ fn run(args: &Args) -> Result<()> {
         target: args.target.clone(),
         against: args.against.clone(),
         quick: args.quick,
+        soak: Duration::from_mins(args.minutes),
         goals: Goals::default(),
         plot: Plot::default(),
     };
     let is_asked = |name: &str| args.cases.iter().any(|asked| asked == name);
     for (group, cases) in GROUPS {
         for (name, case) in cases {
-            if args.cases.is_empty() || is_asked(group) || is_asked(name) {
+            if (args.cases.is_empty() && group != SOAK) || is_asked(group) || is_asked(name) {
                 println!("\n## {name}\n");
                 let began = Instant::now();
                 case(&mut run).map_err(|error| format!("{name}: {error}"))?;

@@ -22,6 +22,8 @@ pub(crate) struct Run {
     pub(crate) against: Option<PathBuf>,
     /// Whether the run only shows that everything works.
     pub(crate) quick: bool,
+    /// How long the case `soak` takes.
+    pub(crate) soak: Duration,
     pub(crate) goals: Goals,
     pub(crate) plot: Plot,
 }

@@ -115,6 +115,11 @@ impl Server {
         Ok(memory)
     }
 
+    /// How many files it has open, sockets included.
+    pub(crate) fn files(&self) -> Result<usize> {
+        Ok(fs::read_dir(path(self.child.id(), "fd"))?.count())
+    }
+
     /// Resets the highest RSS to the current one, for [`Server::peak`].
     pub(crate) fn reset_peak(&self) -> Result<()> {
         Ok(fs::write(path(self.child.id(), "clear_refs"), "5")?)

@@ -32,23 +32,32 @@ pub(crate) fn upload_chunked(
         "PUT /c/{channel} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     );
     socket.write_all(head.as_bytes())?;
-    write(Chunks(&socket), numbers.clone())?;
+    let chunks = Chunks {
+        socket: &socket,
+        frame: Vec::new(),
+    };
+    write(chunks, numbers.clone())?;
     check(&mut socket, b"0\r\n\r\n", &numbers)
 }
 
 /// Makes each write a chunk.
-struct Chunks<'a>(&'a TcpStream);
+struct Chunks<'a> {
+    socket: &'a TcpStream,
+    frame: Vec<u8>,
+}
 
 impl Write for Chunks<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        write!(self.0, "{:x}\r\n", bytes.len())?;
-        self.0.write_all(bytes)?;
-        self.0.write_all(b"\r\n")?;
+        self.frame.clear();
+        write!(self.frame, "{:x}\r\n", bytes.len())?;
+        self.frame.extend_from_slice(bytes);
+        self.frame.extend_from_slice(b"\r\n");
+        self.socket.write_all(&self.frame)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.socket.flush()
     }
 }
 
