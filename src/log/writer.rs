@@ -115,6 +115,8 @@ async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<QueuedAppend>) {
                 }
                 let size = batch::fit(waiting.iter().map(QueuedAppend::size));
                 commit(&shared, waiting.drain(..size)).await;
+                // While appends always wait the thread would not look at its timer.
+                tokio::task::yield_now().await;
             }
             () = due => {
                 let result = housekeeping(&shared).await;
