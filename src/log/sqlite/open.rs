@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{describe, is_busy};
@@ -293,13 +294,22 @@ fn connect(path: &Path) -> Result<Connection, OpenErrorKind> {
     if mode != "wal" {
         return Err(OpenErrorKind::NoWal);
     }
-    configure(&connection)?;
+    configure_writer(&connection)?;
     Ok(connection)
 }
 
-/// Sets the options of a connection that writes.
+/// Sets the options of any connection.
 pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(limits::LOCK_TIMEOUT)?;
+    // Otherwise a statement with `LIMIT ?` is compiled anew for each value.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
+}
+
+/// Sets the options of a connection that writes.
+pub(super) fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
+    configure(connection)?;
     connection.set_prepared_statement_cache_capacity(32);
     // A commit is on the disk when it returns.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -324,5 +334,25 @@ fn check_consistency(connection: &Connection) -> Result<Epoch, OpenErrorKind> {
         Ok((epoch, _, _)) => Ok(epoch),
         Err(error) if is_busy(&error) => Err(error.into()),
         Err(error) => Err(OpenErrorKind::Damaged(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// A statement is compiled once, whatever values it gets.
+    #[test]
+    fn statement_is_compiled_once() {
+        let connection = Connection::open_in_memory().unwrap();
+        configure(&connection).unwrap();
+        let sql = "SELECT name FROM sqlite_schema ORDER BY rowid LIMIT ?";
+        let mut statement = connection.prepare(sql).unwrap();
+        for count in 1..5 {
+            assert!(!statement.exists([count]).unwrap());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 }

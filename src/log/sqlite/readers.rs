@@ -76,7 +76,7 @@ impl Readers {
         }
         self.identity.check()?;
         let connection = Connection::open_with_flags(self.identity.path(), open::FLAGS)?;
-        connection.busy_timeout(limits::LOCK_TIMEOUT)?;
+        open::configure(&connection)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }

@@ -116,6 +116,9 @@ pub(super) fn trim_to_budget(
     budget: u64,
     allowance: &mut Allowance,
 ) -> rusqlite::Result<u64> {
+    if log_row.bytes <= budget {
+        return Ok(0);
+    }
     let (mut remaining, newest) = (log_row.bytes, log_row.last);
     let victims = oldest(connection, log_row, allowance, |victim| {
         let is_victim = remaining > budget && victim.seq < newest;

@@ -72,7 +72,7 @@ impl SideTables {
     ) -> Result<SideTables, StoreError> {
         identity.check()?;
         let connection = Connection::open_with_flags(identity.path(), open::FLAGS)?;
-        open::configure(&connection)?;
+        open::configure_writer(&connection)?;
         let readers = Readers::new(
             Arc::clone(&identity),
             Arc::clone(&shared),
