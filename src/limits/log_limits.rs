@@ -48,10 +48,13 @@ pub const BATCH_BYTES_MAX: usize = MIB;
 pub const RETAIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Messages, keys or channels that one step of retention handles in a stored log: a few
-/// milliseconds, for which an append may have to wait. Commits and steps take turns, so it is twice
-/// what a commit may add: messages expire as fast as new ones can come. (A commit deletes as many
-/// messages as it appends, and at most this many more.)
-pub const RETAIN_STEP_ROWS: usize = 2 * BATCH_MESSAGES_MAX;
+/// milliseconds, for which an append may have to wait. (A commit deletes as many messages as it
+/// appends, and at most this many more.)
+pub const RETAIN_STEP_ROWS: usize = 512;
+
+/// Messages past their age that one step of retention deletes in a stored log: commits and steps take
+/// turns, so it is twice what a commit may add, and messages expire as fast as new ones can come.
+pub const EXPIRE_STEP_ROWS: usize = 2 * BATCH_MESSAGES_MAX;
 
 /// Text and overhead of the messages that one step of retention deletes in a stored log, besides the
 /// first: each of their pages is looked at. (A commit deletes as much as it appends, and at most this

@@ -28,6 +28,14 @@ impl Allowance {
         Allowance::for_commit(0, 0)
     }
 
+    /// Returns the allowance of a step that deletes messages past their age.
+    fn for_expiry() -> Allowance {
+        Allowance {
+            messages: limits::EXPIRE_STEP_ROWS as u64,
+            ..Allowance::for_step()
+        }
+    }
+
     /// Returns the allowance of a step on a disk that is full, where `bytes` are missing: so small that
     /// the write-ahead log takes it.
     pub(super) fn for_shortage(bytes: u64) -> Allowance {
@@ -234,7 +242,7 @@ impl Retention {
             RetentionStep::Checked | RetentionStep::Clock => Ok(()),
             RetentionStep::Age => {
                 let too_old = now.earlier(self.keep.age);
-                let mut allowance = Allowance::for_step();
+                let mut allowance = Allowance::for_expiry();
                 let is_old = |victim: &Victim| victim.committed < too_old;
                 let victims = oldest(connection, log_row, &mut allowance, is_old)?;
                 delete(connection, log_row, &victims)
