@@ -17,11 +17,8 @@ use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
-use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -41,17 +38,6 @@ struct DrainShared {
     idle: Notify,
     closed: OnceLock<()>,
     closing: Notify,
-    /// The wakers of streams. There are many, and a waker here takes less memory than a future that
-    /// waits for `notify`.
-    streams: Mutex<Slab<Waker>>,
-}
-
-/// A stream's registration with the drain: its task is woken when the drain begins, until this is
-/// dropped.
-#[derive(Debug)]
-pub struct DrainRegistration {
-    drain: Drain,
-    key: usize,
 }
 
 /// A guard of something that the end of the server waits for, until this is dropped.
@@ -70,33 +56,15 @@ impl Drain {
             idle: Notify::new(),
             closed: OnceLock::new(),
             closing: Notify::new(),
-            streams: Mutex::default(),
         }))
     }
 
-    /// Begins the drain. Connections that answer requests wait for this ([`Drain::begun`]); the tasks
-    /// of streams that have a connection for themselves are woken ([`Drain::register`]), in slices with
-    /// pauses in between: thousands of them would keep their threads from all other work.
-    pub async fn begin(&self, now: Instant) {
+    /// Begins the drain. Connections wait for this ([`Drain::begun`]), and so does the crowd of each
+    /// lane, which tells its followers.
+    pub fn begin(&self, now: Instant) {
         // A second beginning changes nothing.
         let _ = self.0.began.set(now);
         self.0.notify.notify_waiters();
-        let mut next = Some(0);
-        while let Some(from) = next {
-            next = self.wake_slice(from);
-            tokio::time::sleep(limits::DRAIN_SLICE_PAUSE).await;
-        }
-    }
-
-    /// Wakes a slice of the streams, and returns where the next one begins, if there is one.
-    fn wake_slice(&self, from: usize) -> Option<usize> {
-        let streams = self.0.streams.lock();
-        let capacity = streams.capacity();
-        let end = from + limits::DRAIN_SLICE.max(capacity / limits::DRAIN_SLICES_MAX);
-        // A stream that takes a key which has been passed knows by itself that the drain has begun.
-        let waiting = (from..end).filter_map(|key| streams.get(key));
-        waiting.for_each(Waker::wake_by_ref);
-        (end < capacity).then_some(end)
     }
 
     /// The time over which the streams end.
@@ -133,16 +101,6 @@ impl Drain {
     /// Waits until the drain has ended.
     pub async fn closed(&self) {
         wait(&self.0.closing, || self.0.closed.get().is_some()).await;
-    }
-
-    /// Wakes a task when the drain begins. A task registers before it asks whether the drain has
-    /// begun, or it could miss the beginning.
-    #[must_use]
-    pub fn register(&self, waker: &Waker) -> DrainRegistration {
-        DrainRegistration {
-            drain: self.clone(),
-            key: self.0.streams.lock().insert(waker.clone()),
-        }
     }
 
     /// Whether the drain has begun.
@@ -204,12 +162,6 @@ pub fn random_seconds(range: RangeInclusive<u64>) -> Duration {
     ))
 }
 
-impl Drop for DrainRegistration {
-    fn drop(&mut self) {
-        self.drain.0.streams.lock().try_remove(self.key);
-    }
-}
-
 impl Drop for Busy {
     fn drop(&mut self) {
         if self.0.0.busy.fetch_sub(1, SeqCst) == 1 {
@@ -228,8 +180,8 @@ mod tests {
         let drain = Drain::new(Duration::from_secs(4));
         assert_eq!(drain.deadline(0.5), None);
         let began = Instant::now();
-        drain.begin(began).await;
-        drain.begin(began + Duration::from_secs(9)).await;
+        drain.begin(began);
+        drain.begin(began + Duration::from_secs(9));
         drain.begun().await;
         assert_eq!(drain.deadline(0.0), Some(began));
         assert_eq!(drain.deadline(0.5), Some(began + Duration::from_secs(2)));
@@ -255,28 +207,5 @@ mod tests {
         waiting.await.unwrap();
         drain.close();
         drain.closed().await;
-    }
-
-    /// The beginning wakes every stream, however many there are.
-    #[tokio::test(start_paused = true)]
-    async fn drain_wakes_every_stream() {
-        struct WakeCount(AtomicUsize);
-        impl std::task::Wake for WakeCount {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, SeqCst);
-            }
-        }
-        let count = Arc::new(WakeCount(AtomicUsize::new(0)));
-        let (drain, waker) = (Drain::new(Duration::ZERO), Waker::from(Arc::clone(&count)));
-        let mut streams: Vec<_> = (0..1000).map(|_| drain.register(&waker)).collect();
-        streams.retain({
-            let mut index = 0;
-            move |_| {
-                index += 1;
-                index % 3 != 0
-            }
-        });
-        drain.begin(Instant::now()).await;
-        assert_eq!(count.0.load(SeqCst), streams.len());
     }
 }

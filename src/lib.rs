@@ -63,7 +63,7 @@
 //! | thread | what it does |
 //! |---|---|
 //! | main | accepts connections, and gives each to a lane (`server/accept.rs`); deletes expired messages of the logs in memory (the clock's, presence's, and with `--store memory` the log itself: `log/writer.rs`); tells friends of changes of presence (`chat/presence.rs`) |
-//! | `lane-N`, one for each processor | a single-threaded runtime that serves its connections for their whole life: requests, streams, wake-ups (`server/lanes.rs`) |
+//! | `lane-N`, one for each processor | a single-threaded runtime that serves its connections for their whole life: requests, streams (`server/lanes.rs`). One of its tasks serves its crowd, the followers that have been written all there is (`server/crowd`) |
 //! | `signals` | waits for signals, whatever the others wait for (`server/signal.rs`) |
 //! | `log-writer` | commits batches to a store that blocks, and deletes expired messages (`log/writer.rs`); a store in memory is written by the appending task |
 //! | tokio's blocking pool of each runtime | reads of the file ([`limits::STORE_READERS_MAX`] at a time), the chat's tables, hashes of passwords, files of `--pages` |
@@ -74,28 +74,37 @@
 //!
 //! `POST /c/x` → `http/append.rs` reads the body within its bounds → [`log::Log::append`] → the store
 //! numbers the message and commits it → the tail has it → the publisher is answered → the followers
-//! of its channel are woken, each on its lane → each asks the log what comes after its position →
-//! the bytes that all share are written to its socket. The details are in [`log`].
+//! of its channel are told, lane by lane, slice by slice → the bytes that all share are written to the
+//! socket of each that stands where they begin; any other asks the log what comes after its position.
+//! The details are in [`log`] and `server/crowd`.
 //!
 //! # The life of a stream
 //!
 //! ```text
-//!  client         hyper (lane)        http/stream.rs        server/stream_conn.rs      log
-//!    │ GET /c/x       │                     │                        │                  │
-//!    ├───────────────▶├────── request ─────▶│ start: where to begin ─┼─────────────────▶│
-//!    │                │                     │ ChunkStream = Follower + Source + timer   │
-//!    │                │◀── head, empty body ┤ give(stream)           │                  │
-//!    │◀──── head ─────┤                     │                        │                  │
-//!    │                ├─ flushed; the connection takes the socket ──▶│ Follower::next ─▶│
-//!    │◀──────────────────────────── chunk ───────────────────────────┤◀─ messages ──────┤
-//!    │                                                               │ Wait … woken ◀───┤
-//!    │◀──────────────────────────── chunk, heartbeat, … ─────────────┤                  │
-//!    │◀──────────────────────────── end mark, last chunk ────────────┤ Finish           │
+//!  client         hyper (lane)        http/stream.rs          server/                       log
+//!    │ GET /c/x       │                     │                     │                          │
+//!    ├───────────────▶├────── request ─────▶│ start: where to begin ────────────────────────▶│
+//!    │                │                     │ ServedFollower = Follower + metrics + drain    │
+//!    │                │◀── head, empty body ┤ give(ChunkStream)   │                          │
+//!    │◀──── head ─────┤                     │                     │                          │
+//!    │                ├─ flushed; the connection takes the socket ▶│ task: StreamConn         │
+//!    │◀────────────────────── chunks of the past ─────────────────┤◀── pages, the tail ──────┤
+//!    │                                                            │ nothing left: enter      │
+//!    │                                                            ▼ crowd                    │
+//!    │                                                            │ joins, then looks ──────▶│
+//!    │                                                            │◀── bell: told of news ───┤
+//!    │◀────────────────── shared frame, heartbeat, … ─────────────┤                          │
+//!    │                                                            ▼ task again, when         │
+//!    │                                                            │ the client is slow or    │
+//!    │                                                            │ leaves, when a page is   │
+//!    │                                                            │ to be read, at the end   │
+//!    │◀────────────────── end mark, last chunk ───────────────────┤                          │
 //! ```
 //!
-//! The handover, drawn step by step, is in `connection/handover.rs`. Over HTTP/1.0, and for answers
-//! that end soon (long polls, the sender page), hyper keeps the stream and polls it as any body. What
-//! a transport says at each moment of a stream is a table in [`wire`].
+//! The handover, drawn step by step, is in `connection/handover.rs`; what the crowd is, in
+//! `server/crowd/mod.rs`. Over HTTP/1.0, and for answers that end soon (long polls, the sender page),
+//! hyper keeps the stream and polls it as any body. What a transport says at each moment of a stream is a
+//! table in [`wire`].
 //!
 //! # Glossary
 //!
@@ -114,6 +123,8 @@
 //! | lag | how far a follower is behind the newest message |
 //! | wall clock, log's clock | the time for people, which can be set; the time that has passed, by which things expire |
 //! | live | caught up: all that was in the log when the stream began has been sent (`follow/live.rs`) |
+//! | crowd | the followers of a lane that have been written all there is, served by one task |
+//! | shared frame | the next messages of a channel, as bytes that its followers have in common |
 //! | heartbeat, dot | what a quiet stream says to show that the connection works |
 //! | lane | a thread with a runtime of its own, for some of the connections |
 //! | handover | a stream's socket goes from hyper to the connection |

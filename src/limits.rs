@@ -78,6 +78,10 @@ pub const WRITES_AT_ONCE: usize = 8;
 /// is a single write: to encode a long message takes time.
 pub const BYTES_AT_ONCE: usize = WRITES_AT_ONCE * FRAME_BYTES;
 
+/// Streams of a lane that catch up at the same time, [`BYTES_AT_ONCE`] each in their turn: what is new
+/// waits for no more than these.
+pub const CATCH_UP_TURNS: usize = 2;
+
 /// Most messages in one frame, which is one write of a stream.
 pub const FRAME_MESSAGES: usize = 512;
 
@@ -87,6 +91,17 @@ pub const WAKE_SLICE: usize = 32;
 /// Followers woken in one slice, at about 5 µs each, while publishers are to go first: when a round
 /// of wake-ups is overrun, or when an append waits for another thread.
 pub const WAKE_SLICE_OVERRUN: usize = 4;
+
+/// Followers of a crowd that are looked at in one slice, and requests to it that are taken, before other
+/// tasks on their thread may run.
+pub const CROWD_SLICE: usize = 64;
+
+/// How exactly a crowd keeps the time of heartbeats and ends: none is early, or later than this.
+pub const CROWD_TICK: Duration = Duration::from_millis(10);
+
+/// Ticks after which every follower of a crowd is looked at, 10 s: longer than most heartbeats take, and
+/// a list of 24 bytes each.
+pub const CROWD_TICKS: usize = 1024;
 
 /// Slots that are looked at for each follower that may be woken in a slice, at a few ns each: a channel
 /// whose followers have left has empty slots.
@@ -272,15 +287,6 @@ pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// machine that is busy. With the default drain, the process has ended before the ten seconds after
 /// which a container is killed.
 pub const DRAIN_GRACE_MAX: Duration = Duration::from_secs(4);
-
-/// Streams that learn in one slice that the server stops.
-pub const DRAIN_SLICE: usize = 64;
-
-/// Most slices in which all streams learn that the server stops: with the pauses, a third of a second.
-pub const DRAIN_SLICES_MAX: usize = 256;
-
-/// The pause between two of these slices, in which other tasks have their turn.
-pub const DRAIN_SLICE_PAUSE: Duration = Duration::from_millis(1);
 
 /// What requests that are on their way get, after the last stream of a stopping server has ended, to
 /// be answered; and then what their answers get to be written.

@@ -47,8 +47,9 @@ impl fmt::Display for Seq {
 }
 
 /// The log's epoch: a name that changes whenever an old seq would mean another message.
+/// Each follower has a handle on it, so that the handle is one word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Epoch(Arc<str>);
+pub struct Epoch(Arc<String>);
 
 impl Epoch {
     /// Returns a new epoch out of 50 random bits: ten letters and digits, easy to read aloud.
@@ -64,7 +65,7 @@ impl Epoch {
         })
         .take(10)
         .collect();
-        Epoch(text.into())
+        Epoch(Arc::new(text))
     }
 
     /// Returns the epoch that a text names, or `None` if the text is not 1 to 32 letters and
@@ -73,7 +74,7 @@ impl Epoch {
     pub fn new(text: &str) -> Option<Epoch> {
         let is_valid =
             (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        is_valid.then(|| Epoch(text.into()))
+        is_valid.then(|| Epoch(Arc::new(text.to_owned())))
     }
 
     /// Returns the epoch as text.

@@ -133,9 +133,9 @@ impl Metrics {
         self.bytes_out.add(bytes as u64);
     }
 
-    /// Counts a heartbeat that was handed to a stream.
-    pub fn heartbeat(&self) {
-        self.heartbeats.fetch_add(1, Relaxed);
+    /// Counts heartbeats that were handed to streams.
+    pub fn heartbeats(&self, count: u64) {
+        self.heartbeats.fetch_add(count, Relaxed);
     }
 
     /// Counts a gap that was reported to a stream.

@@ -1,21 +1,32 @@
 //! Whom a share of the server's means belongs to.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// The part of a client's address that stands for one client: an IPv4 address, or the /64 prefix of
 /// an IPv6 address, since that is the least that one site is given (RFC 6177).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Network(IpAddr);
+pub struct Network(Prefix);
+
+/// An IPv4 address, or the first half of an IPv6 one: half as large as an `IpAddr`, for the sake of
+/// those who hold many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Prefix {
+    V4(u32),
+    V6(u64),
+}
 
 impl Network {
     /// The network of an address. An IPv4 address that is written as an IPv6 one (`::ffff:192.0.2.1`)
     /// is that IPv4 address.
     #[must_use]
     pub fn of(address: IpAddr) -> Network {
-        const HOST: u128 = u64::MAX as u128;
         Network(match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !HOST).into(),
-            address @ IpAddr::V4(_) => address,
+            IpAddr::V4(address) => Prefix::V4(address.to_bits()),
+            IpAddr::V6(address) => {
+                let first_half = address.to_bits() >> 64;
+                // It fits.
+                Prefix::V6(u64::try_from(first_half).unwrap_or(u64::MAX))
+            }
         })
     }
 }

@@ -162,7 +162,6 @@ mod tests {
     use super::super::{ChatFilter, ChatText};
     use super::*;
     use crate::budget::MemoryShare;
-    use crate::connection::PhaseCell;
     use crate::drain::Drain;
     use crate::follow::{ChunkStream, Options};
     use crate::limits;
@@ -205,17 +204,8 @@ mod tests {
         options.extras().filter = Some(Box::new(move |message| filter.apply(message)));
         let open = OpenStream::new(Arc::default(), Wire::Ndjson);
         let drain = Drain::new(Duration::ZERO);
-        let phase = Arc::new(PhaseCell::default());
         let memory = MemoryShare::alone(0);
-        ChunkStream::new(
-            &chat.log,
-            start.unwrap(),
-            drain,
-            open,
-            &phase,
-            memory,
-            options,
-        )
+        ChunkStream::new(&chat.log, start.unwrap(), drain, open, memory, options)
     }
 
     /// A stream takes up the conversations of new friends up to a limit; then it ends, and the next

@@ -31,6 +31,17 @@ impl Ends {
         self.is_long_poll || self.until.is_some()
     }
 
+    /// Whether neither messages nor bytes are counted, nor their end is known.
+    pub(super) fn count_nothing(&self) -> bool {
+        let Ends {
+            limit,
+            bytes,
+            until,
+            ..
+        } = self;
+        limit.is_none() && bytes.is_none() && until.is_none() && !self.is_long_poll
+    }
+
     /// Counts what was written.
     pub(super) fn count(&mut self, messages: u64, bytes: usize) {
         self.limit = self.limit.map(|left| left.saturating_sub(messages));

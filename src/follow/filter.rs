@@ -41,7 +41,7 @@ impl Follower {
                     seen.push(item);
                     if grows {
                         self.position.rewind(resumes);
-                        self.over = Some(EndReason::Rotate);
+                        self.options.extras().over = Some(EndReason::Rotate);
                         break;
                     }
                     continue;
@@ -59,13 +59,12 @@ impl Follower {
                 FilterAction::Subscribe(channel) => {
                     // What has been read after this message lacks that channel.
                     self.position.rewind(message.seq);
-                    self.is_up_to_date = false;
                     let max = limits::GROWING_STREAM_CHANNELS_MAX;
                     if !self.position.add_channel(channel, message.seq, max) {
                         // The client reconnects, reads this message again, and then has the
                         // channels of that moment.
                         self.position.rewind(message.seq.before());
-                        self.over = Some(EndReason::Rotate);
+                        self.options.extras().over = Some(EndReason::Rotate);
                     }
                     break;
                 }

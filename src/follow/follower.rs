@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::timers::{Due, IDLE_CHECK, Timers};
-use super::{Live, Options, Output, Step};
+use super::timers::{self, Due, IDLE_CHECK};
+use super::{Ends, Live, Options, Output, Step};
 use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome};
 use crate::message::{Cursor, Epoch, Seq};
@@ -31,16 +31,9 @@ pub struct Follower {
     pub(super) options: Options,
     pub(super) position: Position,
     epoch: Epoch,
-    timers: Timers,
+    /// When something was written last, or when the stream began.
+    pub(super) wrote: Instant,
     pub(super) state: FollowerState,
-    /// Set when a write was taken back and is to be made again: the follower stood here after it.
-    pub(super) again: Option<Seq>,
-    /// Why the stream is over, if something other than its options ended it.
-    pub(super) over: Option<EndReason>,
-    /// The time after which the client is to come back, if the stream ends because the server stops.
-    retry_after_stop: Option<Duration>,
-    /// Whether the last read found everything that there was.
-    pub(super) is_up_to_date: bool,
     pub(super) live: Live,
 }
 
@@ -61,18 +54,20 @@ impl Follower {
         position: Position,
         epoch: Epoch,
         live: Live,
-        options: Options,
+        mut options: Options,
     ) -> Follower {
+        let Ends {
+            timeout, rotate, ..
+        } = options.ends();
+        if let Some(deadline) = timers::deadline(now, timeout, rotate) {
+            options.extras().deadline = Some(deadline);
+        }
         Follower {
-            timers: Timers::new(now, options.ends.timeout, options.ends.rotate),
+            wrote: now,
             state: FollowerState::Fresh(position.at()),
             options,
             position,
             epoch,
-            again: None,
-            over: None,
-            retry_after_stop: None,
-            is_up_to_date: false,
             live,
         }
     }
@@ -90,10 +85,18 @@ impl Follower {
     }
 
     /// The server is stopping: the stream ends at `deadline`, if not earlier, and tells its client to
-    /// come back after the time `retry`.
+    /// come back after the time `retry`. The reason is this one in any case, since the client is to know
+    /// that there is no server to come back to at once.
     pub fn stop_by(&mut self, deadline: Instant, retry: Duration) {
-        self.retry_after_stop = Some(retry);
-        self.timers.stop_by(deadline);
+        self.end_by(deadline, EndReason::Stop);
+        self.options.extras().retry_after_stop = Some(retry);
+    }
+
+    /// The stream is to end at this moment, if not earlier.
+    fn end_by(&mut self, moment: Instant, reason: EndReason) {
+        let extras = self.options.extras();
+        let end = extras.deadline.map_or(moment, |(end, _)| end.min(moment));
+        extras.deadline = Some((end, reason));
     }
 
     /// The client has closed its sending side, and may have left. A stream says a heartbeat, if it has
@@ -105,7 +108,11 @@ impl Follower {
             return Some(self.heartbeat(now));
         }
         if self.options.has_guard() {
-            self.timers.end_now(now);
+            let reason = self
+                .options
+                .deadline()
+                .map_or(EndReason::Timeout, |(_, why)| why);
+            self.end_by(now, reason);
         }
         None
     }
@@ -119,19 +126,6 @@ impl Follower {
         }
     }
 
-    /// Whether nothing is pending after the last write, so that it is early enough to ask
-    /// again at `timer`, or when a message comes.
-    #[must_use]
-    pub fn is_quiet(&self, timer: Instant) -> bool {
-        let now = self.timers.last_write();
-        now < timer
-            && self.state == FollowerState::Streaming
-            && self.is_up_to_date
-            && !self.options.reports_progress()
-            && self.reason_to_end().is_none()
-            && matches!(self.due(now), Due::At(moment) if timer <= moment)
-    }
-
     /// What is to be done now. `read` tells what the log has after a position; it is called as often
     /// as it takes to find something that the follower sees.
     #[must_use]
@@ -141,30 +135,35 @@ impl Follower {
         mut read: impl FnMut(&Position, PageLimit) -> ReadOutcome,
     ) -> Step {
         loop {
-            if self.again.is_none()
+            if self.options.again().is_none()
                 && let Some(reason) = self.end_before_reading(now)
             {
                 return self.finish(now, reason);
             }
             match read(&self.position, self.page_limit()) {
+                ReadOutcome::Shared {
+                    frame,
+                    trimmed_through,
+                } => {
+                    self.position.advance(frame.through, trimmed_through);
+                    return Step::Write(self.output(now, frame.chunk, frame.messages));
+                }
                 ReadOutcome::Items {
                     mut items,
                     mut through,
-                    mut is_all,
                     trimmed_through,
                 } => {
-                    if let Some(end) = self.again {
+                    if let Some(end) = self.options.again() {
                         items.retain(|item| item.is_up_to(end));
-                        (through, is_all) = (through.min(end), false);
+                        through = through.min(end);
                     }
                     let before = self.position.at();
                     self.position.advance(through, trimmed_through);
-                    self.is_up_to_date = is_all;
                     let mut seen = self.gap_at_start();
                     seen.extend(self.filter(items));
                     // Looked at after the read: what was said after the right had ended may be among
                     // the items. The follower has seen none of them.
-                    if self.again.is_none()
+                    if self.options.again().is_none()
                         && let Some(reason) = self.options.ended_right()
                     {
                         self.position.rewind(before);
@@ -173,18 +172,20 @@ impl Follower {
                     if !seen.is_empty() {
                         return self.write_items(now, &seen);
                     }
-                    if self.again.is_some_and(|end| through >= end) {
+                    if self.options.again().is_some_and(|end| through >= end) {
                         return self.break_off(now);
                     }
                 }
                 ReadOutcome::Older => return Step::Fetch,
                 // Nothing may come between the parts of a write.
-                ReadOutcome::Fetching if self.again.is_some() => {
+                ReadOutcome::Fetching if self.options.again().is_some() => {
                     return Step::Wait(now + IDLE_CHECK);
                 }
                 ReadOutcome::Fetching => return self.wait(now, true),
                 // What was taken back is not in the log any more.
-                ReadOutcome::UpToDate { .. } if self.again.is_some() => return self.break_off(now),
+                ReadOutcome::UpToDate { .. } if self.options.again().is_some() => {
+                    return self.break_off(now);
+                }
                 ReadOutcome::UpToDate { through } => {
                     self.position.advance(through, Seq::START);
                     return self.wait(now, false);
@@ -253,25 +254,27 @@ impl Follower {
     fn reason_to_end(&self) -> Option<EndReason> {
         self.options
             .ended_right()
-            .or(self.over)
-            .or_else(|| self.options.ends.reached(self.position.at()))
+            .or(self.options.over())
+            .or_else(|| self.options.ends().reached(self.position.at()))
     }
 
     fn due(&self, now: Instant) -> Due {
-        self.timers.due(now, self.options.heartbeat)
+        let Options { heartbeat, .. } = self.options;
+        timers::due(now, self.wrote, heartbeat, self.options.deadline())
     }
 
     /// How much one read may return: what fits one write, and no more than the stream still takes.
-    pub(super) fn page_limit(&self) -> PageLimit {
-        let left = self.options.ends.limit;
+    #[must_use]
+    pub fn page_limit(&self) -> PageLimit {
+        let left = self.options.ends().limit;
         let left = left.and_then(|limit| usize::try_from(limit).ok());
-        PageLimit::new(
-            limits::FRAME_MESSAGES.min(left.unwrap_or(usize::MAX)),
-            limits::FRAME_BYTES,
-        )
+        let messages = limits::FRAME_MESSAGES.min(left.unwrap_or(usize::MAX));
+        let mut limit = PageLimit::new(messages, limits::FRAME_BYTES);
+        limit.share = self.share();
+        limit
     }
 
-    fn cursor(&self) -> Cursor {
+    pub(super) fn cursor(&self) -> Cursor {
         self.cursor_at(self.position.at())
     }
 
@@ -315,10 +318,8 @@ impl Follower {
     }
 
     fn heartbeat(&mut self, now: Instant) -> Output {
-        let mut out = Vec::new();
-        let cursor = self.cursor();
-        self.options.encoder.idle(&cursor, &mut out);
-        let output = self.output(now, Chunk::new(&out), 0);
+        let chunk = self.idle_chunk();
+        let output = self.output(now, chunk, 0);
         Output {
             is_heartbeat: true,
             ..output
@@ -344,7 +345,6 @@ impl Follower {
                     let bytes = self.encoded(entry).data();
                     if messages > 0 && out.len() + bytes.len() > limits::FRAME_BYTES {
                         self.position.rewind(before);
-                        self.is_up_to_date = false;
                         break;
                     }
                     if self.live.is_due(before) {
@@ -363,12 +363,12 @@ impl Follower {
                 }
             }
         }
-        if self.options.ends.is_long_poll {
+        if self.options.ends().is_long_poll {
             self.end(EndReason::Limit, &mut out);
             let output = self.output(now, Chunk::new(&out), messages);
             return Step::Finish(Output { gaps, ..output }, EndReason::Limit);
         }
-        if !self.options.ends.are_reached_with(messages) {
+        if !self.options.ends().are_reached_with(messages) {
             self.say_live(&mut out);
         }
         if matches!(self.state, FollowerState::Fresh(_)) {
@@ -392,7 +392,7 @@ impl Follower {
     /// Ends the stream because the store cannot be read. The one object of a long poll is left
     /// incomplete: whole, it would say that nothing is new.
     fn break_off(&mut self, now: Instant) -> Step {
-        if self.options.ends.is_long_poll {
+        if self.options.ends().is_long_poll {
             self.state = FollowerState::Ended;
             return Step::Break(None);
         }
@@ -404,10 +404,10 @@ impl Follower {
     /// Puts the last bytes.
     fn end(&mut self, reason: EndReason, out: &mut Vec<u8>) {
         let at = self.position.at();
-        if !self.options.ends.is_page_complete(at) {
+        if !self.options.ends().is_page_complete(at) {
             let cursor = self.cursor();
             let retry = match reason {
-                EndReason::Stop => self.retry_after_stop,
+                EndReason::Stop => self.options.retry_after_stop(),
                 // Ends of this kind are spread, and there is nothing to wait for.
                 EndReason::Rotate => Some(limits::RETRY_AFTER_ROTATE),
                 _ => None,
@@ -425,9 +425,12 @@ impl Follower {
         if matches!(self.state, FollowerState::Fresh(_)) {
             self.state = FollowerState::Streaming;
         }
-        self.again = None;
-        self.options.ends.count(messages, chunk.size());
-        self.timers.wrote(now);
+        if let Some(extras) = self.options.extras_mut() {
+            extras.again = None;
+            extras.ends.count(messages, chunk.size());
+            self.options.shed();
+        }
+        self.wrote = now;
         Output {
             chunk,
             messages,

@@ -46,7 +46,6 @@ impl List {
             return ReadOutcome::UpToDate { through };
         }
         ReadOutcome::Items {
-            is_all: items.len() == new.len(),
             items,
             through,
             trimmed_through: Seq::START,
@@ -139,7 +138,7 @@ fn follower_opens_an_empty_log_at_once() {
 fn follower_ends_at_its_limit() {
     let now = Instant::now();
     let log = List::of(&["one", "two", "three"]);
-    let mut follower = follower(now, |options| options.ends.limit = Some(2));
+    let mut follower = follower(now, |options| options.ends_mut().limit = Some(2));
     let mut next = || follower.next(now, |at, limit| log.read(at, limit));
     assert_eq!(written(next()), "one\ntwo\n");
     let (end, reason) = finished(next());
@@ -155,7 +154,7 @@ fn follower_ends_at_its_limit() {
 fn follower_reads_once_before_its_timeout() {
     let now = Instant::now();
     let log = List::of(&["one"]);
-    let mut follower = follower(now, |options| options.ends.timeout = Some(SECOND));
+    let mut follower = follower(now, |options| options.ends_mut().timeout = Some(SECOND));
     let mut next = |seconds| follower.next(now + seconds * SECOND, |at, limit| log.read(at, limit));
     assert_eq!(written(next(2)), "one\n");
     assert_eq!(finished(next(2)).1, EndReason::Timeout);
@@ -166,33 +165,16 @@ fn follower_reads_once_before_its_timeout() {
 #[test]
 fn follower_that_writes_while_stopping_ends_in_time() {
     let now = Instant::now();
-    let heartbeat = now + 10 * SECOND;
     let mut follower = follower(now, |_| ());
     let mut log = List::of(&["one"]);
     written(follower.next(now, |at, limit| log.read(at, limit)));
-    assert!(follower.is_quiet(heartbeat), "nothing is due before");
     log = List::of(&["one", "two"]);
     follower.stop_by(now + 3 * SECOND, 8 * SECOND);
     written(follower.next(now + SECOND, |at, limit| log.read(at, limit)));
-    assert!(!follower.is_quiet(heartbeat), "the end comes before");
     let wait = follower.next(now + SECOND, |at, limit| log.read(at, limit));
     assert_eq!(waits_until(wait), now + 3 * SECOND);
     let end = follower.next(now + 3 * SECOND, |at, limit| log.read(at, limit));
     assert_eq!(finished(end).1, EndReason::Stop);
-}
-
-/// A follower is quiet only after it has read all that there is.
-#[test]
-fn follower_is_quiet_when_up_to_date() {
-    let now = Instant::now();
-    let log = List::of(&["one", "two"]);
-    let long = "x".repeat(limits::FRAME_BYTES);
-    let longer = List::of(&[&long, "two"]);
-    for (log, is_quiet) in [(&log, true), (&longer, false)] {
-        let mut follower = follower(now, |_| ());
-        written(follower.next(now, |at, limit| log.read(at, limit)));
-        assert_eq!(follower.is_quiet(now + 10 * SECOND), is_quiet);
-    }
 }
 
 /// Messages older than the tail are fetched. Meanwhile there are heartbeats, but no opening and no
@@ -200,7 +182,7 @@ fn follower_is_quiet_when_up_to_date() {
 #[test]
 fn follower_fetches_before_it_opens_or_ends() {
     let now = Instant::now();
-    let mut follower = follower(now, |options| options.ends.timeout = Some(SECOND));
+    let mut follower = follower(now, |options| options.ends_mut().timeout = Some(SECOND));
     let step = follower.next(now, |_, _| ReadOutcome::Older);
     assert!(matches!(step, Step::Fetch), "{step:?}");
     let step = follower.next(now, |_, _| ReadOutcome::Fetching);
@@ -253,7 +235,7 @@ fn follower_breaks_off_when_the_store_fails() {
     assert!(follower.has_ended());
     let mut poll = self::follower(now, |options| {
         options.encoder = Encoder::Json(Box::default());
-        options.ends.is_long_poll = true;
+        options.ends_mut().is_long_poll = true;
     });
     let step = poll.next(now, |_, _| ReadOutcome::Failed(failed.clone()));
     assert!(matches!(step, Step::Break(None)), "{step:?}");
@@ -267,7 +249,7 @@ fn long_poll_finishes_with_the_first_messages() {
     let log = List::of(&["one"]);
     let mut follower = follower(now, |options| {
         options.encoder = Encoder::Json(Box::default());
-        options.ends.is_long_poll = true;
+        options.ends_mut().is_long_poll = true;
     });
     let step = follower.next(now, |at, limit| log.read(at, limit));
     let (object, reason) = finished(step);
@@ -368,7 +350,6 @@ fn growing_stream_rotates_after_a_gap() {
                     Item::Message(Arc::clone(&log.0[2])),
                 ],
                 through,
-                is_all: true,
                 trimmed_through: Seq::START,
             },
             other => other,
@@ -398,13 +379,11 @@ fn right_that_ends_withholds_what_was_read() {
         });
         let next = follower.next(now, |at, limit| log.read(at, limit));
         assert_eq!(written(next), "before\n");
-        assert!(follower.is_quiet(now + SECOND));
         log = List::of(&["before", "after"]);
         let next = follower.next(now, |at, limit| {
             rights.end(&(), end);
             log.read(at, limit)
         });
-        assert!(!follower.is_quiet(now + SECOND));
         let end = format!("# end epoch-1 reason={}\n", reason.as_str());
         assert_eq!(finished(next), (end, reason));
     }

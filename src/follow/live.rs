@@ -23,6 +23,11 @@ impl Live {
         self.past.take_if(|past| at >= *past).is_some()
     }
 
+    /// Where `live` is to be said; `None` once it has been.
+    pub(super) fn past(&self) -> Option<Seq> {
+        self.past
+    }
+
     /// Whether `live` has been said.
     pub(super) fn has_come(&self) -> bool {
         self.past.is_none()

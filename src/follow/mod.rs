@@ -10,7 +10,9 @@
 //! | `live.rs` | when it says that its follower has caught up. Pure |
 //! | `undo.rs` | taking back a write for which there is no room. Pure |
 //! | `filter.rs` | what one follower sees of the messages, where that is not the same for all |
-//! | `chunk_stream.rs` | a follower with a source, a timer and the drain: polled for chunks |
+//! | `sharing.rs` | what a follower writes that many others write, too. Pure |
+//! | `served_follower.rs` | a follower with its metrics, the drain, and the undoing of a write |
+//! | `chunk_stream.rs` | the same with a source and a timer: polled for chunks by a task |
 //!
 //! A poll returns at most one chunk with all that is pending, up to
 //! [`limits::FRAME_BYTES`](crate::limits::FRAME_BYTES), so one wake-up is one write.
@@ -23,14 +25,19 @@ mod follower;
 mod follower_tests;
 mod live;
 mod options;
+mod served_follower;
+#[cfg(test)]
+mod shared_frame_tests;
+mod sharing;
 mod step;
 mod timers;
 mod undo;
 
-pub use chunk_stream::ChunkStream;
+pub use chunk_stream::{ChunkStream, Polled};
 pub use ends::Ends;
 pub use filter::{Filter, FilterAction};
 pub use follower::Follower;
 pub use live::Live;
 pub use options::{DropGuard, Extras, OnProgress, Options};
+pub use served_follower::{ServedFollower, StreamStep};
 pub use step::{Output, Step};

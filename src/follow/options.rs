@@ -6,6 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::{Ends, Filter};
 use crate::message::Seq;
@@ -25,8 +26,6 @@ pub struct Options {
     pub encoder: Encoder,
     /// The interval of heartbeats while nothing is new; `None` for a transport without heartbeats.
     pub heartbeat: Option<Duration>,
-    /// When the stream ends by itself.
-    pub ends: Ends,
     /// Boxed, because most streams are idle and have none.
     extras: Option<Box<Extras>>,
 }
@@ -34,6 +33,8 @@ pub struct Options {
 /// The options that only some streams have.
 #[derive(Default)]
 pub struct Extras {
+    /// When the stream ends by itself.
+    pub ends: Ends,
     /// The bytes before everything else.
     pub prelude: Bytes,
     /// The bytes after everything else.
@@ -49,6 +50,14 @@ pub struct Extras {
     pub guard: Option<DropGuard>,
     /// The rights without which the stream ends.
     pub rights: Vec<RightHold>,
+    /// When the stream's time is over, and why it ends then.
+    pub(super) deadline: Option<(Instant, EndReason)>,
+    /// The time after which the client is to come back, if the stream ends because the server stops.
+    pub(super) retry_after_stop: Option<Duration>,
+    /// Set when a write was taken back and is to be made again: the follower stood here after it.
+    pub(super) again: Option<Seq>,
+    /// Why the stream is over, if something other than its options ended it.
+    pub(super) over: Option<EndReason>,
 }
 
 impl Options {
@@ -58,7 +67,6 @@ impl Options {
         Options {
             encoder,
             heartbeat,
-            ends: Ends::default(),
             extras: None,
         }
     }
@@ -73,28 +81,54 @@ impl Options {
         self.extras.as_deref_mut()
     }
 
+    /// When the stream ends by itself, to be filled in.
+    pub fn ends_mut(&mut self) -> &mut Ends {
+        &mut self.extras().ends
+    }
+
+    /// When the stream ends by itself.
+    #[must_use]
+    pub fn ends(&self) -> Ends {
+        self.extras
+            .as_ref()
+            .map_or_else(Ends::default, |extras| extras.ends)
+    }
+
+    /// When the stream's time is over, and why it ends then.
+    pub(super) fn deadline(&self) -> Option<(Instant, EndReason)> {
+        self.extras.as_ref()?.deadline
+    }
+
+    /// Where the follower stood after a write that is to be made again.
+    pub(super) fn again(&self) -> Option<Seq> {
+        self.extras.as_ref()?.again
+    }
+
+    /// Why the stream is over, if something other than its options ended it.
+    pub(super) fn over(&self) -> Option<EndReason> {
+        self.extras.as_ref()?.over
+    }
+
+    /// The time after which the client is to come back, if the stream ends because the server stops.
+    pub(super) fn retry_after_stop(&self) -> Option<Duration> {
+        self.extras.as_ref()?.retry_after_stop
+    }
+
     /// The bytes before everything else, if they have not been taken.
     pub(super) fn prelude(&self) -> Bytes {
         let extras = self.extras.as_ref();
         extras.map_or_else(Bytes::new, |extras| extras.prelude.clone())
     }
 
-    /// Takes the bytes before everything else. If the stream has no other option that only some have,
-    /// their memory is given back.
+    /// Takes the bytes before everything else.
     pub(super) fn take_prelude(&mut self) -> Bytes {
-        let Some(extras) = self.extras.as_mut() else {
-            return Bytes::new();
-        };
-        let prelude = std::mem::take(&mut extras.prelude);
-        let is_needed = !extras.epilogue.is_empty()
-            || extras.filter.is_some()
-            || extras.on_progress.is_some()
-            || extras.guard.is_some()
-            || !extras.rights.is_empty();
-        if !is_needed {
-            self.extras = None;
-        }
-        prelude
+        let extras = self.extras.as_mut();
+        extras.map_or_else(Bytes::new, |extras| std::mem::take(&mut extras.prelude))
+    }
+
+    /// Gives the memory of the options back that only some streams have, if this one has none any more.
+    pub(super) fn shed(&mut self) {
+        self.extras.take_if(|extras| extras.is_empty());
     }
 
     /// Has the stream's task woken when one of its rights ends.
@@ -113,17 +147,43 @@ impl Options {
         })
     }
 
+    /// Whether the stream sees every message as it is, and does not end with one.
+    pub(super) fn is_plain(&self) -> bool {
+        self.extras.as_ref().is_none_or(|extras| extras.is_plain())
+    }
+
+    /// Whether the stream ends when a right does.
+    pub(super) fn has_rights(&self) -> bool {
+        let extras = self.extras.as_ref();
+        extras.is_some_and(|extras| !extras.rights.is_empty())
+    }
+
     /// Whether something is held for as long as the stream is open.
     pub(super) fn has_guard(&self) -> bool {
         let extras = self.extras.as_ref();
         extras.is_some_and(|extras| extras.guard.is_some())
     }
+}
 
-    /// Whether the stream's progress is reported, so that it has to be polled once more after each
-    /// write.
-    pub(super) fn reports_progress(&self) -> bool {
-        let extras = self.extras.as_ref();
-        extras.is_some_and(|extras| extras.on_progress.is_some())
+impl Extras {
+    /// Whether a message is written as it is, and nothing has to be looked at before or after.
+    fn is_plain(&self) -> bool {
+        self.filter.is_none()
+            && self.on_progress.is_none()
+            && self.rights.is_empty()
+            && self.again.is_none()
+            && self.over.is_none()
+            && self.ends.count_nothing()
+    }
+
+    /// Whether nothing is here.
+    fn is_empty(&self) -> bool {
+        self.is_plain()
+            && self.prelude.is_empty()
+            && self.epilogue.is_empty()
+            && self.guard.is_none()
+            && self.deadline.is_none()
+            && self.retry_after_stop.is_none()
     }
 }
 
@@ -137,6 +197,6 @@ impl fmt::Debug for Extras {
             .field("on_progress", &self.on_progress.is_some())
             .field("guard", &self.guard.is_some())
             .field("rights", &self.rights)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -18,7 +18,6 @@ pub(super) struct Undo {
     ends: Ends,
     state: FollowerState,
     over: Option<EndReason>,
-    is_up_to_date: bool,
     live: Live,
     /// Where the follower stood after the write.
     through: Seq,
@@ -32,10 +31,9 @@ impl Follower {
             gap: self.position.gap().cloned(),
             prelude: self.options.prelude(),
             encoder: self.options.encoder.clone(),
-            ends: self.options.ends,
+            ends: self.options.ends(),
             state: self.state,
-            over: self.over,
-            is_up_to_date: self.is_up_to_date,
+            over: self.options.over(),
             live: self.live,
             through: self.position.at(),
         }
@@ -45,16 +43,14 @@ impl Follower {
     /// is of the same messages, and nothing ends the stream before; the bytes are the same, too, if
     /// the log still has all of them.
     pub(super) fn undo(&mut self, undo: Undo, same: bool) {
-        self.again = same.then_some(undo.through);
+        let extras = self.options.extras();
+        extras.again = same.then_some(undo.through);
+        extras.ends = undo.ends;
+        extras.over = undo.over;
+        extras.prelude = undo.prelude;
         self.position.return_to(undo.at, undo.gap);
-        if !undo.prelude.is_empty() {
-            self.options.extras().prelude = undo.prelude;
-        }
         self.options.encoder = undo.encoder;
-        self.options.ends = undo.ends;
         self.state = undo.state;
-        self.over = undo.over;
-        self.is_up_to_date = undo.is_up_to_date;
         self.live = undo.live;
     }
 }
@@ -101,7 +97,6 @@ mod tests {
                 Some(&through) => ReadOutcome::Items {
                     items: fit.into_iter().map(message).collect(),
                     through: Seq(through),
-                    is_all: through == last,
                     trimmed_through: Seq::START,
                 },
             }
@@ -118,7 +113,7 @@ mod tests {
         [
             Encoder::Text(TextStream::new(true)),
             Encoder::Html(Dots::default()),
-            Encoder::Script(Box::new(frame)),
+            Encoder::Script(Arc::new(frame)),
             Encoder::Sse(sse),
             Encoder::Ndjson,
             Encoder::Json(Box::default()),
@@ -129,8 +124,8 @@ mod tests {
     fn follower(now: Instant, encoder: Encoder) -> Follower {
         let is_long_poll = matches!(encoder, Encoder::Json(_));
         let mut options = Options::new(encoder, None);
-        options.ends.limit = Some(9);
-        options.ends.is_long_poll = is_long_poll;
+        options.ends_mut().limit = Some(9);
+        options.ends_mut().is_long_poll = is_long_poll;
         options.extras().prelude = Bytes::from_static(b"<page>");
         let gap = Gap {
             reason: GapReason::Expired,

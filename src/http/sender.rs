@@ -68,6 +68,6 @@ async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body
         .page("sender.html", &[("notice", &escape_html(notice))])
         .await;
     let mut spec = StreamSpec::in_page(&call.app.log, Since::All, page);
-    spec.options.ends.until = Some(until);
+    spec.options.ends_mut().until = Some(until);
     spec.respond(call).await
 }

@@ -79,14 +79,16 @@ impl StreamSpec {
         };
         let options = &mut self.options;
         options.heartbeat = Some(params.heartbeat.unwrap_or(usual));
-        options.ends.timeout = params.timeout;
-        options.ends.limit = params.limit;
+        if params.timeout.is_some() || params.limit.is_some() {
+            let ends = options.ends_mut();
+            (ends.timeout, ends.limit) = (params.timeout, params.limit);
+        }
         options.encoder = match wire {
             Wire::Text => Encoder::Text(TextStream::new(self.has_names)),
             Wire::Html => Encoder::Html(Dots::default()),
             Wire::Script => {
-                options.ends.bytes = Some(limits::SCRIPT_FRAME_BYTES);
-                Encoder::Script(Box::new(script_frame(params, call)?))
+                options.ends_mut().bytes = Some(limits::SCRIPT_FRAME_BYTES);
+                Encoder::Script(Arc::new(script_frame(params, call)?))
             }
             Wire::Sse => Encoder::Sse(SseOptions {
                 retry: params.retry.unwrap_or(limits::SSE_RETRY_MS_DEFAULT),
@@ -96,11 +98,11 @@ impl StreamSpec {
             Wire::Ndjson => Encoder::Ndjson,
             Wire::Json => {
                 options.heartbeat = None;
-                options.ends.is_long_poll = true;
+                options.ends_mut().is_long_poll = true;
                 let wait = params.wait.unwrap_or(limits::POLL_WAIT_DEFAULT);
                 let wait = jittered(wait, limits::POLL_JITTER);
                 let timeout = params.timeout.map_or(wait, |timeout| timeout.min(wait));
-                options.ends.timeout = Some(timeout);
+                options.ends_mut().timeout = Some(timeout);
                 Encoder::Json(Box::default())
             }
         };
@@ -127,17 +129,19 @@ impl StreamSpec {
             return Ok(response);
         }
         add_page(&mut options, page, call)?;
-        if !options.ends.are_near() {
-            let life = call.app.rotate;
-            options.ends.rotate = life.map(|life| jittered(life, limits::ROTATE_JITTER));
+        if let Some(life) = call.app.rotate
+            && !options.ends().are_near()
+        {
+            options.ends_mut().rotate = Some(jittered(life, limits::ROTATE_JITTER));
         }
         // A long poll is one of many requests on its connection, and so is a page that ends.
-        let is_handed_over =
-            call.app.handover && !options.ends.are_near() && call.head.version == Version::HTTP_11;
+        let is_handed_over = call.app.handover
+            && !options.ends().are_near()
+            && call.head.version == Version::HTTP_11;
         let open = OpenStream::new(Arc::clone(&call.app.metrics), options.encoder.wire());
-        let (drain, phase) = (call.app.drain.clone(), call.connection.phase());
+        let drain = call.app.drain.clone();
         let memory = call.answer_share();
-        let stream = ChunkStream::new(&log, start, drain, open, phase, memory, options);
+        let stream = ChunkStream::new(&log, start, drain, open, memory, options);
         let mut stream = Box::new(stream);
         // While nothing has been sent, a store that cannot be read is an error like any other.
         stream.prepare().await?;
@@ -152,7 +156,7 @@ impl StreamSpec {
             call.connection.handover().give(stream);
             Body::HandedOver(Arc::clone(call.connection))
         } else {
-            Body::Stream(StreamBody::new(stream))
+            Body::Stream(StreamBody::new(stream, call.connection.phase()))
         };
         Ok(response)
     }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
 use crate::budget::Reservation;
+use crate::connection::{Phase, PhaseCell};
 use crate::follow::ChunkStream;
 use crate::limits;
 
@@ -16,6 +18,9 @@ use crate::limits;
 pub struct StreamBody {
     stream: Box<ChunkStream>,
     memory: ChunkMemory,
+    /// The phase of the connection, which tells whether the client may have left, and why the stream is
+    /// dropped.
+    phase: Arc<PhaseCell>,
 }
 
 /// The memory for the next chunk.
@@ -27,15 +32,20 @@ enum ChunkMemory {
 }
 
 impl StreamBody {
-    pub(super) fn new(stream: Box<ChunkStream>) -> StreamBody {
+    /// The body of a stream on a connection with this phase.
+    pub(super) fn new(stream: Box<ChunkStream>, phase: &Arc<PhaseCell>) -> StreamBody {
         StreamBody {
             stream,
+            phase: Arc::clone(phase),
             memory: ChunkMemory::None,
         }
     }
 
     /// The bytes of the next chunk, or `None` after the last.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.phase.get() == Phase::HalfClosed {
+            self.stream.follower_mut().on_half_closed();
+        }
         loop {
             if let ChunkMemory::Waiting(reserved) = &mut self.memory {
                 let Poll::Ready(reserved) = reserved.as_mut().poll(cx) else {
@@ -51,26 +61,33 @@ impl StreamBody {
             let reserved = match std::mem::replace(&mut self.memory, ChunkMemory::None) {
                 _ if size <= limits::SMALL_ANSWER_BYTES => None,
                 ChunkMemory::Reserved(reserved) if reserved.amount() >= size => Some(reserved),
-                _ => self.stream.memory().try_reserve(size),
+                _ => self.stream.follower().memory().try_reserve(size),
             };
             if let Some(reserved) = reserved {
                 return Poll::Ready(Some(reserved.cover(chunk.data())));
             }
             // A small chunk cannot be taken back, and need not.
-            if !self.stream.take_back() {
+            if !self.stream.follower_mut().undo(false) {
                 return Poll::Ready(Some(chunk.data()));
             }
             drop(chunk);
-            self.memory = ChunkMemory::Waiting(Box::pin(self.stream.memory().reserve(size)));
+            self.memory =
+                ChunkMemory::Waiting(Box::pin(self.stream.follower().memory().reserve(size)));
         }
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.stream.has_ended()
+        self.stream.follower().follower.has_ended()
     }
 
     pub(super) fn is_broken_off(&self) -> bool {
-        self.stream.is_broken_off()
+        self.stream.follower().is_broken_off()
+    }
+}
+
+impl Drop for StreamBody {
+    fn drop(&mut self) {
+        self.stream.follower_mut().on_closed(self.phase.closed());
     }
 }
 

@@ -118,3 +118,7 @@ pub const READ_DAMAGE_TIME: Duration = Duration::from_secs(30);
 /// Errors of one kind that clients can cause are reported in the server's own log once in this
 /// interval.
 pub const ERROR_REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Text in the pages of the past that readers have in common while they lag. What is made of it takes
+/// about as much again for each transport.
+pub const SHARED_PAGES_BYTES: usize = 32 * MIB;

@@ -34,6 +34,11 @@ impl Entry {
         &self.message
     }
 
+    /// Returns a handle on the message.
+    pub(super) fn shared_message(&self) -> Arc<Message> {
+        Arc::clone(&self.message)
+    }
+
     /// Returns the message's encoding for a transport.
     #[must_use]
     pub fn encoded(&self, wire: Wire, epoch: &Epoch) -> &Chunk {

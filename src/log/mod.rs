@@ -38,9 +38,11 @@
 //!   opened the log, and does the retention only.
 //! - Reads of the file run on tokio's blocking pool, at most [`limits::STORE_READERS_MAX`] at the
 //!   same time; so do the [`SideTables`] of other modules, one access at a time.
-//! - Each runtime that has followers has one task that wakes them (`wake.rs`).
+//! - Each runtime that has followers has one task that tells them of messages: on a lane the one that
+//!   serves its crowd (`server/crowd`), elsewhere one that only wakes tasks (`wake.rs`).
 
 mod batch;
+mod bell;
 mod checked_read;
 mod clock_state;
 #[cfg(test)]
@@ -52,6 +54,7 @@ mod falls;
 mod health;
 mod history;
 mod log_clock;
+mod log_view;
 mod memory;
 mod merge;
 mod moment;
@@ -61,6 +64,8 @@ mod read_health;
 mod reader;
 mod recent_keys;
 mod rings;
+mod shared_frame;
+mod shared_pages;
 mod source;
 mod sqlite;
 mod store;
@@ -72,22 +77,26 @@ mod wake;
 mod writer;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use parking_lot::{RwLock, RwLockWriteGuard};
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::oneshot;
 
+pub use bell::{Bell, BellAnswer};
 pub use cursor::{ParseSinceError, Selection, Since, Start, StartAt};
 pub use entry::Entry;
 use error_report::ErrorReport;
 pub use history::History;
 pub use log_clock::LogClock;
+pub use log_view::LogView;
 pub use memory::Memory;
 pub use moment::{LogTime, Moment};
-pub use page_limit::PageLimit;
+pub use page_limit::{PageLimit, Share};
 pub use position::{Position, ReadOutcome};
 pub use reader::{Item, Reader};
+pub use rings::{Member, Slots};
+pub use shared_frame::SharedFrame;
 pub use source::Source;
 pub use sqlite::{OpenError, SideTables, Sqlite};
 pub use store::{
@@ -101,6 +110,7 @@ use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
 use read_health::ReadHealth;
+use shared_pages::SharedPages;
 use tail::Tail;
 use wake::Wake;
 use writer::{AppendQueue, QueuedAppend, writer_stopped};
@@ -122,6 +132,8 @@ struct LogShared {
     clock: Arc<LogClock>,
     tail: RwLock<Tail>,
     wake: Wake,
+    /// What readers that lag have in common, while there are any.
+    pages: Mutex<Weak<SharedPages>>,
     health: Health,
     read_health: ReadHealth,
     metrics: Arc<Metrics>,
@@ -152,6 +164,7 @@ impl Log {
             clock,
             tail,
             wake: Wake::default(),
+            pages: Mutex::default(),
             health: Health::default(),
             read_health: ReadHealth::default(),
             metrics,
@@ -325,14 +338,13 @@ impl Log {
     /// Returns a reader that begins at `start`.
     #[must_use]
     pub fn reader(&self, start: Start) -> Reader {
-        Reader::new(Arc::clone(&self.shared), start)
+        Reader::new(self.view(), start)
     }
 
-    /// Where the messages of a position come from. The position's channel names are shared with
-    /// those of all other readers.
+    /// The log for those who only read it.
     #[must_use]
-    pub fn source(&self, position: &mut Position) -> Source {
-        Source::new(Arc::clone(&self.shared), position)
+    pub fn view(&self) -> LogView {
+        LogView::new(&self.shared)
     }
 }
 

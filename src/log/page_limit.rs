@@ -1,5 +1,9 @@
 //! The limit on what one read may return.
 
+use crate::limits;
+use crate::message::Seq;
+use crate::wire::Wire;
+
 /// A limit on a read: a number of messages, and a number of bytes of their text. The first message
 /// always fits, so that a read makes progress.
 #[derive(Clone, Copy, Debug)]
@@ -7,6 +11,17 @@ pub struct PageLimit {
     messages: usize,
     bytes: usize,
     is_untouched: bool,
+    /// Whether the messages may come as bytes that other readers share.
+    pub share: Option<Share>,
+}
+
+/// What a reader takes as bytes that it shares with others ([`SharedFrame`](super::SharedFrame)).
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// The transport of the bytes.
+    pub wire: Wire,
+    /// The reader has something to say of its own when it has come here, so the bytes end before.
+    pub before: Seq,
 }
 
 impl PageLimit {
@@ -17,7 +32,14 @@ impl PageLimit {
             messages,
             bytes,
             is_untouched: true,
+            share: None,
         }
+    }
+
+    /// Whether the limit is that of one write, as of all readers that do not ask for less.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.messages == limits::FRAME_MESSAGES && self.bytes == limits::FRAME_BYTES
     }
 
     /// Counts a message with `bytes` of text against the limit. Returns false, and counts nothing,

@@ -1,6 +1,6 @@
 //! A reader's position in the log. Pure: what was read goes in.
 
-use super::{Item, Selection, Start, StoreError};
+use super::{Item, Selection, SharedFrame, Start, StoreError};
 use crate::message::{Channel, Gap, Seq};
 
 /// Where a reader stands, and what it follows: the only thing that a reader owns of the log. All
@@ -12,8 +12,9 @@ pub struct Position {
     /// Up to this seq the store is read and not the tail: messages that were trimmed before are
     /// reported as a gap, even if the tail still has them.
     store_until: Seq,
-    /// A gap that is known before anything has been read.
-    gap: Option<Gap>,
+    /// A gap that is known before anything has been read. Boxed, since there are many readers, and few
+    /// begin with a gap.
+    gap: Option<Box<Gap>>,
 }
 
 /// What the log has after a position.
@@ -25,8 +26,13 @@ pub enum ReadOutcome {
         items: Vec<Item>,
         /// Everything selected up to this seq is in `items`.
         through: Seq,
-        /// Whether nothing is known after `through`.
-        is_all: bool,
+        /// The newest message that had been trimmed when this was read from the store.
+        trimmed_through: Seq,
+    },
+    /// The next messages, as bytes that many readers share.
+    Shared {
+        /// The bytes.
+        frame: SharedFrame,
         /// The newest message that had been trimmed when this was read from the store.
         trimmed_through: Seq,
     },
@@ -57,7 +63,7 @@ impl Position {
             selection,
             at,
             store_until,
-            gap,
+            gap: gap.map(Box::new),
         }
     }
 
@@ -73,19 +79,27 @@ impl Position {
         &self.selection
     }
 
-    pub(super) fn selection_mut(&mut self) -> &mut Selection {
+    /// The channels, for those who share their names.
+    pub fn selection_mut(&mut self) -> &mut Selection {
         &mut self.selection
     }
 
     /// Whether the next messages have to come from the store, whatever the tail has.
-    pub(super) fn is_before_store_until(&self) -> bool {
+    #[must_use]
+    pub fn is_before_store_until(&self) -> bool {
         self.at < self.store_until
+    }
+
+    /// Whether the next messages are those of one channel, with no gap known before.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.selection.len() == 1 && self.gap.is_none()
     }
 
     /// Takes the gap that is to be reported before anything else.
     #[must_use]
     pub fn take_gap(&mut self) -> Option<Gap> {
-        self.gap.take()
+        self.gap.take().map(|gap| *gap)
     }
 
     /// Goes on to `through`. `trimmed_through` is the newest message that had been trimmed when that
@@ -104,13 +118,13 @@ impl Position {
     /// The gap that is to be reported before anything else.
     #[must_use]
     pub fn gap(&self) -> Option<&Gap> {
-        self.gap.as_ref()
+        self.gap.as_deref()
     }
 
     /// Goes back to `to`, with the gap that was to be reported there.
     pub fn return_to(&mut self, to: Seq, gap: Option<Gap>) {
         self.rewind(to);
-        self.gap = gap;
+        self.gap = gap.map(Box::new);
     }
 
     /// Adds a channel, whose messages after both `from` and [`Position::at`] are read. Returns false

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{
-    Entry, LogShared, PageLimit, Position, ReadOutcome, Source, Start, StoreError, Stored,
-};
+use super::{Entry, LogView, PageLimit, Position, ReadOutcome, Source, Start, StoreError, Stored};
 use crate::message::{Gap, Seq};
 
 /// One item that a reader returns.
@@ -18,6 +16,15 @@ pub enum Item {
 }
 
 impl Item {
+    /// The message with its seq, if it is one.
+    #[must_use]
+    pub fn message(&self) -> Option<(Seq, &Arc<Entry>)> {
+        match self {
+            Item::Message(entry) => Some((entry.message().seq, entry)),
+            Item::Gap(_) => None,
+        }
+    }
+
     /// Whether a reader that has this item stands at `seq` or before it.
     #[must_use]
     pub fn is_up_to(&self, seq: Seq) -> bool {
@@ -36,10 +43,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(shared: Arc<LogShared>, start: Start) -> Reader {
-        let mut position = Position::new(start);
-        let source = Source::new(shared, &mut position);
-        Reader { position, source }
+    pub(super) fn new(view: LogView, start: Start) -> Reader {
+        Reader {
+            position: Position::new(start),
+            source: Source::new(view),
+        }
     }
 
     /// The seq up to which all of the channels have been returned.
@@ -90,7 +98,8 @@ impl Reader {
                 }
                 ReadOutcome::UpToDate { through } => self.position.advance(through, Seq::START),
                 // The error is found again by the next read.
-                ReadOutcome::Fetching | ReadOutcome::Failed(_) => {}
+                // Shared bytes are not asked for.
+                ReadOutcome::Fetching | ReadOutcome::Failed(_) | ReadOutcome::Shared { .. } => {}
             }
             return if found.is_empty() {
                 Poll::Pending
@@ -106,6 +115,15 @@ impl From<Stored> for Item {
         match stored {
             Stored::Message(message) => Item::Message(Arc::new(Entry::new(message))),
             Stored::Gap(gap) => Item::Gap(gap),
+        }
+    }
+}
+
+impl From<Item> for Stored {
+    fn from(item: Item) -> Stored {
+        match item {
+            Item::Message(entry) => Stored::Message(entry.shared_message()),
+            Item::Gap(gap) => Stored::Gap(gap),
         }
     }
 }

@@ -1,55 +1,148 @@
-//! Rings: the followers that wait on one runtime, woken in circles, a slice at a time. Pure: wakers come
-//! out, and the wake loop calls them.
+//! Rings: the followers of one lane, channel by channel, told of messages in circles, a slice at a
+//! time. Pure: members come out, and whoever asked for them wakes or writes to them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
 use slab::Slab;
 
+use super::Selection;
 use crate::limits;
 use crate::message::Channel;
 
-/// The rings of the channels that are followed on one runtime.
-#[derive(Debug, Default)]
-pub(super) struct Rings {
-    /// A tree, since a hash table with a million names stands still while it grows.
-    pub(super) by_channel: BTreeMap<Channel, Ring>,
-    /// The channels whose rings have followers left to wake. They take turns, a slice each.
-    pub(super) due: VecDeque<Channel>,
+/// What is told of the messages of a channel.
+#[derive(Clone, Debug)]
+pub enum Member {
+    /// A task, which looks at the log itself when it is woken.
+    Task(Waker),
+    /// A follower that the lane serves, by its key there.
+    Follower(u32),
 }
 
-/// The followers of one channel on one runtime, woken in a circle.
+/// The rings of the channels that are followed on one lane.
 #[derive(Debug, Default)]
-pub(super) struct Ring {
-    /// The followers' wakers. A follower that has not looked at the log yet has none.
-    pub(super) waiters: Slab<Option<Waker>>,
+pub(super) struct Rings {
+    by_number: Slab<Ring>,
+    /// A tree, since a hash table with a million names stands still while it grows.
+    by_channel: BTreeMap<Channel, u32>,
+    /// The rings that have members left to tell. They take turns, a slice each.
+    due: VecDeque<u32>,
+}
+
+/// The members of one channel on one lane, told in a circle.
+#[derive(Debug)]
+struct Ring {
+    channel: Channel,
+    members: Slab<Member>,
     /// The number of slots in the circle.
     slots: usize,
     /// The slot at which the round goes on.
     next: usize,
-    /// The number of slots to go until every follower has been woken since the last message. A
-    /// message that comes during a round makes it once around from there, so that no follower is
-    /// woken twice for messages that it reads together.
+    /// The number of slots to go until every member has been told since the last message. A
+    /// message that comes during a round makes it once around from there, so that no member is
+    /// told twice of messages that it reads together.
     remaining: usize,
     /// Whether messages come much faster than a round takes.
     is_overrun: bool,
 }
 
-/// What is left after a slice of wakers.
+/// A member's slot in the ring of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    ring: u32,
+    slot: u32,
+}
+
+/// A member's slots, one for each of its channels. Most members have one channel, and need no more
+/// memory than this.
 #[derive(Debug)]
-pub(super) struct RingSlice {
-    /// Whether any of the rings that were looked at is overrun.
-    pub(super) is_overrun: bool,
-    /// Whether some rings have followers left to wake.
-    pub(super) is_due: bool,
+pub enum Slots {
+    /// The slot in the ring of the only channel.
+    One(Slot),
+    /// A slot in the ring of each channel.
+    Many(Box<[Slot]>),
+}
+
+impl Slots {
+    /// The slots, in the order of the channels.
+    fn as_slice(&self) -> &[Slot] {
+        match self {
+            Slots::One(slot) => std::slice::from_ref(slot),
+            Slots::Many(slots) => slots,
+        }
+    }
+
+    /// The number of the first channel's ring, which all members of a channel have in common.
+    #[must_use]
+    pub fn first_ring(&self) -> u32 {
+        self.as_slice().first().map_or(u32::MAX, |slot| slot.ring)
+    }
+
+    /// The number of channels.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.as_slice().len()
+    }
 }
 
 impl Rings {
+    /// Gives a member a slot in the ring of each channel of a selection, whose names are from here on
+    /// those of the rings: all followers of a channel share its name, so that it is in the processor's
+    /// cache.
+    pub(super) fn join(&mut self, selection: &mut Selection, member: &Member) -> Slots {
+        let mut slots = selection.iter_mut().map(|(channel, _)| {
+            let ring = self.ring(channel);
+            channel.clone_from(&self.by_number[ring as usize].channel);
+            let slot = self.by_number[ring as usize].insert(member.clone());
+            Slot { ring, slot }
+        });
+        match (slots.next(), slots.len()) {
+            (Some(only), 0) => Slots::One(only),
+            (first, _) => Slots::Many(first.into_iter().chain(slots).collect()),
+        }
+    }
+
+    /// The number of a channel's ring, which is made if there is none.
+    fn ring(&mut self, channel: &Channel) -> u32 {
+        if let Some(ring) = self.by_channel.get(channel) {
+            return *ring;
+        }
+        let ring = number(self.by_number.insert(Ring::new(channel.clone())));
+        self.by_channel.insert(channel.clone(), ring);
+        ring
+    }
+
+    /// Puts another member into these slots.
+    pub(super) fn replace(&mut self, slots: &Slots, member: &Member) {
+        for Slot { ring, slot } in slots.as_slice() {
+            let ring = self.by_number.get_mut(*ring as usize);
+            if let Some(own) = ring.and_then(|ring| ring.members.get_mut(*slot as usize)) {
+                own.clone_from(member);
+            }
+        }
+    }
+
+    /// Takes a member out of its slots, which are free again.
+    pub(super) fn leave(&mut self, slots: &Slots) {
+        for slot in slots.as_slice() {
+            let number = slot.ring as usize;
+            if let Some(ring) = self.by_number.get_mut(number) {
+                ring.members.try_remove(slot.slot as usize);
+                if ring.members.is_empty() {
+                    self.by_channel.remove(&ring.channel);
+                    self.by_number.remove(number);
+                }
+            }
+        }
+    }
+
     /// Notes that a channel has a new message.
     pub(super) fn mark(&mut self, channel: &Channel) {
-        if let Some(ring) = self.by_channel.get_mut(channel) {
+        if let Some(number) = self.by_channel.get(channel)
+            && let Some(ring) = self.by_number.get_mut(*number as usize)
+        {
             if ring.remaining == 0 {
-                self.due.push_back(channel.clone());
+                self.due.push_back(*number);
             }
             let passed = ring.slots - ring.remaining;
             ring.is_overrun = ring.remaining > 0 && passed < ring.slots / limits::OVERRUN_DIVISOR;
@@ -57,66 +150,85 @@ impl Rings {
         }
     }
 
+    /// Whether any ring has members left to tell.
+    pub(super) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// Whether the followers of the channel that is due first are a crowd.
     pub(super) fn has_crowd(&self) -> bool {
         let first = self.due.front();
-        let first = first.and_then(|channel| self.by_channel.get(channel));
-        first.is_some_and(|ring| ring.waiters.len() >= limits::CROWD_FOLLOWERS)
+        let first = first.and_then(|number| self.by_number.get(*number as usize));
+        first.is_some_and(|ring| ring.members.len() >= limits::CROWD_FOLLOWERS)
     }
 
-    /// Adds the next wakers to `wakers`, until it has `len`, no follower is due, or enough slots have
+    /// Adds the next members to `members`, until it has `len`, no member is due, or enough slots have
     /// been looked at: followers that have left leave empty slots. The more channels are due, the
     /// smaller is the part that each has, so that one with few followers does not wait for all others.
-    pub(super) fn slice(&mut self, wakers: &mut Vec<Waker>, len: usize) -> RingSlice {
+    /// Returns whether messages come much faster than a round takes in any of these rings.
+    pub(super) fn slice(&mut self, members: &mut Vec<Member>, len: usize) -> bool {
         let part = (len / self.due.len().max(1)).max(1);
         let (mut is_overrun, mut looks) = (false, len * limits::WAKE_LOOKS);
-        while wakers.len() < len
+        while members.len() < len
             && looks > 0
-            && let Some(channel) = self.due.pop_front()
+            && let Some(number) = self.due.pop_front()
         {
             looks -= 1;
-            // The ring is gone if all followers of the channel have left.
-            if let Some(ring) = self.by_channel.get_mut(&channel) {
+            // The ring is gone, or another has its number, if all followers of the channel have left.
+            if let Some(ring) = self.by_number.get_mut(number as usize) {
                 is_overrun |= ring.is_overrun;
-                let most = (wakers.len() + part).min(len);
-                ring.slice(wakers, most, &mut looks);
+                let most = (members.len() + part).min(len);
+                ring.slice(members, most, &mut looks);
                 if ring.remaining > 0 {
-                    self.due.push_back(channel);
+                    self.due.push_back(number);
                 }
             }
         }
-        RingSlice {
-            is_overrun,
-            is_due: !self.due.is_empty(),
-        }
+        is_overrun
     }
 }
 
 impl Ring {
-    /// Takes a slot for a follower, and returns its number.
-    pub(super) fn insert(&mut self) -> usize {
-        let slot = self.waiters.insert(None);
+    fn new(channel: Channel) -> Ring {
+        Ring {
+            channel,
+            members: Slab::new(),
+            slots: 0,
+            next: 0,
+            remaining: 0,
+            is_overrun: false,
+        }
+    }
+
+    /// Takes a slot for a member, and returns its number.
+    fn insert(&mut self, member: Member) -> u32 {
+        let slot = self.members.insert(member);
         // A new slot is the last of the circle: a round that is under way comes by.
         let added = (slot + 1).saturating_sub(self.slots);
         self.slots += added;
         if self.remaining > 0 {
             self.remaining += added;
         }
-        slot
+        number(slot)
     }
 
-    /// Goes on with the round until `wakers` has `len`, all followers have been woken, or `looks` is
-    /// used up, the number of slots that may be looked at. A slot
-    /// never moves, and a follower that takes a slot which the round has passed reads the log after
-    /// that: no follower is missed.
-    fn slice(&mut self, wakers: &mut Vec<Waker>, len: usize, looks: &mut usize) {
-        while self.remaining > 0 && wakers.len() < len && *looks > 0 {
+    /// Goes on with the round until `members` has `len`, all members have been told, or `looks` is
+    /// used up, the number of slots that may be looked at. A slot never moves, and a follower that
+    /// takes a slot which the round has passed reads the log after that: no follower is missed.
+    fn slice(&mut self, members: &mut Vec<Member>, len: usize, looks: &mut usize) {
+        while self.remaining > 0 && members.len() < len && *looks > 0 {
             *looks -= 1;
-            wakers.extend(self.waiters.get(self.next).cloned().flatten());
+            members.extend(self.members.get(self.next).cloned());
             self.next = (self.next + 1) % self.slots;
             self.remaining -= 1;
         }
     }
+}
+
+/// A number of a slot or a ring. There are fewer of them than open sockets, of which there are far
+/// fewer than this.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -124,9 +236,9 @@ mod tests {
     use super::*;
 
     /// Returns a ring with this many followers that wait.
-    fn ring(waiters: usize) -> Ring {
-        let mut ring = Ring::default();
-        for _ in 0..waiters {
+    fn ring(members: usize) -> Ring {
+        let mut ring = Ring::new(Channel::main());
+        for _ in 0..members {
             add_waiter(&mut ring);
         }
         ring
@@ -134,15 +246,20 @@ mod tests {
 
     /// Adds a follower that waits.
     fn add_waiter(ring: &mut Ring) {
-        let slot = ring.insert();
-        ring.waiters[slot] = Some(Waker::noop().clone());
+        ring.insert(Member::Follower(0));
+    }
+
+    /// Returns the ring of a channel.
+    fn ring_of<'a>(rings: &'a mut Rings, channel: &Channel) -> &'a mut Ring {
+        let number = rings.ring(channel);
+        &mut rings.by_number[number as usize]
     }
 
     /// Returns how many followers the next slice wakes.
     fn woken(ring: &mut Ring) -> usize {
-        let mut wakers = Vec::new();
-        ring.slice(&mut wakers, limits::WAKE_SLICE, &mut usize::MAX.clone());
-        wakers.len()
+        let mut members = Vec::new();
+        ring.slice(&mut members, limits::WAKE_SLICE, &mut usize::MAX.clone());
+        members.len()
     }
 
     /// A round wakes each follower once, also those that come meanwhile.
@@ -163,13 +280,13 @@ mod tests {
         let channel = Channel::main();
         let mut rings = Rings::default();
         for _ in 0..100 {
-            add_waiter(rings.by_channel.entry(channel.clone()).or_default());
+            add_waiter(ring_of(&mut rings, &channel));
         }
         let mut is_overrun = |passed: usize| {
-            let mut wakers = Vec::new();
-            rings.slice(&mut wakers, passed);
+            let mut members = Vec::new();
+            rings.slice(&mut members, passed);
             rings.mark(&channel);
-            rings.by_channel[&channel].is_overrun
+            ring_of(&mut rings, &channel).is_overrun
         };
         assert!(!is_overrun(0), "it has only begun");
         assert!(!is_overrun(50));
@@ -195,16 +312,18 @@ mod tests {
     fn slice_is_bounded_among_empty_slots() {
         let channel = Channel::main();
         let mut rings = Rings::default();
-        let ring = rings.by_channel.entry(channel.clone()).or_default();
+        let ring = ring_of(&mut rings, &channel);
         (0..100_000).for_each(|_| add_waiter(ring));
-        (0..99_999).for_each(|slot| drop(ring.waiters.remove(slot)));
+        (0..99_999).for_each(|slot| drop(ring.members.remove(slot)));
         rings.mark(&channel);
-        let (mut wakers, mut slices) = (Vec::new(), 0);
-        while rings.slice(&mut wakers, limits::WAKE_SLICE).is_due {
+        let (mut members, mut slices) = (Vec::new(), 0);
+        while rings.is_due() {
+            rings.slice(&mut members, limits::WAKE_SLICE);
             slices += 1;
         }
-        assert_eq!(wakers.len(), 1);
-        assert_eq!(slices, 100_000 / (limits::WAKE_SLICE * limits::WAKE_LOOKS));
+        assert_eq!(members.len(), 1);
+        let looks = limits::WAKE_SLICE * limits::WAKE_LOOKS;
+        assert_eq!(slices, 100_000_usize.div_ceil(looks));
     }
 
     /// A channel with one follower is not kept waiting by channels with many.
@@ -215,15 +334,15 @@ mod tests {
             .map(|n| Channel::new(&format!("c{n}")).unwrap())
             .collect();
         for (n, channel) in channels.iter().enumerate() {
-            let ring = rings.by_channel.entry(channel.clone()).or_default();
+            let ring = ring_of(&mut rings, channel);
             (0..if n == 199 { 1 } else { 1000 }).for_each(|_| add_waiter(ring));
             rings.mark(channel);
         }
         let mut woken = 0;
-        while rings.by_channel[&channels[199]].remaining > 0 {
-            let mut wakers = Vec::new();
-            rings.slice(&mut wakers, limits::WAKE_SLICE);
-            woken += wakers.len();
+        while ring_of(&mut rings, &channels[199]).remaining > 0 {
+            let mut members = Vec::new();
+            rings.slice(&mut members, limits::WAKE_SLICE);
+            woken += members.len();
         }
         assert!(woken <= 200 + limits::WAKE_SLICE, "{woken}");
     }

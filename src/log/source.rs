@@ -1,37 +1,40 @@
-//! Where a reader's messages come from: the tail when it is near, the store when it is far, and a
+//! Where the messages of a task come from: the tail when it is near, the store when it is far, and a
 //! wake-up when there is nothing new.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::tail::TailStep;
+use super::log_view::{Fetch, LogView};
+use super::shared_pages::{SharedPage, SharedPages, page_key};
 use super::wake::Waiter;
-use super::{Item, LogShared, Page, PageLimit, Position, ReadOutcome, StoreError};
+use super::{Page, PageLimit, Position, ReadOutcome, StoreError, Stored};
 use crate::message::Seq;
 
-type Fetch = Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>;
-
-/// The log, as a reader at a [`Position`] sees it: returns what there is without waiting, and wakes
-/// the reader's task when there may be more.
+/// The log, as a task at a [`Position`] reads it: returns what there is without waiting, and wakes
+/// the task when there may be more.
 pub struct Source {
-    shared: Arc<LogShared>,
-    waiter: Waiter,
+    view: LogView,
+    /// What wakes the task, once it has had to wait.
+    waiter: Option<Waiter>,
     /// A page that is being read from the store.
     fetch: Option<Fetch>,
+    /// A page that has been read.
+    page: Option<Arc<SharedPage>>,
+    /// Held while the task lags.
+    pages: Option<Arc<SharedPages>>,
 }
 
 impl Source {
-    pub(super) fn new(shared: Arc<LogShared>, position: &mut Position) -> Source {
-        let channels = position.selection().iter().map(|(channel, _)| channel);
-        let waiter = shared.wake.waiter(channels);
-        waiter.share_names(position.selection_mut());
+    /// A source in this log.
+    #[must_use]
+    pub fn new(view: LogView) -> Source {
         Source {
-            shared,
-            waiter,
+            view,
+            waiter: None,
             fetch: None,
+            page: None,
+            pages: None,
         }
     }
 
@@ -39,12 +42,6 @@ impl Source {
     #[must_use]
     pub fn is_fetching(&self) -> bool {
         self.fetch.is_some()
-    }
-
-    /// The newest message of the log, whatever its channel.
-    #[must_use]
-    pub fn newest(&self) -> Seq {
-        self.shared.tail.read().last()
     }
 
     /// What the log has after a position, at most `limit` of it. The task is woken when there may be
@@ -55,35 +52,70 @@ impl Source {
         position: &Position,
         limit: PageLimit,
     ) -> ReadOutcome {
-        if self.waiter.channels() != position.selection().len() {
-            self.resubscribe(position);
+        let channels = position.selection().len();
+        match &mut self.waiter {
+            // Before looking, or a message that comes after the look would wake nobody.
+            Some(waiter) if waiter.channels() == channels => waiter.register(cx.waker()),
+            waiter => {
+                if waiter.is_some() {
+                    // What has been read is of the channels before.
+                    (self.fetch, self.page) = (None, None);
+                }
+                *waiter = Some(self.view.waiter(position.selection(), cx.waker()));
+            }
         }
-        // Before looking, or a message that comes after the look would wake nobody.
-        self.waiter.register(cx.waker());
+        self.look(cx, position, limit)
+    }
+
+    /// What the log has after a position, as [`Source::poll`] says; but the task is woken only when a
+    /// page has been read from the store.
+    pub fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        position: &Position,
+        limit: PageLimit,
+    ) -> ReadOutcome {
         if let Some(fetch) = &mut self.fetch {
             let Poll::Ready(page) = fetch.as_mut().poll(cx) else {
                 return ReadOutcome::Fetching;
             };
             self.fetch = None;
-            return page.map_or_else(ReadOutcome::Failed, ReadOutcome::from);
+            match page {
+                Ok(page) => self.page = Some(page),
+                Err(error) => return ReadOutcome::Failed(error),
+            }
         }
-        if position.is_before_store_until() {
-            return ReadOutcome::Older;
+        let at = position.at();
+        if !self.page.as_ref().is_some_and(|page| page.covers(at)) {
+            let pages = self.pages.as_ref().zip(page_key(position, limit));
+            self.page = pages.and_then(|(pages, key)| self.view.known_page(pages, &key));
         }
-        let tail = self.shared.tail.read();
-        match tail.step(position.selection(), position.at(), limit) {
-            TailStep::Ready {
-                entries,
-                through,
-                is_all,
-            } => ReadOutcome::Items {
-                items: entries.into_iter().map(Item::Message).collect(),
-                through,
-                is_all,
-                trimmed_through: Seq::START,
-            },
-            TailStep::Wait { through } => ReadOutcome::UpToDate { through },
-            TailStep::Fetch => ReadOutcome::Older,
+        if let Some(page) = &self.page {
+            return page.read(at, limit, self.view.epoch());
+        }
+        let read = self.view.read(position, limit);
+        match (read, page_key(position, limit)) {
+            // The tail has much more, so other readers will read this, too.
+            (ReadOutcome::Items { items, through, .. }, Some(key))
+                if through < self.view.newest() =>
+            {
+                let page = Page {
+                    items: items.into_iter().map(Stored::from).collect(),
+                    through,
+                    trimmed_through: Seq::START,
+                };
+                let page = SharedPage::new(at, page);
+                let page = self.page.insert(Arc::new(page));
+                let pages = self.pages.get_or_insert_with(|| self.view.pages());
+                pages.put(key, page);
+                page.read(at, limit, self.view.epoch())
+            }
+            (read, _) => {
+                if matches!(read, ReadOutcome::UpToDate { .. }) {
+                    self.pages = None;
+                }
+                read
+            }
         }
     }
 
@@ -97,42 +129,20 @@ impl Source {
         position: &Position,
         limit: PageLimit,
     ) -> Result<(), StoreError> {
-        let is_older = position.is_before_store_until()
-            || !self.shared.tail.read().reaches_back_to(position.at());
-        if is_older {
-            let (selection, at) = (position.selection(), position.at());
-            let page = self.shared.read(selection, at, limit).await?;
-            self.fetch = Some(Box::pin(std::future::ready(Ok(page))));
+        if self.view.is_older(position) {
+            self.page = Some(self.begin(position, limit).await?);
         }
         Ok(())
     }
 
     /// Begins to read a page after a position from the store; [`Source::poll`] returns it.
     pub fn fetch(&mut self, position: &Position, limit: PageLimit) {
-        let (shared, selection) = (Arc::clone(&self.shared), position.selection().clone());
-        let at = position.at();
-        self.fetch = Some(Box::pin(
-            async move { shared.read(&selection, at, limit).await },
-        ));
+        self.fetch = Some(self.begin(position, limit));
     }
 
-    /// Waits for the channels that the position has now.
-    fn resubscribe(&mut self, position: &Position) {
-        // What is being read is of the channels before.
-        self.fetch = None;
-        let channels = position.selection().iter().map(|(channel, _)| channel);
-        self.waiter = self.shared.wake.waiter(channels);
-    }
-}
-
-impl From<Page> for ReadOutcome {
-    fn from(page: Page) -> ReadOutcome {
-        ReadOutcome::Items {
-            items: page.items.into_iter().map(Item::from).collect(),
-            through: page.through,
-            is_all: false,
-            trimmed_through: page.trimmed_through,
-        }
+    fn begin(&mut self, position: &Position, limit: PageLimit) -> Fetch {
+        let pages = self.pages.get_or_insert_with(|| self.view.pages());
+        self.view.fetch(pages, position, limit)
     }
 }
 

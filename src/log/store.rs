@@ -101,7 +101,7 @@ pub struct Page {
 }
 
 /// One item of a [`Page`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Stored {
     /// A message that is kept.
     Message(Arc<Message>),

@@ -16,8 +16,6 @@ pub(super) enum TailStep {
     Ready {
         entries: Vec<Arc<Entry>>,
         through: Seq,
-        /// Whether the tail has nothing for the cursor after `through`.
-        is_all: bool,
     },
     /// The cursor's next messages are older than the tail and have to be fetched from the store.
     Fetch,
@@ -145,11 +143,7 @@ impl Tail {
                 } else {
                     last.message().seq
                 };
-                TailStep::Ready {
-                    entries,
-                    through,
-                    is_all,
-                }
+                TailStep::Ready { entries, through }
             }
         }
     }

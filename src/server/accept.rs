@@ -117,7 +117,7 @@ impl Acceptor {
         {
             oldest.abort();
         }
-        refused.push_back(self.spawn(socket, peer, None, connections));
+        refused.extend(self.spawn(socket, peer, None, connections));
     }
 
     /// Closes the connection beyond the limit that has been open for longest, if there is one.
@@ -136,16 +136,19 @@ impl Acceptor {
         peer: SocketAddr,
         permit: Option<OwnedSemaphorePermit>,
         connections: &mut JoinSet<()>,
-    ) -> AbortHandle {
+    ) -> Option<AbortHandle> {
+        let (runtime, crowd, load) = self.lanes.least_busy()?;
         let accepted = Accepted {
             socket,
             peer,
             app: Arc::clone(&self.app),
             timeouts: self.timeouts,
             permit,
+            load,
         };
         // Boxed, so that what only the beginning of a connection needs is not a part of its task.
-        connections.spawn_on(conn::serve(Box::new(accepted)), &self.lanes.least_busy())
+        let serve = conn::serve(Box::new(accepted), Some(crowd.clone()));
+        Some(connections.spawn_on(serve, runtime))
     }
 }
 

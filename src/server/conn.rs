@@ -22,7 +22,9 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer_body::AnswerBody;
+use super::crowd::CrowdHandle;
 use super::head_wait::HeadWait;
+use super::lanes::LaneLoad;
 use super::monitored_io::MonitoredIo;
 use super::socket::{self, ClientSocket};
 use super::stall::Stall;
@@ -43,21 +45,38 @@ pub(super) struct Accepted {
     pub(super) timeouts: Timeouts,
     /// `None` beyond the limit of connections: the one request is answered with that.
     pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) load: LaneLoad,
 }
 
-/// Serves a connection until it is over. What this future holds lives as long as each stream does,
-/// so it is little.
-pub(super) async fn serve(accepted: Box<Accepted>) {
-    let Some((mut stream, _permit)) = Box::pin(requests(accepted)).await else {
-        return;
-    };
-    if let Err(error) = stream.run().await {
-        log::debug!("a stream's connection is over: {error}");
+/// Serves a connection until it is over, or is one of its lane's crowd, if there is one.
+pub(super) async fn serve(accepted: Box<Accepted>, crowd: Option<CrowdHandle>) {
+    if let Some((stream, permit)) = Box::pin(requests(accepted)).await {
+        serve_stream(stream, permit, crowd).await;
+    }
+}
+
+/// Serves a connection that a stream has for itself until it is over, or idle.
+pub(super) async fn serve_stream(
+    stream: StreamConn,
+    permit: ConnPermit,
+    crowd: Option<CrowdHandle>,
+) {
+    match (stream.run(crowd.as_ref()).await, crowd) {
+        (Ok(Some(idle)), Some(crowd)) => crowd.enter(idle, permit),
+        (Ok(_), _) => {}
+        (Err(error), _) => log::debug!("a stream's connection is over: {error}"),
     }
 }
 
 /// What is given back when a stream's connection is over.
-type ConnPermit = (Option<OwnedSemaphorePermit>, OpenConnection, Busy);
+#[derive(Debug)]
+#[expect(dead_code, reason = "held until it is dropped")]
+pub(super) struct ConnPermit {
+    permit: Option<OwnedSemaphorePermit>,
+    load: LaneLoad,
+    open: OpenConnection,
+    busy: Busy,
+}
 
 /// Answers requests until the connection is over, or is handed over to a stream.
 async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
@@ -67,6 +86,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         app,
         timeouts,
         permit,
+        load,
     } = *accepted;
     let is_served = permit.is_some();
     let open = OpenConnection::new(Arc::clone(&app.metrics));
@@ -129,7 +149,13 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         // What was delivered before on this connection is returned when the connection's state is
         // dropped.
         Served::HandedOver(stream) => {
-            Some((StreamConn::new(socket, stall, stream), (permit, open, busy)))
+            let permit = ConnPermit {
+                permit,
+                load,
+                open,
+                busy,
+            };
+            Some((StreamConn::new(socket, stall, *stream), permit))
         }
         Served::Ended(result) => {
             connection.on_answer_end();
@@ -151,7 +177,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
                 _ => close(socket, &connection, timeouts.stall).await,
             };
             connection.on_end(all_arrived);
-            drop((permit, open, busy));
+            drop((permit, load, open, busy));
             None
         }
     }

@@ -8,13 +8,27 @@
 
 use std::io;
 use std::num::NonZero;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+use super::crowd::{self, CrowdHandle};
+use crate::http::App;
 use crate::limits;
+
+/// A guard that counts a connection as one of its lane.
+#[derive(Debug)]
+pub(super) struct LaneLoad(Arc<AtomicUsize>);
+
+impl Drop for LaneLoad {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
 
 /// The lanes, one for each processor. When they are dropped they end, with all connections on them.
 #[derive(Debug)]
@@ -23,25 +37,29 @@ pub(super) struct Lanes(Vec<Lane>);
 #[derive(Debug)]
 struct Lane {
     runtime: Handle,
+    crowd: CrowdHandle,
+    connections: Arc<AtomicUsize>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Lanes {
-    /// Starts a lane for each processor.
-    pub(super) fn start() -> io::Result<Lanes> {
+    /// Starts a lane for each processor. A client that takes no byte for the time `stall` is given up.
+    pub(super) fn start(app: &App, stall: Duration) -> io::Result<Lanes> {
         let count = thread::available_parallelism().map_or(1, NonZero::get);
         (0..count)
-            .map(Lane::start)
+            .map(|number| Lane::start(number, app, stall))
             .collect::<Result<_, _>>()
             .map(Lanes)
     }
 
-    /// The runtime of the lane with the fewest tasks.
-    pub(super) fn least_busy(&self) -> Handle {
-        let tasks = |lane: &&Lane| lane.runtime.metrics().num_alive_tasks();
-        let lane = self.0.iter().min_by_key(tasks);
-        lane.map_or_else(Handle::current, |lane| lane.runtime.clone())
+    /// The lane with the fewest connections, which has one more as long as the guard lives.
+    pub(super) fn least_busy(&self) -> Option<(&Handle, &CrowdHandle, LaneLoad)> {
+        let connections = |lane: &&Lane| lane.connections.load(Relaxed);
+        let lane = self.0.iter().min_by_key(connections)?;
+        lane.connections.fetch_add(1, Relaxed);
+        let load = LaneLoad(Arc::clone(&lane.connections));
+        Some((&lane.runtime, &lane.crowd, load))
     }
 
     /// Ends the lanes, and waits until their threads have ended.
@@ -57,18 +75,25 @@ impl Lanes {
 }
 
 impl Lane {
-    fn start(number: usize) -> io::Result<Lane> {
+    fn start(number: usize, app: &App, stall: Duration) -> io::Result<Lane> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready_tx, ready_rx) = mpsc::channel();
         // Built on the thread that drops it, because dropping a runtime may block.
+        let (drain, metrics) = (app.drain.clone(), Arc::clone(&app.metrics));
         let run = move || {
             let mut builder = Builder::new_current_thread();
             builder
                 .enable_all()
                 .event_interval(limits::LANE_EVENT_INTERVAL);
-            match builder.build() {
-                Ok(runtime) => {
-                    let _ = ready_tx.send(Ok(runtime.handle().clone()));
+            let begun = builder.build().and_then(|runtime| {
+                let _guard = runtime.enter();
+                let (crowd, task) = crowd::serve(drain, stall, metrics)?;
+                runtime.spawn(task);
+                Ok((runtime, crowd))
+            });
+            match begun {
+                Ok((runtime, crowd)) => {
+                    let _ = ready_tx.send(Ok((runtime.handle().clone(), crowd)));
                     let _ = runtime.block_on(stopped);
                 }
                 Err(error) => drop(ready_tx.send(Err(error))),
@@ -76,9 +101,11 @@ impl Lane {
         };
         let thread = thread::Builder::new().name(format!("lane-{number}"));
         let thread = thread.spawn(run)?;
-        let runtime = ready_rx.recv().map_err(io::Error::other)??;
+        let (runtime, crowd) = ready_rx.recv().map_err(io::Error::other)??;
         Ok(Lane {
             runtime,
+            crowd,
+            connections: Arc::default(),
             stop,
             thread,
         })

@@ -3,6 +3,7 @@
 mod accept;
 mod answer_body;
 mod conn;
+mod crowd;
 mod departure;
 mod head_wait;
 mod lanes;
@@ -114,10 +115,10 @@ impl Server {
             handover: config.handover,
             max_files,
         };
-        let (app, lanes) = (Arc::new(app), Lanes::start()?);
+        let lanes = Lanes::start(&app, config.timeouts.stall)?;
         Ok(Server {
             listeners,
-            acceptor: Acceptor::new(app, lanes, config.timeouts, max_connections),
+            acceptor: Acceptor::new(Arc::new(app), lanes, config.timeouts, max_connections),
         })
     }
 
@@ -181,7 +182,7 @@ async fn stop_serving(acceptor: &Acceptor, listeners: Listeners, mut connections
     log::info!("stopping; {open} streams are open");
     let began = Instant::now();
     let all_ended = async {
-        drain.begin(began).await;
+        drain.begin(began);
         wait_for_ends(drain, began).await;
     };
     acceptor
@@ -200,7 +201,10 @@ async fn stop_serving(acceptor: &Acceptor, listeners: Listeners, mut connections
         tokio::time::sleep(limits::LATE_GRACE).await;
         wait_for_ends(drain, began).await;
     };
-    let all_closed = async { while connections.join_next().await.is_some() {} };
+    let all_closed = async {
+        while connections.join_next().await.is_some() {}
+        drain.all_idle().await;
+    };
     tokio::select! {
         () = all_closed => {}
         () = all_written => {}

@@ -136,7 +136,10 @@ impl ClientSocket for TcpStream {
 
 /// Makes the close of a socket discard what is unsent, for a client that will not read it: closed
 /// in the ordinary way, the kernel would keep that for minutes.
-pub(super) fn abandon(socket: &TcpStream) {
+pub(super) fn abandon<'s, S>(socket: &'s S)
+where
+    SockRef<'s>: From<&'s S>,
+{
     // If it fails the kernel keeps it a little longer.
     let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }

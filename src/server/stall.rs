@@ -26,7 +26,7 @@ const CHECKS: u32 = 6;
 pub(super) struct Stall {
     timeout: Duration,
     /// Whether the client's disappearance is to be noticed soon.
-    expects_liveness: bool,
+    pub(super) expects_liveness: bool,
     /// Runs while the socket takes nothing.
     blocked: Option<BlockedWrite>,
 }

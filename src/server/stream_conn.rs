@@ -1,29 +1,30 @@
-//! A connection that is a stream's own: chunks are written as they come, until the stream ends or
-//! its client has left.
+//! A connection that is a stream's own, while a task serves it: it has just begun, reads history, its
+//! client does not take what it is sent, or may have left. Everything else is the crowd's.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::crowd::CrowdHandle;
 use super::departure::Departure;
 use super::socket;
 use super::stall::Stall;
 use super::unsent::{Mismatch, Unsent};
-use crate::drain::DrainRegistration;
-use crate::follow::ChunkStream;
+use crate::follow::{ChunkStream, Polled, ServedFollower};
 use crate::limits;
 use crate::wire::Chunk;
 
 /// A stream on its socket, after the head of its response has been written.
-#[derive(Debug)]
 pub(super) struct StreamConn {
     socket: TcpStream,
-    stream: Box<ChunkStream>,
-    registration: Option<DrainRegistration>,
+    stream: ChunkStream,
     /// The bytes that the socket has not taken yet.
     unsent: Unsent,
     /// The size of the chunk that these are of.
@@ -31,6 +32,9 @@ pub(super) struct StreamConn {
     is_over: bool,
     /// Whether there has been a moment without anything to write.
     has_waited: bool,
+    /// Whether there is more than is written at once: then the streams of a lane take turns.
+    lags: bool,
+    turn: Option<CatchUpTurn>,
     stall: Stall,
     /// The client has closed its sending side.
     departure: Option<Box<Departure>>,
@@ -38,50 +42,125 @@ pub(super) struct StreamConn {
     ignored: u32,
 }
 
+/// The turn of a stream that lags.
+enum CatchUpTurn {
+    Awaited(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
+    /// The permit is given back when the turn is over.
+    Come(#[expect(dead_code, reason = "held until it is dropped")] Option<OwnedSemaphorePermit>),
+}
+
+/// What has become of a stream that a task has served.
+#[derive(Debug)]
+enum StreamEnd {
+    /// The stream has ended, and all of it has been written.
+    Over,
+    /// Nothing is to be done until a message comes.
+    Idle,
+}
+
+/// A stream for which nothing is to be done until a message comes, or time has passed.
+#[derive(Debug)]
+pub(super) struct IdleStream {
+    pub(super) socket: TcpStream,
+    pub(super) follower: Box<ServedFollower>,
+    /// Whether the client's disappearance is to be noticed soon.
+    pub(super) expects_liveness: bool,
+    /// The number of bytes that the client has sent although nothing is read from it any more.
+    pub(super) ignored: u32,
+}
+
 impl StreamConn {
     /// A socket that `stream` has for itself.
-    pub(super) fn new(socket: TcpStream, stall: Stall, mut stream: Box<ChunkStream>) -> StreamConn {
-        stream.take_over();
+    pub(super) fn new(socket: TcpStream, stall: Stall, stream: ChunkStream) -> StreamConn {
         StreamConn {
             socket,
             stream,
-            registration: None,
             unsent: Unsent::default(),
             chunk_size: 0,
             is_over: false,
             has_waited: false,
+            lags: false,
+            turn: None,
             stall,
             departure: None,
             ignored: 0,
         }
     }
 
-    /// Runs the stream to its end, and then closes the socket.
+    /// The stream goes on after having been idle.
+    pub(super) fn resumed(idle: IdleStream, mut stall: Stall) -> StreamConn {
+        stall.expects_liveness = idle.expects_liveness;
+        StreamConn {
+            ignored: idle.ignored,
+            has_waited: true,
+            ..StreamConn::new(idle.socket, stall, ChunkStream::of(idle.follower))
+        }
+    }
+
+    /// The socket has not taken the last bytes of a chunk of this size.
+    pub(super) fn with_unsent(mut self, rest: Bytes, chunk_size: usize) -> StreamConn {
+        self.unsent.set(rest);
+        self.chunk_size = chunk_size;
+        self
+    }
+
+    /// The client has closed its sending side.
+    pub(super) fn with_half_closed_client(mut self) -> StreamConn {
+        self.on_half_closed();
+        self
+    }
+
+    /// Runs the stream until it is idle, and returns it; or to its end, and then closes the socket. Where
+    /// no crowd is served a stream is never idle.
     ///
     /// # Errors
     /// When the client has left, or has stopped reading for too long.
-    pub(super) async fn run(&mut self) -> io::Result<()> {
-        let ended = poll_fn(|cx| self.poll(cx)).await;
-        if ended.is_err() {
-            socket::abandon(&self.socket);
-            return ended;
+    pub(super) async fn run(
+        mut self,
+        lane: Option<&CrowdHandle>,
+    ) -> io::Result<Option<IdleStream>> {
+        let drain = self.stream.follower().drain().clone();
+        let (mut begun, mut has_begun) = (pin!(drain.begun()), false);
+        let served = poll_fn(|cx| {
+            // The stream looks by itself at when it has to end; it only has to be polled.
+            has_begun = has_begun || begun.as_mut().poll(cx).is_ready();
+            let polled = self.poll(cx, lane);
+            if let Some(CatchUpTurn::Come(_)) = self.turn {
+                self.turn = None;
+            }
+            polled
+        });
+        match served.await {
+            Ok(StreamEnd::Idle) => Ok(Some(IdleStream {
+                socket: self.socket,
+                follower: self.stream.into_follower(),
+                expects_liveness: self.stall.expects_liveness,
+                ignored: self.ignored,
+            })),
+            Ok(StreamEnd::Over) => self.socket.shutdown().await.map(|()| None),
+            Err(error) => {
+                socket::abandon(&self.socket);
+                Err(error)
+            }
         }
-        self.socket.shutdown().await
     }
 
-    /// Ready when the stream is over.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The stream looks by itself at when it has to end; it only has to be polled.
-        if self.registration.is_none() {
-            self.registration = Some(self.stream.drain().register(cx.waker()));
-        }
+    /// Ready when the stream is over, or idle.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        lane: Option<&CrowdHandle>,
+    ) -> Poll<io::Result<StreamEnd>> {
         // A client that has left meanwhile is written nothing more: it would count as seen.
         if self.has_waited
             && let Poll::Ready(left) = self.poll_client(cx)
         {
-            return Poll::Ready(left);
+            return Poll::Ready(Err(left));
         }
-        let (mut is_quiet, mut bytes) = (false, 0);
+        if let Some(lane) = lane.filter(|_| self.lags) {
+            ready!(self.poll_turn(cx, lane));
+        }
+        let mut bytes = 0;
         for _ in 0..limits::WRITES_AT_ONCE {
             ready!(self.poll_send(cx))?;
             if self.unsent.is_withheld() {
@@ -89,42 +168,67 @@ impl StreamConn {
                 continue;
             }
             if self.is_over {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(StreamEnd::Over));
             }
-            if is_quiet {
-                return self.wait(cx);
-            }
-            if bytes >= limits::BYTES_AT_ONCE {
+            // A stream that may lag waits for its turn before it goes on.
+            let most = if self.lags || lane.is_none() {
+                limits::BYTES_AT_ONCE
+            } else {
+                limits::FRAME_BYTES / 2
+            };
+            if bytes >= most {
                 break;
             }
-            match self.stream.poll_chunk(cx) {
-                Poll::Ready(Some(chunk)) => {
+            // A client that may have left is looked after here.
+            let polled = if lane.is_some() && self.departure.is_none() {
+                self.stream.poll_now(cx)
+            } else {
+                let chunk = self.stream.poll_chunk(cx);
+                chunk.map(|chunk| chunk.map_or(Polled::Over, Polled::Chunk))
+            };
+            let Poll::Ready(polled) = polled else {
+                // The client is looked for the first time once everything that there was has been written.
+                let had_waited = std::mem::replace(&mut self.has_waited, true);
+                return if had_waited {
+                    Poll::Pending
+                } else {
+                    self.poll_client(cx).map(Err)
+                };
+            };
+            match polled {
+                Polled::Chunk(chunk) => {
                     let chunk = chunk.into_framed();
                     bytes += chunk.len();
                     self.chunk_size = chunk.len();
                     self.unsent.set(chunk);
-                    is_quiet = self.stream.is_quiet();
                 }
-                Poll::Ready(None) => {
-                    if !self.stream.is_broken_off() {
+                Polled::Over => {
+                    if !self.stream.follower().is_broken_off() {
                         self.unsent.set(Bytes::from_static(Chunk::LAST));
                     }
                     self.is_over = true;
                 }
-                Poll::Pending => return self.wait(cx),
+                Polled::Idle => return Poll::Ready(Ok(StreamEnd::Idle)),
             }
         }
+        self.lags = true;
         // Other tasks of this thread have their turn.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Everything that there was has been written, and the client is looked for the first time.
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if std::mem::replace(&mut self.has_waited, true) {
-            return Poll::Pending;
+    /// Waits for the stream's turn. Thousands of streams that lag would otherwise keep their thread
+    /// from all that is new.
+    fn poll_turn(&mut self, cx: &mut Context<'_>, lane: &CrowdHandle) -> Poll<()> {
+        let turn = self.turn.get_or_insert_with(|| {
+            let turns = Arc::clone(&lane.turns);
+            CatchUpTurn::Awaited(Box::pin(async { turns.acquire_owned().await.ok() }))
+        });
+        if let CatchUpTurn::Awaited(awaited) = turn {
+            let permit = ready!(awaited.as_mut().poll(cx));
+            *turn = CatchUpTurn::Come(permit);
         }
-        self.poll_client(cx)
+        Poll::Ready(())
     }
 
     /// Writes what is unsent.
@@ -137,12 +241,13 @@ impl StreamConn {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.socket.poll_write_ready(cx)?.is_pending() {
-                        self.unsent.on_blocked(&mut self.stream, self.chunk_size);
+                        let follower = self.stream.follower_mut();
+                        self.unsent.on_blocked(follower, self.chunk_size);
                         let bytes = self.unsent.bytes();
                         match ready!(self.stall.poll(cx, &self.socket, bytes)) {
                             Ok(written) => self.unsent.advance(written),
                             Err(error) => {
-                                self.stream.on_stalled();
+                                self.stream.follower_mut().on_stalled();
                                 return Poll::Ready(Err(error));
                             }
                         }
@@ -167,17 +272,24 @@ impl StreamConn {
 
     /// Notices that the client has left. What it sends is ignored: the response has said that it is
     /// the last on this connection.
-    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.departure.is_none() {
-            ready!(self.poll_eof(cx))?;
-            self.departure = Some(Box::new(Departure::new()));
-            self.stream.on_half_closed();
+            if let Err(error) = ready!(self.poll_eof(cx)) {
+                return Poll::Ready(error);
+            }
+            self.on_half_closed();
             cx.waker().wake_by_ref();
         }
         match &mut self.departure {
-            Some(departure) => departure.poll(cx, &self.socket).map(Err),
+            Some(departure) => departure.poll(cx, &self.socket),
             None => Poll::Pending,
         }
+    }
+
+    /// The client has closed its sending side.
+    fn on_half_closed(&mut self) {
+        self.departure = Some(Box::new(Departure::new()));
+        self.stream.follower_mut().on_half_closed();
     }
 
     /// Ready when the client has closed its sending side.
@@ -200,7 +312,6 @@ impl StreamConn {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::io::AsyncReadExt;
@@ -208,7 +319,6 @@ mod tests {
 
     use super::*;
     use crate::budget::MemoryShare;
-    use crate::connection::PhaseCell;
     use crate::drain::Drain;
     use crate::follow::Options;
     use crate::log::{Keep, Log, Memory, Since, Store};
@@ -242,12 +352,11 @@ mod tests {
         let metrics = Arc::new(Metrics::default());
         let open = OpenStream::new(Arc::clone(&metrics), Wire::Ndjson);
         let start = log.start(&[Channel::main()], &Since::All).await.unwrap();
-        let phase = Arc::new(PhaseCell::default());
         let options = Options::new(Encoder::Ndjson, None);
         let memory = MemoryShare::alone(limits::UNSENT_BYTES);
-        let stream = ChunkStream::new(&log, start, drain.clone(), open, &phase, memory, options);
-        let mut stream = StreamConn::new(socket, Stall::new(STALL), Box::new(stream));
-        let stream = tokio::spawn(async move { stream.run().await });
+        let stream = ChunkStream::new(&log, start, drain.clone(), open, memory, options);
+        let stream = StreamConn::new(socket, Stall::new(STALL), stream);
+        let stream = tokio::spawn(async move { stream.run(None).await.map(drop) });
         Running {
             log,
             metrics,
@@ -269,7 +378,7 @@ mod tests {
             let read = running.client.read(&mut bytes).await.unwrap();
             text += std::str::from_utf8(&bytes[..read]).unwrap();
         }
-        drain.begin(tokio::time::Instant::now()).await;
+        drain.begin(tokio::time::Instant::now());
         running.stream.await.unwrap().unwrap();
         running.client.read_to_string(&mut text).await.unwrap();
         assert!(text.contains(r#""type":"end""#), "{text}");

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 use bytes::{Buf, Bytes};
 
 use crate::budget::Reservation;
-use crate::follow::ChunkStream;
+use crate::follow::ServedFollower;
 use crate::limits;
 use crate::wire::Chunk;
 
@@ -72,15 +72,15 @@ impl Unsent {
     /// The socket takes nothing at this moment. What is left of a large chunk is kept if there is
     /// memory for it; otherwise the stream goes back to its cursor, and the chunk is made again when
     /// the client reads on. `size` is that of the whole chunk.
-    pub(super) fn on_blocked(&mut self, stream: &mut ChunkStream, size: usize) {
+    pub(super) fn on_blocked(&mut self, follower: &mut ServedFollower, size: usize) {
         if self.bytes.len() <= limits::SMALL_ANSWER_BYTES || self.held.is_some() {
             return;
         }
-        if let Some(reservation) = stream.memory().try_reserve(self.bytes.len()) {
+        if let Some(reservation) = follower.memory().try_reserve(self.bytes.len()) {
             self.held = Some(Box::new(Held::Memory {
                 _reservation: reservation,
             }));
-        } else if stream.withhold() {
+        } else if follower.undo(true) {
             let (piece, rest) = self.bytes.split_at(limits::UNSENT_PIECE_BYTES);
             self.held = Some(Box::new(Held::Withheld(WithheldChunk {
                 size,

@@ -38,6 +38,12 @@ impl Chunk {
 
     /// The framed bytes, as they go over the wire.
     #[must_use]
+    pub fn framed(&self) -> &Bytes {
+        &self.framed
+    }
+
+    /// The framed bytes, as they go over the wire.
+    #[must_use]
     pub fn into_framed(self) -> Bytes {
         self.framed
     }

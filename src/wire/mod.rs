@@ -58,12 +58,12 @@
 //!
 //! One that is not a chunked HTTP/1.1 body, such as WebSocket (RFC 6455), needs more, because
 //! chunked framing reaches from here to the socket: [`Chunk`] has it, `log/entry.rs` caches a
-//! framed message per transport, `follow/follower.rs` frames all that is not a message alone, and
-//! `server/stream_conn.rs` writes the bytes and ends them with [`Chunk::LAST`]. Framing would
-//! become a property of the [`Wire`], which these four files ask for it. WebSocket also needs the answer 101
+//! framed message per transport, `log/shared_frame.rs` frames several, `follow/follower.rs` frames all
+//! that is not a message alone, and `server/stream_conn.rs` writes the bytes and ends them with
+//! [`Chunk::LAST`]. Framing would become a property of the [`Wire`], which these files ask for it. WebSocket also needs the answer 101
 //! instead of a stream's head (`http/stream.rs`, `http/reply.rs`), and a connection that reads what
-//! its client sends, to answer pings and the closing handshake: `server/stream_conn.rs` throws
-//! those bytes away.
+//! its client sends, to answer pings and the closing handshake: `server/stream_conn.rs` and
+//! `server/crowd` throw those bytes away.
 
 mod chunk;
 mod escape;
@@ -77,6 +77,7 @@ mod sse;
 mod testing;
 mod text;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -221,9 +222,9 @@ pub enum Encoder {
     Text(TextStream),
     /// `html`, with the state of its dots.
     Html(Dots),
-    /// `script`, with the nonce and the origin of its frame. Boxed, as the state of a long poll is,
-    /// because there are very many streams, and few of them are of these two transports.
-    Script(Box<ScriptFrame>),
+    /// `script`, with the nonce and the origin of its frame. Elsewhere in memory, as the state of a
+    /// long poll is, because there are very many streams, and few of them are of these two transports.
+    Script(Arc<ScriptFrame>),
     /// `sse`, with what its follower chose.
     Sse(SseOptions),
     /// `ndjson`, which has no state: every line is whole.

@@ -123,7 +123,7 @@ mod tests {
     /// Every moment of a stream, byte for byte.
     #[test]
     fn script_golden_bytes() {
-        let mut script = Encoder::Script(Box::new(ScriptFrame::new("6e".into(), None)));
+        let mut script = Encoder::Script(std::sync::Arc::new(ScriptFrame::new("6e".into(), None)));
         assert_eq!(
             opened_quiet(&mut script),
             "<script nonce=\"6e\">f({\"type\":\"open\",\"cursor\":\"k3f9x2qa0b-6\"})</script>\n"

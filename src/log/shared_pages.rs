@@ -1,0 +1,210 @@
+//! Pages of a channel's past that several readers have in common: thousands of clients that come back
+//! together read the same.
+
+use std::sync::{Arc, OnceLock};
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use super::{Page, PageLimit, Position, ReadOutcome, SharedFrame, StoreError, Stored};
+use crate::limits;
+use crate::message::{Channel, Epoch, Message, Seq};
+use crate::wire::{Chunk, Wire};
+
+/// A page, with its messages as bytes for each transport, made when the first reader asks for them.
+#[derive(Debug)]
+pub(super) struct SharedPage {
+    /// The position after which the page was read.
+    after: Seq,
+    page: Page,
+    frames: [OnceLock<Box<[SharedFrame]>>; Wire::ALL.len()],
+}
+
+/// The pages that readers of a log have in common. They are kept while any reader lags.
+#[derive(Debug)]
+pub(super) struct SharedPages(Mutex<KnownPages>);
+
+#[derive(Debug)]
+struct KnownPages {
+    pages: LruCache<PageKey, Arc<PageCell>>,
+    /// The bytes of text in the pages that have been read.
+    bytes: usize,
+}
+
+/// What tells a page from others: its channel, and the position after which it was read.
+pub(super) type PageKey = (Channel, Seq);
+
+/// A page that is being read by one of its readers, or has been.
+type PageCell = OnceCell<Result<Arc<SharedPage>, StoreError>>;
+
+/// The key of the page that comes next for a reader of one channel who takes as much as fits one write.
+pub(super) fn page_key(position: &Position, limit: PageLimit) -> Option<PageKey> {
+    match &**position.selection() {
+        [(channel, _)] if limit.is_whole() => Some((channel.clone(), position.at())),
+        _ => None,
+    }
+}
+
+impl SharedPage {
+    /// A page that was read after `after`.
+    pub(super) fn new(after: Seq, page: Page) -> SharedPage {
+        SharedPage {
+            after,
+            page,
+            frames: Default::default(),
+        }
+    }
+
+    /// Whether the page has what comes next for a reader at this position.
+    pub(super) fn covers(&self, at: Seq) -> bool {
+        self.after <= at && at < self.page.through
+    }
+
+    fn bytes(&self) -> usize {
+        self.page.items.iter().map(Stored::bytes).sum()
+    }
+
+    /// What the page has after a position that it covers.
+    pub(super) fn read(&self, at: Seq, mut limit: PageLimit, epoch: &Epoch) -> ReadOutcome {
+        let trimmed_through = self.page.trimmed_through;
+        if let Some(share) = limit.share {
+            let frames = &self.frames[share.wire.index()];
+            let frames = frames.get_or_init(|| self.join(share.wire, epoch));
+            let next = frames.partition_point(|frame| frame.through <= at);
+            if let Some(frame) = frames.get(next)
+                && frame.comes_after(at)
+                && frame.through < share.before
+            {
+                return ReadOutcome::Shared {
+                    frame: frame.clone(),
+                    trimmed_through,
+                };
+            }
+        }
+        let (mut items, mut through) = (Vec::new(), self.page.through);
+        let rest = self.page.items.partition_point(|item| item.seq() <= at);
+        for item in &self.page.items[rest..] {
+            if matches!(item, Stored::Message(_)) && !limit.try_take(item.bytes()) {
+                through = item.seq().before();
+                break;
+            }
+            items.push(item.clone().into());
+        }
+        ReadOutcome::Items {
+            items,
+            through,
+            trimmed_through,
+        }
+    }
+
+    /// The messages as frames; none if there is a gap among them, which each reader is told by itself.
+    fn join(&self, wire: Wire, epoch: &Epoch) -> Box<[SharedFrame]> {
+        let mut messages = Vec::with_capacity(self.page.items.len());
+        for item in &self.page.items {
+            match item {
+                Stored::Message(message) => messages.push((message.seq, message)),
+                Stored::Gap(_) => return Box::default(),
+            }
+        }
+        let encode = |message: &Arc<Message>| Chunk::new(&wire.message(message, epoch));
+        let (mut frames, mut at, mut rest) = (Vec::new(), self.after, &messages[..]);
+        while let Some(frame) =
+            SharedFrame::join(rest.iter().copied(), at, self.page.through, encode)
+        {
+            at = frame.through;
+            rest = &rest[rest.partition_point(|(seq, _)| *seq <= at)..];
+            frames.push(frame);
+        }
+        frames.into()
+    }
+}
+
+impl SharedPages {
+    pub(super) fn new() -> SharedPages {
+        SharedPages(Mutex::new(KnownPages {
+            pages: LruCache::unbounded(),
+            bytes: 0,
+        }))
+    }
+
+    /// A page that is known. `trimmed_through` is the newest message that has been trimmed by now: a page
+    /// of which something may have been is read again, for the sake of the gap.
+    pub(super) fn get(&self, key: &PageKey, trimmed_through: Seq) -> Option<Arc<SharedPage>> {
+        let page = self.0.lock().cell(key, trimmed_through)?.get()?.clone();
+        page.ok()
+    }
+
+    /// Makes a page known.
+    pub(super) fn put(&self, key: PageKey, page: &Arc<SharedPage>) {
+        let cell = PageCell::new_with(Some(Ok(Arc::clone(page))));
+        self.0.lock().put(key, Arc::new(cell), page.bytes());
+    }
+
+    /// A page that is known, or is read by whoever asks for it first.
+    pub(super) async fn read(
+        &self,
+        key: PageKey,
+        trimmed_through: Seq,
+        read: impl Future<Output = Result<SharedPage, StoreError>>,
+    ) -> Result<Arc<SharedPage>, StoreError> {
+        let cell = {
+            let mut known = self.0.lock();
+            known.cell(&key, trimmed_through).unwrap_or_else(|| {
+                let cell = Arc::default();
+                known.put(key, Arc::clone(&cell), 0);
+                cell
+            })
+        };
+        let read = async || {
+            let page = read.await.map(Arc::new);
+            self.0
+                .lock()
+                .grow(page.as_ref().map_or(0, |page| page.bytes()));
+            page
+        };
+        cell.get_or_init(read).await.clone()
+    }
+}
+
+impl KnownPages {
+    /// A page that is being read or good; one that is not is forgotten.
+    fn cell(&mut self, key: &PageKey, trimmed_through: Seq) -> Option<Arc<PageCell>> {
+        let cell = self.pages.get(key)?;
+        let is_good = match cell.get() {
+            Some(Ok(page)) => {
+                page.after >= trimmed_through || page.page.trimmed_through == trimmed_through
+            }
+            Some(Err(_)) => false,
+            None => true,
+        };
+        if is_good {
+            return Some(Arc::clone(cell));
+        }
+        let forgotten = self.pages.pop(key);
+        self.shrink(forgotten.as_deref());
+        None
+    }
+
+    fn put(&mut self, key: PageKey, cell: Arc<PageCell>, bytes: usize) {
+        let replaced = self.pages.put(key, cell);
+        self.shrink(replaced.as_deref());
+        self.grow(bytes);
+    }
+
+    /// Counts a page, and forgets those that have not been read for longest.
+    fn grow(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        while self.bytes > limits::SHARED_PAGES_BYTES
+            && let Some((_, forgotten)) = self.pages.pop_lru()
+        {
+            self.shrink(Some(&forgotten));
+        }
+    }
+
+    fn shrink(&mut self, forgotten: Option<&PageCell>) {
+        let page = forgotten.and_then(|cell| cell.get()?.as_ref().ok());
+        let bytes = page.map_or(0, |page| page.bytes());
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
