@@ -14,6 +14,7 @@
 //! | `parameters` | the parameters of requests |
 //! | `follow`, `beginnings`, `live`, `rotate`, `named_lines` | streams: begin, catch up, end; what a line says |
 //! | `conformance`, `round_trip`, `exactly_once`, `unread` | streams on all six transports |
+//! | `crowd_simulation`, `crowd_faults`, `crowd_times`, `crowd_writes` | endless streams: whatever their clients do, when they speak and end, and what does not fit one write |
 //! | `log`, `store`, `store_times`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `conformance`, `round_trip`, `exactly_once` | streams on all six transports |
@@ -52,6 +53,10 @@ mod clock_steps;
 mod command_line;
 mod conformance;
 mod crash;
+mod crowd_faults;
+mod crowd_simulation;
+mod crowd_times;
+mod crowd_writes;
 mod diagnostics;
 mod disk;
 mod drain;

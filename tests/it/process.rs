@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::support::binary::{self, Binary, PROGRAM, SHELL};
 use crate::support::client::{Response, get, post, try_send};
+use crate::support::sender::{Answer, Sender};
 use crate::support::wires::Stream;
 use crate::support::{STEP_TIMEOUT, eventually, soon};
 
@@ -282,6 +283,77 @@ async fn file_descriptors_exhausted() {
     assert!(server.is_running());
     let log = server.end("-TERM").await;
     assert!(log.contains("--max-connections is 1000"), "{log}");
+}
+
+/// While there are no file descriptors left, streams that are open have their messages and their
+/// heartbeats, and clients that leave are noticed; afterwards there are new streams.
+#[tokio::test]
+async fn streams_go_on_without_file_descriptors() {
+    let _alone = HEAVY.lock().await;
+    let mut limited = Command::new(SHELL);
+    let script = format!(
+        "ulimit -n 160; exec {PROGRAM} --listen 127.0.0.1:0 --store memory --max-connections 1000"
+    );
+    limited.args(["-c", &script]);
+    let server = Binary::spawn(limited).await;
+    let addr = server.addr;
+    let open = async |wire| Stream::open(addr, wire, "a", "heartbeat=1s&since=0").await;
+    let mut streams = Vec::new();
+    for wire in ["text", "html", "sse", "ndjson", "script"] {
+        streams.extend([open(wire).await, open(wire).await]);
+    }
+    let mut sender = Sender::new(addr);
+    let mut sent = Vec::new();
+    let mut send = async || {
+        let text = format!("message {}", sent.len());
+        let answer = sender.post("/c/a", &text).await;
+        assert!(matches!(answer, Answer::Reply(201, _)), "{answer:?}");
+        sent.push(text);
+        sent.clone()
+    };
+    send().await;
+    let mut held = Vec::new();
+    for _ in 0..250 {
+        held.push(tokio::net::TcpStream::connect(addr).await.unwrap());
+    }
+    let refused = async || {
+        let answer = try_send(addr, "GET /", b"").await;
+        answer.map_or(0, |answer| answer.status) == 503
+    };
+    eventually("there are no files", refused).await;
+    for round in 1..=3 {
+        // Two lines of dots end with the messages after them.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let sent = send().await;
+        for stream in &mut streams {
+            stream.until(sent.len()).await;
+            assert_eq!(stream.texts(), sent);
+            assert!(stream.heartbeats() >= round, "{:?}", stream.said);
+        }
+    }
+    streams.pop();
+    let all_are_noticed = async || {
+        let metrics = try_send(addr, "GET /metrics", b"").await;
+        let open = match metrics {
+            Ok(mut metrics) => metrics.text().await,
+            Err(error) => error.to_string(),
+        };
+        open.contains("open_streams{transport=\"script\"} 1\n")
+    };
+    eventually("a client that has left is noticed", all_are_noticed).await;
+    drop(held);
+    let has_files = async || get(addr, "/").await.status == 200;
+    eventually("there are files again", has_files).await;
+    let sent = send().await;
+    streams.push(open("sse").await);
+    for stream in &mut streams {
+        stream.until(sent.len()).await;
+        assert_eq!(stream.texts(), sent);
+    }
+    drop(streams);
+    let log = server.end("-TERM").await;
+    assert!(log.contains("cannot accept connections for now"), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
 }
 
 /// A limit of open files that leaves few connections is warned of.

@@ -11,6 +11,7 @@ pub(crate) mod mailbox;
 pub(crate) mod member;
 pub(crate) mod person;
 pub(crate) mod port;
+pub(crate) mod raw_stream;
 pub(crate) mod reference_log;
 pub(crate) mod refusal;
 pub(crate) mod sender;

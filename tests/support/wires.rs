@@ -61,7 +61,7 @@ impl StreamReader {
     }
 
     /// A reader of a stream whose lines of `text` begin with their channel, or do not.
-    fn with_names(wire: &'static str, has_names: bool) -> StreamReader {
+    pub(crate) fn with_names(wire: &'static str, has_names: bool) -> StreamReader {
         StreamReader {
             wire,
             partial: Vec::new(),
