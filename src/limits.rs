@@ -85,11 +85,12 @@ pub const CATCH_UP_TURNS: usize = 2;
 /// Most messages in one frame, which is one write of a stream.
 pub const FRAME_MESSAGES: usize = 512;
 
-/// Followers woken in one slice, at about 5 µs each, before other tasks on their thread may run.
-pub const WAKE_SLICE: usize = 32;
+/// Followers told of a message in one slice, at about 5 µs each, before other tasks on their thread may
+/// run.
+pub const WAKE_SLICE: usize = 64;
 
-/// Followers woken in one slice, at about 5 µs each, while publishers are to go first: when a round
-/// of wake-ups is overrun, or when an append waits for another thread.
+/// Followers told in one slice, at about 5 µs each, while publishers are to go first: when a round
+/// is overrun, or when an append waits for another thread.
 pub const WAKE_SLICE_OVERRUN: usize = 4;
 
 /// Followers of a crowd that are looked at in one slice, and requests to it that are taken, before other

@@ -38,12 +38,12 @@ impl LaneTask {
                     | self.take_requests(cx)
                     | self.answer_bells(cx)
                     | (has_begun && self.tell_of_drain())
-                    | self.look_around(cx, timer.as_mut());
+                    | self.look_around();
                 self.crowd.end_slice();
                 if is_busy {
                     Poll::Ready(())
                 } else {
-                    Poll::Pending
+                    self.poll_timer(cx, timer.as_mut())
                 }
             })
             .await;
@@ -119,7 +119,7 @@ impl LaneTask {
 
     /// Looks at a slice of the followers whose time has come, and of those that are to be looked at for
     /// other reasons.
-    fn look_around(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
+    fn look_around(&mut self) -> bool {
         let crowd = &mut self.crowd;
         let tick = crowd.ticks.by(crowd.now);
         crowd.wheel.advance(tick, &mut crowd.due);
@@ -132,17 +132,20 @@ impl LaneTask {
                 crowd.beat(key);
             }
         }
-        let next = crowd.wheel.next().map(|tick| crowd.ticks.moment(tick));
-        if !(crowd.queue.is_empty() && crowd.due.is_empty()) {
-            return true;
-        }
+        !(crowd.queue.is_empty() && crowd.due.is_empty())
+    }
+
+    /// Ready when a follower's time comes, or the pause is over.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
+        let ticks = self.crowd.ticks;
+        let next = self.crowd.wheel.next().map(|tick| ticks.moment(tick));
         let Some(next) = next.into_iter().chain(self.pause).min() else {
-            return false;
+            return Poll::Pending;
         };
         if timer.deadline() != next {
             timer.as_mut().reset(next);
         }
-        timer.poll(cx).is_ready()
+        timer.poll(cx)
     }
 
     /// Has a slice of the followers look at the drain, which has begun.

@@ -200,6 +200,10 @@ impl Crowd {
     /// Takes a follower out of the crowd.
     fn take(&mut self, key: u32) -> Option<CrowdFollower> {
         let mut follower = self.followers.try_remove(key as usize)?;
+        if self.followers.is_empty() {
+            // The memory of thousands that have left is given back.
+            (self.followers, self.queue, self.due) = Default::default();
+        }
         self.logs[usize::from(follower.log)]
             .bell
             .leave(&follower.slots);
