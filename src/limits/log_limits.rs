@@ -1,6 +1,7 @@
 //! The bounds of the log: what it keeps, what a commit and a step of retention may do, and what its
 //! file takes.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::MIB;
@@ -119,6 +120,10 @@ pub const READ_DAMAGE_TIME: Duration = Duration::from_secs(30);
 /// interval.
 pub const ERROR_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Text in the pages of the past that readers have in common while they lag. What is made of it takes
-/// about as much again for each transport.
-pub const SHARED_PAGES_BYTES: usize = 32 * MIB;
+/// What the pages of the past may take that readers have in common while they lag: 100,000 short
+/// messages, for clients that all read them from the beginning.
+pub const SHARED_PAGES_BYTES: usize = 48 * MIB;
+
+/// Pages of which it is remembered that they have been asked for once, at about 0.1 KiB each: more than
+/// the other bound has room for, if messages are short.
+pub const SHARED_PAGES_ASKED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();

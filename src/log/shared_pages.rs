@@ -21,14 +21,18 @@ pub(super) struct SharedPage {
     frames: [OnceLock<Box<[SharedFrame]>>; Wire::ALL.len()],
 }
 
-/// The pages that readers of a log have in common. They are kept while any reader lags.
+/// The pages that readers of a log have in common. They are kept while any reader lags. A page is kept
+/// from the second time on that it is asked for: most readers that lag come back with a cursor that no
+/// other has.
 #[derive(Debug)]
 pub(super) struct SharedPages(Mutex<KnownPages>);
 
 #[derive(Debug)]
 struct KnownPages {
+    /// The pages that have been asked for once, or more often.
+    asked: LruCache<PageKey, ()>,
     pages: LruCache<PageKey, Arc<PageCell>>,
-    /// The bytes of text in the pages that have been read.
+    /// What the pages take that have been read.
     bytes: usize,
 }
 
@@ -61,8 +65,13 @@ impl SharedPage {
         self.after <= at && at < self.page.through
     }
 
-    fn bytes(&self) -> usize {
-        self.page.items.iter().map(Stored::bytes).sum()
+    /// What the page takes, with the bytes for one transport.
+    fn cost(&self) -> usize {
+        let cost = |item: &Stored| match item {
+            Stored::Message(message) => message.cost() + 2 * message.data.len(),
+            Stored::Gap(_) => size_of::<Stored>(),
+        };
+        self.page.items.iter().map(cost).sum()
     }
 
     /// What the page has after a position that it covers.
@@ -123,6 +132,7 @@ impl SharedPage {
 impl SharedPages {
     pub(super) fn new() -> SharedPages {
         SharedPages(Mutex::new(KnownPages {
+            asked: LruCache::new(limits::SHARED_PAGES_ASKED),
             pages: LruCache::unbounded(),
             bytes: 0,
         }))
@@ -135,13 +145,16 @@ impl SharedPages {
         page.ok()
     }
 
-    /// Makes a page known.
+    /// Makes a page known, if it has been asked for before.
     pub(super) fn put(&self, key: PageKey, page: &Arc<SharedPage>) {
-        let cell = PageCell::new_with(Some(Ok(Arc::clone(page))));
-        self.0.lock().put(key, Arc::new(cell), page.bytes());
+        let mut known = self.0.lock();
+        if known.was_asked(&key) {
+            let cell = PageCell::new_with(Some(Ok(Arc::clone(page))));
+            known.put(key, Arc::new(cell), page.cost());
+        }
     }
 
-    /// A page that is known, or is read by whoever asks for it first.
+    /// A page that is known, or is read by whoever asks for it first once it is to be kept.
     pub(super) async fn read(
         &self,
         key: PageKey,
@@ -150,17 +163,23 @@ impl SharedPages {
     ) -> Result<Arc<SharedPage>, StoreError> {
         let cell = {
             let mut known = self.0.lock();
-            known.cell(&key, trimmed_through).unwrap_or_else(|| {
-                let cell = Arc::default();
-                known.put(key, Arc::clone(&cell), 0);
-                cell
-            })
+            match known.cell(&key, trimmed_through) {
+                Some(cell) => Some(cell),
+                None => known.was_asked(&key).then(|| {
+                    let cell = Arc::default();
+                    known.put(key, Arc::clone(&cell), 0);
+                    cell
+                }),
+            }
+        };
+        let Some(cell) = cell else {
+            return read.await.map(Arc::new);
         };
         let read = async || {
             let page = read.await.map(Arc::new);
             self.0
                 .lock()
-                .grow(page.as_ref().map_or(0, |page| page.bytes()));
+                .grow(page.as_ref().map_or(0, |page| page.cost()));
             page
         };
         cell.get_or_init(read).await.clone()
@@ -186,6 +205,11 @@ impl KnownPages {
         None
     }
 
+    /// Whether a page has been asked for before; from now on it has.
+    fn was_asked(&mut self, key: &PageKey) -> bool {
+        self.asked.put(key.clone(), ()).is_some()
+    }
+
     fn put(&mut self, key: PageKey, cell: Arc<PageCell>, bytes: usize) {
         let replaced = self.pages.put(key, cell);
         self.shrink(replaced.as_deref());
@@ -204,7 +228,7 @@ impl KnownPages {
 
     fn shrink(&mut self, forgotten: Option<&PageCell>) {
         let page = forgotten.and_then(|cell| cell.get()?.as_ref().ok());
-        let bytes = page.map_or(0, |page| page.bytes());
+        let bytes = page.map_or(0, |page| page.cost());
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
