@@ -124,6 +124,9 @@ pub const ERROR_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// messages, for clients that all read them from the beginning.
 pub const SHARED_PAGES_BYTES: usize = 48 * MIB;
 
+/// How long such a page is kept that no reader asks for: those that began together are not further apart.
+pub const SHARED_PAGE_UNASKED: Duration = Duration::from_secs(10);
+
 /// Pages of which it is remembered that they have been asked for once, at about 0.1 KiB each: more than
 /// the other bound has room for, if messages are short.
 pub const SHARED_PAGES_ASKED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();

@@ -2,6 +2,7 @@
 //! together read the same.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -31,7 +32,8 @@ pub(super) struct SharedPages(Mutex<KnownPages>);
 struct KnownPages {
     /// The pages that have been asked for once, or more often.
     asked: LruCache<PageKey, ()>,
-    pages: LruCache<PageKey, Arc<PageCell>>,
+    /// Each with the moment at which it was asked for last.
+    pages: LruCache<PageKey, (Arc<PageCell>, Instant)>,
     /// What the pages take that have been read.
     bytes: usize,
 }
@@ -189,7 +191,8 @@ impl SharedPages {
 impl KnownPages {
     /// A page that is being read or good; one that is not is forgotten.
     fn cell(&mut self, key: &PageKey, trimmed_through: Seq) -> Option<Arc<PageCell>> {
-        let cell = self.pages.get(key)?;
+        let (cell, asked) = self.pages.get_mut(key)?;
+        *asked = Instant::now();
         let is_good = match cell.get() {
             Some(Ok(page)) => {
                 page.after >= trimmed_through || page.page.trimmed_through == trimmed_through
@@ -201,7 +204,7 @@ impl KnownPages {
             return Some(Arc::clone(cell));
         }
         let forgotten = self.pages.pop(key);
-        self.shrink(forgotten.as_deref());
+        self.shrink(forgotten);
         None
     }
 
@@ -211,23 +214,26 @@ impl KnownPages {
     }
 
     fn put(&mut self, key: PageKey, cell: Arc<PageCell>, bytes: usize) {
-        let replaced = self.pages.put(key, cell);
-        self.shrink(replaced.as_deref());
+        let replaced = self.pages.put(key, (cell, Instant::now()));
+        self.shrink(replaced);
         self.grow(bytes);
     }
 
-    /// Counts a page, and forgets those that have not been read for longest.
+    /// Counts a page, and forgets those that have not been asked for, for longest or for long.
     fn grow(&mut self, bytes: usize) {
         self.bytes += bytes;
-        while self.bytes > limits::SHARED_PAGES_BYTES
-            && let Some((_, forgotten)) = self.pages.pop_lru()
+        let old =
+            |(_, asked): &(Arc<PageCell>, Instant)| asked.elapsed() > limits::SHARED_PAGE_UNASKED;
+        while let Some((_, oldest)) = self.pages.peek_lru()
+            && (self.bytes > limits::SHARED_PAGES_BYTES || old(oldest))
         {
-            self.shrink(Some(&forgotten));
+            let forgotten = self.pages.pop_lru();
+            self.shrink(forgotten.map(|(_, page)| page));
         }
     }
 
-    fn shrink(&mut self, forgotten: Option<&PageCell>) {
-        let page = forgotten.and_then(|cell| cell.get()?.as_ref().ok());
+    fn shrink(&mut self, forgotten: Option<(Arc<PageCell>, Instant)>) {
+        let page = forgotten.and_then(|(cell, _)| cell.get()?.clone().ok());
         let bytes = page.map_or(0, |page| page.cost());
         self.bytes = self.bytes.saturating_sub(bytes);
     }
