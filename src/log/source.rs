@@ -21,6 +21,8 @@ pub struct Source {
     fetch: Option<Fetch>,
     /// A page that has been read.
     page: Option<Arc<SharedPage>>,
+    /// The number of channels that the page is of: a reader only ever adds channels.
+    channels: usize,
     /// Held while the task lags.
     pages: Option<Arc<SharedPages>>,
 }
@@ -34,6 +36,7 @@ impl Source {
             waiter: None,
             fetch: None,
             page: None,
+            channels: 0,
             pages: None,
         }
     }
@@ -56,13 +59,7 @@ impl Source {
         match &mut self.waiter {
             // Before looking, or a message that comes after the look would wake nobody.
             Some(waiter) if waiter.channels() == channels => waiter.register(cx.waker()),
-            waiter => {
-                if waiter.is_some() {
-                    // What has been read is of the channels before.
-                    (self.fetch, self.page) = (None, None);
-                }
-                *waiter = Some(self.view.waiter(position.selection(), cx.waker()));
-            }
+            waiter => *waiter = Some(self.view.waiter(position.selection(), cx.waker())),
         }
         self.look(cx, position, limit)
     }
@@ -75,6 +72,11 @@ impl Source {
         position: &Position,
         limit: PageLimit,
     ) -> ReadOutcome {
+        if self.channels != position.selection().len() {
+            // What has been read lacks the channels that were added since.
+            (self.fetch, self.page) = (None, None);
+            self.channels = position.selection().len();
+        }
         if let Some(fetch) = &mut self.fetch {
             let Poll::Ready(page) = fetch.as_mut().poll(cx) else {
                 return ReadOutcome::Fetching;
@@ -141,6 +143,7 @@ impl Source {
     }
 
     fn begin(&mut self, position: &Position, limit: PageLimit) -> Fetch {
+        self.channels = position.selection().len();
         let pages = self.pages.get_or_insert_with(|| self.view.pages());
         self.view.fetch(pages, position, limit)
     }
@@ -151,5 +154,60 @@ impl fmt::Debug for Source {
         f.debug_struct("Source")
             .field("is_fetching", &self.is_fetching())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limits;
+    use crate::log::{Item, Keep, Log, Memory, Moment, Since, Store};
+    use crate::message::{Channel, Draft};
+
+    /// A page that was read before a channel was added is not read on: it lacks the messages of that
+    /// channel.
+    #[tokio::test]
+    async fn page_is_dropped_when_a_channel_is_added() {
+        let keep = Keep {
+            messages: 100,
+            age: Duration::from_hours(1),
+        };
+        let memory = Memory::new(keep, limits::MEMORY_LOG_BYTES_DEFAULT);
+        let [a, b] = ["a", "b"].map(|name| Channel::new(name).unwrap());
+        let drafts = [&a, &b, &a].map(|channel| Draft::new(channel.clone(), "x"));
+        memory.commit(drafts.into(), &Moment::at(1));
+        // The log's tail begins after these.
+        let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
+        let start = log.start(&[a], &Since::Seq(Seq::START)).await.unwrap();
+        let (mut position, mut source) = (Position::new(start), Source::new(log.view()));
+        let limit = PageLimit::new(limits::FRAME_MESSAGES, limits::FRAME_BYTES);
+        for expected in [&[1, 3][..], &[2, 3]] {
+            source.fetch(&position, limit);
+            let read = poll_fn(|cx| match source.look(cx, &position, limit) {
+                ReadOutcome::Fetching => Poll::Pending,
+                read => Poll::Ready(read),
+            });
+            let ReadOutcome::Items { items, .. } = read.await else {
+                panic!("there are messages")
+            };
+            let seqs: Vec<u64> = items
+                .iter()
+                .filter_map(Item::message)
+                .map(|(seq, _)| seq.0)
+                .collect();
+            assert_eq!(seqs, expected);
+            position.advance(Seq(1), Seq::START);
+            assert!(position.add_channel(b.clone(), Seq(1), 2));
+            let read = poll_fn(|cx| Poll::Ready(source.look(cx, &position, limit))).await;
+            let is_known = expected == [2, 3];
+            assert_eq!(
+                matches!(read, ReadOutcome::Items { .. }),
+                is_known,
+                "{read:?}"
+            );
+        }
     }
 }
