@@ -20,7 +20,7 @@ pub(super) struct CrowdFollower {
     /// The index of the log that is followed.
     pub(super) log: u8,
     /// The transport whose shared frames are the follower's next writes, if they are
-    /// ([`ServedFollower::shared_wire`]).
+    /// ([`Follower::shared_wire`](crate::follow::Follower::shared_wire)).
     pub(super) shared: Option<Wire>,
     /// Whether shared frames have been written that the rest of the follower does not know of.
     pub(super) is_ahead: bool,

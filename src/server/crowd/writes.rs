@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use mio::net::TcpStream;
 
 use super::super::stream_conn::StreamConn;
@@ -60,8 +60,10 @@ impl Crowd {
                 }
                 _ => None,
             }
-            .map(|frame| (frame.through < newest, frame))
-            .map(|(has_more, frame)| (frame, has_more));
+            .map(|frame| {
+                let has_more = frame.through < newest;
+                (frame, has_more)
+            });
         }
         let Some((frame, has_more)) = frame else {
             return self.look(key);
@@ -82,12 +84,11 @@ impl Crowd {
                     self.queue(key);
                 }
             }
-            Ok(written) => {
-                let (rest, size, through) = (bytes.slice(written..), bytes.len(), frame.through);
+            wrote => {
+                let (bytes, through) = (bytes.clone(), frame.through);
                 follower.rest(self.ticks).wrote_part(through, self.now);
-                self.leave(key, true, |stream| stream.with_unsent(rest, size));
+                self.interrupt(key, &bytes, wrote);
             }
-            Err(error) => self.lose(key, &error),
         }
     }
 
@@ -135,8 +136,8 @@ impl Crowd {
                     follower.looks = self.wheel.put(key, next);
                 }
                 if written < bytes.len() {
-                    let (rest, size) = (bytes.slice(written..), bytes.len());
-                    self.leave(key, true, |stream| stream.with_unsent(rest, size));
+                    let bytes = bytes.clone();
+                    self.interrupt(key, &bytes, Ok(written));
                 }
             }
             Err(error) => self.lose(key, &error),
@@ -157,15 +158,10 @@ impl Crowd {
             let step = rest.next(self.now, |position, limit| view.read(position, limit));
             match step {
                 StreamStep::Chunk(chunk) => {
-                    let mut bytes = chunk.into_framed();
-                    match write(&follower.socket, &bytes) {
+                    let bytes = chunk.framed();
+                    match write(&follower.socket, bytes) {
                         Ok(written) if written == bytes.len() => {}
-                        Ok(written) => {
-                            let size = bytes.len();
-                            bytes.advance(written);
-                            return self.leave(key, true, |stream| stream.with_unsent(bytes, size));
-                        }
-                        Err(error) => return self.lose(key, &error),
+                        wrote => return self.interrupt(key, bytes, wrote),
                     }
                 }
                 // With another channel the follower joins anew.
@@ -183,6 +179,18 @@ impl Crowd {
             }
         }
         self.queue(key);
+    }
+
+    /// A write has not taken all of these bytes: a task goes on with the rest, unless the connection is
+    /// broken.
+    fn interrupt(&mut self, key: u32, bytes: &Bytes, wrote: io::Result<usize>) {
+        match wrote {
+            Ok(written) => {
+                let (rest, size) = (bytes.slice(written..), bytes.len());
+                self.leave(key, true, |stream| stream.with_unsent(rest, size));
+            }
+            Err(error) => self.lose(key, &error),
+        }
     }
 
     /// Reads what a follower's client has sent, to notice when it leaves. What it sends is ignored: the
