@@ -49,7 +49,7 @@ struct Written {
 }
 
 /// Two followers with the same options, from the same position on.
-struct Pair {
+struct Compared {
     alone: Written,
     crowd: Written,
 }
@@ -154,14 +154,14 @@ async fn compare(random: &mut StdRng) -> usize {
     let [main, other] = ["main", "other"].map(|name| Channel::new(name).unwrap());
     let channels = [main, other];
     let mut now = Instant::now();
-    let mut pairs: Vec<Pair> = Vec::new();
+    let mut pairs: Vec<Compared> = Vec::new();
     for _ in 0..random.random_range(5..15) {
         for _ in 0..random.random_range(0..6) {
             let encoder = encoders().choose(random).unwrap().clone();
             let options = || Options::new(encoder.clone(), Some(HEARTBEAT));
             let since = Since::Last(random.random_range(0..4));
             let start = log.start(&channels[..1], &since).await.unwrap();
-            pairs.push(Pair {
+            pairs.push(Compared {
                 alone: Written::new(&log, start.clone(), options()),
                 crowd: Written::new(&log, start, options()),
             });
@@ -178,7 +178,7 @@ async fn compare(random: &mut StdRng) -> usize {
         }
         // The frames of one slice. Some followers are left out, and are further back then.
         let mut frames: [Option<SharedFrame>; Wire::ALL.len()] = Default::default();
-        for Pair { alone, crowd } in &mut pairs {
+        for Compared { alone, crowd } in &mut pairs {
             if random.random_ratio(1, 4) {
                 continue;
             }
@@ -193,7 +193,7 @@ async fn compare(random: &mut StdRng) -> usize {
             assert_eq!(alone.at(), crowd.at());
         }
     }
-    for Pair { alone, crowd } in &mut pairs {
+    for Compared { alone, crowd } in &mut pairs {
         now += HEARTBEAT;
         alone.ask(now);
         crowd.ask(now);
