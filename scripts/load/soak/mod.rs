@@ -19,6 +19,8 @@ mod publisher;
 mod watch;
 mod way;
 
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -26,7 +28,7 @@ use crate::run::Run;
 use crate::server::Server;
 use crate::targets::ours;
 use crate::upload::upload;
-use crate::{Case, Result};
+use crate::{Case, Result, http};
 use audience::Audience;
 use publisher::Publisher;
 use watch::Watch;
@@ -43,6 +45,9 @@ const MORE_FILES: u64 = 2000;
 /// Messages in the log before it begins, so that what the server keeps of it in memory is full: that
 /// has a bound, and its growth until then would look like a leak.
 const STORED: u64 = 100_000;
+
+/// The channel with these messages.
+const BEFORE: &str = "before";
 
 /// The time between two rounds of what happens to the followers.
 const TICK: Duration = Duration::from_millis(50);
@@ -68,7 +73,8 @@ fn run(run: &mut Run) -> Result<()> {
     command.stderr(std::fs::File::create(&log)?);
     let store = run.scratch.sqlite("soak");
     let server = Server::start(ours::with_arguments(&mut command, &store))?;
-    upload(server.addr, "before", 1..=STORED)?;
+    upload(server.addr, BEFORE, 1..=STORED)?;
+    encode(server.addr)?;
     let mut publisher = Publisher::new(server.addr)?;
     let mut audience = Audience::new(server.addr)?;
     let files = server.files()?;
@@ -80,6 +86,7 @@ fn run(run: &mut Run) -> Result<()> {
             audience.read_for(Duration::from_millis(1), &publisher)?;
         }
     }
+    publisher.fill()?;
     println!("{followers} followers for {} s:\n", time.as_secs());
     let mut watch = Watch::default();
     let (began, mut sampled, mut line) = (Instant::now(), Duration::ZERO, 0);
@@ -110,6 +117,17 @@ fn run(run: &mut Run) -> Result<()> {
     watch.check()?;
     server.stop()?;
     watch::check_log(&log)
+}
+
+/// Reads the newest messages on each transport: the server keeps their encodings with them.
+fn encode(addr: SocketAddr) -> Result<()> {
+    for transport in way::STREAMS {
+        let path = format!("/c/{BEFORE}?as={transport}&last={STORED}&timeout=1s");
+        let mut socket = http::connect(addr)?;
+        socket.write_all(http::get(&path, "Connection: close\r\n").as_bytes())?;
+        io::copy(&mut socket, &mut io::sink())?;
+    }
+    Ok(())
 }
 
 /// Fails if a process may not have so many files open.

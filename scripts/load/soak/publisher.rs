@@ -18,6 +18,10 @@ const RATE: u32 = 20;
 const BURST_EVERY: Duration = Duration::from_secs(20);
 const BURST: usize = 100;
 
+/// Messages of each channel before it begins: what the buffers of a slow follower hold is full then,
+/// which would take minutes otherwise, in which memory would grow.
+const FILL: usize = 1000;
+
 /// Publishes, and waits for each answer: so the number of a message is known before a follower reads it.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -54,6 +58,11 @@ impl Publisher {
             }
         }
         Ok(())
+    }
+
+    /// Publishes more at once than slow followers can take.
+    pub(super) fn fill(&mut self) -> Result<()> {
+        (0..FILL * CHANNELS).try_for_each(|_| self.append())
     }
 
     fn append(&mut self) -> Result<()> {

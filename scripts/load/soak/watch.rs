@@ -19,8 +19,10 @@ use crate::table::count;
 const MORE_MIB: f64 = 4.0;
 const MORE: f64 = 0.05;
 
-/// Descriptors that may be more than at the start: the log opens some for those that read the past.
-const MORE_FILES: usize = 8;
+/// Descriptors that may be more than at the start: each of the four threads that read the past opens
+/// the log's file and its write-ahead log when it is first needed, and `SQLite` keeps some of those that
+/// it has closed.
+const MORE_FILES: usize = 12;
 
 /// How long the server may take to notice that all have left.
 const LEAVE: Duration = Duration::from_mins(1);
