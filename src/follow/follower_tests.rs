@@ -62,7 +62,7 @@ fn follower_at(now: Instant, gap: Option<Gap>, change: impl FnOnce(&mut Options)
     let mut options = Options::new(Encoder::Text(TextStream::default()), Some(10 * SECOND));
     change(&mut options);
     let start = Start {
-        selection: Box::new([(Channel::main(), Seq::START)]),
+        selection: Arc::new([(Channel::main(), Seq::START)]),
         at: Seq::START,
         gap,
         store_until: Seq::START,

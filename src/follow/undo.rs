@@ -133,7 +133,7 @@ mod tests {
             resumes: Seq::START,
         };
         let start = Start {
-            selection: Box::new([(Channel::main(), Seq::START)]),
+            selection: Arc::new([(Channel::main(), Seq::START)]),
             at: Seq::START,
             gap: Some(gap),
             store_until: Seq::START,

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-use super::Selection;
 use super::rings::{Member, Rings, Slots};
+use super::{Position, Selection};
 use crate::limits;
 use crate::message::Channel;
 
@@ -57,8 +57,20 @@ impl Bell {
 
     /// Has a member told of the messages of these channels, until it leaves.
     #[must_use]
-    pub fn join(&self, selection: &mut Selection, member: &Member) -> Slots {
+    pub fn join(&self, selection: &Selection, member: &Member) -> Slots {
         self.state.lock().rings.join(selection, member)
+    }
+
+    /// Has a member told of the messages of the channels of this position, which shares what it can
+    /// with other members.
+    #[must_use]
+    pub fn join_at(&self, position: &mut Position, member: &Member) -> Slots {
+        let mut state = self.state.lock();
+        let slots = state.rings.join(position.selection(), member);
+        if let Some(channel) = state.rings.channel(&slots) {
+            position.share_channel(channel);
+        }
+        slots
     }
 
     /// Tells another member in the place of the one that has these slots.

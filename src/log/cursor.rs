@@ -2,12 +2,14 @@
 //! store can find is a [`StartAt`], which each store resolves (`memory.rs`, `sqlite/read.rs`).
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Seq, Timestamp};
 
-/// A follower's channels, each with the position after which the follower wants its messages.
-pub type Selection = Box<[(Channel, Seq)]>;
+/// A follower's channels, each with the position after which the follower wants its messages. Followers
+/// of the same may share it.
+pub type Selection = Arc<[(Channel, Seq)]>;
 
 /// The messages that a follower asks for. Those that are appended later always belong to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +136,8 @@ pub struct Start {
 impl Start {
     /// Moves the start of the first channel back to `seq`, if it is later than that.
     pub fn no_later_than(&mut self, seq: Seq) {
-        if let Some((_, from)) = self.selection.first_mut() {
+        let selection = Arc::make_mut(&mut self.selection);
+        if let Some((_, from)) = selection.first_mut() {
             *from = (*from).min(seq);
             self.at = self.at.min(*from);
         }

@@ -1,6 +1,7 @@
 //! A channel's history: past messages that are read once, not followed.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::{Log, PageLimit, Selection, StartAt, StoreError, Stored};
 use crate::limits;
@@ -96,7 +97,7 @@ impl Log {
         limit: usize,
         mut visitor: impl FnMut(Stored) + Send,
     ) -> Result<(), StoreError> {
-        let selection: Selection = Box::new([(channel.clone(), after)]);
+        let selection: Selection = Arc::new([(channel.clone(), after)]);
         let (mut at, mut remaining) = (after, limit);
         while at < through && remaining > 0 {
             let page_limit = PageLimit::new(remaining, limits::FRAME_BYTES);

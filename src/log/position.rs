@@ -1,5 +1,7 @@
 //! A reader's position in the log. Pure: what was read goes in.
 
+use std::sync::Arc;
+
 use super::{Item, Selection, SharedFrame, Start, StoreError};
 use crate::message::{Channel, Gap, Seq};
 
@@ -79,9 +81,14 @@ impl Position {
         &self.selection
     }
 
-    /// The channels, for those who share their names.
-    pub fn selection_mut(&mut self) -> &mut Selection {
-        &mut self.selection
+    /// Shares the channel with other readers, if this is the only one that is followed, and has been
+    /// read up to where it begins.
+    pub(super) fn share_channel(&mut self, shared: &Selection) {
+        if let [(_, from)] = *self.selection
+            && from <= self.at
+        {
+            self.selection = Arc::clone(shared);
+        }
     }
 
     /// Whether the next messages have to come from the store, whatever the tail has.
@@ -141,9 +148,8 @@ impl Position {
         if self.selection.len() >= max {
             return false;
         }
-        let mut selection = std::mem::take(&mut self.selection).into_vec();
-        selection.push((channel, from));
-        self.selection = selection.into();
+        let added = std::iter::once((channel, from));
+        self.selection = self.selection.iter().cloned().chain(added).collect();
         true
     }
 }

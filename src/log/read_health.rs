@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn failed() -> FailedRead {
-        FailedRead::Page(Box::new([]), Seq(7))
+        FailedRead::Page(Arc::new([]), Seq(7))
     }
 
     /// Each arrow that is drawn above.

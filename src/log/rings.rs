@@ -2,13 +2,14 @@
 //! time. Pure: members come out, and whoever asked for them wakes or writes to them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::task::Waker;
 
 use slab::Slab;
 
 use super::Selection;
 use crate::limits;
-use crate::message::Channel;
+use crate::message::{Channel, Seq};
 
 /// What is told of the messages of a channel.
 #[derive(Clone, Debug)]
@@ -32,7 +33,8 @@ pub(super) struct Rings {
 /// The members of one channel on one lane, told in a circle.
 #[derive(Debug)]
 struct Ring {
-    channel: Channel,
+    /// The only channel.
+    channel: Selection,
     members: Slab<Member>,
     /// The number of slots in the circle.
     slots: usize,
@@ -86,19 +88,25 @@ impl Slots {
 }
 
 impl Rings {
-    /// Gives a member a slot in the ring of each channel of a selection, whose names are from here on
-    /// those of the rings: all followers of a channel share its name, so that it is in the processor's
-    /// cache.
-    pub(super) fn join(&mut self, selection: &mut Selection, member: &Member) -> Slots {
-        let mut slots = selection.iter_mut().map(|(channel, _)| {
+    /// Gives a member a slot in the ring of each channel of a selection.
+    pub(super) fn join(&mut self, selection: &Selection, member: &Member) -> Slots {
+        let mut slots = selection.iter().map(|(channel, _)| {
             let ring = self.ring(channel);
-            channel.clone_from(&self.by_number[ring as usize].channel);
             let slot = self.by_number[ring as usize].insert(member.clone());
             Slot { ring, slot }
         });
         match (slots.next(), slots.len()) {
             (Some(only), 0) => Slots::One(only),
             (first, _) => Slots::Many(first.into_iter().chain(slots).collect()),
+        }
+    }
+
+    /// The channel of a member that has one, for all members of its ring: what they share is in the
+    /// processor's cache.
+    pub(super) fn channel(&self, slots: &Slots) -> Option<&Selection> {
+        match slots {
+            Slots::One(slot) => Some(&self.by_number.get(slot.ring as usize)?.channel),
+            Slots::Many(_) => None,
         }
     }
 
@@ -129,8 +137,10 @@ impl Rings {
             if let Some(ring) = self.by_number.get_mut(number) {
                 ring.members.try_remove(slot.slot as usize);
                 if ring.members.is_empty() {
-                    self.by_channel.remove(&ring.channel);
-                    self.by_number.remove(number);
+                    let ring = self.by_number.remove(number);
+                    for (channel, _) in &*ring.channel {
+                        self.by_channel.remove(channel);
+                    }
                 }
             }
         }
@@ -191,7 +201,7 @@ impl Rings {
 impl Ring {
     fn new(channel: Channel) -> Ring {
         Ring {
-            channel,
+            channel: Arc::new([(channel, Seq::START)]),
             members: Slab::new(),
             slots: 0,
             next: 0,

@@ -160,7 +160,7 @@ impl Waiter {
     /// it looks at the log.
     pub(super) fn new(wake: &Wake, selection: &Selection, waker: &Waker) -> Waiter {
         let bell = wake.bell();
-        let slots = bell.join(&mut selection.clone(), &Member::Task(waker.clone()));
+        let slots = bell.join(selection, &Member::Task(waker.clone()));
         Waiter {
             bell,
             waker: waker.clone(),

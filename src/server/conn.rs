@@ -51,6 +51,7 @@ pub(super) struct Accepted {
 /// Serves a connection until it is over, or is one of its lane's crowd, if there is one.
 pub(super) async fn serve(accepted: Box<Accepted>, crowd: Option<CrowdHandle>) {
     if let Some((stream, permit)) = Box::pin(requests(accepted)).await {
+        let crowd = crowd.filter(CrowdHandle::is_served);
         serve_stream(stream, permit, crowd).await;
     }
 }

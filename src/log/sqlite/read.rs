@@ -27,7 +27,7 @@ pub(super) fn page(
     let snapshot = connection.transaction()?;
     let log_row = LogRow::load(&snapshot)?;
     let mut parts = Vec::with_capacity(selection.len());
-    for (channel, from) in selection {
+    for (channel, from) in &**selection {
         let row = ChannelRow::load(&snapshot, channel, &log_row)?;
         let statement = row.id.map(|_| snapshot.prepare_cached(SQL)).transpose()?;
         parts.push((channel, after.max(*from), row, statement));

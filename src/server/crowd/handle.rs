@@ -27,6 +27,12 @@ pub(super) enum Request {
 }
 
 impl CrowdHandle {
+    /// Whether the crowd is served. It is not after its task has panicked; then each stream has a task
+    /// of its own.
+    pub(in crate::server) fn is_served(&self) -> bool {
+        !self.requests.is_closed()
+    }
+
     /// Hands an idle stream to the crowd. It is dropped, with its connection, if the lane has ended.
     pub(in crate::server) fn enter(&self, stream: IdleStream, permit: ConnPermit) {
         let _ = self.requests.send(Request::Enter(Box::new(stream), permit));

@@ -155,9 +155,9 @@ impl Crowd {
             Ok(socket) => TcpStream::from_std(socket),
             Err(error) => return log::debug!("a stream's connection is lost: {error}"),
         };
-        let selection = follower.position_mut().selection_mut();
         let member = Member::Follower(key);
-        let slots = self.logs[usize::from(log)].bell.join(selection, &member);
+        let bell = &self.logs[usize::from(log)].bell;
+        let slots = bell.join_at(follower.position_mut(), &member);
         if follower.has_rights() {
             let (handle, key) = (self.handle.clone(), key);
             follower.register(&Waker::from(Arc::new(Nudge { handle, key })));
