@@ -6,6 +6,7 @@
 mod append_key;
 mod idempotency_key;
 mod name;
+mod precondition;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +18,7 @@ pub use append_key::AppendKey;
 pub use idempotency_key::IdempotencyKey;
 pub use name::{Channel, EventName, NameError};
 pub(crate) use name::{check_name, is_dots};
+pub use precondition::Precondition;
 
 /// A message's position in the log: 1, 2, 3, … over all channels. 0 is the position before the
 /// first message.
@@ -169,10 +171,12 @@ pub struct Draft {
     pub data: Box<str>,
     /// The sender's key, with which the sender can safely try the append again.
     pub key: Option<AppendKey>,
+    /// What must hold of the channel for the message to be appended.
+    pub precondition: Option<Precondition>,
 }
 
 impl Draft {
-    /// Returns a draft with the default event name and no key.
+    /// Returns a draft with the default event name, no key and no precondition.
     #[must_use]
     pub fn new(channel: Channel, data: impl Into<Box<str>>) -> Draft {
         Draft {
@@ -180,6 +184,7 @@ impl Draft {
             event: EventName::DEFAULT,
             data: data.into(),
             key: None,
+            precondition: None,
         }
     }
 

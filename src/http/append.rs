@@ -8,7 +8,7 @@ use super::error::Error;
 use super::query::{self, Query};
 use super::reply::{self, Body};
 use super::route::{self, Endpoint};
-use super::{Call, body, params};
+use super::{Call, body, if_match, params};
 use crate::message::{Channel, Draft, EventName, IdempotencyKey};
 
 /// Returns the channel that a message goes to: the one that the path names, or `main` for `/send`.
@@ -34,12 +34,14 @@ pub(super) fn event(call: &Call<'_>) -> Result<EventName, Error> {
 /// Appends the body as one message, and answers when the message is committed.
 pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let (channel, event, key) = (channel(&call)?, event(&call)?, key(&call)?);
+    let precondition = if_match::precondition(&call.head.headers)?;
     let max = call.app.max_message;
     // The trailing newline that is dropped does not count.
     let mut body = body::read(&mut call, max + 1).await?;
     let data = body::message(std::mem::take(&mut body.bytes), max)?;
     let draft = Draft {
         event,
+        precondition,
         ..Draft::new(channel.clone(), data)
     };
     let receipt = call.app.log.append_once(draft.keyed(key.as_ref())).await?;

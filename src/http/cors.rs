@@ -19,8 +19,9 @@ use crate::limits;
 /// The methods that a preflight allows: all that `/c/…` takes.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT");
 /// The request headers that a preflight allows if the browser does not say which it asks for.
-const HEADERS: HeaderValue =
-    HeaderValue::from_static("cache-control, content-type, idempotency-key, last-event-id");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "cache-control, content-type, idempotency-key, if-match, if-none-match, last-event-id",
+);
 
 /// The origins whose pages may read and append.
 #[derive(Debug)]

@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{ACCEPT_ENCODING, ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{ACCEPT_ENCODING, ALLOW, ETAG, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::chat::{
     CreateError, FriendError, LoginError, LookupError, RateLimited, RegisterError, SayError,
     SessionEnded,
 };
 use crate::limits;
-use crate::log::{AppendError, KeyRefusal, StoreError};
-use crate::message::{NameError, Seq};
+use crate::log::{AppendError, DraftRefusal, StoreError};
+use crate::message::{Cursor, NameError, Seq};
 use crate::metrics::RefusalReason;
 
 /// Why a request is refused. The sentence says what was wrong, with which value, and what to do.
@@ -54,6 +54,21 @@ pub(super) enum Error {
     KeysFull(Duration),
     #[error("an Idempotency-Key goes with POST, where a request is one message")]
     KeyWithPut,
+    #[error(
+        "the If-Match {0:?} is not one cursor in double quotes; write it like If-Match: \"k3f9x2qa0b-17\""
+    )]
+    BadIfMatch(String),
+    #[error(
+        "the If-None-Match {0:?} is not *, which appends only to a channel that has no entry; a cursor \
+         goes into If-Match"
+    )]
+    BadIfNoneMatch(String),
+    #[error("If-Match and If-None-Match contradict each other; send one of them")]
+    TwoPreconditions,
+    #[error("If-Match and If-None-Match go with POST, where a request is one message")]
+    PreconditionWithPut,
+    #[error("{}", other_last(.0.as_ref()))]
+    OtherLast(Option<Cursor>),
     #[error("the message is empty; put its text into the request's body")]
     EmptyBody,
     #[error("the message is not UTF-8: invalid byte at offset {0}")]
@@ -137,8 +152,9 @@ impl From<AppendError> for Error {
     fn from(error: AppendError) -> Error {
         match error {
             AppendError::Store(error) => Error::Store(error),
-            AppendError::Key(KeyRefusal::OtherMessage(seq)) => Error::KeyReused(seq),
-            AppendError::Key(KeyRefusal::Full(wait)) => Error::KeysFull(wait),
+            AppendError::Refused(DraftRefusal::OtherMessage(seq)) => Error::KeyReused(seq),
+            AppendError::Refused(DraftRefusal::KeysFull(wait)) => Error::KeysFull(wait),
+            AppendError::Refused(DraftRefusal::OtherLast(last)) => Error::OtherLast(last),
         }
     }
 }
@@ -216,6 +232,7 @@ impl Error {
             | Error::Friend(_) => StatusCode::CONFLICT,
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Error::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::OtherLast(_) => StatusCode::PRECONDITION_FAILED,
             Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::HeadSlow(_) | Error::BodySlow(_) | Error::LineSlow(_) => {
                 StatusCode::REQUEST_TIMEOUT
@@ -230,6 +247,10 @@ impl Error {
             | Error::BadHost(_)
             | Error::BadKey(_)
             | Error::KeyWithPut
+            | Error::BadIfMatch(_)
+            | Error::BadIfNoneMatch(_)
+            | Error::TwoPreconditions
+            | Error::PreconditionWithPut
             | Error::EmptyBody
             | Error::NotUtf8(_)
             | Error::NoField(_)
@@ -273,6 +294,10 @@ impl Error {
                 login_retry_after(error).map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)))
             }
             Error::RateLimited(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
+            Error::OtherLast(Some(last)) => {
+                let tag = HeaderValue::from_str(&format!("\"{last}\"")).ok()?;
+                Some((ETAG, tag))
+            }
             // Rounded up: before that there is no room for sure.
             Error::KeysFull(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))),
             Error::NoBodyMemory
@@ -297,6 +322,20 @@ impl Error {
                 | Error::BadHost(_)
                 | Error::TransferEncoding(_)
         )
+    }
+}
+
+/// The sentence for a channel whose last entry is not what the request asks for.
+fn other_last(last: Option<&Cursor>) -> String {
+    match last {
+        Some(last) => format!(
+            "nothing was appended: the channel's last entry is {last}; read what is new, and send \
+             If-Match: \"{last}\" if the message is still right"
+        ),
+        None => {
+            "nothing was appended: the channel has no entry; send If-None-Match: * for its first"
+                .to_owned()
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod form;
 mod forwarded;
 mod framing;
 mod host;
+mod if_match;
 mod initiator;
 mod line_appends;
 mod line_memory;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::App;
@@ -16,6 +17,7 @@ use super::reply::{self, Body};
 use crate::connection::HeadFault;
 use crate::drain::{Drain, random_seconds};
 use crate::limits;
+use crate::message::Cursor;
 use crate::wire::{Wire, escape_html};
 
 /// How a request would be refused, as far as the request decides it.
@@ -62,9 +64,12 @@ impl Refusal {
         let sentence = error.to_string();
         let mut response = match self.form {
             Form::Html if matches!(error, Error::NotLoggedIn) => reply::see_other("/chat/login"),
-            Form::Json | Form::Sse => {
-                reply::json(status, &serde_json::json!({ "error": sentence }))
-            }
+            Form::Json | Form::Sse => match error {
+                Error::OtherLast(last) => {
+                    reply::json(status, &OtherLastAnswer::new(&sentence, last.as_ref()))
+                }
+                _ => reply::json(status, &serde_json::json!({ "error": sentence })),
+            },
             Form::Text => reply::text(status, format!("{sentence}\n")),
             Form::Html => {
                 let (status_line, message) = (status.to_string(), escape_html(&sentence));
@@ -74,6 +79,23 @@ impl Refusal {
         };
         add_headers(error, &app.drain, response.headers_mut());
         response
+    }
+}
+
+/// The answer to an append whose precondition does not hold.
+#[derive(Serialize)]
+struct OtherLastAnswer<'a> {
+    error: &'a str,
+    /// The channel's last entry, for a client that tries again.
+    cursor: Option<String>,
+}
+
+impl OtherLastAnswer<'_> {
+    fn new<'a>(error: &'a str, last: Option<&Cursor>) -> OtherLastAnswer<'a> {
+        OtherLastAnswer {
+            error,
+            cursor: last.map(Cursor::to_string),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::error::Error;
 use super::line_appends::{LineAppends, UploadProgress};
 use super::line_memory::LineMemory;
 use super::reply::{self, Body};
-use super::{Call, append, body, refusal};
+use super::{Call, append, body, if_match, refusal};
 
 /// Appends the lines of the body as they arrive, and answers when the body has ended, or broken off,
 /// with what was appended.
@@ -23,6 +23,9 @@ pub(super) async fn upload(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     let (channel, event) = (append::channel(&call)?, append::event(&call)?);
     if call.head.headers.contains_key("idempotency-key") {
         return Err(Error::KeyWithPut);
+    }
+    if if_match::precondition(&call.head.headers)?.is_some() {
+        return Err(Error::PreconditionWithPut);
     }
     let mut appends = LineAppends::new(&call, channel, event);
     let read = read(&mut call, &mut appends).await;

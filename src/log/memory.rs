@@ -10,7 +10,7 @@ use super::cursor::StartAt;
 use super::falls::Falls;
 use super::merge::merge;
 use super::recent_keys::{KeyRecord, RecentKeys};
-use super::store::{Commit, DraftAnswer, Keep, Page, Stored};
+use super::store::{Commit, DraftAnswer, DraftRefusal, Keep, Page, Stored};
 use super::trimmed::Trimmed;
 use super::{LogTime, Moment, PageLimit, Selection};
 use crate::limits;
@@ -102,7 +102,7 @@ impl Memory {
         let mut messages = Vec::with_capacity(drafts.len());
         let answers = drafts
             .into_iter()
-            .map(|draft| state.append_once(draft, now, &mut messages))
+            .map(|draft| state.append_once(draft, &self.epoch, now, &mut messages))
             .collect();
         for message in &messages {
             state.trim(&message.channel, self.keep.messages);
@@ -201,16 +201,21 @@ fn before_last(channels: &[&KeptChannel], count: u64, through: Seq) -> Seq {
 }
 
 impl MemoryState {
-    /// Appends a draft, unless its key has an answer already. Adds a new message to `messages`.
+    /// Appends a draft, unless its key has an answer already, or its precondition does not hold. Adds a
+    /// new message to `messages`.
     fn append_once(
         &mut self,
         draft: Draft,
+        epoch: &Epoch,
         now: &Moment,
         messages: &mut Vec<Arc<Message>>,
     ) -> DraftAnswer {
         let key = draft.key;
         if let Some(answer) = key.as_ref().and_then(|key| self.keys.answer(key, now)) {
             return answer;
+        }
+        if draft.precondition.is_some() {
+            DraftRefusal::check(&draft, epoch, self.last_entry(&draft.channel))?;
         }
         let message = self.append(draft, now);
         let receipt = Receipt {
@@ -226,6 +231,12 @@ impl MemoryState {
         }
         messages.push(message);
         Ok(receipt)
+    }
+
+    /// Returns the position of a channel's last entry; `None` if it has none, or has been forgotten.
+    fn last_entry(&self, channel: &Channel) -> Option<Seq> {
+        let kept = self.channels.get(channel)?;
+        Some(kept.seqs.back().copied().unwrap_or(kept.trimmed.through))
     }
 
     /// Forgets keys that have left the window, at most `max`. Returns whether that many had.

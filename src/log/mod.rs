@@ -100,7 +100,7 @@ pub use shared_frame::SharedFrame;
 pub use source::Source;
 pub use sqlite::{OpenError, SideTables, Sqlite};
 pub use store::{
-    AppendError, Commit, DraftAnswer, Keep, KeyRefusal, Page, Store, StoreError, Stored,
+    AppendError, Commit, DraftAnswer, DraftRefusal, Keep, Page, Store, StoreError, Stored,
 };
 
 use crate::limits;
@@ -245,7 +245,7 @@ impl Log {
         self.shared.read_health.is_sound()
     }
 
-    /// Appends a message, whatever its key. When this returns, the message is as durable as the store
+    /// Appends a message, whatever its key and its precondition. When this returns, the message is as durable as the store
     /// promises, and every reader can read it.
     ///
     /// # Errors
@@ -255,28 +255,31 @@ impl Log {
         receipts.first().copied().ok_or_else(writer_stopped)
     }
 
-    /// Appends messages directly after each other, whatever their keys, all or none of them. One call
-    /// should have no more messages than fit one commit ([`limits::BATCH_MESSAGES_MAX`]).
+    /// Appends messages directly after each other, whatever their keys and preconditions, all or none of
+    /// them. One call should have no more messages than fit one commit ([`limits::BATCH_MESSAGES_MAX`]).
     ///
     /// # Errors
     /// When the store could not take the messages; then none of them is in the log.
     pub async fn append_all(&self, mut drafts: Vec<Draft>) -> Result<Vec<Receipt>, StoreError> {
         for draft in &mut drafts {
             draft.key = None;
+            draft.precondition = None;
         }
         let answers = self.commit(drafts).await?;
-        // Only a key is a reason to refuse a draft.
+        // Only a key or a precondition is a reason to refuse a draft.
         Ok(answers.into_iter().flatten().collect())
     }
 
     /// Appends a message as [`Log::append`] does, unless it is a second try with the key of a message
-    /// that was appended before. The receipt is then that of the first.
+    /// that was appended before, or the last entry of its channel is not what its precondition wants. The
+    /// receipt of a second try is that of the first.
     ///
     /// # Errors
-    /// When the store could not take the message, or its key forbids it; then it is not in the log.
+    /// When the store could not take the message, or its key or its precondition forbids it; then it is
+    /// not in the log.
     pub async fn append_once(&self, draft: Draft) -> Result<Receipt, AppendError> {
         let answers = self.commit(vec![draft]).await?;
-        let answer = answers.first().copied().ok_or_else(writer_stopped)?;
+        let answer = answers.into_iter().next().ok_or_else(writer_stopped)?;
         Ok(answer?)
     }
 
@@ -294,7 +297,7 @@ impl Log {
         };
         let latency = began.elapsed();
         for (answer, bytes) in answers.iter().zip(sizes) {
-            if answer.is_ok_and(|receipt| !receipt.duplicate) {
+            if answer.as_ref().is_ok_and(|receipt| !receipt.duplicate) {
                 self.shared.metrics.appended(bytes, latency);
             }
         }

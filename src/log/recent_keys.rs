@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 
 use hashbrown::HashTable;
 
-use super::store::{DraftAnswer, KeyRefusal};
+use super::store::{DraftAnswer, DraftRefusal};
 use super::{LogTime, Moment};
 use crate::limits;
 use crate::message::{AppendKey, Receipt, Seq, Timestamp};
@@ -92,7 +92,7 @@ impl RecentKeys {
                     duplicate: true,
                 })
             } else {
-                Err(KeyRefusal::OtherMessage(record.seq))
+                Err(DraftRefusal::OtherMessage(record.seq))
             });
         }
         let expired = self
@@ -103,7 +103,7 @@ impl RecentKeys {
         }
         let oldest = self.records.get(expired);
         let wait = oldest.map(|oldest| oldest.used.since(forgotten));
-        Some(Err(KeyRefusal::Full(wait.unwrap_or_default())))
+        Some(Err(DraftRefusal::KeysFull(wait.unwrap_or_default())))
     }
 
     /// Holds a key to which [`RecentKeys::answer`] has no answer. It is the one used last.
@@ -254,7 +254,7 @@ mod tests {
         let answer = |n, text| keys.answer(&key(n, text), &Moment::at(1000));
         assert_eq!(
             answer(7, "other"),
-            Some(Err(KeyRefusal::OtherMessage(Seq(7))))
+            Some(Err(DraftRefusal::OtherMessage(Seq(7))))
         );
         assert_eq!(answer(8, "other"), None);
     }
@@ -274,7 +274,7 @@ mod tests {
         let refused = keys
             .answer(&key(max, "text"), &Moment::at(START + 1000))
             .unwrap();
-        let Err(KeyRefusal::Full(wait)) = refused else {
+        let Err(DraftRefusal::KeysFull(wait)) = refused else {
             panic!("{refused:?}")
         };
         assert_eq!(wait, std::time::Duration::from_millis(WINDOW - 1000));

@@ -8,6 +8,11 @@
 //!   promises. A draft whose key was used in its channel within
 //!   [`limits::IDEMPOTENCY_WINDOW`](crate::limits::IDEMPOTENCY_WINDOW), in this batch or before, is
 //!   not appended: its receipt is that of the first message with the key, or says why there is none.
+//!   Any other draft with a [`Precondition`](crate::message::Precondition) is appended only if that
+//!   holds when its turn comes, after all drafts in front of it in the batch. The last entry of a channel
+//!   is the position of its newest message, also when that has been trimmed. A channel that the store has
+//!   forgotten ([`limits::EMPTY_CHANNELS_MAX`](crate::limits::EMPTY_CHANNELS_MAX)) has no entry, just as
+//!   one that never had any: the two cannot be told apart.
 //! - [`Store::read`] returns the kept messages of some channels after a position, in seq order, and
 //!   a [`Gap`] where messages after that position have been trimmed.
 //! - [`Store::locate`] finds a position to start at.
@@ -36,7 +41,7 @@ use super::memory::Memory;
 use super::sqlite::Sqlite;
 use super::{LogClock, Moment, PageLimit, Selection};
 use crate::machine_clock::MachineClock;
-use crate::message::{Channel, Draft, Epoch, Gap, Message, Receipt, Seq};
+use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Message, Receipt, Seq};
 
 /// How much a store keeps. A message that is beyond either bound may be deleted.
 #[derive(Clone, Copy, Debug)]
@@ -53,30 +58,52 @@ pub struct Keep {
 #[error("the store is not available: {0}")]
 pub struct StoreError(pub String);
 
-/// Why a draft with an idempotency key was not appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyRefusal {
+/// Why a draft with an idempotency key or a precondition was not appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DraftRefusal {
     /// The key was used in the channel with another event name or text, for the message at this
     /// position.
     #[error("its key was used for another message (seq {0})")]
     OtherMessage(Seq),
     /// The log holds as many keys as it may. The oldest is forgotten after this time.
     #[error("the log holds as many keys as it may")]
-    Full(std::time::Duration),
+    KeysFull(std::time::Duration),
+    /// The last entry of the channel is not what the sender expects, but this one; `None` if the
+    /// channel has none.
+    #[error("the last entry of its channel is another one")]
+    OtherLast(Option<Cursor>),
 }
 
-/// The answer to a draft: its receipt, or why its key does not let it be appended.
-pub type DraftAnswer = Result<Receipt, KeyRefusal>;
+impl DraftRefusal {
+    /// Checks a draft's precondition against the last entry of its channel, in a log of this epoch.
+    pub(super) fn check(
+        draft: &Draft,
+        epoch: &Epoch,
+        last: Option<Seq>,
+    ) -> Result<(), DraftRefusal> {
+        let precondition = draft.precondition.as_ref();
+        if precondition.is_none_or(|precondition| precondition.holds(epoch, last)) {
+            return Ok(());
+        }
+        Err(DraftRefusal::OtherLast(last.map(|seq| Cursor {
+            epoch: epoch.clone(),
+            seq,
+        })))
+    }
+}
 
-/// The error of an append with an idempotency key. Nothing was appended.
+/// The answer to a draft: its receipt, or why it is not to be appended.
+pub type DraftAnswer = Result<Receipt, DraftRefusal>;
+
+/// The error of an append with an idempotency key or a precondition. Nothing was appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The store could not take the message.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The key does not let the message be appended.
+    /// The key or the precondition does not let the message be appended.
     #[error(transparent)]
-    Key(#[from] KeyRefusal),
+    Refused(#[from] DraftRefusal),
 }
 
 /// The result of a commit.

@@ -6,7 +6,9 @@ use forever_frame::limits;
 use forever_frame::log::{
     Commit, Keep, Memory, Moment, PageLimit, Selection, Sqlite, StartAt, Store, Stored,
 };
-use forever_frame::message::{Channel, Draft, IdempotencyKey, Message, Receipt, Seq, Timestamp};
+use forever_frame::message::{
+    Channel, Draft, IdempotencyKey, Message, Precondition, Receipt, Seq, Timestamp,
+};
 use tempfile::TempDir;
 
 /// The number of bytes that each store here may keep in all.
@@ -319,13 +321,14 @@ async fn store_forgotten_channel_tells_gap() {
             retain(&store, now + 500).await;
         }
         let last = limits::EMPTY_CHANNELS_MAX as u64 + 1;
-        store
-            .commit(
-                vec![Draft::new(channel("c0"), "again")],
-                &Moment::at(1_000_000),
-            )
-            .await
-            .unwrap();
+        // It has been forgotten that there ever was an entry.
+        let again = Draft {
+            precondition: Some(Precondition::NoEntry),
+            ..Draft::new(channel("c0"), "again")
+        };
+        let now = Moment::at(1_000_000);
+        let commit = store.commit(vec![again], &now).await.unwrap();
+        assert!(commit.answers[0].is_ok());
         let seen = async |name, after| {
             let page = store
                 .read(&all_of(&[name]), Seq(after), PLENTY)

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use forever_frame::log::{Moment, PageLimit, Store, Stored};
-use forever_frame::message::{Draft, Seq};
+use forever_frame::log::{DraftRefusal, Moment, PageLimit, Store, Stored};
+use forever_frame::message::{Cursor, Draft, Precondition, Seq};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -41,21 +41,62 @@ async fn simulate(store: &Store, seed: u64) {
                 let batch: Vec<&str> = (0..random.random_range(1..6))
                     .map(|_| names[random.random_range(0..4)])
                     .collect();
-                let drafts = batch
-                    .iter()
-                    .map(|name| Draft::new(channel(name), "x"))
-                    .collect();
-                let committed = store.commit(drafts, &Moment::at(now)).await.unwrap();
-                history.extend(
-                    committed
-                        .messages
-                        .iter()
-                        .map(|message| message.seq.0)
-                        .zip(batch),
-                );
+                append(store, &mut history, &batch, now, &mut random, seed).await;
             }
         }
     }
+}
+
+/// Commits a batch with a message for each of these channels, some of them with a precondition, and
+/// checks which were appended.
+async fn append<'a>(
+    store: &Store,
+    history: &mut Vec<(u64, &'a str)>,
+    batch: &[&'a str],
+    now: u64,
+    random: &mut StdRng,
+    seed: u64,
+) {
+    let cursor = |seq| Cursor {
+        epoch: store.epoch().clone(),
+        seq: Seq(seq),
+    };
+    let (mut drafts, mut expected) = (Vec::new(), Vec::new());
+    for name in batch {
+        let last = history.iter().rfind(|(_, other)| other == name);
+        let last = last.map(|(seq, _)| *seq);
+        let precondition = match random.random_range(0..6) {
+            0 => Some(Precondition::NoEntry),
+            1 => last.map(|seq| Precondition::LastIs(cursor(seq))),
+            2 => {
+                let seq = random.random_range(0..=history.len() as u64 + 1);
+                Some(Precondition::LastIs(cursor(seq)))
+            }
+            _ => None,
+        };
+        let holds = match &precondition {
+            None => true,
+            Some(Precondition::NoEntry) => last.is_none(),
+            Some(Precondition::LastIs(cursor)) => last == Some(cursor.seq.0),
+        };
+        if holds {
+            history.push((history.len() as u64 + 1, name));
+            expected.push(Ok(history.len() as u64));
+        } else {
+            expected.push(Err(DraftRefusal::OtherLast(last.map(cursor))));
+        }
+        drafts.push(Draft {
+            precondition,
+            ..Draft::new(channel(name), "x")
+        });
+    }
+    let committed = store.commit(drafts, &Moment::at(now)).await.unwrap();
+    let answers = committed.answers.into_iter();
+    let answers: Vec<_> = answers.map(|answer| Ok(answer?.seq.0)).collect();
+    assert_eq!(answers, expected, "seed {seed}");
+    let appended = expected.into_iter().flatten();
+    let seqs = committed.messages.iter().map(|message| message.seq.0);
+    assert!(seqs.eq(appended), "seed {seed}");
 }
 
 /// Reads from a position to the end in pages of random sizes, and checks what was read.

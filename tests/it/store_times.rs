@@ -1,7 +1,7 @@
 //! The contract of a store: what grows old, times that fall, and keys that come again.
 
 use forever_frame::limits;
-use forever_frame::log::{Commit, KeyRefusal, Moment, StartAt};
+use forever_frame::log::{Commit, DraftRefusal, Moment, StartAt};
 use forever_frame::message::{Channel, Draft, IdempotencyKey, Seq, Timestamp};
 
 use crate::store::{PLENTY, channel, drafts, retain_at, shape, stores};
@@ -26,7 +26,7 @@ async fn store_key_of_other_text_refused() {
         let answers = answers
             .into_iter()
             .map(|answer| answer.map(|receipt| (receipt.seq.0, receipt.duplicate)));
-        let refused = Err(KeyRefusal::OtherMessage(Seq(1)));
+        let refused = Err(DraftRefusal::OtherMessage(Seq(1)));
         let expected = [Ok((1, false)), refused, Ok((2, false)), Ok((1, true))];
         assert_eq!(answers.collect::<Vec<_>>(), expected);
         assert_eq!(messages.len(), 2);
@@ -59,19 +59,19 @@ async fn store_ages_by_its_own_clock() {
             assert_eq!(store.bounds().0, Seq(1), "nothing is old");
         }
         let first = store.commit(keyed(), &moment(1003, 5)).await.unwrap();
-        assert_eq!(first.answers[0].unwrap().seq, Seq(4));
+        assert_eq!(first.answers[0].as_ref().unwrap().seq, Seq(4));
         for wall in [0, u64::MAX >> 2] {
             let now = moment(1002 + window, wall);
             retain_at(&store, &now).await;
             let again = store.commit(keyed(), &now).await.unwrap();
-            assert!(again.answers[0].unwrap().duplicate, "{wall}");
+            assert!(again.answers[0].as_ref().unwrap().duplicate, "{wall}");
             assert_eq!(store.bounds(), (Seq(1), Seq(4)));
         }
         let now = moment(1002 + window + 100, 7);
         retain_at(&store, &now).await;
         assert_eq!((store.bounds(), store.keys_held()), ((Seq(3), Seq(4)), 0));
         let late = store.commit(keyed(), &now).await.unwrap();
-        assert!(!late.answers[0].unwrap().duplicate);
+        assert!(!late.answers[0].as_ref().unwrap().duplicate);
     }
 }
 

@@ -8,11 +8,11 @@ use rusqlite::{Connection, OptionalExtension};
 use super::log_row::LogRow;
 use super::retain::{self, Allowance};
 use super::value::{Count, params};
-use super::{fall_table, key_table, message_rows};
+use super::{fall_table, key_table, last_entry, message_rows};
 use crate::log::recent_keys::{KeyRecord, RecentKeys};
 use crate::log::trimmed::Trimmed;
 use crate::log::{Commit, Keep, Moment};
-use crate::message::{Channel, Draft, Message, Receipt};
+use crate::message::{Channel, Draft, Message, Receipt, Seq};
 
 /// Numbers the drafts and writes them, and deletes the messages that are too many then. New keys are
 /// added to `keys`.
@@ -32,6 +32,12 @@ pub(super) fn commit(
         let key = draft.key;
         if let Some(answer) = key.as_ref().and_then(|key| keys.answer(key, now)) {
             answers.push(answer);
+            continue;
+        }
+        if let Err(refusal) =
+            last_entry::check(connection, &draft, || channels.last(&draft.channel))?
+        {
+            answers.push(Err(refusal));
             continue;
         }
         let message = number(log_row, draft, now);
@@ -90,6 +96,7 @@ fn count(
     }
     let row = channels.row(connection, log_row, message)?;
     row.kept += 1;
+    row.last = message.seq;
     log_row.last = message.seq;
     log_row.time = message.time;
     log_row.bytes += message.cost() as u64;
@@ -100,14 +107,20 @@ fn count(
 #[derive(Default)]
 struct TouchedChannels(HashMap<Channel, ChannelCounts>);
 
-/// The row of a channel, with how many messages the channel keeps.
+/// The row of a channel, with how many messages the channel keeps, and the newest of this commit.
 #[derive(Clone, Copy)]
 struct ChannelCounts {
     id: i64,
     kept: u64,
+    last: Seq,
 }
 
 impl TouchedChannels {
+    /// Returns the newest message of a channel in this commit.
+    fn last(&self, channel: &Channel) -> Option<Seq> {
+        self.0.get(channel).map(|row| row.last)
+    }
+
     /// Returns the row of a message's channel, which is inserted if there is none.
     fn row(
         &mut self,
@@ -142,6 +155,7 @@ impl ChannelCounts {
             Ok(ChannelCounts {
                 id: row.get(0)?,
                 kept,
+                last: Seq::START,
             })
         });
         row.optional()
@@ -163,6 +177,7 @@ impl ChannelCounts {
         Ok(ChannelCounts {
             id: connection.last_insert_rowid(),
             kept: 0,
+            last: Seq::START,
         })
     }
 

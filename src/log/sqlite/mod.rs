@@ -10,6 +10,7 @@ mod fall_table;
 mod file_identity;
 mod insert;
 mod key_table;
+mod last_entry;
 mod leftover_wal;
 mod lock_file;
 mod log_row;
