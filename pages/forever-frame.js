@@ -22,8 +22,10 @@
    Its other parameters are sent with each request.
 
    Events: message and those of `events` (a MessageEvent: data, lastEventId, origin; also cursor,
-   channel, event, time as far as the transport gives them), gap (reason, missed, cursor), state
-   (state, transport, leader, shared), and open: the stream is live, for the first time or again.
+   channel, event, time as far as the transport gives them), gap (reason, missed, cursor), live
+   (cursor): all that was in the log when the stream was connected has been delivered, and what
+   comes now is new; state (state, transport, leader, shared), and open: the server has answered, for
+   the first time or again.
 
    The promise: every message once and in order, in every tab, whatever breaks. All of it rests on
    the cursor. A tab that knows how far it has read can drop what it has seen, can tell that
@@ -162,19 +164,25 @@ globalThis.ForeverFrame = (() => {
       const stop = new AbortController();
       (async () => {
         // The first poll asks for an answer at once, so that it is soon known to work.
-        for (let wait = 0; ; wait = longest) {
+        for (let wait = 0, isLive = false; ; wait = longest) {
           const began = Date.now();
-          const items = await poll(ask, wait, stop.signal);
+          const answer = await poll(ask, wait, stop.signal);
+          // Each poll says whether it has caught up, where a stream says it once.
+          const items = answer.filter(item => item.type !== 'live' || !isLive);
+          isLive ||= items.some(item => item.type === 'live');
           hear(items);
           // A server that begins to stop answers early, with no messages; the next poll, which is
           // answered 503 then, is not to follow without a pause.
-          if (items.length === 1 && Date.now() - began < wait * 500) await sleep(1000);
+          if (isQuiet(items) && Date.now() - began < wait * 500) await sleep(1000);
           if (stop.signal.aborted) return;
         }
       })().catch(over);
       return () => stop.abort();
     },
   };
+
+  /** Whether these items have no message and no gap. */
+  const isQuiet = items => items.every(({ type }) => type === 'live' || type === 'heartbeat');
 
   /** Makes one long poll, and returns the list that other transports pass on. */
   async function poll(ask, wait, signal) {
@@ -185,9 +193,10 @@ globalThis.ForeverFrame = (() => {
     try {
       const response = await fetch(ask({ as: 'json', wait: `${wait}s` }), { signal: stop.signal, cache: 'no-store' });
       if (!response.ok) throw refusal(response);
-      const { gap, messages, cursor } = await response.json();
+      const { gap, messages, live, cursor } = await response.json();
       const items = messages.map(message => ({ ...message, type: 'message' }));
       if (gap) items.unshift({ ...gap, type: 'gap' });
+      if (live) items.push({ type: 'live', cursor });
       return [...items, { type: 'heartbeat', cursor }];
     } finally {
       clearTimeout(late);
@@ -341,7 +350,7 @@ globalThis.ForeverFrame = (() => {
     #url; #since; #events; #channelName; #key; #host; #listening = new AbortController();
     #cursor = null; #state = 'connecting'; #transport = null; #shared;
     #leading = false; #connection = null; #session = null; #queue = null; #channel = null;
-    #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
+    #reached = null; #saidLive = false; #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
 
     constructor(url, { since, events = null, transports, shared = true, heartbeat } = {}) {
       super();
@@ -525,6 +534,12 @@ globalThis.ForeverFrame = (() => {
       for (const item of received) {
         // The cursor at which a stream opens has not been seen: a gap may come first.
         if (item.type === 'open') continue;
+        // It says where the past ends, and a tab may have read on from there.
+        if (item.type === 'live') {
+          if (isNewer(item.cursor, at)) at = item.cursor;
+          items.push({ type: 'live', cursor: at });
+          continue;
+        }
         const seen = item.reason === 'future' ? item.cursor === at : !isNewer(item.cursor, at);
         if (seen) continue;
         at = item.cursor;
@@ -537,15 +552,24 @@ globalThis.ForeverFrame = (() => {
         this.#cursor = item.cursor;
         this.#fire(item);
         // A listener has closed the stream: the rest stays unseen, so that a new one can go on from here.
-        if (session !== this.#session) return items.length;
+        if (session !== this.#session) break;
       }
-      this.#cursor = at;
-      return items.length;
+      if (session === this.#session) this.#cursor = at;
+      return items.filter(({ type }) => type !== 'live').length;
     }
 
     #wants(name) { return !this.#events || name === 'message' || this.#events.includes(name); }
 
+    /** Says that all of the past has been delivered, once for each time that the stream becomes live. */
+    #sayLive(cursor) {
+      this.#reached = cursor;
+      if (this.#state !== 'live' || this.#saidLive) return;
+      this.#saidLive = true;
+      this.dispatchEvent(Object.assign(new Event('live'), { cursor }));
+    }
+
     #fire({ type, cursor, channel = this.#channelName, event, time, data, reason, missed }) {
+      if (type === 'live') return this.#sayLive(cursor);
       if (type === 'gap') {
         this.dispatchEvent(Object.assign(new Event('gap'), { reason, missed, cursor }));
         return;
@@ -581,7 +605,7 @@ globalThis.ForeverFrame = (() => {
           const before = this.#cursor;
           this.#take(items);
           if (signal.aborted) return;
-          if (before === this.#cursor || items.length === 1 || this.#held.some(({ from }) => joins(from, this.#cursor))) break;
+          if (before === this.#cursor || isQuiet(items) || this.#held.some(({ from }) => joins(from, this.#cursor))) break;
         } catch {
           if (signal.aborted) return;
           this.#setState('waiting');
@@ -610,12 +634,16 @@ globalThis.ForeverFrame = (() => {
     #setState(state, transport = null) {
       const before = this.description, was = this.#state;
       [this.#state, this.#transport] = [state, transport];
+      // Where the connection is lost, what comes meanwhile will be the past.
+      if (was === 'live' && state !== 'live') [this.#reached, this.#saidLive] = [null, false];
       if (this.#leading) this.#tellState();
       if (before === this.description) return;
       for (const element of this.#shown) element.textContent = this.description;
       if (state === 'live' && was !== 'live') this.dispatchEvent(new Event('open'));
       const { leader, shared } = this;
       this.dispatchEvent(Object.assign(new Event('state'), { state, transport, leader, shared, cursor: this.#cursor }));
+      // A tab that catches up by itself may have done so before it knew that another one has a connection.
+      if (state === 'live' && this.#reached !== null) this.#sayLive(this.#reached);
     }
   };
 })();

@@ -364,6 +364,7 @@ impl Follower {
             }
         }
         if self.options.ends().is_long_poll {
+            self.say_live(&mut out);
             self.end(EndReason::Limit, &mut out);
             let output = self.output(now, Chunk::new(&out), messages);
             return Step::Finish(Output { gaps, ..output }, EndReason::Limit);

@@ -16,13 +16,13 @@ use crate::limits;
 use crate::log::{Entry, Item, Keep, Log, LogView, Memory, ReadOutcome, SharedFrame, Since, Store};
 use crate::message::{Channel, Draft, Seq};
 use crate::metrics::{Metrics, OpenStream};
-use crate::wire::{Dots, Encoder, SseOptions, TextStream, Wire};
+use crate::wire::{Encoder, HtmlStream, SseOptions, TextStream, Wire};
 
 /// The interval of the followers' heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// The encoders whose messages are shared, and two of those whose are not.
-fn encoders() -> [Encoder; 6] {
+fn encoders() -> [Encoder; 7] {
     let sse = |heartbeat_event, envelope| {
         Encoder::Sse(SseOptions {
             retry: limits::SSE_RETRY_MS_DEFAULT,
@@ -31,9 +31,10 @@ fn encoders() -> [Encoder; 6] {
         })
     };
     [
-        Encoder::Text(TextStream::new(false)),
-        Encoder::Text(TextStream::new(true)),
-        Encoder::Html(Dots::default()),
+        Encoder::Text(TextStream::new(false, false)),
+        Encoder::Text(TextStream::new(true, false)),
+        Encoder::Text(TextStream::new(false, true)),
+        Encoder::Html(HtmlStream::default()),
         sse(true, false),
         sse(false, true),
         Encoder::Ndjson,

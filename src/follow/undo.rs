@@ -74,7 +74,7 @@ mod tests {
     use crate::limits;
     use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Start};
     use crate::message::{Channel, Epoch, EventName, GapReason, Message, Timestamp};
-    use crate::wire::{Dots, ScriptFrame, SseOptions, TextStream};
+    use crate::wire::{HtmlStream, ScriptFrame, SseOptions, TextStream};
 
     fn message(seq: u64) -> Item {
         let message = Message {
@@ -111,8 +111,8 @@ mod tests {
             envelope: true,
         };
         [
-            Encoder::Text(TextStream::new(true)),
-            Encoder::Html(Dots::default()),
+            Encoder::Text(TextStream::new(true, false)),
+            Encoder::Html(HtmlStream::default()),
             Encoder::Script(Arc::new(frame)),
             Encoder::Sse(sse),
             Encoder::Ndjson,

@@ -27,6 +27,8 @@ pub(super) struct Params {
     pub(super) heartbeat_event: bool,
     pub(super) envelope: bool,
     pub(super) names: Option<bool>,
+    /// Whether streams of `text` and `html` say more of themselves than those usually do.
+    pub(super) marks: bool,
     pub(super) origin: Option<String>,
 }
 
@@ -56,6 +58,7 @@ impl Params {
                 .unwrap_or(false),
             envelope: parse("envelope", get("envelope"), parse_bool)?.unwrap_or(false),
             names: parse("names", get("names"), parse_bool)?,
+            marks: parse("marks", get("marks"), parse_bool)?.unwrap_or(false),
             origin: get("origin").map(str::to_owned),
         })
     }

@@ -22,6 +22,7 @@ pub(super) const FOLLOW: &[&str] = &[
     "retry",
     "envelope",
     "names",
+    "marks",
     "origin",
 ];
 

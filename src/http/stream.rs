@@ -19,7 +19,7 @@ use crate::log::{Log, Since};
 use crate::message::{Channel, Cursor, Seq};
 use crate::metrics::OpenStream;
 use crate::pages::HtmlPage;
-use crate::wire::{Dots, Encoder, ScriptFrame, SseOptions, TextStream, Wire};
+use crate::wire::{Encoder, HtmlStream, ScriptFrame, SseOptions, TextStream, Wire};
 
 /// The stream that a handler wants: what of the log it follows, and its options.
 pub(super) struct StreamSpec {
@@ -55,7 +55,7 @@ impl StreamSpec {
     /// An endless stream of `main` in a page, with its dots.
     pub(super) fn in_page(log: &Log, since: Since, page: HtmlPage) -> StreamSpec {
         let mut spec = StreamSpec::new(log, vec![Channel::main()], since);
-        spec.options.encoder = Encoder::Html(Dots::default());
+        spec.options.encoder = Encoder::Html(HtmlStream::default());
         spec.page = Some(page);
         spec
     }
@@ -84,8 +84,8 @@ impl StreamSpec {
             (ends.timeout, ends.limit) = (params.timeout, params.limit);
         }
         options.encoder = match wire {
-            Wire::Text => Encoder::Text(TextStream::new(self.has_names)),
-            Wire::Html => Encoder::Html(Dots::default()),
+            Wire::Text => Encoder::Text(TextStream::new(self.has_names, params.marks)),
+            Wire::Html => Encoder::Html(HtmlStream::new(params.marks)),
             Wire::Script => {
                 options.ends_mut().bytes = Some(limits::SCRIPT_FRAME_BYTES);
                 Encoder::Script(Arc::new(script_frame(params, call)?))

@@ -4,12 +4,14 @@
 //! # Grammar
 //!
 //! ```abnf
-//! stream  = head *( dots / message / gap ) [ end ] foot
+//! stream  = head *( dots / message / gap / live ) [ end ] foot
 //! dots    = 1*"." LF           ; the LF comes only with what follows the dots
 //! message = '<p class="message" data-cursor="' cursor '" data-channel="' channel
 //!           '" data-event="' event '" data-time="' time '" dir="auto">' text '</p>' LF
 //! gap     = '<p class="gap" data-reason="' reason '" data-missed="' [ missed ]
 //!           '" data-cursor="' cursor '">' sentence '</p>' LF
+//! live    = '<p class="live" data-cursor="' cursor '">What comes from here on is new.</p>' LF
+//!           ; with `marks=1`
 //! end     = '<p class="end" data-cursor="' cursor '" data-reason="' end-reason
 //!           '">This stream ends here. Its cursor is ' cursor '.</p>' LF
 //! text    = *( plain / "&amp;" / "&lt;" / "&gt;" / "&quot;" / "&#39;" / "&#13;" )
@@ -40,6 +42,36 @@ use bytes::Bytes;
 use super::text::Dots;
 use super::{EndReason, escape};
 use crate::message::{Cursor, Epoch, Gap, GapReason, Message};
+
+/// What a page that never ends remembers: its dots, and what its follower chose.
+#[derive(Clone, Debug, Default)]
+pub struct HtmlStream {
+    pub(super) dots: Dots,
+    /// Whether the stream says that its follower has caught up.
+    has_marks: bool,
+}
+
+impl HtmlStream {
+    /// A page that has all marks, or only those that every page has.
+    #[must_use]
+    pub fn new(has_marks: bool) -> HtmlStream {
+        HtmlStream {
+            dots: Dots::default(),
+            has_marks,
+        }
+    }
+
+    /// Puts the element that says that the follower has caught up, at `cursor`.
+    pub(super) fn live(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
+        if self.has_marks {
+            self.dots.lead(out);
+            let element = format!(
+                "<p class=\"live\" data-cursor=\"{cursor}\">What comes from here on is new.</p>\n"
+            );
+            out.extend_from_slice(element.as_bytes());
+        }
+    }
+}
 
 /// The element of a message.
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
@@ -109,7 +141,7 @@ mod tests {
     /// Every moment of a stream, byte for byte.
     #[test]
     fn html_golden_bytes() {
-        let mut html = Encoder::Html(Dots::default());
+        let mut html = Encoder::Html(HtmlStream::default());
         assert_eq!(opened_quiet(&mut html), ".");
         assert_eq!(
             delivered(&mut html, &testing::message(7, AWKWARD)),
@@ -136,6 +168,16 @@ mod tests {
             ended(&mut html, EndReason::Stop),
             "\n<p class=\"end\" data-cursor=\"k3f9x2qa0b-9\" data-reason=\"stop\">This stream ends here. Its cursor is \
              k3f9x2qa0b-9.</p>\n"
+        );
+    }
+
+    /// With marks, a page says that its follower has caught up.
+    #[test]
+    fn html_with_marks() {
+        let mut html = Encoder::Html(HtmlStream::new(true));
+        assert_eq!(
+            opened_quiet(&mut html),
+            "<p class=\"live\" data-cursor=\"k3f9x2qa0b-6\">What comes from here on is new.</p>\n."
         );
     }
 }

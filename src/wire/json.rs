@@ -5,7 +5,7 @@
 //!
 //! ```abnf
 //! body = [ LF ] '{"messages":[' [ message *( "," message ) ] '],"gap":' ( "null" / gap )
-//!        ',"cursor":"' cursor '"}' LF
+//!        ',"live":' ( "true" / "false" ) ',"cursor":"' cursor '"}' LF
 //! ```
 //!
 //! `message` and `gap` are the objects of `wire/object.rs` without their `type`. The LF in front
@@ -16,7 +16,8 @@
 //!
 //! It waits for the object, takes `messages` in their order, and asks again with `since=` and the
 //! `cursor`. The object comes as soon as there are messages or a gap, with all that there is up to
-//! a bound, and with neither when the time to wait is over; why the poll ended is not said. A body
+//! a bound, and with neither when the time to wait is over; why the poll ended is not said. `live` is
+//! true if the object reaches all that was in the log when the poll began. A body
 //! that is not a whole object was cut, and is asked for again with the cursor before it.
 //!
 //! Of several gaps the object has one: the reason of the first, the sum of what was missed (null if
@@ -46,6 +47,8 @@ pub struct LongPoll {
     messages: u64,
     /// All gaps so far, as one, and the cursor after the last.
     gap: Option<(Gap, Cursor)>,
+    /// Whether the follower has caught up.
+    is_live: bool,
 }
 
 impl LongPoll {
@@ -68,6 +71,11 @@ impl LongPoll {
         self.gap = Some((gap, resumes.clone()));
     }
 
+    /// Remembers, for the end of the object, that the follower has caught up.
+    pub(super) fn live(&mut self) {
+        self.is_live = true;
+    }
+
     /// Puts the rest of the object, or all of it if there was no message.
     pub(super) fn end(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         if self.messages == 0 {
@@ -75,7 +83,11 @@ impl LongPoll {
         }
         let gap = self.gap.take();
         let gap = gap.map(|(gap, resumes)| GapObject::new(&gap, &resumes).untyped());
-        let rest = format!("],\"gap\":{},\"cursor\":\"{cursor}\"}}\n", to_json(&gap));
+        let rest = format!(
+            "],\"gap\":{},\"live\":{},\"cursor\":\"{cursor}\"}}\n",
+            to_json(&gap),
+            self.is_live
+        );
         out.extend_from_slice(rest.as_bytes());
     }
 }
@@ -111,7 +123,7 @@ mod tests {
         );
         assert_eq!(
             ended(&mut json, EndReason::Limit),
-            "],\"gap\":null,\"cursor\":\"k3f9x2qa0b-9\"}\n"
+            "],\"gap\":null,\"live\":true,\"cursor\":\"k3f9x2qa0b-9\"}\n"
         );
     }
 
@@ -120,7 +132,7 @@ mod tests {
     fn json_empty_poll() {
         assert_eq!(
             ended(&mut poll(), EndReason::Timeout),
-            "{\"messages\":[],\"gap\":null,\"cursor\":\"k3f9x2qa0b-9\"}\n"
+            "{\"messages\":[],\"gap\":null,\"live\":false,\"cursor\":\"k3f9x2qa0b-9\"}\n"
         );
     }
 
@@ -147,7 +159,7 @@ mod tests {
                 ended(&mut json, EndReason::Limit),
                 format!(
                     "{{\"messages\":[],\"gap\":{{{shown},\"cursor\":\"k3f9x2qa0b-9\"}},\
-                     \"cursor\":\"k3f9x2qa0b-9\"}}\n"
+                     \"live\":false,\"cursor\":\"k3f9x2qa0b-9\"}}\n"
                 )
             );
         }

@@ -16,10 +16,10 @@
 //! | [first bytes](Encoder::opened) when quiet | `.` | `.` | no more | no more, or `event: heartbeat` | no more | newline |
 //! | [lead](Encoder::lead) of a message | ends the dots, `channel: ` | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
 //! | [message](Wire::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
-//! | [live](Encoder::live), caught up | nothing | nothing | nothing | `event: live` | nothing | nothing |
+//! | [live](Encoder::live), caught up | `# live …` with `marks=1` | `<p class="live">` with `marks=1` | `f({live})` | `event: live` | `{live}` | nothing until the end |
 //! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | newline |
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
-//! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"cursor":…}` |
+//! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"live":…,"cursor":…}` |
 //!
 //! With `envelope=1` a message in `sse` is the `{message}` of `ndjson`: the lead is then `id:`, `event:`
 //! and `data:`, and a [trail](Encoder::trail) ends the block.
@@ -87,11 +87,12 @@ use object::{ControlObject, GapObject};
 
 pub use chunk::Chunk;
 pub use escape::html as escape_html;
+pub use html::HtmlStream;
 pub use json::LongPoll;
 pub use object::to_json;
 pub use script::ScriptFrame;
 pub use sse::SseOptions;
-pub use text::{Dots, TextStream};
+pub use text::TextStream;
 
 /// The transport of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,10 +219,10 @@ impl EndReason {
 /// bytes as far as the next depend on it.
 #[derive(Clone, Debug)]
 pub enum Encoder {
-    /// `text`, with its names and the state of its dots.
+    /// `text`, with what its follower chose and the state of its dots.
     Text(TextStream),
-    /// `html`, with the state of its dots.
-    Html(Dots),
+    /// `html`, with what its follower chose and the state of its dots.
+    Html(HtmlStream),
     /// `script`, with the nonce and the origin of its frame. Elsewhere in memory, as the state of a
     /// long poll is, because there are very many streams, and few of them are of these two transports.
     Script(Arc<ScriptFrame>),
@@ -287,7 +288,7 @@ impl Encoder {
     pub fn is_plain(&self) -> bool {
         match self {
             Encoder::Text(text) => text.is_plain(),
-            Encoder::Html(dots) => !dots.are_unended(),
+            Encoder::Html(html) => !html.dots.are_unended(),
             Encoder::Sse(options) => !options.envelope,
             Encoder::Ndjson => true,
             Encoder::Script(_) | Encoder::Json(_) => false,
@@ -298,7 +299,7 @@ impl Encoder {
     pub fn lead(&mut self, message: &Message, epoch: &Epoch, out: &mut Vec<u8>) {
         match self {
             Encoder::Text(text) => text.lead(&message.channel, out),
-            Encoder::Html(dots) => dots.lead(out),
+            Encoder::Html(html) => html.dots.lead(out),
             Encoder::Script(frame) => frame.lead(out),
             Encoder::Sse(options) => options.lead(message, epoch, out),
             Encoder::Ndjson => {}
@@ -314,23 +315,25 @@ impl Encoder {
     }
 
     /// Puts that the follower has caught up: everything up to `cursor`, all that was in the log when
-    /// the stream began, has been sent, and what comes now is new. A transport that does not say
-    /// this puts nothing.
+    /// the stream began, has been sent, and what comes now is new. A stream of `text` or `html` says
+    /// so only if its follower chose that.
     pub fn live(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
+            Encoder::Text(text) => text.live(cursor, out),
+            Encoder::Html(html) => html.live(cursor, out),
+            Encoder::Script(frame) => frame.call(&ControlObject::live(cursor), out),
             Encoder::Sse(options) => options.live(cursor, out),
-            Encoder::Text(_)
-            | Encoder::Html(_)
-            | Encoder::Script(_)
-            | Encoder::Ndjson
-            | Encoder::Json(_) => {}
+            Encoder::Ndjson => ndjson::line(&ControlObject::live(cursor), out),
+            Encoder::Json(poll) => poll.live(),
         }
     }
 
     /// Puts a heartbeat: nothing is new, and everything up to `cursor` has been sent.
     pub fn idle(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
-            Encoder::Text(TextStream { dots, .. }) | Encoder::Html(dots) => dots.idle(out),
+            Encoder::Text(TextStream { dots, .. }) | Encoder::Html(HtmlStream { dots, .. }) => {
+                dots.idle(out);
+            }
             Encoder::Script(frame) => frame.call(&ControlObject::heartbeat(cursor), out),
             Encoder::Sse(options) => options.idle(cursor, out),
             Encoder::Ndjson => ndjson::line(&ControlObject::heartbeat(cursor), out),
@@ -346,7 +349,7 @@ impl Encoder {
         };
         match self {
             Encoder::Text(text) => text::gap(&mut text.dots, gap, &resumes, out),
-            Encoder::Html(dots) => html::gap(dots, gap, &resumes, out),
+            Encoder::Html(html) => html::gap(&mut html.dots, gap, &resumes, out),
             Encoder::Script(frame) => frame.call(&GapObject::new(gap, &resumes), out),
             Encoder::Sse(options) => options.gap(gap, &resumes, out),
             Encoder::Ndjson => ndjson::line(&GapObject::new(gap, &resumes), out),
@@ -366,7 +369,7 @@ impl Encoder {
     ) {
         match self {
             Encoder::Text(text) => text::end(&mut text.dots, cursor, reason, out),
-            Encoder::Html(dots) => html::end(dots, cursor, reason, out),
+            Encoder::Html(html) => html::end(&mut html.dots, cursor, reason, out),
             Encoder::Script(frame) => frame.call(&ControlObject::end(cursor, reason, retry), out),
             Encoder::Sse(options) => options.end(cursor, reason, retry, out),
             Encoder::Ndjson => ndjson::line(&ControlObject::end(cursor, reason, retry), out),

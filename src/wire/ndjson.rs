@@ -3,7 +3,7 @@
 //! # Grammar
 //!
 //! ```abnf
-//! stream = open LF *( ( message / heartbeat / gap ) LF ) [ end LF ]
+//! stream = open LF *( ( message / heartbeat / gap / live ) LF ) [ end LF ]
 //! ```
 //!
 //! The objects are those of `wire/object.rs`, with their `type`; none has an LF in it (RFC 8259,
@@ -16,7 +16,8 @@
 //! cursor when the body ends, at once or in the middle of a line. A line of an unknown `type` is
 //! to be passed over.
 //!
-//! A stream that begins quiet has its `open` line at once. A gap is a line between messages; the
+//! The line `live` comes once, between the last message that was in the log when the stream began and
+//! the first that is new. A stream that begins quiet has `open` and `live` at once. A gap is a line between messages; the
 //! `end` line says why the server ended the stream.
 
 use bytes::Bytes;
@@ -49,7 +50,7 @@ mod tests {
         let mut ndjson = Encoder::Ndjson;
         assert_eq!(
             opened_quiet(&mut ndjson),
-            "{\"type\":\"open\",\"cursor\":\"k3f9x2qa0b-6\"}\n"
+            "{\"type\":\"open\",\"cursor\":\"k3f9x2qa0b-6\"}\n{\"type\":\"live\",\"cursor\":\"k3f9x2qa0b-6\"}\n"
         );
         assert_eq!(
             delivered(&mut ndjson, &testing::message(7, AWKWARD)),

@@ -9,7 +9,7 @@
 //!           'const origin = ' ( string / 'location.origin' ) ';' LF
 //!           'function f(said) { document.currentScript.remove(); parent.postMessage(said, origin); }' LF
 //!           '</script>' LF
-//! call    = '<script nonce="' nonce '">f(' ( open / message / heartbeat / gap / end )
+//! call    = '<script nonce="' nonce '">f(' ( open / message / heartbeat / gap / live / end )
 //!           ')</script>' LF
 //! nonce   = 32HEXDIG
 //! ```
@@ -33,7 +33,8 @@
 //! iframe, if it fires, may overtake objects that were posted before it. A connection that is cut
 //! fires no `load` in some browsers, so the page also watches for heartbeats that fail to come.
 //!
-//! A stream that begins quiet has its prelude and the call with `open` at once. The document of a
+//! The call with `live` comes once, between the last message that was in the log when the stream began
+//! and the first that is new. A stream that begins quiet has its prelude, `open` and `live` at once. The document of a
 //! frame grows with what a browser keeps of it, so the server ends it after a while, with the reason
 //! `rotate`.
 
@@ -126,7 +127,8 @@ mod tests {
         let mut script = Encoder::Script(std::sync::Arc::new(ScriptFrame::new("6e".into(), None)));
         assert_eq!(
             opened_quiet(&mut script),
-            "<script nonce=\"6e\">f({\"type\":\"open\",\"cursor\":\"k3f9x2qa0b-6\"})</script>\n"
+            "<script nonce=\"6e\">f({\"type\":\"open\",\"cursor\":\"k3f9x2qa0b-6\"})</script>\n\
+             <script nonce=\"6e\">f({\"type\":\"live\",\"cursor\":\"k3f9x2qa0b-6\"})</script>\n"
         );
         assert_eq!(
             delivered(&mut script, &testing::message(7, AWKWARD)),

@@ -3,10 +3,11 @@
 //! # Grammar
 //!
 //! ```abnf
-//! stream  = *( dots / message / gap ) [ end ]
+//! stream  = *( dots / message / gap / live ) [ end ]
 //! dots    = 1*"." LF           ; the LF comes only with what follows the dots
 //! message = [ channel ": " ] [ "\" ] text LF
 //! gap     = "# gap reason=" reason " missed=" ( missed / "unknown" ) " cursor=" cursor LF
+//! live    = "# live " cursor LF                    ; with `marks=1`
 //! end     = "# end " cursor " reason=" end-reason LF
 //! text    = *( plain / "\n" / "\r" / "\x" 2hex / "\u" 4hex / "\U" 8hex / "\\" )
 //! plain   = any character but CR, LF, the other controls except TAB, the format characters
@@ -16,9 +17,10 @@
 //! `\x`, `\u` and `\U` stand before the code of a control (C0 except TAB, DEL, C1), so that no escape
 //! sequence of a sender reaches a terminal, and of a format character, which turns or hides what
 //! stands around it; `escape.rs` says which. A backslash is doubled only where it could be read as
-//! one of these escapes. A message that consists of dots, or begins like a mark (`# end `, `# gap `)
-//! or like such a guarded line (`\.`, `\#`), has a backslash in front, so no message is taken for
-//! what the stream itself says.
+//! one of these escapes. A message that consists of dots, or begins like a mark (`# end `,
+//! `# gap `, `# live `, `# closed `) or like such a guarded line (`\.`, `\#`), has a backslash in
+//! front, so no message is taken for what the stream itself says. It has that in every stream, since
+//! followers with and without `marks=1` share its bytes.
 //!
 //! In a stream of several channels, or with `names=1`, each line of a message begins with its
 //! channel's name, which has no space and no `:`.
@@ -26,7 +28,7 @@
 //! # What a client does with it
 //!
 //! A person watches it with `curl -N`. A program splits it at LF and takes a line that is all dots
-//! for heartbeats, `# gap ` and `# end ` for marks. Any other line is a message: it removes the name
+//! for heartbeats, `# gap `, `# end ` and, with `marks=1`, `# live ` for marks. Any other line is a message: it removes the name
 //! where there are names, then the backslash in front of a first `.` or `#`, then reads the escapes,
 //! and has the text as it was sent. Event, time and cursor of a message are not shown.
 //!
@@ -40,7 +42,7 @@ use crate::message::{Channel, Cursor, Gap, Message};
 
 /// What a stream remembers of its dots: whether it has shown some whose line has not ended yet.
 #[derive(Clone, Debug, Default)]
-pub struct Dots {
+pub(super) struct Dots {
     unended: bool,
 }
 
@@ -64,21 +66,25 @@ impl Dots {
     }
 }
 
-/// What a stream of text remembers: its dots, and whether its lines begin with names.
+/// What a stream of text remembers: its dots, and what its follower chose.
 #[derive(Clone, Debug, Default)]
 pub struct TextStream {
     pub(super) dots: Dots,
     /// Whether each line of a message begins with its channel.
     has_names: bool,
+    /// Whether the stream says that its follower has caught up.
+    has_marks: bool,
 }
 
 impl TextStream {
-    /// A stream whose lines begin with the name of their channel, or do not.
+    /// A stream whose lines begin with the name of their channel, or do not; and that has all marks,
+    /// or only those that every stream has.
     #[must_use]
-    pub fn new(has_names: bool) -> TextStream {
+    pub fn new(has_names: bool, has_marks: bool) -> TextStream {
         TextStream {
             dots: Dots::default(),
             has_names,
+            has_marks,
         }
     }
 
@@ -93,6 +99,14 @@ impl TextStream {
         if self.has_names {
             out.extend_from_slice(channel.as_str().as_bytes());
             out.extend_from_slice(b": ");
+        }
+    }
+
+    /// Puts the line that says that the follower has caught up, at `cursor`.
+    pub(super) fn live(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
+        if self.has_marks {
+            self.dots.lead(out);
+            out.extend_from_slice(format!("# live {cursor}\n").as_bytes());
         }
     }
 }
@@ -112,7 +126,7 @@ pub(super) fn message(message: &Message) -> Bytes {
 /// Whether the line would be read as dots or as a mark, or its first characters as a guard.
 fn needs_guard(data: &str) -> bool {
     let dots = !data.is_empty() && data.bytes().all(|b| b == b'.');
-    let mark = ["# end ", "# gap "]
+    let mark = ["# end ", "# gap ", "# live ", "# closed "]
         .iter()
         .any(|mark| data.starts_with(mark));
     let guard = ["\\.", "\\#"].iter().any(|guard| data.starts_with(guard));
@@ -179,7 +193,7 @@ mod tests {
     /// With names, each message has its channel in front of it, and a guard stays where it was.
     #[test]
     fn text_with_names() {
-        let mut text = Encoder::Text(TextStream::new(true));
+        let mut text = Encoder::Text(TextStream::new(true, false));
         assert_eq!(opened_quiet(&mut text), ".");
         let [hi, dots] = ["hi", "..."].map(|data| testing::message(7, data));
         assert_eq!(delivered(&mut text, &hi), "\nbuild: hi\n");
@@ -188,6 +202,15 @@ mod tests {
             gaps(&mut text)[1],
             "# gap reason=epoch missed=unknown cursor=k3f9x2qa0b-9\n"
         );
+    }
+
+    /// With marks, a stream says that its follower has caught up.
+    #[test]
+    fn text_with_marks() {
+        let mut text = Encoder::Text(TextStream::new(false, true));
+        assert_eq!(opened_quiet(&mut text), "# live k3f9x2qa0b-6\n.");
+        let again = testing::written(|out| text.live(&testing::cursor(7), out));
+        assert_eq!(again, "\n# live k3f9x2qa0b-7\n");
     }
 
     /// A message is one line, whatever it contains.
@@ -204,7 +227,10 @@ mod tests {
         assert_eq!(shown("..."), "\\...\n");
         assert_eq!(shown("... and"), "... and\n");
         assert_eq!(shown("# end k-1"), "\\# end k-1\n");
+        assert_eq!(shown("# live k-1"), "\\# live k-1\n");
+        assert_eq!(shown("# closed a"), "\\# closed a\n");
         assert_eq!(shown("# a comment"), "# a comment\n");
+        assert_eq!(shown("# lively"), "# lively\n");
         assert_eq!(shown("\\..."), "\\\\...\n");
     }
 }

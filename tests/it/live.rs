@@ -17,7 +17,16 @@ fn words(stream: &Stream) -> Vec<String> {
     stream.said.iter().filter_map(word).collect()
 }
 
-/// `live` stands between past and future, wherever the stream begins, and once.
+/// The transports that go on, each with the parameter that makes it say `live`, where it needs one.
+const STREAMING: [(&str, &str); 5] = [
+    ("text", "&marks=1"),
+    ("html", "&marks=1"),
+    ("script", ""),
+    ("sse", ""),
+    ("ndjson", ""),
+];
+
+/// `live` stands between past and future, wherever the stream begins, and once, on every transport.
 #[tokio::test]
 async fn live_between_past_and_future() {
     let server = TestServer::with(|config| config.keep.messages = 3);
@@ -37,20 +46,93 @@ async fn live_between_past_and_future() {
         ("a,b", "since=4", &["m5", "other", "live 6"]),
         ("a", "heartbeat_event=1", &["m3", "m4", "m5", "live 6"]),
     ] {
-        let query = format!("{query}&timeout=100ms");
-        let stream = Stream::open(addr, "sse", path, &query).await.whole().await;
-        assert_eq!(words(&stream), past, "{path} {query}");
+        for (wire, marks) in STREAMING {
+            let query = format!("{query}&timeout=100ms{marks}");
+            let stream = Stream::open(addr, wire, path, &query).await.whole().await;
+            assert_eq!(words(&stream), past, "{wire} {path} {query}");
+        }
+        let query = format!("{query}&wait=0s");
+        let poll = Stream::open(addr, "json", path, &query).await.whole().await;
+        assert_eq!(words(&poll), past, "json {path} {query}");
     }
-    let mut stream = Stream::open(addr, "sse", "a", "since=-1").await;
-    stream.until(1).await;
+    let mut streams = Vec::new();
+    for (wire, marks) in STREAMING {
+        let query = format!("since=-1{marks}");
+        let mut stream = Stream::open(addr, wire, "a", &query).await;
+        stream.until(1).await;
+        streams.push((wire, stream));
+    }
     for text in ["new", "newer"] {
         append(addr, "a", text).await;
     }
-    stream.until(3).await;
-    assert_eq!(words(&stream), ["m5", "live 6", "new", "newer"]);
+    for (wire, mut stream) in streams {
+        stream.until(3).await;
+        assert_eq!(words(&stream), ["m5", "live 6", "new", "newer"], "{wire}");
+    }
     // A stream that ends with the last message it was to have has not caught up with anything.
-    let stream = Stream::open(addr, "sse", "a", "limit=3").await;
-    assert_eq!(words(&stream.whole().await), ["m5", "new", "newer"]);
+    for (wire, marks) in STREAMING {
+        let stream = Stream::open(addr, wire, "a", &format!("limit=3{marks}")).await;
+        let words = words(&stream.whole().await);
+        assert_eq!(words, ["m5", "new", "newer"], "{wire}");
+    }
+    server.stop().await;
+}
+
+/// Streams of `text` and `html` say `live` only to who asks for marks, and no message is taken for one.
+#[tokio::test]
+async fn live_in_text_only_with_marks() {
+    let server = TestServer::start();
+    let addr = server.addr;
+    let texts = ["# live x-1", "# closed a", "# lively", "\\# live x-1"];
+    for text in texts {
+        append(addr, "a", text).await;
+    }
+    for wire in ["text", "html"] {
+        for (marks, live) in [("0", &[][..]), ("1", &["live 4"])] {
+            let query = format!("timeout=50ms&marks={marks}");
+            let stream = Stream::open(addr, wire, "a", &query).await.whole().await;
+            assert_eq!(
+                words(&stream),
+                [&texts[..], live].concat(),
+                "{wire} {marks}"
+            );
+        }
+    }
+    let bytes = get(addr, "/c/a?limit=4").await.text().await;
+    let guarded = "\\# live x-1\n\\# closed a\n# lively\n\\\\# live x-1\n# end ";
+    assert!(bytes.starts_with(guarded), "{bytes}");
+    let bytes = get(addr, "/c/a,b?since=now&marks=1&timeout=50ms").await;
+    let bytes = { bytes }.text().await;
+    assert!(
+        bytes.starts_with("# live ") && bytes.contains("-4\n.\n# end "),
+        "{bytes}"
+    );
+    server.stop().await;
+}
+
+/// A long poll says `live` if its answer reaches what was there when it began.
+#[tokio::test]
+async fn live_of_a_long_poll() {
+    let server = TestServer::start();
+    let addr = server.addr;
+    for text in ["one", "two"] {
+        append(addr, "a", &format!("{text} {}", "x".repeat(40_000))).await;
+    }
+    let ask = async |query: &str| {
+        let path = format!("/c/a?as=json&wait=0s&{query}");
+        let said = get(addr, &path).await.json().await;
+        let count = said["messages"].as_array().unwrap().len();
+        (count, said["live"].as_bool().unwrap())
+    };
+    assert_eq!(
+        ask("since=all").await,
+        (1, false),
+        "two do not fit one answer"
+    );
+    assert_eq!(ask("since=1").await, (1, true));
+    assert_eq!(ask("since=now").await, (0, true));
+    assert_eq!(ask("since=99").await, (0, true));
+    assert_eq!(ask("since=all&limit=1").await, (1, false));
     server.stop().await;
 }
 
@@ -67,15 +149,25 @@ async fn live_after_a_long_past() {
     server.stop().await;
     // The tail of a server that has just begun is empty.
     let server = TestServer::stored(&directory);
-    let mut stream = Stream::open(server.addr, "sse", "a", "").await;
-    stream.until(3000).await;
-    append(server.addr, "a", "new").await;
-    stream.until(3001).await;
     let is_live = |said: &StreamEvent| matches!(said, StreamEvent::Live(_));
-    let at = stream.said.iter().position(is_live).unwrap();
     let before = |said: &&StreamEvent| matches!(said, StreamEvent::Message(_));
-    assert_eq!(stream.said[..at].iter().filter(before).count(), 3000);
-    assert_eq!(stream.said.iter().filter(|said| is_live(said)).count(), 1);
+    // A script frame ends long before that.
+    let whole = STREAMING.into_iter().filter(|(wire, _)| *wire != "script");
+    for (past, (wire, marks)) in (3000..).zip(whole) {
+        let query = format!("since=0{marks}");
+        let mut stream = Stream::open(server.addr, wire, "a", &query).await;
+        stream.until(past).await;
+        append(server.addr, "a", "new").await;
+        stream.until(past + 1).await;
+        let at = stream.said.iter().position(is_live).unwrap();
+        assert_eq!(
+            stream.said[..at].iter().filter(before).count(),
+            past,
+            "{wire}"
+        );
+        let lives = stream.said.iter().filter(|said| is_live(said)).count();
+        assert_eq!(lives, 1, "{wire}");
+    }
     server.stop().await;
 }
 

@@ -35,6 +35,9 @@ fn read_line(line: &str, has_names: bool, said: &mut Vec<StreamEvent>) {
         said.extend(line.bytes().map(|_| StreamEvent::Heartbeat));
     } else if let Some(gap) = line.strip_prefix("# gap ") {
         said.push(read_gap(gap));
+    } else if let Some(cursor) = line.strip_prefix("# live ") {
+        assert!(cursor.contains('-'), "{line}");
+        said.push(StreamEvent::Live(cursor.to_owned()));
     } else if let Some(end) = line.strip_prefix("# end ") {
         let (cursor, reason) = end.split_once(" reason=").expect(end);
         said.push(StreamEvent::End(cursor.to_owned(), reason.to_owned()));

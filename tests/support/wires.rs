@@ -158,6 +158,9 @@ impl StreamReader {
             said.push(told_gap(gap));
         }
         said.extend(value["messages"].as_array().unwrap().iter().map(told));
+        if value["live"].as_bool().expect("true or false") {
+            said.push(StreamEvent::Live(string(&value, "cursor")));
+        }
         said.push(StreamEvent::End(string(&value, "cursor"), String::new()));
         said
     }
@@ -255,6 +258,7 @@ fn paragraph(element: &str) -> StreamEvent {
             let missed = attribute("data-missed").parse().ok();
             StreamEvent::Gap(attribute("data-reason"), missed, cursor)
         }
+        "live" => StreamEvent::Live(cursor),
         "end" => StreamEvent::End(cursor, attribute("data-reason")),
         other => panic!("an element of class {other}"),
     }
@@ -295,6 +299,7 @@ fn object(value: &Value) -> StreamEvent {
             assert!(string(value, "cursor").contains('-'));
             StreamEvent::Heartbeat
         }
+        "live" => StreamEvent::Live(string(value, "cursor")),
         "end" => StreamEvent::End(string(value, "cursor"), string(value, "reason")),
         other => panic!("an object of type {other}"),
     }

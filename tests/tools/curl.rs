@@ -88,6 +88,7 @@ async fn curl_upload_seen_by_another_curl() {
     };
     let open = next().await;
     assert_eq!(open["type"], "open");
+    assert_eq!(next().await["type"], "live");
     // The last line is sent when the test says so.
     let script =
         format!("{{ seq 1 99999; read go; echo 100000; }} | curl -s --noproxy '*' -T - {url}");

@@ -20,7 +20,7 @@ use crate::log::Since;
 use crate::message::{Message, Seq};
 use crate::pages::HtmlPage;
 use crate::right::RightHold;
-use crate::wire::{Dots, Encoder, Wire};
+use crate::wire::{Encoder, HtmlStream, Wire};
 
 /// `/chat/stream`: all that concerns an account, which is its conversations and its events.
 pub(super) async fn stream(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
@@ -95,7 +95,7 @@ pub(super) async fn frame(call: Call<'_>, session: Session) -> Result<Response<B
         action
     };
     let mut spec = StreamSpec::new(chat.log(), vec![channel], since);
-    spec.options.encoder = Encoder::Html(Dots::default());
+    spec.options.encoder = Encoder::Html(HtmlStream::default());
     spec.page = Some(call.page("chat-frame.html", &[]).await);
     let extras = spec.extras();
     extras.rights = [session.right.clone(), right].map(RightHold::new).into();
