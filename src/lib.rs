@@ -19,7 +19,7 @@
 //! - Seqs only rise within an epoch. A cursor of another epoch is never served silently, but with a
 //!   gap (`store`, `conformance`, `exactly_once`).
 //! - Nothing per follower grows with the number of messages (`process`). A message in the tail is
-//!   encoded once per transport, and all followers share its bytes; a message that is read from the
+//!   encoded once per encoding, and all followers share its bytes; a message that is read from the
 //!   store is encoded for its reader.
 //! - The encoders, the tail, positions, the follower, the policy of batches and the routes do no IO
 //!   and read no clock: the time is an argument (`tidy`).
@@ -117,6 +117,7 @@
 //! | follower | the reader of a stream: a position with an encoder and its timers |
 //! | receiver | a client that asks a mailbox for letters; also the page `/receiver` |
 //! | transport, [`Wire`](wire::Wire) | the format of a stream: `text`, `html`, `script`, `sse`, `ndjson`, `json` |
+//! | encoding, [`Encoding`](wire::Encoding) | how a message is written; followers of one encoding share its bytes |
 //! | gap | messages that a cursor asks for are missing: `expired`, `epoch` or `future` |
 //! | trimmed | deleted by retention, on purpose |
 //! | tail | the newest committed messages, in memory |

@@ -381,7 +381,7 @@ impl Follower {
     }
 
     fn encoded<'a>(&self, entry: &'a Entry) -> &'a Chunk {
-        entry.encoded(self.options.encoder.wire_of_messages(), &self.epoch)
+        entry.encoded(self.options.encoder.encoding(), &self.epoch)
     }
 
     fn finish(&mut self, now: Instant, reason: EndReason) -> Step {

@@ -16,7 +16,7 @@ use crate::limits;
 use crate::log::{Entry, Item, Keep, Log, LogView, Memory, ReadOutcome, SharedFrame, Since, Store};
 use crate::message::{Channel, Draft, Seq};
 use crate::metrics::{Metrics, OpenStream};
-use crate::wire::{Encoder, HtmlStream, SseOptions, TextStream, Wire};
+use crate::wire::{Encoder, Encoding, HtmlStream, SseOptions, TextStream};
 
 /// The interval of the followers' heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -87,9 +87,9 @@ impl Written {
     /// Writes a frame that all share where that is the next write, as a lane does.
     fn share(&mut self, now: Instant, frames: &mut [Option<SharedFrame>]) {
         let view = self.follower.view().clone();
-        while let Some(wire) = self.follower.follower.shared_wire() {
+        while let Some(encoding) = self.follower.follower.shared_encoding() {
             let at = self.follower.follower.position().at();
-            let frame = &mut frames[wire.index()];
+            let frame = &mut frames[encoding.index()];
             if !frame.as_ref().is_some_and(|frame| frame.comes_after(at)) {
                 match view.read(
                     self.follower.follower.position(),
@@ -97,7 +97,7 @@ impl Written {
                 ) {
                     ReadOutcome::UpToDate { .. } => return,
                     ReadOutcome::Items { items, through, .. } => {
-                        *frame = join(&items, at, through, wire, &view);
+                        *frame = join(&items, at, through, encoding, &view);
                     }
                     read => panic!("{read:?}"),
                 }
@@ -178,7 +178,7 @@ async fn compare(random: &mut StdRng) -> usize {
             now += HEARTBEAT / 2;
         }
         // The frames of one slice. Some followers are left out, and are further back then.
-        let mut frames: [Option<SharedFrame>; Wire::ALL.len()] = Default::default();
+        let mut frames: [Option<SharedFrame>; Encoding::COUNT] = Default::default();
         for Compared { alone, crowd } in &mut pairs {
             if random.random_ratio(1, 4) {
                 continue;
@@ -224,7 +224,7 @@ async fn shared_frame_is_made_again_as_it_was() {
                 let draft = Draft::new(Channel::main(), text(&mut random).as_str());
                 log.append(draft).await.unwrap();
             }
-            let Some(wire) = written.follower.follower.shared_wire() else {
+            let Some(encoding) = written.follower.follower.shared_encoding() else {
                 break;
             };
             let (view, at) = (log.view(), written.follower.follower.position().at());
@@ -235,7 +235,7 @@ async fn shared_frame_is_made_again_as_it_was() {
             let ReadOutcome::Items { items, through, .. } = view.read(position, limit) else {
                 panic!("there are messages")
             };
-            let frame = join(&items, at, through, wire, &view).unwrap();
+            let frame = join(&items, at, through, encoding, &view).unwrap();
             written.follower.wrote_part(frame.through, now);
             assert!(written.follower.undo(true));
             assert_eq!(written.follower.follower.position().at(), at);
@@ -256,7 +256,13 @@ async fn shared_frame_is_made_again_as_it_was() {
 }
 
 /// The frame of these items, as a lane makes it.
-fn join(items: &[Item], at: Seq, through: Seq, wire: Wire, view: &LogView) -> Option<SharedFrame> {
-    let encode = |entry: &Arc<Entry>| entry.encoded(wire, view.epoch()).clone();
+fn join(
+    items: &[Item],
+    at: Seq,
+    through: Seq,
+    encoding: Encoding,
+    view: &LogView,
+) -> Option<SharedFrame> {
+    let encode = |entry: &Arc<Entry>| entry.encoded(encoding, view.epoch()).clone();
     SharedFrame::join(items.iter().filter_map(Item::message), at, through, encode)
 }

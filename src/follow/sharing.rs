@@ -8,16 +8,16 @@ use super::Follower;
 use super::follower::FollowerState;
 use crate::log::Share;
 use crate::message::Seq;
-use crate::wire::{Chunk, Encoder, Wire};
+use crate::wire::{Chunk, Encoder, Encoding};
 
 impl Follower {
-    /// The transport whose shared frames ([`SharedFrame`](crate::log::SharedFrame)) are this
+    /// The encoding whose shared frames ([`SharedFrame`](crate::log::SharedFrame)) are this
     /// follower's next writes, whatever comes; `None` if it has to look at what comes.
     #[must_use]
-    pub fn shared_wire(&self) -> Option<Wire> {
+    pub fn shared_encoding(&self) -> Option<Encoding> {
         let share = self.share().filter(|_| self.live.has_come());
         let is_new = !self.position.is_before_store_until();
-        share.filter(|_| is_new).map(|share| share.wire)
+        share.filter(|_| is_new).map(|share| share.encoding)
     }
 
     /// The interval of the follower's heartbeats, if these are all there is to be done until a message
@@ -56,7 +56,7 @@ impl Follower {
             && self.options.is_plain()
             && self.options.encoder.is_plain();
         is_plain.then(|| Share {
-            wire: self.options.encoder.wire_of_messages(),
+            encoding: self.options.encoder.encoding(),
             before: self.live.past().unwrap_or(Seq(u64::MAX)),
         })
     }

@@ -22,7 +22,7 @@ pub const MEMORY_LOG_BYTES_DEFAULT: usize = 256 * MIB;
 pub const STORED_LOG_BYTES_DEFAULT: u64 = 4 * 1024 * MIB as u64;
 
 /// Committed messages held in memory for the followers that are up to date. Each message may also
-/// hold one encoding per transport, made when the first follower asks for it.
+/// hold its bytes in each encoding, made when the first follower asks for it.
 pub const TAIL_BYTES: usize = 8 * MIB;
 
 /// What a message costs in memory besides its text. It is counted so that empty messages are not

@@ -3,14 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::message::{Epoch, Message};
-use crate::wire::{Chunk, Wire};
+use crate::wire::{Chunk, Encoding};
 
-/// A message and its encoding for each transport. A message is encoded when the first follower asks
-/// for it; all followers that have this entry share the bytes.
+/// A message and its bytes in each encoding. A message is encoded when the first follower asks for
+/// it; all followers that have this entry share the bytes.
 #[derive(Debug)]
 pub struct Entry {
     message: Arc<Message>,
-    encoded: [OnceLock<Chunk>; Wire::ALL.len()],
+    encoded: [OnceLock<Chunk>; Encoding::COUNT],
 }
 
 impl Entry {
@@ -39,9 +39,10 @@ impl Entry {
         Arc::clone(&self.message)
     }
 
-    /// Returns the message's encoding for a transport.
+    /// Returns the message's bytes in an encoding.
     #[must_use]
-    pub fn encoded(&self, wire: Wire, epoch: &Epoch) -> &Chunk {
-        self.encoded[wire.index()].get_or_init(|| Chunk::new(&wire.message(&self.message, epoch)))
+    pub fn encoded(&self, encoding: Encoding, epoch: &Epoch) -> &Chunk {
+        self.encoded[encoding.index()]
+            .get_or_init(|| Chunk::new(&encoding.message(&self.message, epoch)))
     }
 }

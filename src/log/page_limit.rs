@@ -2,7 +2,7 @@
 
 use crate::limits;
 use crate::message::Seq;
-use crate::wire::Wire;
+use crate::wire::Encoding;
 
 /// A limit on a read: a number of messages, and a number of bytes of their text. The first message
 /// always fits, so that a read makes progress.
@@ -18,8 +18,8 @@ pub struct PageLimit {
 /// What a reader takes as bytes that it shares with others ([`SharedFrame`](super::SharedFrame)).
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
-    /// The transport of the bytes.
-    pub wire: Wire,
+    /// The encoding of the bytes.
+    pub encoding: Encoding,
     /// The reader has something to say of its own when it has come here, so the bytes end before.
     pub before: Seq,
 }

@@ -4,7 +4,7 @@ use crate::limits;
 use crate::message::Seq;
 use crate::wire::Chunk;
 
-/// The next messages of one channel as the bytes that its followers on one transport have in common.
+/// The next messages of one channel as the bytes that its followers of one encoding have in common.
 ///
 /// It is the next write of every follower that stands after what comes before the frame, and before
 /// the first message in it: nothing of the channel lies between. So a frame is read and joined once,

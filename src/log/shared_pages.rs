@@ -11,15 +11,15 @@ use tokio::sync::OnceCell;
 use super::{Page, PageLimit, Position, ReadOutcome, SharedFrame, StoreError, Stored};
 use crate::limits;
 use crate::message::{Channel, Epoch, Message, Seq};
-use crate::wire::{Chunk, Wire};
+use crate::wire::{Chunk, Encoding};
 
-/// A page, with its messages as bytes for each transport, made when the first reader asks for them.
+/// A page, with its messages as bytes in each encoding, made when the first reader asks for them.
 #[derive(Debug)]
 pub(super) struct SharedPage {
     /// The position after which the page was read.
     after: Seq,
     page: Page,
-    frames: [OnceLock<Box<[SharedFrame]>>; Wire::ALL.len()],
+    frames: [OnceLock<Box<[SharedFrame]>>; Encoding::COUNT],
 }
 
 /// The pages that readers of a log have in common. They are kept while any reader lags. A page is kept
@@ -67,7 +67,7 @@ impl SharedPage {
         self.after <= at && at < self.page.through
     }
 
-    /// What the page takes, with the bytes for one transport.
+    /// What the page takes, with the bytes in one encoding.
     fn cost(&self) -> usize {
         let cost = |item: &Stored| match item {
             Stored::Message(message) => message.cost() + 2 * message.data.len(),
@@ -80,8 +80,8 @@ impl SharedPage {
     pub(super) fn read(&self, at: Seq, mut limit: PageLimit, epoch: &Epoch) -> ReadOutcome {
         let trimmed_through = self.page.trimmed_through;
         if let Some(share) = limit.share {
-            let frames = &self.frames[share.wire.index()];
-            let frames = frames.get_or_init(|| self.join(share.wire, epoch));
+            let frames = &self.frames[share.encoding.index()];
+            let frames = frames.get_or_init(|| self.join(share.encoding, epoch));
             let next = frames.partition_point(|frame| frame.through <= at);
             if let Some(frame) = frames.get(next)
                 && frame.comes_after(at)
@@ -110,7 +110,7 @@ impl SharedPage {
     }
 
     /// The messages as frames; none if there is a gap among them, which each reader is told by itself.
-    fn join(&self, wire: Wire, epoch: &Epoch) -> Box<[SharedFrame]> {
+    fn join(&self, encoding: Encoding, epoch: &Epoch) -> Box<[SharedFrame]> {
         let mut messages = Vec::with_capacity(self.page.items.len());
         for item in &self.page.items {
             match item {
@@ -118,7 +118,7 @@ impl SharedPage {
                 Stored::Gap(_) => return Box::default(),
             }
         }
-        let encode = |message: &Arc<Message>| Chunk::new(&wire.message(message, epoch));
+        let encode = |message: &Arc<Message>| Chunk::new(&encoding.message(message, epoch));
         let (mut frames, mut at, mut rest) = (Vec::new(), self.after, &messages[..]);
         while let Some(frame) =
             SharedFrame::join(rest.iter().copied(), at, self.page.through, encode)

@@ -6,8 +6,8 @@
 //!
 //! # The moments of a stream
 //!
-//! A message has the same bytes for every follower ([`Wire::message`]), so it is encoded once and
-//! shared. All else depends on the stream, and its [`Encoder`] writes it. What each transport says
+//! A message has the same bytes for every follower of one encoding ([`Encoding::message`]), so it is
+//! encoded once and shared. All else depends on the stream, and its [`Encoder`] writes it. What each transport says
 //! at each moment, where `{…}` is a JSON object (`object.rs`):
 //!
 //! | moment | `text` | `html` | `script` | `sse` | `ndjson` | `json` |
@@ -15,7 +15,7 @@
 //! | [open](Encoder::open) | nothing | nothing | `f({open})` | `retry:` | `{open}` | nothing |
 //! | [first bytes](Encoder::opened) when quiet | `.` | `.` | no more | no more, or `event: heartbeat` | no more | newline |
 //! | [lead](Encoder::lead) of a message | ends the dots, `channel: ` | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
-//! | [message](Wire::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
+//! | [message](Encoding::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
 //! | [live](Encoder::live), caught up | `# live …` with `marks=1` | `<p class="live">` with `marks=1` | `f({live})` | `event: live` | `{live}` | nothing until the end |
 //! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | newline |
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
@@ -49,7 +49,7 @@
 //! # A new transport
 //!
 //! One that is a body of bytes, as these six are, is a file here and its lines in the matches of
-//! [`Wire`] and [`Encoder`]. `http/negotiate.rs` has the `Accept` that selects it, `http/stream.rs`
+//! [`Wire`], [`Encoding`] and [`Encoder`]. `http/negotiate.rs` has the `Accept` that selects it, `http/stream.rs`
 //! makes its encoder from the parameters of the request. `script`, `sse`, `ndjson` and `json` have the
 //! objects of `object.rs` in common, above all that of the gap. The log and the metrics need no
 //! change, since they have a slot for each of [`Wire::ALL`], and neither does the follower, which
@@ -58,7 +58,7 @@
 //!
 //! One that is not a chunked HTTP/1.1 body, such as WebSocket (RFC 6455), needs more, because
 //! chunked framing reaches from here to the socket: [`Chunk`] has it, `log/entry.rs` caches a
-//! framed message per transport, `log/shared_frame.rs` frames several, `follow/follower.rs` frames all
+//! framed message per encoding, `log/shared_frame.rs` frames several, `follow/follower.rs` frames all
 //! that is not a message alone, and `server/stream_conn.rs` writes the bytes and ends them with
 //! [`Chunk::LAST`]. Framing would become a property of the [`Wire`], which these files ask for it. WebSocket also needs the answer 101
 //! instead of a stream's head (`http/stream.rs`, `http/reply.rs`), and a connection that reads what
@@ -66,6 +66,7 @@
 //! `server/crowd` throw those bytes away.
 
 mod chunk;
+mod encoding;
 mod escape;
 mod html;
 mod json;
@@ -80,12 +81,11 @@ mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::message::{Cursor, Epoch, Gap, Message};
 use object::{ControlObject, GapObject};
 
 pub use chunk::Chunk;
+pub use encoding::Encoding;
 pub use escape::html as escape_html;
 pub use html::HtmlStream;
 pub use json::LongPoll;
@@ -164,19 +164,6 @@ impl Wire {
     #[must_use]
     pub fn has_dots(self) -> bool {
         matches!(self, Wire::Text | Wire::Html)
-    }
-
-    /// Encodes a message, into the same bytes for every follower of this epoch's log.
-    #[must_use]
-    pub fn message(self, message: &Message, epoch: &Epoch) -> Bytes {
-        match self {
-            Wire::Text => text::message(message),
-            Wire::Html => html::message(message, epoch),
-            Wire::Script => script::message(message, epoch),
-            Wire::Sse => sse::message(message, epoch),
-            Wire::Ndjson => ndjson::message(message, epoch),
-            Wire::Json => json::message(message, epoch),
-        }
     }
 }
 
@@ -274,12 +261,17 @@ impl Encoder {
         }
     }
 
-    /// The transport whose encoding of a message this stream has in it ([`Wire::message`]).
+    /// The encoding of messages that this stream has in it.
     #[must_use]
-    pub fn wire_of_messages(&self) -> Wire {
+    pub fn encoding(&self) -> Encoding {
         match self {
-            Encoder::Sse(options) if options.envelope => Wire::Ndjson,
-            _ => self.wire(),
+            Encoder::Text(_) => Encoding::Text,
+            Encoder::Html(_) => Encoding::Html,
+            Encoder::Script(_) => Encoding::Script,
+            Encoder::Sse(options) if options.envelope => Encoding::Ndjson,
+            Encoder::Sse(_) => Encoding::Sse,
+            Encoder::Ndjson => Encoding::Ndjson,
+            Encoder::Json(_) => Encoding::Json,
         }
     }
 

@@ -64,7 +64,7 @@ pub(super) fn opened_quiet(encoder: &mut Encoder) -> String {
 pub(super) fn delivered(encoder: &mut Encoder, message: &Message) -> String {
     written(|out| {
         encoder.lead(message, &epoch(), out);
-        out.extend_from_slice(&encoder.wire_of_messages().message(message, &epoch()));
+        out.extend_from_slice(&encoder.encoding().message(message, &epoch()));
         encoder.trail(out);
     })
 }

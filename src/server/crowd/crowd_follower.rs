@@ -10,7 +10,7 @@ use super::ticks::Ticks;
 use crate::follow::ServedFollower;
 use crate::log::Slots;
 use crate::message::Seq;
-use crate::wire::Wire;
+use crate::wire::Encoding;
 
 /// A follower that has been written all that there is. What every message touches is here; the rest
 /// of the follower is elsewhere in memory, and only touched when it says something of its own.
@@ -19,9 +19,9 @@ pub(super) struct CrowdFollower {
     pub(super) socket: TcpStream,
     /// The index of the log that is followed.
     pub(super) log: u8,
-    /// The transport whose shared frames are the follower's next writes, if they are
-    /// ([`Follower::shared_wire`](crate::follow::Follower::shared_wire)).
-    pub(super) shared: Option<Wire>,
+    /// The encoding whose shared frames are the follower's next writes, if they are
+    /// ([`Follower::shared_encoding`](crate::follow::Follower::shared_encoding)).
+    pub(super) shared: Option<Encoding>,
     /// Whether shared frames have been written that the rest of the follower does not know of.
     pub(super) is_ahead: bool,
     /// Whether the client's disappearance is to be noticed soon.
@@ -91,7 +91,7 @@ impl CrowdFollower {
         let follower = &self.rest.follower;
         self.at = follower.position().at();
         self.wrote = ticks.after(follower.last_write());
-        self.shared = follower.shared_wire();
+        self.shared = follower.shared_encoding();
         let heartbeat = follower
             .shared_heartbeat()
             .filter(|_| self.shared.is_some());

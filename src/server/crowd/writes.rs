@@ -12,7 +12,7 @@ use crate::follow::StreamStep;
 use crate::limits;
 use crate::log::{Entry, Item, ReadOutcome, SharedFrame};
 use crate::message::Seq;
-use crate::wire::{Chunk, Wire};
+use crate::wire::{Chunk, Encoding};
 
 /// The shared frames of the present slice.
 #[derive(Default)]
@@ -20,9 +20,9 @@ pub(super) struct Frames {
     /// The log, and the first message's channel by its ring.
     of: Option<(u8, u32)>,
     /// Each with whether the log has more after it.
-    by_wire: [Option<(SharedFrame, bool)>; Wire::ALL.len()],
-    /// The heartbeats of a log, by transport, each with the cursor that it has.
-    heartbeats: [Option<(u8, Seq, Chunk)>; Wire::ALL.len()],
+    by_encoding: [Option<(SharedFrame, bool)>; Encoding::COUNT],
+    /// The heartbeats of a log, by encoding, each with the cursor that it has.
+    heartbeats: [Option<(u8, Seq, Chunk)>; Encoding::COUNT],
     /// What has been written and is not counted yet.
     messages: u64,
     bytes: usize,
@@ -35,15 +35,15 @@ impl Crowd {
         let Some(follower) = self.followers.get_mut(key as usize) else {
             return;
         };
-        let Some(wire) = follower.shared else {
+        let Some(encoding) = follower.shared else {
             return self.look(key);
         };
         let of = Some((follower.log, follower.slots.first_ring()));
         if self.frames.of != of {
-            self.frames.by_wire = Default::default();
+            self.frames.by_encoding = Default::default();
             self.frames.of = of;
         }
-        let frame = &mut self.frames.by_wire[wire.index()];
+        let frame = &mut self.frames.by_encoding[encoding.index()];
         if !frame
             .as_ref()
             .is_some_and(|(frame, _)| frame.comes_after(follower.at))
@@ -54,7 +54,7 @@ impl Crowd {
             *frame = match view.read(rest.follower.position(), rest.follower.page_limit()) {
                 ReadOutcome::UpToDate { .. } => return,
                 ReadOutcome::Items { items, through, .. } => {
-                    let encode = |entry: &Arc<Entry>| entry.encoded(wire, view.epoch()).clone();
+                    let encode = |entry: &Arc<Entry>| entry.encoded(encoding, view.epoch()).clone();
                     let messages = items.iter().filter_map(Item::message);
                     SharedFrame::join(messages, follower.at, through, encode)
                 }
@@ -98,7 +98,7 @@ impl Crowd {
         let Some(follower) = self.followers.get_mut(key as usize) else {
             return;
         };
-        let (Some(wire), 1..) = (follower.shared, follower.heartbeat) else {
+        let (Some(encoding), 1..) = (follower.shared, follower.heartbeat) else {
             return self.look(key);
         };
         let due = follower.wrote + u64::from(follower.heartbeat);
@@ -113,7 +113,7 @@ impl Crowd {
             return self.look(key);
         }
         let (log, at) = (follower.log, follower.at);
-        let known = &mut self.frames.heartbeats[wire.index()];
+        let known = &mut self.frames.heartbeats[encoding.index()];
         if known
             .as_ref()
             .is_none_or(|known| (known.0, known.1) != (log, at))
