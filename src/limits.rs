@@ -9,6 +9,7 @@
 mod accounts;
 mod budgets;
 mod clock_limits;
+mod color_limits;
 mod key_limits;
 mod log_limits;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use accounts::*;
 pub use budgets::*;
 pub use clock_limits::*;
+pub use color_limits::*;
 pub use key_limits::*;
 pub use log_limits::*;
 
@@ -35,8 +37,8 @@ pub const STREAM_CHANNELS_MAX: usize = 64;
 /// Longest message unless `--max-message` says otherwise.
 pub const MESSAGE_BYTES_DEFAULT: usize = 48 * KIB;
 
-/// Highest `--max-message`. An encoded message may have six times its size, and must fit one address's
-/// share of [`UNSENT_BYTES`].
+/// Highest `--max-message`. An encoded message may have six times its size, and the elements of its
+/// colours ([`COLORED_RUNS_MAX`]), and must fit one address's share of [`UNSENT_BYTES`].
 pub const MESSAGE_BYTES_MAX: usize = MIB;
 
 /// How many times longer a text may become in a form: a character takes up to nine bytes

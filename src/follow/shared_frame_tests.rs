@@ -22,7 +22,7 @@ use crate::wire::{Encoder, Encoding, HtmlStream, SseOptions, TextStream};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// The encoders whose messages are shared, and two of those whose are not.
-fn encoders() -> [Encoder; 7] {
+fn encoders() -> [Encoder; 8] {
     let sse = |heartbeat_event, envelope| {
         Encoder::Sse(SseOptions {
             retry: limits::SSE_RETRY_MS_DEFAULT,
@@ -34,6 +34,7 @@ fn encoders() -> [Encoder; 7] {
         Encoder::Text(TextStream::new(false, false)),
         Encoder::Text(TextStream::new(true, false)),
         Encoder::Text(TextStream::new(false, true)),
+        Encoder::Text(TextStream::new(false, false).with_colors(true)),
         Encoder::Html(HtmlStream::default()),
         sse(true, false),
         sse(false, true),
@@ -122,7 +123,9 @@ fn text(random: &mut StdRng) -> String {
         1..4 => random.random_range(0..limits::FRAME_BYTES / 2),
         _ => random.random_range(0..60),
     };
-    let noise = *["x", "<&", "\n", ".", "\u{1}", "é"].choose(random).unwrap();
+    let noise = *["x", "<&", "\n", ".", "\u{1}", "é", "\x1b[1m!"]
+        .choose(random)
+        .unwrap();
     noise.repeat(length / noise.len())
 }
 

@@ -14,6 +14,10 @@ use crate::wire::Wire;
 
 /// The parameters of a stream, as far as the request gives them.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a parameter that is on or off"
+)]
 pub(super) struct Params {
     pub(super) wire: Option<Wire>,
     pub(super) since: Option<Since>,
@@ -29,6 +33,7 @@ pub(super) struct Params {
     pub(super) names: Option<bool>,
     /// Whether streams of `text` and `html` say more of themselves than those usually do.
     pub(super) marks: bool,
+    pub(super) color: bool,
     pub(super) origin: Option<String>,
 }
 
@@ -59,6 +64,7 @@ impl Params {
             envelope: parse("envelope", get("envelope"), parse_bool)?.unwrap_or(false),
             names: parse("names", get("names"), parse_bool)?,
             marks: parse("marks", get("marks"), parse_bool)?.unwrap_or(false),
+            color: parse("color", get("color"), parse_bool)?.unwrap_or(false),
             origin: get("origin").map(str::to_owned),
         })
     }

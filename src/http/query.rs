@@ -23,6 +23,7 @@ pub(super) const FOLLOW: &[&str] = &[
     "envelope",
     "names",
     "marks",
+    "color",
     "origin",
 ];
 

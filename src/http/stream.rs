@@ -84,7 +84,9 @@ impl StreamSpec {
             (ends.timeout, ends.limit) = (params.timeout, params.limit);
         }
         options.encoder = match wire {
-            Wire::Text => Encoder::Text(TextStream::new(self.has_names, params.marks)),
+            Wire::Text => Encoder::Text(
+                TextStream::new(self.has_names, params.marks).with_colors(params.color),
+            ),
             Wire::Html => Encoder::Html(HtmlStream::new(params.marks)),
             Wire::Script => {
                 options.ends_mut().bytes = Some(limits::SCRIPT_FRAME_BYTES);

@@ -11,6 +11,8 @@ use crate::message::{Epoch, Message};
 pub enum Encoding {
     /// The line of `text`.
     Text,
+    /// The line of `text` with `color=1`.
+    ColoredText,
     /// The element of `html`.
     Html,
     /// The argument of a call in `script`.
@@ -38,6 +40,7 @@ impl Encoding {
     pub fn message(self, message: &Message, epoch: &Epoch) -> Bytes {
         match self {
             Encoding::Text => text::message(message),
+            Encoding::ColoredText => text::colored_message(message),
             Encoding::Html => html::message(message, epoch),
             Encoding::Script => script::message(message, epoch),
             Encoding::Sse => sse::message(message, epoch),

@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Escapes a text for HTML, in elements and in quoted attributes.
+/// Escapes a text for HTML, in elements and in quoted attributes. No control is written but LF and TAB,
+/// so that none does anything where a page is shown by a terminal.
 #[must_use]
 pub fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
@@ -16,10 +17,15 @@ pub fn html(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // HTML normalises a written CR to LF, and drops NUL: a character reference keeps the CR,
-            // and the replacement character stands for NUL (HTML standard, 13.2.3.5 and 13.2.5).
-            '\r' => out.push_str("&#13;"),
-            '\0' => out.push('\u{fffd}'),
+            '\n' | '\t' => out.push(c),
+            // HTML drops NUL, and reads references to C1 controls as other characters (HTML standard,
+            // 13.2.5): the replacement character stands for them.
+            '\0' | '\u{80}'..='\u{9f}' => out.push('\u{fffd}'),
+            // A written CR would be normalised to LF (13.2.3.5).
+            c if c.is_control() => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
             c => out.push(c),
         }
     }
@@ -50,17 +56,15 @@ pub(super) fn script(json: &str) -> String {
 ///
 /// The escapes are `\n`, `\r`, and for every other character of [`is_escaped`] its code: `\xHH`,
 /// `\uHHHH` or `\UHHHHHHHH`, the shortest that fits.
-pub(super) fn line(text: &str, out: &mut String) {
-    let mut chars = text.chars().peekable();
+///
+/// `next` is the character that comes after the text in its line, if the text is only a part of one.
+pub(super) fn line(text: &str, next: Option<char>, out: &mut String) {
+    let mut chars = text.chars();
     while let Some(c) = chars.next() {
         match c {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
-            '\\' if matches!(chars.peek(), Some('n' | 'r' | 'x' | 'u' | 'U' | '\\')) => {
-                out.push_str("\\\\");
-            }
-            // A backslash before a character that will itself become an escape is doubled too.
-            '\\' if chars.peek().is_some_and(|&next| is_escaped(next)) => out.push_str("\\\\"),
+            '\\' if is_doubled_before(chars.clone().next().or(next)) => out.push_str("\\\\"),
             c if is_escaped(c) => {
                 let code = u32::from(c);
                 // Writing to a String cannot fail.
@@ -73,6 +77,12 @@ pub(super) fn line(text: &str, out: &mut String) {
             c => out.push(c),
         }
     }
+}
+
+/// Whether a backslash before this character could be read as the beginning of an escape, as one before
+/// a character that will itself become an escape.
+fn is_doubled_before(next: Option<char>) -> bool {
+    next.is_some_and(|next| matches!(next, 'n' | 'r' | 'x' | 'u' | 'U' | '\\') || is_escaped(next))
 }
 
 /// Whether a character is written as an escape: a control but TAB, or a character that is not seen
@@ -119,7 +129,7 @@ mod tests {
 
     fn escaped(text: &str) -> String {
         let mut out = String::new();
-        line(text, &mut out);
+        line(text, None, &mut out);
         out
     }
 
@@ -184,6 +194,27 @@ mod tests {
         ] {
             assert_eq!(escaped(kept), kept);
         }
+    }
+
+    /// In a part of a line a backslash is doubled for what comes after the part.
+    #[test]
+    fn line_knows_what_comes_next() {
+        let part = |next| {
+            let mut out = String::new();
+            line("\\", next, &mut out);
+            out
+        };
+        assert_eq!(part(Some('n')), "\\\\");
+        assert_eq!(part(Some('\x1b')), "\\\\");
+        assert_eq!(part(Some('a')), "\\");
+    }
+
+    #[test]
+    fn html_has_no_controls() {
+        assert_eq!(
+            html("a\t\n\r\0\x1b[2J\x7f\u{9b}"),
+            "a\t\n&#13;\u{fffd}&#27;[2J&#127;\u{fffd}"
+        );
     }
 
     #[test]

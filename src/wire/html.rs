@@ -14,16 +14,24 @@
 //!           ; with `marks=1`
 //! end     = '<p class="end" data-cursor="' cursor '" data-reason="' end-reason
 //!           '">This stream ends here. Its cursor is ' cursor '.</p>' LF
-//! text    = *( plain / "&amp;" / "&lt;" / "&gt;" / "&quot;" / "&#39;" / "&#13;" )
-//! plain   = any character but "&", "<", ">", '"', "'", CR, NUL
+//! text    = chars / "<span>" *( chars / '<span class="' class *( " " class ) '">' chars "</span>" ) "</span>"
+//! class   = ( "fg" / "bg" ) 1*2DIGIT / "bold" / "faint" / "italic" / "underline" / "inverse" / "strike"
+//! chars   = *( plain / "&amp;" / "&lt;" / "&gt;" / "&quot;" / "&#" 1*3DIGIT ";" )
+//! plain   = any character but "&", "<", ">", '"', "'", controls except TAB and LF
 //! ```
+//!
+//! The colours of a text (SGR sequences, `sgr.rs`) become elements with the classes of `style.rs`, in one
+//! element around them; nothing else in the text does anything. A text without colours has none of these
+//! elements. In a text with more than [`COLORED_RUNS_MAX`](limits::COLORED_RUNS_MAX) of them the rest has
+//! no colours.
 //!
 //! `head` and `foot` are the page around the stream, a file of `pages/` that is cut in two at its
 //! `{{stream}}`. They are put around these bytes by `http`, which pads the head to 1 KiB for
 //! browsers, some of which paint nothing before. `sentence` says the gap in English. The escapes
 //! are those of the HTML standard for attribute values and text (sections 13.1.2.3, 13.1.3 and
-//! 13.1.4). A CR is a character reference because a written one would be read as LF (13.2.3.5). NUL
-//! cannot be said in HTML at all (13.2.5): U+FFFD stands for it. Channel and event names have no
+//! 13.1.4). A CR is a character reference because a written one would be read as LF (13.2.3.5), and so
+//! are the other controls, because the page may be shown by a terminal. NUL and the controls from U+0080
+//! to U+009F cannot be said by references (13.2.5): U+FFFD stands for each. Channel and event names have no
 //! character that means something in HTML. `dir="auto"` takes the direction of a text from the text,
 //! and shuts it in: none turns what stands around its element (HTML standard, 3.2.6.4).
 //!
@@ -39,8 +47,10 @@
 
 use bytes::Bytes;
 
+use super::style::Style;
 use super::text::Dots;
-use super::{EndReason, escape};
+use super::{EndReason, escape, sgr};
+use crate::limits;
 use crate::message::{Cursor, Epoch, Gap, GapReason, Message};
 
 /// What a page that never ends remembers: its dots, and what its follower chose.
@@ -85,9 +95,36 @@ pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
     let element = format!(
         "<p class=\"message\" data-cursor=\"{epoch}-{seq}\" data-channel=\"{channel}\" data-event=\"{}\" data-time=\"{time}\" dir=\"auto\">{}</p>\n",
         event.as_str(),
-        escape::html(data),
+        text(data),
     );
     Bytes::from(element.into_bytes())
+}
+
+/// The text of a message, its colours as elements.
+fn text(data: &str) -> String {
+    if !sgr::may_have_sequence(data) {
+        return escape::html(data);
+    }
+    let mut out = String::with_capacity(data.len() * 2);
+    let (mut style, mut colored) = (Style::default(), 0);
+    for run in sgr::runs(data) {
+        style = style.after(run.sequence);
+        let text = escape::html(run.text);
+        if text.is_empty() || style.is_plain() || colored == limits::COLORED_RUNS_MAX {
+            out.push_str(&text);
+            continue;
+        }
+        colored += 1;
+        out.push_str("<span class=\"");
+        style.classes(&mut out);
+        out.push_str("\">");
+        out.push_str(&text);
+        out.push_str("</span>");
+    }
+    if colored == 0 {
+        return out;
+    }
+    format!("<span>{out}</span>")
 }
 
 /// Puts the element of a gap, after which the stream goes on from `resumes`.
@@ -137,6 +174,102 @@ mod tests {
     use super::super::Encoder;
     use super::super::testing::{self, AWKWARD, delivered, ended, gaps, idled, opened_quiet};
     use super::*;
+    use proptest::prelude::*;
+
+    /// The characters of an element's text. It must be as the grammar says.
+    fn read(text: &str) -> String {
+        let Some(inner) = text.strip_prefix("<span>") else {
+            return characters(text);
+        };
+        let mut rest = inner.strip_suffix("</span>").unwrap();
+        let mut out = String::new();
+        while let Some((before, tail)) = rest.split_once("<span class=\"") {
+            let (classes, tail) = tail.split_once("\">").unwrap();
+            assert!(
+                classes
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b' '),
+                "{classes}"
+            );
+            let (colored, after) = tail.split_once("</span>").unwrap();
+            out += &(characters(before) + &characters(colored));
+            rest = after;
+        }
+        out + &characters(rest)
+    }
+
+    /// The characters of a text without elements.
+    fn characters(text: &str) -> String {
+        assert!(!text.contains(['<', '>']), "{text}");
+        assert!(
+            !text
+                .chars()
+                .any(|c| c.is_control() && c != '\t' && c != '\n'),
+            "{text:?}"
+        );
+        let mut parts = text.split('&');
+        let mut out = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (reference, rest) = part.split_once(';').unwrap();
+            out.push(match reference {
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                "quot" => '"',
+                code => char::from_u32(code[1..].parse().unwrap()).unwrap(),
+            });
+            out.push_str(rest);
+        }
+        out
+    }
+
+    /// Colours become elements, which end with their message.
+    #[test]
+    fn html_has_colors() {
+        for (data, expected) in [
+            ("plain", "plain"),
+            (
+                "\x1b[1;31mred",
+                "<span><span class=\"fg1 bold\">red</span></span>",
+            ),
+            (
+                "<\x1b[32mo\x1b[4mk\x1b[m>",
+                "<span>&lt;<span class=\"fg2\">o</span><span class=\"fg2 underline\">k</span>&gt;</span>",
+            ),
+            (
+                "\x1b[1mno\x1b[0m",
+                "<span><span class=\"bold\">no</span></span>",
+            ),
+            // These change nothing.
+            ("a\x1b[mb\x1b[31m", "ab"),
+            ("\x1b[2J", "&#27;[2J"),
+        ] {
+            assert_eq!(text(data), expected, "{data:?}");
+        }
+    }
+
+    /// The elements of a message have a bound, and so has what a text can grow by them.
+    #[test]
+    fn html_has_few_elements() {
+        let most = "\x1b[1;2;3;4;7;9;97;107m \x1b[m\x1b[1;2;3;4;7;9;97;107m "
+            .repeat(limits::COLORED_RUNS_MAX);
+        let text = text(&most);
+        assert_eq!(
+            text.matches("<span class").count(),
+            limits::COLORED_RUNS_MAX
+        );
+        assert_eq!(read(&text), sgr::visible(&most));
+        assert!(text.len() < 90 * limits::COLORED_RUNS_MAX + 2 * limits::COLORED_RUNS_MAX);
+    }
+
+    proptest! {
+        /// Whatever a text has in it, its element is as the grammar says, and shows its characters.
+        #[test]
+        fn html_shows_every_character(data in testing::escapes()) {
+            let lost = |c| matches!(c, '\0' | '\u{80}'..='\u{9f}');
+            prop_assert_eq!(read(&text(&data)), sgr::visible(&data).replace(lost, "\u{fffd}"));
+        }
+    }
 
     /// Every moment of a stream, byte for byte.
     #[test]
@@ -146,8 +279,8 @@ mod tests {
         assert_eq!(
             delivered(&mut html, &testing::message(7, AWKWARD)),
             "\n<p class=\"message\" data-cursor=\"k3f9x2qa0b-7\" data-channel=\"build\" \
-             data-event=\"message\" data-time=\"2025-11-20T11:03:27.042Z\" dir=\"auto\">&lt;/script&gt; \
-             &quot;你&quot; &amp; &#39;x&#39;\t\u{1b}[1m\u{fffd}&#13;\ntwo\u{2028}C:\\new\u{7f}\u{85}</p>\n"
+             data-event=\"message\" data-time=\"2025-11-20T11:03:27.042Z\" dir=\"auto\"><span>&lt;/script&gt; \
+             &quot;你&quot; &amp; &#39;x&#39;\t<span class=\"bold\">\u{fffd}&#13;\ntwo\u{2028}C:\\new&#127;\u{fffd}</span></span></p>\n"
         );
         assert_eq!(idled(&mut html), ".");
         assert_eq!(

@@ -21,6 +21,9 @@
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
 //! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"live":…,"cursor":…}` |
 //!
+//! With `color=1` a message in `text` keeps its colours, as it always does in `html`: `sgr.rs` says what
+//! these are. The other transports have the text as it was sent.
+//!
 //! With `envelope=1` a message in `sse` is the `{message}` of `ndjson`: the lead is then `id:`, `event:`
 //! and `data:`, and a [trail](Encoder::trail) ends the block.
 //!
@@ -73,7 +76,9 @@ mod json;
 mod ndjson;
 mod object;
 mod script;
+mod sgr;
 mod sse;
+mod style;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -265,6 +270,7 @@ impl Encoder {
     #[must_use]
     pub fn encoding(&self) -> Encoding {
         match self {
+            Encoder::Text(text) if text.has_colors => Encoding::ColoredText,
             Encoder::Text(_) => Encoding::Text,
             Encoder::Html(_) => Encoding::Html,
             Encoder::Script(_) => Encoding::Script,

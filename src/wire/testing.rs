@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::{Encoder, EndReason};
 use crate::message::{Channel, Cursor, Epoch, EventName, Gap, GapReason, Message, Seq, Timestamp};
 
@@ -42,6 +44,48 @@ pub(super) fn gap(reason: GapReason, missed: Option<u64>) -> Gap {
         missed,
         resumes: Seq(9),
     }
+}
+
+/// Texts with many controls and many sequences that terminals read, whole and broken.
+pub(super) fn escapes() -> impl Strategy<Value = String> {
+    let special = prop::sample::select(vec![
+        "\x1b",
+        "\x1b[",
+        "\u{9b}",
+        "m",
+        "1",
+        ";",
+        "31",
+        "\x1b[m",
+        "\x1b[1;31m",
+        "\x1b[0m",
+        "\x1b[38;5;208m",
+        "\x1b[48;2;1;2;3m",
+        "\x1b[2J",
+        "\x1b]0;t\x07",
+        "\x1b[?25l",
+        "\\",
+        "n",
+        "x1b",
+        "\n",
+        "\r",
+        "\0",
+        "\t",
+        "&",
+        "<",
+        "</span>",
+        "</p>",
+        ".",
+        "# end x",
+        "\u{202e}",
+    ]);
+    let piece = prop_oneof![
+        8 => special.prop_map(str::to_owned),
+        1 => "\\PC{0,3}",
+        1 => "[\\p{Cc}\\p{Cf}]{1,2}",
+        1 => "\x1b\\[[0-9;]{0,24}m",
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
 /// The bytes that `put` makes an encoder write, as text.

@@ -9,7 +9,7 @@
 //! gap     = "# gap reason=" reason " missed=" ( missed / "unknown" ) " cursor=" cursor LF
 //! live    = "# live " cursor LF                    ; with `marks=1`
 //! end     = "# end " cursor " reason=" end-reason LF
-//! text    = *( plain / "\n" / "\r" / "\x" 2hex / "\u" 4hex / "\U" 8hex / "\\" )
+//! text    = *( plain / "\n" / "\r" / "\x" 2hex / "\u" 4hex / "\U" 8hex / "\\" / sgr )
 //! plain   = any character but CR, LF, the other controls except TAB, the format characters
 //! hex     = DIGIT / "a" / "b" / "c" / "d" / "e" / "f"
 //! ```
@@ -21,6 +21,10 @@
 //! `# gap `, `# live `, `# closed `) or like such a guarded line (`\.`, `\#`), has a backslash in
 //! front, so no message is taken for what the stream itself says. It has that in every stream, since
 //! followers with and without `marks=1` share its bytes.
+//!
+//! With `color=1` there is also `sgr`, of which `sgr.rs` has the grammar: the sequences of a message that
+//! set colours are kept, and colours that it leaves on are ended at its end. Without them the line is
+//! that of the message without them, so they do not count where a line is guarded, either.
 //!
 //! In a stream of several channels, or with `names=1`, each line of a message begins with its
 //! channel's name, which has no space and no `:`.
@@ -37,7 +41,7 @@
 
 use bytes::Bytes;
 
-use super::{EndReason, escape};
+use super::{EndReason, escape, sgr};
 use crate::message::{Channel, Cursor, Gap, Message};
 
 /// What a stream remembers of its dots: whether it has shown some whose line has not ended yet.
@@ -74,6 +78,8 @@ pub struct TextStream {
     has_names: bool,
     /// Whether the stream says that its follower has caught up.
     has_marks: bool,
+    /// Whether the colours of messages are kept.
+    pub(super) has_colors: bool,
 }
 
 impl TextStream {
@@ -82,10 +88,16 @@ impl TextStream {
     #[must_use]
     pub fn new(has_names: bool, has_marks: bool) -> TextStream {
         TextStream {
-            dots: Dots::default(),
             has_names,
             has_marks,
+            ..TextStream::default()
         }
+    }
+
+    /// The stream with the colours of messages, or without.
+    #[must_use]
+    pub fn with_colors(self, has_colors: bool) -> TextStream {
+        TextStream { has_colors, ..self }
     }
 
     /// Whether the line of the next message can stand as it is.
@@ -114,13 +126,31 @@ impl TextStream {
 /// The line of a message, without a name in front.
 pub(super) fn message(message: &Message) -> Bytes {
     let data = &*message.data;
+    let mut out = guard(data);
+    escape::line(data, None, &mut out);
+    out.push('\n');
+    Bytes::from(out.into_bytes())
+}
+
+/// The line of a message with its colours, without a name in front.
+pub(super) fn colored_message(message: &Message) -> Bytes {
+    let data = &*message.data;
+    if !sgr::may_have_sequence(data) {
+        return self::message(message);
+    }
+    let mut out = guard(&sgr::visible(data));
+    sgr::line(data, &mut out);
+    out.push('\n');
+    Bytes::from(out.into_bytes())
+}
+
+/// The beginning of a line with this text: a backslash if the text is guarded.
+fn guard(data: &str) -> String {
     let mut out = String::with_capacity(data.len() + 2);
     if needs_guard(data) {
         out.push('\\');
     }
-    escape::line(data, &mut out);
-    out.push('\n');
-    Bytes::from(out.into_bytes())
+    out
 }
 
 /// Whether the line would be read as dots or as a mark, or its first characters as a guard.
@@ -219,6 +249,24 @@ mod tests {
         assert_eq!(shown("hello"), "hello\n");
         assert_eq!(shown(""), "\n");
         assert_eq!(shown("two\nlines"), "two\\nlines\n");
+    }
+
+    /// Colours are kept where they are asked for, end with their message, and hide no mark.
+    #[test]
+    fn text_has_colors() {
+        let mut text = Encoder::Text(TextStream::new(true, false).with_colors(true));
+        for (data, expected) in [
+            ("\x1b[1;31mred", "build: \x1b[1;31mred\x1b[m\n"),
+            (
+                "\x1b[32mok\x1b[0m \x1b[2J",
+                "build: \x1b[32mok\x1b[0m \\x1b[2J\n",
+            ),
+            ("no \x1b[Kcolor", "build: no \\x1b[Kcolor\n"),
+            ("\x1b[m# end k-1", "build: \\\x1b[m# end k-1\n"),
+            (".\x1b[m..", "build: \\.\x1b[m..\n"),
+        ] {
+            assert_eq!(delivered(&mut text, &testing::message(1, data)), expected);
+        }
     }
 
     /// A message that looks like dots, a mark or a guard gets a backslash in front.

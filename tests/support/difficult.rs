@@ -35,6 +35,10 @@ pub(crate) fn difficult() -> Vec<(&'static str, &'static str, String)> {
             "\u{202e}a\u{2066}b\u{200f}c\u{61c}d\u{200b}e\u{ad}f\u{e0041}g \\U \\",
         ),
         plain("a family", "👨\u{200d}👩\u{200d}👧 می\u{200c}خواهم"),
+        plain(
+            "colours",
+            "\u{1b}[1;31merror\u{1b}[0m: \u{1b}[38;5;208m<b>\u{1b}[m\u{1b}[K \\\u{1b}[1mn\u{1b}[",
+        ),
         plain("a BOM", "\u{feff}after a BOM\u{feff}"),
         plain("spaces", "   leading, trailing \t "),
         plain("one space", " "),
@@ -50,11 +54,34 @@ pub(crate) fn difficult() -> Vec<(&'static str, &'static str, String)> {
     ]
 }
 
-/// The text as it arrives on a transport: SSE has one kind of line end only, and HTML has no NUL.
+/// The text as it arrives on a transport: SSE has one kind of line end only; HTML has no NUL and no C1
+/// controls, and its colours are elements.
 pub(crate) fn shown(wire: &str, text: &str) -> String {
     match wire {
         "sse" => text.replace("\r\n", "\n").replace('\r', "\n"),
-        "html" => text.replace('\0', "\u{fffd}"),
+        "html" => uncolored(text).replace(|c| matches!(c, '\0' | '\u{80}'..='\u{9f}'), "\u{fffd}"),
         _ => text.to_owned(),
     }
+}
+
+/// The text without the sequences that set colours: `ESC [`, numbers, `m`.
+pub(crate) fn uncolored(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        let numbers = part[..part.len() - rest.len()].split(';');
+        match rest.strip_prefix('m') {
+            Some(rest)
+                if numbers.clone().count() <= 16 && numbers.clone().all(|n| n.len() <= 3) =>
+            {
+                out.push_str(rest);
+            }
+            _ => {
+                out += "\u{1b}[";
+                out += part;
+            }
+        }
+    }
+    out
 }

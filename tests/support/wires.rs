@@ -240,7 +240,7 @@ impl Sse {
 /// Reads one `<p class="…" data-…="…">text</p>`.
 fn paragraph(element: &str) -> StreamEvent {
     let (tag, rest) = element.split_once('>').unwrap();
-    let shown = rest.strip_suffix("</p>").unwrap();
+    let shown = uncolored(rest.strip_suffix("</p>").unwrap());
     assert!(!shown.contains('<'), "text only: {shown}");
     let attribute = |name: &str| {
         let (_, value) = tag.split_once(&format!(" {name}=\"")).expect(tag);
@@ -252,7 +252,7 @@ fn paragraph(element: &str) -> StreamEvent {
             cursor,
             channel: attribute("data-channel"),
             event: attribute("data-event"),
-            data: characters(shown),
+            data: characters(&shown),
         }),
         "gap" => {
             let missed = attribute("data-missed").parse().ok();
@@ -262,6 +262,25 @@ fn paragraph(element: &str) -> StreamEvent {
         "end" => StreamEvent::End(cursor, attribute("data-reason")),
         other => panic!("an element of class {other}"),
     }
+}
+
+/// The text of an element without the elements of its colours.
+fn uncolored(shown: &str) -> String {
+    let Some(shown) = shown.strip_prefix("<span>") else {
+        return shown.to_owned();
+    };
+    let mut parts = shown
+        .strip_suffix("</span>")
+        .unwrap()
+        .split("<span class=\"");
+    let mut out = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (_, colored) = part.split_once("\">").expect(part);
+        let (colored, rest) = colored.split_once("</span>").expect(part);
+        out += colored;
+        out += rest;
+    }
+    out
 }
 
 /// The characters that this text of HTML stands for.
