@@ -49,7 +49,9 @@ function add(row) {
 /** Shows a message with its id and origin. */
 function show(e, from, text) {
   const row = document.createElement('li');
-  row.append(part('b', 'from', from), part('span', 'text', text));
+  const shown = part('span', 'text', '');
+  shown.append(colored(text));
+  row.append(part('b', 'from', from), shown);
   const id = part('span', 'facts', '');
   id.append('lastEventId ', part('code', 'id', e.lastEventId), ' · origin ', part('code', 'origin', e.origin));
   row.append(id);

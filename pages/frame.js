@@ -35,7 +35,7 @@ function show(type, cursor, text) {
   for (const [name, kind, content] of parts) {
     const element = document.createElement(name);
     element.className = kind;
-    element.textContent = content;
+    element.append(kind === 'text' ? colored(content) : content);
     row.append(element);
   }
   const list = $('messages');

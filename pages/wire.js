@@ -69,11 +69,12 @@ function readHtml() {
   const state = { dots: false };
   const names = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#13': '\r' };
   return rest => {
-    const element = /^<p class="(message|gap|end)"[^>]*?data-cursor="([^"]*)"[^>]*>([^<]*)<\/p>\n/.exec(rest);
+    const element = /^<p class="(message|gap|end)"[^>]*?data-cursor="([^"]*)"[^>]*>((?:[^<]|<\/?span[^>]*>)*)<\/p>\n/.exec(rest);
     if (element) {
       const [all, kind, cursor, inner] = element;
       const to = all.length - '</p>\n'.length;
-      const data = inner.replace(/&(#?\w+);/g, (whole, name) => names[name] ?? whole);
+      // Colours are elements in the text.
+      const data = inner.replace(/<[^>]*>/g, '').replace(/&(#?\w+);/g, (whole, name) => names[name] ?? whole);
       const messages = kind === 'message' ? [{ cursor, data, marks: [[to - inner.length, to]] }] : [];
       return unit(kind, all.length, { cursor, messages });
     }

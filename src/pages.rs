@@ -38,6 +38,7 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "chat.js",
     "clock.html",
     "clock.js",
+    "colors.js",
     "error.html",
     "events.html",
     "events.js",

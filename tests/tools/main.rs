@@ -6,6 +6,7 @@
 //! | modules | what they test |
 //! |---|---|
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
+//! | `colored_pages` | colours in messages |
 //! | `hidden_frame` | the hidden iframe and its library, `forever-frame.js` |
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
 //! | `parsers` | streams as they are read by parsers that others wrote |
@@ -29,6 +30,7 @@ mod chat_browser;
 mod chat_page;
 mod chat_plain;
 mod chat_silence;
+mod colored_pages;
 mod curl;
 mod firefox;
 mod foreign_clients;
