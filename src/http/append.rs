@@ -24,8 +24,7 @@ pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
 }
 
 /// Returns the event name that the query gives, or the default one.
-pub(super) fn event(call: &Call<'_>) -> Result<EventName, Error> {
-    let query = Query::read(call.query(), &[query::APPEND])?;
+pub(super) fn event(query: &Query) -> Result<EventName, Error> {
     let read = |text: &str| EventName::new(text).map_err(|why| why.to_string());
     let event = params::parse("event", query.get("event"), read)?;
     Ok(event.unwrap_or(EventName::DEFAULT))
@@ -33,7 +32,9 @@ pub(super) fn event(call: &Call<'_>) -> Result<EventName, Error> {
 
 /// Appends the body as one message, and answers when the message is committed.
 pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let (channel, event, key) = (channel(&call)?, event(&call)?, key(&call)?);
+    let channel = channel(&call)?;
+    let query = Query::read(call.query(), &[query::APPEND])?;
+    let (event, key) = (event(&query)?, key(&call)?);
     let precondition = if_match::precondition(&call.head.headers)?;
     let max = call.app.max_message;
     // The trailing newline that is dropped does not count.

@@ -5,6 +5,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 
 use super::Call;
+use super::receipts::NewestReceipt;
 use crate::budget::{MemoryShare, Reservation};
 use crate::limits;
 use crate::log::{Log, StoreError};
@@ -23,6 +24,8 @@ pub(super) struct LineAppends {
     /// The text of what has gathered, in bytes.
     bytes: usize,
     appending: Option<Appending>,
+    /// Where the client is told what has been appended, if it wants to be.
+    receipts: Option<NewestReceipt>,
     pub(super) progress: UploadProgress,
 }
 
@@ -55,8 +58,14 @@ impl LineAppends {
             gathered: Vec::new(),
             bytes: 0,
             appending: None,
+            receipts: None,
             progress: UploadProgress::default(),
         }
+    }
+
+    /// Gives a receipt after each commit.
+    pub(super) fn give_receipts(&mut self, receipts: NewestReceipt) {
+        self.receipts = Some(receipts);
     }
 
     /// Returns how many lines may gather now.
@@ -117,6 +126,9 @@ impl LineAppends {
                 .map_or(first.seq, |(first, _)| first);
             self.progress.first_and_last = Some((first, last.seq));
             self.progress.count += receipts.len() as u64;
+            if let Some(receipts) = &self.receipts {
+                receipts.put(self.progress);
+            }
         }
         Ok(())
     }

@@ -166,7 +166,7 @@ fn retry(text: &str) -> Result<u32, String> {
 }
 
 /// Reads a parameter that is on or off.
-fn parse_bool(text: &str) -> Result<bool, String> {
+pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),

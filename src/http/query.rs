@@ -33,6 +33,9 @@ pub(super) const OF: &str = "of";
 /// The parameters of a request that appends. `as` says how an error is to be answered.
 pub(super) const APPEND: &[&str] = &["event", "as"];
 
+/// The parameters that an upload has besides: whether it is answered while it runs.
+pub(super) const UPLOAD: &[&str] = &["receipts"];
+
 /// The parameters of a conversation of the chat.
 pub(super) const HISTORY: &[&str] = &["before", "limit", "as"];
 
@@ -143,11 +146,11 @@ mod tests {
         assert!(read("since=%FF").is_err());
     }
 
-    /// The README names each parameter of a stream and of an append.
+    /// The README names each parameter of a stream, an append and an upload.
     #[test]
     fn query_parameters_are_in_the_readme() {
         const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-        for name in [FOLLOW, APPEND].concat() {
+        for name in [FOLLOW, APPEND, UPLOAD].concat() {
             assert!(README.contains(&format!("`{name}=")), "{name}");
         }
     }

@@ -13,6 +13,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::receipts::ReceiptBody;
 use super::stream_body::StreamBody;
 use crate::connection::Connection;
 use crate::follow::ChunkStream;
@@ -32,6 +33,8 @@ pub enum Body {
     },
     /// A stream that hyper polls.
     Stream(StreamBody),
+    /// The receipts of an upload.
+    Receipts(Box<ReceiptBody>),
     /// A stream that the connection takes over from hyper when the head of the response has been
     /// written (see [`Handover`](crate::connection::Handover)).
     HandedOver(Arc<Connection<ChunkStream>>),
@@ -41,7 +44,7 @@ pub enum Body {
 
 /// The reason why hyper does not end a response, but breaks its connection off.
 #[derive(Debug, thiserror::Error)]
-#[error("a stream was broken off: the log cannot be read")]
+#[error("a response was broken off: the log cannot be read, or a task has ended too early")]
 pub struct BrokenOff;
 
 impl HttpBody for Body {
@@ -68,6 +71,10 @@ impl HttpBody for Body {
                 }
                 None => Poll::Ready(None),
             },
+            Body::Receipts(receipts) => {
+                let line = ready!(receipts.poll(cx));
+                Poll::Ready(line.map(|line| line.map(Frame::data)))
+            }
             Body::BrokenOff => Poll::Ready(Some(Err(BrokenOff))),
             Body::HandedOver(connection) => {
                 connection.handover().body_polled();
@@ -80,6 +87,7 @@ impl HttpBody for Body {
         match self {
             Body::Full { bytes, .. } => bytes.is_empty(),
             Body::Stream(stream) => stream.has_ended() && !stream.is_broken_off(),
+            Body::Receipts(receipts) => receipts.is_over(),
             Body::HandedOver(_) | Body::BrokenOff => false,
         }
     }
@@ -87,7 +95,9 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Body::Full { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
-            Body::Stream(_) | Body::HandedOver(_) | Body::BrokenOff => SizeHint::default(),
+            Body::Stream(_) | Body::Receipts(_) | Body::HandedOver(_) | Body::BrokenOff => {
+                SizeHint::default()
+            }
         }
     }
 }
@@ -125,6 +135,22 @@ pub(super) fn full(
     if content_type.starts_with("text/html") {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     }
+    response
+}
+
+/// The head of a response that goes on, with an empty body: no cache may keep it, and no intermediary may
+/// change it or hold it back.
+pub(super) fn going_on(status: StatusCode, content_type: &'static str) -> Response<Body> {
+    let mut response = full(status, content_type, Bytes::new());
+    let headers = response.headers_mut();
+    let no_cache = HeaderValue::from_static("no-store, no-transform");
+    headers.insert(CACHE_CONTROL, no_cache);
+    // nginx does not buffer such a response, and other proxies have taken the header over.
+    let no_buffer = HeaderName::from_static("x-accel-buffering");
+    headers.insert(no_buffer, HeaderValue::from_static("no"));
+    // RFC 10036, section 2: intermediaries pass on each part when it comes.
+    let incremental = HeaderName::from_static("incremental");
+    headers.insert(incremental, HeaderValue::from_static("?1"));
     response
 }
 

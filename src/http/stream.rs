@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode, Version};
 
 use super::error::Error;
@@ -164,30 +164,16 @@ impl StreamSpec {
     }
 }
 
-/// The head of a stream, with an empty body: no cache may keep it, and no intermediary may change it
-/// or hold it back.
+/// The head of a stream, with an empty body.
 fn head(encoder: &Encoder, starts: &Cursor) -> Response<Body> {
     let content_type = encoder.wire().content_type();
-    let mut response = reply::full(StatusCode::OK, content_type, Bytes::new());
-    let headers = response.headers_mut();
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("no-store, no-transform"),
-    );
-    // nginx does not buffer such a response, and other proxies have taken the header over.
-    headers.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
-    // RFC 10036, section 2: intermediaries pass on each part when it comes.
-    headers.insert(
-        HeaderName::from_static("incremental"),
-        HeaderValue::from_static("?1"),
-    );
+    let mut response = reply::going_on(StatusCode::OK, content_type);
     if let Encoder::Script(frame) = encoder
         && let Ok(policy) = HeaderValue::from_str(&script_frame_policy(frame))
     {
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
     }
     let name = HeaderName::from_static("stream-cursor");
     reply::add_header(&mut response, name, &starts.to_string());

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
 //! | `framing`, `half_closed`, `keep_alive` | heads and bodies that cannot be served; clients that send no more; connections between requests |
-//! | `append`, `keys`, `backpressure`, `body_memory` | messages, uploads of lines, idempotency keys, a slow store, scarce memory |
+//! | `append`, `receipts`, `keys`, `backpressure`, `body_memory` | messages, uploads of lines and their receipts, idempotency keys, a slow store, scarce memory |
 //! | `preconditions` | appends that depend on a channel's last entry |
 //! | `clock_steps`, `first_version` | a wall clock that is set; a file of the first version |
 //! | `parameters` | the parameters of requests |
@@ -87,6 +87,7 @@ mod permission;
 mod preconditions;
 mod process;
 mod proxies;
+mod receipts;
 mod receiver;
 mod replaced;
 mod requests;
