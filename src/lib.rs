@@ -142,7 +142,7 @@
 //! | a header on every stream | `http/stream.rs`, which makes the head of each |
 //! | a new transport, or WebSocket | `wire/mod.rs`, whose doc names every other file |
 //! | the wording of the gap mark | the transport's file, for text `wire/text.rs` |
-//! | a new beginning for `since=`, such as RFC 3339 | `log/cursor.rs` |
+//! | a new beginning for `since=`, or end for `until=` | `log/cursor.rs`, `log/until.rs` |
 //! | a parameter of a request | `http/query.rs`, the one table of parameters; `http/params.rs` reads those of a stream |
 //! | a third store | `log/store.rs`, whose doc says what a store owes |
 //! | an option, such as the tail's size | `config.rs`; its default is in `limits.rs` |

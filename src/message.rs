@@ -141,6 +141,12 @@ impl Timestamp {
         Timestamp(self.0.saturating_sub(millis))
     }
 
+    /// Returns the time from an earlier moment to this one; no time if that one is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
     /// Returns the moment that lies `duration` after this one.
     #[must_use]
     pub fn later(self, duration: Duration) -> Timestamp {
@@ -157,6 +163,23 @@ impl fmt::Display for Timestamp {
             .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         let moment = moment.unwrap_or(jiff::Timestamp::MAX);
         write!(f, "{moment:.3}")
+    }
+}
+
+/// The error of a text that is not a moment ([`Timestamp`]).
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("is not a time with its offset, such as 2026-11-27T21:00:00Z or 2026-11-27T22:00:00+01:00")]
+pub struct ParseTimestampError;
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    /// Parses RFC 3339. A moment between two milliseconds becomes the later one: no message that is
+    /// earlier than the moment is later than that. What lies before 1970 becomes its beginning.
+    fn from_str(text: &str) -> Result<Timestamp, ParseTimestampError> {
+        let moment: jiff::Timestamp = text.parse().map_err(|_| ParseTimestampError)?;
+        let millis = (moment.as_nanosecond() + 999_999).div_euclid(1_000_000);
+        Ok(Timestamp(u64::try_from(millis).unwrap_or(0)))
     }
 }
 
@@ -308,5 +331,17 @@ mod tests {
             "2025-11-20T11:03:27.042Z"
         );
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
+        for (text, millis) in [
+            ("2025-11-20T11:03:27.042Z", 1_763_636_607_042),
+            ("2025-11-20t12:03:27.042+01:00", 1_763_636_607_042),
+            ("2025-11-20 11:03:27.0411z", 1_763_636_607_042),
+            ("1970-01-01T00:00:00Z", 0),
+            ("1969-07-20T20:17:40Z", 0),
+        ] {
+            assert_eq!(text.parse(), Ok(Timestamp(millis)), "{text}");
+        }
+        for bad in ["", "2025-11-20", "2025-11-20T11:03:27", "now", "11:03Z"] {
+            assert_eq!(bad.parse::<Timestamp>(), Err(ParseTimestampError), "{bad}");
+        }
     }
 }

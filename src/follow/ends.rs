@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::EndAt;
 use crate::message::Seq;
 use crate::wire::EndReason;
 
@@ -17,9 +18,10 @@ pub struct Ends {
     pub rotate: Option<Duration>,
     /// The stream ends after this many bytes: the client is to reconnect with its cursor.
     pub bytes: Option<usize>,
-    /// The stream ends when it has come to this seq, without an end mark, because the rest of an
-    /// HTML page follows.
-    pub until: Option<Seq>,
+    /// The stream ends when it has all of the log up to here.
+    pub until: Option<EndAt>,
+    /// The stream is a page: when it has come to its end, the rest of the page follows, and no end mark.
+    pub is_page: bool,
     /// The stream ends with the first write that has a message or a gap: a long poll.
     pub is_long_poll: bool,
 }
@@ -28,7 +30,7 @@ impl Ends {
     /// Whether the response ends soon by itself, so that its connection goes on afterwards.
     #[must_use]
     pub fn are_near(&self) -> bool {
-        self.is_long_poll || self.until.is_some()
+        self.is_long_poll || self.is_page
     }
 
     /// Whether neither messages nor bytes are counted, nor their end is known.
@@ -56,15 +58,18 @@ impl Ends {
 
     /// Why the stream is complete, if it is, when all up to `at` has been written.
     pub(super) fn reached(&self, at: Seq) -> Option<EndReason> {
-        if self.limit == Some(0) || self.is_page_complete(at) {
+        if self.limit == Some(0) {
             return Some(EndReason::Limit);
+        }
+        if self.until.is_some_and(|until| until.is_reached(at)) {
+            return Some(EndReason::Until);
         }
         (self.bytes == Some(0)).then_some(EndReason::Rotate)
     }
 
-    /// Whether an HTML page has all the messages that it is to have.
+    /// Whether the stream is a page that has all the messages that it is to have.
     pub(super) fn is_page_complete(&self, at: Seq) -> bool {
-        self.until.is_some_and(|until| at >= until)
+        self.is_page && self.until.is_some_and(|until| until.is_reached(at))
     }
 }
 
@@ -85,7 +90,7 @@ mod tests {
             ..none
         };
         let until = Ends {
-            until: Some(Seq(9)),
+            until: Some(EndAt::Seq(Seq(9))),
             ..none
         };
         let both = Ends {
@@ -100,7 +105,7 @@ mod tests {
             (bytes, (99, 99), 99, None),
             (bytes, (0, 100), 0, Some(EndReason::Rotate)),
             (until, (99, 9999), 8, None),
-            (until, (0, 0), 9, Some(EndReason::Limit)),
+            (until, (0, 0), 9, Some(EndReason::Until)),
             (both, (2, 200), 0, Some(EndReason::Limit)),
         ];
         for (mut ends, (messages, bytes), at, reason) in rows {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::timers::{self, Due, IDLE_CHECK};
-use super::{Ends, Live, Options, Output, Step};
+use super::{EndAt, Ends, Live, Options, Output, Step};
 use crate::limits;
 use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome};
 use crate::message::{Cursor, Epoch, Seq};
@@ -57,10 +57,20 @@ impl Follower {
         mut options: Options,
     ) -> Follower {
         let Ends {
-            timeout, rotate, ..
+            timeout,
+            rotate,
+            until,
+            ..
         } = options.ends();
         if let Some(deadline) = timers::deadline(now, timeout, rotate) {
             options.extras().deadline = Some(deadline);
+        }
+        match until {
+            Some(EndAt::Now) => options.ends_mut().until = live.past().map(EndAt::Seq),
+            Some(EndAt::Time { after, .. }) => {
+                options.extras().until_time = now.checked_add(after);
+            }
+            Some(EndAt::Seq(_)) | None => {}
         }
         Follower {
             wrote: now,
@@ -138,7 +148,7 @@ impl Follower {
             if self.options.again().is_none()
                 && let Some(reason) = self.end_before_reading(now)
             {
-                return self.finish(now, reason);
+                return self.complete(now, reason);
             }
             match read(&self.position, self.page_limit()) {
                 ReadOutcome::Shared {
@@ -158,6 +168,13 @@ impl Follower {
                         through = through.min(end);
                     }
                     let before = self.position.at();
+                    if let Some(until) = self.options.ends().until
+                        && let Some(end) = until.cut(before, &mut items)
+                    {
+                        // A time has become a seq, up to which more than one write may be needed.
+                        self.options.ends_mut().until = Some(EndAt::Seq(end));
+                        through = end;
+                    }
                     self.position.advance(through, trimmed_through);
                     let mut seen = self.gap_at_start();
                     seen.extend(self.filter(items));
@@ -220,6 +237,10 @@ impl Follower {
         if let Some(reason) = self.reason_to_end() {
             return self.finish(now, reason);
         }
+        let until_time = self.options.until_time();
+        if !is_fetching && until_time.is_some_and(|until| until <= now) {
+            return self.finish(now, EndReason::Until);
+        }
         let is_fresh = matches!(self.state, FollowerState::Fresh(_));
         // What is in the store is written first, even if it takes a moment to read.
         if !is_fetching {
@@ -237,7 +258,10 @@ impl Follower {
             Due::End(reason) => self.finish(now, reason),
             Due::Heartbeat if is_fresh => self.write_opening(now),
             Due::Heartbeat => self.write_heartbeat(now),
-            Due::At(moment) => Step::Wait(moment),
+            Due::At(moment) => {
+                let until_time = until_time.filter(|until| *until > now);
+                Step::Wait(until_time.map_or(moment, |until| until.min(moment)))
+            }
         }
     }
 
@@ -384,8 +408,23 @@ impl Follower {
         entry.encoded(self.options.encoder.encoding(), &self.epoch)
     }
 
+    /// Ends the stream before anything more is read. That messages are missing is said first to who asked
+    /// for a part of the log.
+    fn complete(&mut self, now: Instant, reason: EndReason) -> Step {
+        if reason == EndReason::Until {
+            let gap = self.gap_at_start();
+            if !gap.is_empty() {
+                return self.write_items(now, &gap);
+            }
+        }
+        self.finish(now, reason)
+    }
+
     fn finish(&mut self, now: Instant, reason: EndReason) -> Step {
         let mut out = self.opening();
+        if reason == EndReason::Until {
+            self.say_live(&mut out);
+        }
         self.end(reason, &mut out);
         Step::Finish(self.output(now, Chunk::new(&out), 0), reason)
     }

@@ -6,7 +6,7 @@
 //! | `options.rs` | what a stream is asked to be; the one set of options |
 //! | `follower.rs` | the follower: decides what is written next. Pure |
 //! | `step.rs` | what it asks for: bytes to be written, a page of the store, to wait |
-//! | `ends.rs`, `timers.rs` | when it ends, when it sends a heartbeat. Pure |
+//! | `ends.rs`, `end_at.rs`, `timers.rs` | when it ends, when it sends a heartbeat. Pure |
 //! | `live.rs` | when it says that its follower has caught up. Pure |
 //! | `undo.rs` | taking back a write for which there is no room. Pure |
 //! | `filter.rs` | what one follower sees of the messages, where that is not the same for all |
@@ -18,6 +18,7 @@
 //! [`limits::FRAME_BYTES`](crate::limits::FRAME_BYTES), so one wake-up is one write.
 
 mod chunk_stream;
+mod end_at;
 mod ends;
 mod filter;
 mod follower;
@@ -34,6 +35,7 @@ mod timers;
 mod undo;
 
 pub use chunk_stream::{ChunkStream, Polled};
+pub use end_at::EndAt;
 pub use ends::Ends;
 pub use filter::{Filter, FilterAction};
 pub use follower::Follower;

@@ -50,6 +50,8 @@ pub struct Extras {
     pub guard: Option<DropGuard>,
     /// The rights without which the stream ends.
     pub rights: Vec<RightHold>,
+    /// When the time comes up to which the stream is to have the log ([`Ends::until`]).
+    pub(super) until_time: Option<Instant>,
     /// When the stream's time is over, and why it ends then.
     pub(super) deadline: Option<(Instant, EndReason)>,
     /// The time after which the client is to come back, if the stream ends because the server stops.
@@ -97,6 +99,11 @@ impl Options {
     /// When the stream's time is over, and why it ends then.
     pub(super) fn deadline(&self) -> Option<(Instant, EndReason)> {
         self.extras.as_ref()?.deadline
+    }
+
+    /// When the time comes up to which the stream is to have the log.
+    pub(super) fn until_time(&self) -> Option<Instant> {
+        self.extras.as_ref()?.until_time
     }
 
     /// Where the follower stood after a write that is to be made again.

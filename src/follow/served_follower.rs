@@ -285,6 +285,7 @@ enum HalfClosed {
 fn closed_by(reason: EndReason) -> Closed {
     match reason {
         EndReason::Limit
+        | EndReason::Until
         | EndReason::Timeout
         | EndReason::Rotate
         | EndReason::Revoked

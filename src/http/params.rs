@@ -1,5 +1,6 @@
 //! The parameters in the query of a stream.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hyper::http::request::Parts;
@@ -8,8 +9,9 @@ use super::error::{Error, ParamError};
 use super::query::{self, Query};
 use super::{Call, negotiate};
 use crate::config::{duration, heartbeat};
+use crate::follow::EndAt;
 use crate::limits;
-use crate::log::Since;
+use crate::log::{Log, Since, Until};
 use crate::wire::Wire;
 
 /// The parameters of a stream, as far as the request gives them.
@@ -23,6 +25,7 @@ pub(super) struct Params {
     pub(super) since: Option<Since>,
     /// The position that a client without headers of its own remembers (`?lastEventId=`).
     pub(super) last_event_id: Option<Since>,
+    pub(super) until: Option<Until>,
     pub(super) limit: Option<u64>,
     pub(super) timeout: Option<Duration>,
     pub(super) heartbeat: Option<Duration>,
@@ -54,6 +57,7 @@ impl Params {
             wire: parse("as", get("as"), transport)?,
             since: parse("since", get("since").filter(|text| !text.is_empty()), since)?,
             last_event_id: get("lastEventId").and_then(|id| remembered(id.as_bytes())),
+            until: parse("until", get("until"), until)?,
             limit: parse("limit", get("limit"), limit)?,
             timeout: parse("timeout", get("timeout"), timeout)?,
             heartbeat: parse("heartbeat", get("heartbeat"), heartbeat)?,
@@ -72,6 +76,30 @@ impl Params {
     /// Returns the transport that `?as=` names, or else the one that the `Accept` header asks for.
     pub(super) fn wire_or_accepted(&self, head: &Parts) -> Wire {
         self.wire.unwrap_or_else(|| negotiate::wire(&head.headers))
+    }
+
+    /// Returns where a stream of this log is to end, if the client asks for a part of it.
+    ///
+    /// # Errors
+    /// When it is a cursor of another log: nothing in this one is before or after it.
+    pub(super) fn end_at(&self, log: &Log) -> Result<Option<EndAt>, ParamError> {
+        Ok(Some(match self.until {
+            None => return Ok(None),
+            Some(Until::Now) => EndAt::Now,
+            Some(Until::Seq(seq)) => EndAt::Seq(seq),
+            Some(Until::Cursor(ref cursor)) if cursor.epoch != *log.epoch() => {
+                let why = format!(
+                    "is a cursor of another log; those of this one begin with {}-",
+                    log.epoch()
+                );
+                return Err(ParamError::new("until", &cursor.to_string(), why));
+            }
+            Some(Until::Cursor(ref cursor)) => EndAt::Seq(cursor.seq),
+            Some(Until::Time(time)) => EndAt::Time {
+                time,
+                after: time.since(log.now().time),
+            },
+        }))
     }
 
     /// Returns where the client wants to begin, if it says so. The `Last-Event-ID` that a browser
@@ -119,8 +147,25 @@ fn remembered(id: &[u8]) -> Option<Since> {
 
 /// Reads `since`, the position from which a stream is to begin.
 fn since(text: &str) -> Result<Since, String> {
-    text.parse()
+    with_plus(text)
+        .parse()
         .map_err(|error: crate::log::ParseSinceError| error.to_string())
+}
+
+/// Reads `until`, the position at which a stream is to end.
+fn until(text: &str) -> Result<Until, String> {
+    with_plus(text)
+        .parse()
+        .map_err(|error: crate::log::ParseUntilError| error.to_string())
+}
+
+/// A time whose offset has its sign back: in a query, `+` stands for a space, and few know that when
+/// they write one.
+fn with_plus(text: &str) -> Cow<'_, str> {
+    match text.rsplit_once(' ') {
+        Some((time, offset)) if time.contains(':') => format!("{time}+{offset}").into(),
+        _ => text.into(),
+    }
 }
 
 /// Reads `as`.

@@ -14,6 +14,7 @@ pub(super) const FOLLOW: &[&str] = &[
     "as",
     "since",
     LAST_EVENT_ID,
+    "until",
     "limit",
     "timeout",
     "wait",

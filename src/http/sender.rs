@@ -7,6 +7,7 @@ use super::error::Error;
 use super::reply::{self, Body};
 use super::stream::StreamSpec;
 use super::{Call, body, form};
+use crate::follow::EndAt;
 use crate::limits;
 use crate::log::Since;
 use crate::message::{Channel, Cursor, Draft, Seq};
@@ -68,6 +69,7 @@ async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body
         .page("sender.html", &[("notice", &escape_html(notice))])
         .await;
     let mut spec = StreamSpec::in_page(&call.app.log, Since::All, page);
-    spec.options.ends_mut().until = Some(until);
+    let ends = spec.options.ends_mut();
+    (ends.until, ends.is_page) = (Some(EndAt::Seq(until)), true);
     spec.respond(call).await
 }

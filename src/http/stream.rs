@@ -79,9 +79,10 @@ impl StreamSpec {
         };
         let options = &mut self.options;
         options.heartbeat = Some(params.heartbeat.unwrap_or(usual));
-        if params.timeout.is_some() || params.limit.is_some() {
+        let until = params.end_at(&self.log)?;
+        if params.timeout.is_some() || params.limit.is_some() || until.is_some() {
             let ends = options.ends_mut();
-            (ends.timeout, ends.limit) = (params.timeout, params.limit);
+            (ends.timeout, ends.limit, ends.until) = (params.timeout, params.limit, until);
         }
         options.encoder = match wire {
             Wire::Text => Encoder::Text(

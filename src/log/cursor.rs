@@ -28,11 +28,16 @@ pub enum Since {
     Last(u64),
     /// The messages that are at most this old.
     Ago(Duration),
+    /// The messages from the first on, by seq, whose time is not earlier than this.
+    Time(Timestamp),
 }
 
 /// The error of a text that is not a [`Since`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("is none of: a cursor (EPOCH-SEQ), a seq, all, now, -N, a duration such as 10m")]
+#[error(
+    "is none of: a cursor (EPOCH-SEQ), a seq, all, now, -N, a duration such as 10m, a time such as \
+     2026-11-27T21:00:00Z"
+)]
 pub struct ParseSinceError;
 
 impl FromStr for Since {
@@ -52,11 +57,10 @@ impl FromStr for Since {
                     count.parse().map(Since::Last).map_err(|_| ParseSinceError)
                 }
                 Some(_) => Err(ParseSinceError),
-                None => text.parse().map(Since::Cursor).or_else(|_| {
-                    humantime::parse_duration(text)
-                        .map(Since::Ago)
-                        .map_err(|_| ParseSinceError)
-                }),
+                None => (text.parse().map(Since::Cursor))
+                    .or_else(|_| humantime::parse_duration(text).map(Since::Ago))
+                    .or_else(|_| text.parse().map(Since::Time))
+                    .map_err(|_| ParseSinceError),
             },
         }
     }
@@ -114,6 +118,7 @@ impl Since {
                 None,
             ),
             Since::Ago(age) => Resolved::Ask(StartAt::NotBefore(now.earlier(age)), None),
+            Since::Time(time) => Resolved::Ask(StartAt::NotBefore(time), None),
         }
     }
 }
@@ -155,6 +160,8 @@ mod tests {
         assert_eq!("17".parse(), Ok(Since::Seq(Seq(17))));
         assert_eq!("-3".parse(), Ok(Since::Last(3)));
         assert_eq!("10m".parse(), Ok(Since::Ago(Duration::from_mins(10))));
+        let time = Since::Time(Timestamp(1_763_636_607_042));
+        assert_eq!("2025-11-20T11:03:27.042Z".parse(), Ok(time));
         assert!(matches!(
             "k3f9-17".parse(),
             Ok(Since::Cursor(Cursor { seq: Seq(17), .. }))
@@ -167,6 +174,9 @@ mod tests {
             "yesterday",
             "k3f9-",
             "1.5",
+            "2025-11-20",
+            "2025-11-20T11:03:27",
+            "2025-13-20T11:03:27Z",
             "99999999999999999999",
         ] {
             assert_eq!(bad.parse::<Since>(), Err(ParseSinceError), "{bad:?}");

@@ -73,6 +73,7 @@ mod tail;
 #[cfg(test)]
 mod testing;
 mod trimmed;
+mod until;
 mod wake;
 mod writer;
 
@@ -102,6 +103,7 @@ pub use sqlite::{OpenError, SideTables, Sqlite};
 pub use store::{
     AppendError, Commit, DraftAnswer, DraftRefusal, Keep, Page, Store, StoreError, Stored,
 };
+pub use until::{ParseUntilError, Until};
 
 use crate::limits;
 use crate::machine_clock::MachineClock;

@@ -46,7 +46,7 @@
 //! time       = 4DIGIT "-" 2DIGIT "-" 2DIGIT "T" 2DIGIT ":" 2DIGIT ":" 2DIGIT "." 3DIGIT "Z"
 //! missed     = 1*20DIGIT
 //! reason     = "expired" / "epoch" / "future"
-//! end-reason = "limit" / "timeout" / "rotate" / "revoked" / "expired" / "stop" / "store"
+//! end-reason = "limit" / "until" / "timeout" / "rotate" / "revoked" / "expired" / "stop" / "store"
 //! ```
 //!
 //! # A new transport
@@ -177,6 +177,8 @@ impl Wire {
 pub enum EndReason {
     /// The stream has had as many messages as were asked for, or a long poll has its answer.
     Limit,
+    /// The stream has all that was asked for of the log.
+    Until,
     /// The stream has lasted as long as was asked for.
     Timeout,
     /// The stream has grown large enough; the client is to come back with its cursor.
@@ -197,6 +199,7 @@ impl EndReason {
     pub fn as_str(self) -> &'static str {
         match self {
             EndReason::Limit => "limit",
+            EndReason::Until => "until",
             EndReason::Timeout => "timeout",
             EndReason::Rotate => "rotate",
             EndReason::Revoked => "revoked",
