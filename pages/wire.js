@@ -684,7 +684,7 @@ async function locate() {
     try {
       const response = await fetch(`${CHANNEL}?as=text&since=now`, { method: 'HEAD', cache: 'no-store' });
       if (!response.ok) throw new Error(`status ${response.status}`);
-      known.begin(response.headers.get('Stream-Cursor'));
+      known.begin(response.headers.get('Log-Cursor'));
       return;
     } catch (error) {
       page.say(`The server cannot be reached (${error.message}). Trying again.`);

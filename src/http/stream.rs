@@ -176,7 +176,7 @@ fn head(encoder: &Encoder, starts: &Cursor) -> Response<Body> {
             .headers_mut()
             .insert(CONTENT_SECURITY_POLICY, policy);
     }
-    let name = HeaderName::from_static("stream-cursor");
+    let name = HeaderName::from_static("log-cursor");
     reply::add_header(&mut response, name, &starts.to_string());
     response
 }

@@ -54,7 +54,7 @@ async fn all(mut tasks: JoinSet<()>) {
 struct Start {
     /// The value of `since`; `E` stands for the log's epoch.
     since: &'static str,
-    /// The position in `Stream-Cursor`.
+    /// The position in `Log-Cursor`.
     at: u64,
     /// The gap: its reason, how many messages are missing, and the position from which it goes on.
     gap: Option<(&'static str, Option<u64>, u64)>,
@@ -123,7 +123,7 @@ async fn since_on_each_transport() {
             let path = format!("/c/a?as={wire}&since={}", garbage.replace('E', &epoch));
             tasks.spawn(async move {
                 let mut refused = get(addr, &path).await;
-                assert_eq!(refused.header("stream-cursor"), "", "{path}");
+                assert_eq!(refused.header("log-cursor"), "", "{path}");
                 // An EventSource gets 400, too: any status but 200 keeps it from asking again and again.
                 assert_eq!(refused.status, 400, "{path}");
                 assert!(refused.text().await.contains("since="), "{path}");
@@ -138,7 +138,7 @@ async fn begins(addr: SocketAddr, wire: &'static str, start: &Start, epoch: &str
     let since = start.since.replace('E', epoch);
     let what = format!("{wire} since {since}");
     let stream = Stream::open(addr, wire, "a", &format!("since={since}&timeout=100ms")).await;
-    let starts = stream.response.header("stream-cursor").to_owned();
+    let starts = stream.response.header("log-cursor").to_owned();
     assert_eq!(starts, format!("{epoch}-{}", start.at), "{what}");
     let stream = stream.whole().await;
     let expected = (start.first..=10).map(|seq| {
@@ -324,7 +324,7 @@ async fn resume_on_another_transport() {
                 format!("limit=2&since=all\r\nLast-Event-ID: {cursor}"),
             ] {
                 let second = Stream::open(addr, to, "a", &query).await;
-                assert_eq!(second.response.header("stream-cursor"), cursor);
+                assert_eq!(second.response.header("log-cursor"), cursor);
                 let second = second.whole().await;
                 assert_eq!(second.texts(), ["4", "5"], "{from} to {to}: {query}");
                 assert_eq!(second.gaps().len(), 0, "{from} to {to}");

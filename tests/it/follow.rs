@@ -117,7 +117,7 @@ async fn last_event_id_wins_over_since() {
         cursors[0]
     );
     let mut response = send(server.addr, &request, b"").await;
-    assert_eq!(response.header("stream-cursor"), cursors[0]);
+    assert_eq!(response.header("log-cursor"), cursors[0]);
     assert_eq!(
         response.text().await,
         format!("two\n# end {} reason=limit\n", cursors[1])

@@ -193,7 +193,7 @@ async fn sse_has_no_block_without_data() {
     // Connections of appends may still be closing, so the first refusal counts.
     let mut held = Vec::new();
     let mut refused = get(addr, path).await;
-    while refused.headers.contains_key("stream-cursor") {
+    while refused.headers.contains_key("log-cursor") {
         held.push(refused);
         refused = get(addr, path).await;
     }

@@ -53,7 +53,7 @@ async fn cors_allows_listed_origins_only() {
                 "{request}: {:?}",
                 answer.headers
             );
-            let exposed = if allowed { "stream-cursor" } else { "" };
+            let exposed = if allowed { "log-cursor" } else { "" };
             assert_eq!(answer.header("access-control-expose-headers"), exposed);
         }
         // The pages and the metrics stay this server's own.

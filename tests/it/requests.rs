@@ -275,7 +275,7 @@ async fn head_has_headers_of_get() {
         for response in [&head, &got] {
             assert_eq!(response.status, 200, "{path}");
             assert_eq!(response.header("content-type"), kind);
-            assert_eq!(response.header("stream-cursor"), cursor);
+            assert_eq!(response.header("log-cursor"), cursor);
             assert_eq!(response.header("content-length"), "");
             for (name, value) in STREAM_HEADERS {
                 assert_eq!(response.header(name), *value, "{path} {name}");

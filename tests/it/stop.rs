@@ -140,7 +140,7 @@ async fn stop_tells_newcomers_when_to_come_back() {
     }
     server.signal("-TERM").await;
     let mut source = send(addr, "GET /c/main\r\nAccept: text/event-stream", b"").await;
-    while source.status == 200 && source.headers.contains_key("stream-cursor") {
+    while source.status == 200 && source.headers.contains_key("log-cursor") {
         // The signal is on its way.
         source = send(addr, "GET /c/main\r\nAccept: text/event-stream", b"").await;
     }

@@ -90,7 +90,7 @@ impl Follower {
             return Err(io::Error::other("not now"));
         }
         assert_eq!(response.status, 200, "{request}");
-        let Some((epoch, _)) = response.header("stream-cursor").split_once('-') else {
+        let Some((epoch, _)) = response.header("log-cursor").split_once('-') else {
             // This answer only says when to come back, with a status that an EventSource survives.
             assert_eq!(self.wire, "sse");
             return Err(io::Error::other("the server is stopping"));

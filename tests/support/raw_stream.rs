@@ -92,7 +92,7 @@ impl RawStream {
     /// The cursor at which the stream begins, as the head says it, and its seq.
     pub(crate) fn cursor(&self) -> (&str, u64) {
         let head = self.head.as_ref().unwrap();
-        let cursor = head.split("\r\nstream-cursor: ").nth(1).expect(head);
+        let cursor = head.split("\r\nlog-cursor: ").nth(1).expect(head);
         let cursor = cursor.split("\r\n").next().unwrap();
         (cursor, seq(cursor))
     }
