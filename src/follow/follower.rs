@@ -14,8 +14,6 @@
 //!              └── Break: these bytes are the last, and the response stays incomplete
 //! ```
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::timers::{self, Due, IDLE_CHECK};
@@ -92,39 +90,6 @@ impl Follower {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.state == FollowerState::Ended
-    }
-
-    /// The server is stopping: the stream ends at `deadline`, if not earlier, and tells its client to
-    /// come back after the time `retry`. The reason is this one in any case, since the client is to know
-    /// that there is no server to come back to at once.
-    pub fn stop_by(&mut self, deadline: Instant, retry: Duration) {
-        self.end_by(deadline, EndReason::Stop);
-        self.options.extras().retry_after_stop = Some(retry);
-    }
-
-    /// The stream is to end at this moment, if not earlier.
-    fn end_by(&mut self, moment: Instant, reason: EndReason) {
-        let extras = self.options.extras();
-        let end = extras.deadline.map_or(moment, |(end, _)| end.min(moment));
-        extras.deadline = Some((end, reason));
-    }
-
-    /// The client has closed its sending side, and may have left. A stream says a heartbeat, if it has
-    /// begun; a long poll has nothing to say in advance. It waits on, unless something is held for its
-    /// client that is not there any more (such as its presence): then its time is over.
-    #[must_use]
-    pub fn half_closed(&mut self, now: Instant) -> Option<Output> {
-        if self.state == FollowerState::Streaming && self.options.heartbeat.is_some() {
-            return Some(self.heartbeat(now));
-        }
-        if self.options.has_guard() {
-            let reason = self
-                .options
-                .deadline()
-                .map_or(EndReason::Timeout, |(_, why)| why);
-            self.end_by(now, reason);
-        }
-        None
     }
 
     /// Everything that was written has been taken by the connection.
@@ -220,7 +185,7 @@ impl Follower {
     }
 
     /// The gap that is known from the beginning, if it is still to be written.
-    fn gap_at_start(&mut self) -> Vec<Item> {
+    pub(super) fn gap_at_start(&mut self) -> Vec<Item> {
         self.position
             .take_gap()
             .map(Item::Gap)
@@ -265,24 +230,7 @@ impl Follower {
         }
     }
 
-    /// Why the stream ends before anything more is read, if it does. Its first read comes before the
-    /// end of its time, so that what is there at once is written at once.
-    fn end_before_reading(&self, now: Instant) -> Option<EndReason> {
-        self.reason_to_end().or_else(|| match self.due(now) {
-            Due::End(reason) if self.state == FollowerState::Streaming => Some(reason),
-            _ => None,
-        })
-    }
-
-    /// Why the stream is complete, if it is.
-    fn reason_to_end(&self) -> Option<EndReason> {
-        self.options
-            .ended_right()
-            .or(self.options.over())
-            .or_else(|| self.options.ends().reached(self.position.at()))
-    }
-
-    fn due(&self, now: Instant) -> Due {
+    pub(super) fn due(&self, now: Instant) -> Due {
         let Options { heartbeat, .. } = self.options;
         timers::due(now, self.wrote, heartbeat, self.options.deadline())
     }
@@ -310,7 +258,7 @@ impl Follower {
     }
 
     /// The bytes before everything else, if nothing has been written yet.
-    fn opening(&mut self) -> Vec<u8> {
+    pub(super) fn opening(&mut self) -> Vec<u8> {
         let FollowerState::Fresh(start) = self.state else {
             return Vec::new();
         };
@@ -321,7 +269,7 @@ impl Follower {
     }
 
     /// Puts that the follower has caught up, if it has by now and this was not said before.
-    fn say_live(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn say_live(&mut self, out: &mut Vec<u8>) {
         if self.live.is_due(self.position.at()) {
             let cursor = self.cursor();
             self.options.encoder.live(&cursor, out);
@@ -341,7 +289,7 @@ impl Follower {
         Step::Write(self.heartbeat(now))
     }
 
-    fn heartbeat(&mut self, now: Instant) -> Output {
+    pub(super) fn heartbeat(&mut self, now: Instant) -> Output {
         let chunk = self.idle_chunk();
         let output = self.output(now, chunk, 0);
         Output {
@@ -351,7 +299,7 @@ impl Follower {
     }
 
     /// Writes these items. Those that do not fit one write are read again.
-    fn write_items(&mut self, now: Instant, items: &[Item]) -> Step {
+    pub(super) fn write_items(&mut self, now: Instant, items: &[Item]) -> Step {
         let mut out = self.opening();
         if let [Item::Message(entry)] = items
             && out.is_empty()
@@ -408,60 +356,8 @@ impl Follower {
         entry.encoded(self.options.encoder.encoding(), &self.epoch)
     }
 
-    /// Ends the stream before anything more is read. That messages are missing is said first to who asked
-    /// for a part of the log.
-    fn complete(&mut self, now: Instant, reason: EndReason) -> Step {
-        if reason == EndReason::Until {
-            let gap = self.gap_at_start();
-            if !gap.is_empty() {
-                return self.write_items(now, &gap);
-            }
-        }
-        self.finish(now, reason)
-    }
-
-    fn finish(&mut self, now: Instant, reason: EndReason) -> Step {
-        let mut out = self.opening();
-        if reason == EndReason::Until {
-            self.say_live(&mut out);
-        }
-        self.end(reason, &mut out);
-        Step::Finish(self.output(now, Chunk::new(&out), 0), reason)
-    }
-
-    /// Ends the stream because the store cannot be read. The one object of a long poll is left
-    /// incomplete: whole, it would say that nothing is new.
-    fn break_off(&mut self, now: Instant) -> Step {
-        if self.options.ends().is_long_poll {
-            self.state = FollowerState::Ended;
-            return Step::Break(None);
-        }
-        let mut out = self.opening();
-        self.end(EndReason::Store, &mut out);
-        Step::Break(Some(self.output(now, Chunk::new(&out), 0)))
-    }
-
-    /// Puts the last bytes.
-    fn end(&mut self, reason: EndReason, out: &mut Vec<u8>) {
-        let at = self.position.at();
-        if !self.options.ends().is_page_complete(at) {
-            let cursor = self.cursor();
-            let retry = match reason {
-                EndReason::Stop => self.options.retry_after_stop(),
-                // Ends of this kind are spread, and there is nothing to wait for.
-                EndReason::Rotate => Some(limits::RETRY_AFTER_ROTATE),
-                _ => None,
-            };
-            self.options.encoder.end(&cursor, reason, retry, out);
-        }
-        if let Some(extras) = self.options.extras_mut() {
-            out.extend_from_slice(&extras.epilogue);
-        }
-        self.state = FollowerState::Ended;
-    }
-
     /// Counts what is written.
-    fn output(&mut self, now: Instant, chunk: Chunk, messages: u64) -> Output {
+    pub(super) fn output(&mut self, now: Instant, chunk: Chunk, messages: u64) -> Output {
         if matches!(self.state, FollowerState::Fresh(_)) {
             self.state = FollowerState::Streaming;
         }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `options.rs` | what a stream is asked to be; the one set of options |
 //! | `follower.rs` | the follower: decides what is written next. Pure |
+//! | `ending.rs` | how it ends, and what it says then. Pure |
 //! | `step.rs` | what it asks for: bytes to be written, a page of the store, to wait |
 //! | `ends.rs`, `end_at.rs`, `timers.rs` | when it ends, when it sends a heartbeat. Pure |
 //! | `live.rs` | when it says that its follower has caught up. Pure |
@@ -19,6 +20,7 @@
 
 mod chunk_stream;
 mod end_at;
+mod ending;
 mod ends;
 mod filter;
 mod follower;
