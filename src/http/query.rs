@@ -2,9 +2,10 @@
 //!
 //! A parameter that does not exist is refused with the names of those that do: passed over, a slip
 //! such as `sicne=now` would flood its reader with the whole log. What is not for this request at all
-//! is passed over: `_`, which scripts add to get past caches; the parameters of other transports,
-//! since a client that tries several asks each with the same query; and all that pages are asked
-//! with, since links to them carry parameters of others (`utm_source`), and these ask for nothing.
+//! is passed over: `_`, which scripts add to get past caches, and `datastar`, which a library adds; the
+//! parameters of other transports, since a client that tries several asks each with the same query; and
+//! all that pages are asked with, since links to them carry parameters of others (`utm_source`), and
+//! these ask for nothing.
 
 use super::error::{Error, ParamError};
 use super::form;
@@ -47,8 +48,9 @@ pub(super) const MAILBOX: &[&str] = &["action", "me", "toUserName", "msg", "wait
 /// at this address may have given it, so it may be anything.
 const LAST_EVENT_ID: &str = "lastEventId";
 
-/// The parameter that is passed over everywhere.
-const CACHE_BUSTER: &str = "_";
+/// The parameters that are passed over everywhere: one against caches, and one in which Datastar says the
+/// state of its page with each request that it makes.
+const PASSED_OVER: [&str; 2] = ["_", "datastar"];
 
 /// The parameters of a request, each once.
 #[derive(Debug)]
@@ -105,7 +107,7 @@ pub(super) fn check_names<'a>(
 /// Finds a name among those that are known; `None` for what is passed over.
 fn find(name: &str, known: &[&'static str]) -> Result<Option<&'static str>, Error> {
     let found = known.iter().find(|known| **known == name).copied();
-    if found.is_none() && name != CACHE_BUSTER {
+    if found.is_none() && !PASSED_OVER.contains(&name) {
         return Err(Error::UnknownParam {
             name: name.to_owned(),
             known: known.join(", "),
@@ -124,7 +126,8 @@ mod tests {
 
     #[test]
     fn query_has_what_is_known() {
-        let query = read("since=-2&_=17&of=%E4%BD%A0&since=-2&_&lastEventId=%FF").unwrap();
+        let query =
+            read("since=-2&_=17&datastar={}&of=%E4%BD%A0&since=-2&_&lastEventId=%FF").unwrap();
         assert_eq!(query.get("since"), Some("-2"));
         assert_eq!(query.get("of"), Some("你"));
         assert_eq!(query.get("limit"), None);

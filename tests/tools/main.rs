@@ -12,6 +12,7 @@
 //! | `parsers` | streams as they are read by parsers that others wrote |
 //! | `firefox` | how Firefox comes back |
 //! | `foreign_clients` | clients that others wrote, over a cut and a restart |
+//! | `html_libraries` | libraries for pages without JavaScript of their own |
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `curl` | a terminal |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
@@ -36,6 +37,7 @@ mod firefox;
 mod foreign_clients;
 mod helpers;
 mod hidden_frame;
+mod html_libraries;
 mod lost_packets;
 mod mailbox_page;
 mod pages;
