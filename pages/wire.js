@@ -156,11 +156,9 @@ function readSse() {
   };
 }
 
-/** Returns a reader of a long poll: one object, which is incomplete until the answer ends. White space
-    before it keeps the connection alive. */
+/** Returns a reader of a long poll: one object, which is incomplete until the answer ends. */
 function readJson() {
   return (rest, ended) => {
-    if (rest[0] === '\n') return unit('heartbeat', 1);
     if (!ended) return null;
     const { cursor, messages, gap } = JSON.parse(rest);
     const marks = marksInJson(rest);

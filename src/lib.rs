@@ -102,8 +102,8 @@
 //! ```
 //!
 //! The handover, drawn step by step, is in `connection/handover.rs`; what the crowd is, in
-//! `server/crowd/mod.rs`. Over HTTP/1.0, and for answers that end soon (long polls, the sender page),
-//! hyper keeps the stream and polls it as any body. What a transport says at each moment of a stream is a
+//! `server/crowd/mod.rs`. Over HTTP/1.0, and for a page that ends (the sender page), hyper keeps
+//! the stream and polls it as any body; a long poll is whole before its head is made (`http/long_poll.rs`). What a transport says at each moment of a stream is a
 //! table in [`wire`].
 //!
 //! # Glossary

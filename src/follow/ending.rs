@@ -8,7 +8,7 @@ use super::follower::FollowerState;
 use super::timers::Due;
 use super::{Follower, Output, Step};
 use crate::limits;
-use crate::wire::{Chunk, EndReason};
+use crate::wire::{Chunk, Encoder, EndReason};
 
 impl Follower {
     /// The server is stopping: the stream ends at `deadline`, if not earlier, and tells its client to
@@ -42,6 +42,12 @@ impl Follower {
             self.end_by(now, reason);
         }
         None
+    }
+
+    /// Whether the answer of a long poll has a message or a gap.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        matches!(&self.options.encoder, Encoder::Json(poll) if poll.has_news())
     }
 
     /// Why the stream ends before anything more is read, if it does. Its first read comes before the

@@ -209,7 +209,7 @@ impl Follower {
         let is_fresh = matches!(self.state, FollowerState::Fresh(_));
         // What is in the store is written first, even if it takes a moment to read.
         if !is_fetching {
-            if is_fresh {
+            if is_fresh && !self.options.ends().is_long_poll {
                 return self.write_opening(now);
             }
             let mut out = Vec::new();
@@ -246,7 +246,9 @@ impl Follower {
         limit
     }
 
-    pub(super) fn cursor(&self) -> Cursor {
+    /// The cursor of the follower's position.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
         self.cursor_at(self.position.at())
     }
 

@@ -116,7 +116,7 @@ impl Grant {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("log-cursor"),
+            HeaderValue::from_static("log-cursor, etag"),
         );
         if self.credentials {
             let yes = HeaderValue::from_static("true");

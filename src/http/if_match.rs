@@ -1,10 +1,11 @@
-//! `If-Match` and `If-None-Match` of a request that appends: what its sender expects of the channel (RFC
-//! 9110, section 13.1).
+//! `If-Match` and `If-None-Match` (RFC 9110, section 13.1). In a request that appends they are what its
+//! sender expects of the channel, and in a long poll the answer that its client has.
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 
 use super::error::Error;
+use crate::log::Since;
 use crate::message::{Cursor, Precondition};
 
 /// Returns the precondition of a request, if it has one.
@@ -18,6 +19,17 @@ pub(super) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, 
         (None, Some(star)) if star == "*" => Ok(Some(Precondition::NoEntry)),
         (None, Some(other)) => Err(Error::BadIfNoneMatch(other)),
         (Some(_), Some(_)) => Err(Error::TwoPreconditions),
+    }
+}
+
+/// Returns where the client of a long poll wants to begin, if it has an answer: after the cursor that is
+/// the tag of that. A tag that is no cursor was given by another server at this address. curl sends an
+/// empty one where it has none.
+pub(super) fn seen(headers: &HeaderMap) -> Option<Since> {
+    let tag = value(headers, IF_NONE_MATCH)?;
+    match tag.trim() {
+        "" | "\"\"" | "W/\"\"" | "*" => None,
+        tag => Some(quoted_cursor(tag).map_or(Since::Foreign, Since::Cursor)),
     }
 }
 
@@ -80,5 +92,24 @@ mod tests {
         }
         let both = read(&[(IF_MATCH, "\"a-1\""), (IF_NONE_MATCH, "*")]);
         assert!(matches!(both, Err(Error::TwoPreconditions)));
+    }
+
+    #[test]
+    fn if_none_match_says_what_was_seen() {
+        let seen = |lines: &[&'static str]| {
+            let line = |tag: &&'static str| (IF_NONE_MATCH, HeaderValue::from_static(tag));
+            seen(&lines.iter().map(line).collect())
+        };
+        let cursor = Since::Cursor("k3f9-17".parse().unwrap());
+        for tag in ["\"k3f9-17\"", "W/\"k3f9-17\"", " \"k3f9-17\" "] {
+            assert_eq!(seen(&[tag]), Some(cursor.clone()), "{tag}");
+        }
+        for none in [&[][..], &[""], &["\"\""], &["W/\"\""], &["*"]] {
+            assert_eq!(seen(none), None, "{none:?}");
+        }
+        let two: &[&str] = &["\"k3f9-17\"", "\"k3f9-18\""];
+        for foreign in [&["\"abc\""][..], &["k3f9-17"], two] {
+            assert_eq!(seen(foreign), Some(Since::Foreign), "{foreign:?}");
+        }
     }
 }

@@ -25,6 +25,7 @@ mod initiator;
 mod line_appends;
 mod line_memory;
 mod line_splitter;
+mod long_poll;
 mod mailbox;
 mod negotiate;
 mod operator;

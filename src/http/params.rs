@@ -7,11 +7,12 @@ use hyper::http::request::Parts;
 
 use super::error::{Error, ParamError};
 use super::query::{self, Query};
-use super::{Call, negotiate};
+use super::{Call, if_match, negotiate};
 use crate::config::{duration, heartbeat};
 use crate::follow::EndAt;
 use crate::limits;
 use crate::log::{Log, Since, Until};
+use crate::message::Cursor;
 use crate::wire::Wire;
 
 /// The parameters of a stream, as far as the request gives them.
@@ -103,19 +104,45 @@ impl Params {
     }
 
     /// Returns where the client wants to begin, if it says so. The `Last-Event-ID` that a browser
-    /// remembers wins over all else, then the `lastEventId` that a polyfill adds to the address, since
-    /// it cannot send the header, and then the `since` that a page once wrote there.
+    /// remembers wins over all else, then the tag of a long poll's answer (`If-None-Match`), then the
+    /// `lastEventId` that a polyfill adds to the address, since it cannot send the header, and then the
+    /// `since` that a page once wrote there.
     pub(super) fn begins(&self, head: &Parts) -> Option<Since> {
-        let lines = head.headers.get_all("last-event-id").iter();
-        let mut ids = lines.filter_map(|id| remembered(id.as_bytes()));
-        let first = ids.next();
-        // Of several ids none can be trusted.
-        let id = match ids.next() {
-            Some(_) => Some(Since::Foreign),
-            None => first,
-        };
-        id.or(self.last_event_id.clone())
+        last_event_id(head)
+            .or_else(|| self.tag(head))
+            .or_else(|| self.last_event_id.clone())
             .or_else(|| self.since.clone())
+    }
+
+    /// Returns the cursor of the answer that the client of a long poll has, if the poll begins there.
+    pub(super) fn seen(&self, head: &Parts) -> Option<Cursor> {
+        match last_event_id(head) {
+            Some(_) => None,
+            None => match self.tag(head) {
+                Some(Since::Cursor(cursor)) => Some(cursor),
+                _ => None,
+            },
+        }
+    }
+
+    /// Returns what the client of a long poll says that it has.
+    fn tag(&self, head: &Parts) -> Option<Since> {
+        let is_long_poll = self.wire_or_accepted(head) == Wire::Json;
+        is_long_poll
+            .then(|| if_match::seen(&head.headers))
+            .flatten()
+    }
+}
+
+/// Returns the position that a browser remembers.
+fn last_event_id(head: &Parts) -> Option<Since> {
+    let lines = head.headers.get_all("last-event-id").iter();
+    let mut ids = lines.filter_map(|id| remembered(id.as_bytes()));
+    let first = ids.next();
+    // Of several ids none can be trusted.
+    match ids.next() {
+        Some(_) => Some(Since::Foreign),
+        None => first,
     }
 }
 

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::params::Params;
 use super::reply::{self, Body};
 use super::stream_body::StreamBody;
-use super::{Call, browser};
+use super::{Call, browser, long_poll};
 use crate::follow::{ChunkStream, Extras, Options};
 use crate::limits;
 use crate::log::{Log, Since};
@@ -28,6 +28,8 @@ pub(super) struct StreamSpec {
     pub(super) since: Since,
     /// The first of the channels is followed from this seq at the latest, wherever the stream begins.
     pub(super) no_later_than: Option<Seq>,
+    /// The cursor that the client of a long poll has as the tag of an answer.
+    pub(super) seen: Option<Cursor>,
     /// Whether each line of `text` begins with the name of its channel.
     pub(super) has_names: bool,
     /// The page around the messages.
@@ -43,6 +45,7 @@ impl StreamSpec {
             channels,
             since,
             no_later_than: None,
+            seen: None,
             has_names: false,
             page: None,
             options: Options::new(
@@ -106,6 +109,7 @@ impl StreamSpec {
                 let wait = jittered(wait, limits::POLL_JITTER);
                 let timeout = params.timeout.map_or(wait, |timeout| timeout.min(wait));
                 options.ends_mut().timeout = Some(timeout);
+                self.seen = params.seen(&call.head);
                 Encoder::Json(Box::default())
             }
         };
@@ -119,6 +123,7 @@ impl StreamSpec {
             channels,
             since,
             no_later_than,
+            seen,
             has_names: _,
             page,
             mut options,
@@ -137,6 +142,7 @@ impl StreamSpec {
         {
             options.ends_mut().rotate = Some(jittered(life, limits::ROTATE_JITTER));
         }
+        let is_long_poll = options.ends().is_long_poll;
         // A long poll is one of many requests on its connection, and so is a page that ends.
         let is_handed_over = call.app.handover
             && !options.ends().are_near()
@@ -159,7 +165,11 @@ impl StreamSpec {
             call.connection.handover().give(stream);
             Body::HandedOver(Arc::clone(call.connection))
         } else {
-            Body::Stream(StreamBody::new(stream, call.connection.phase()))
+            let body = StreamBody::new(stream, call.connection.phase());
+            if is_long_poll {
+                return long_poll::answer(response, body, seen).await;
+            }
+            Body::Stream(body)
         };
         Ok(response)
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::budget::Reservation;
 use crate::connection::{Phase, PhaseCell};
-use crate::follow::ChunkStream;
+use crate::follow::{ChunkStream, Follower};
 use crate::limits;
 
 /// A stream whose large chunks are made only when there is memory for them: hyper keeps a chunk until
@@ -76,8 +76,12 @@ impl StreamBody {
         }
     }
 
+    pub(super) fn follower(&self) -> &Follower {
+        &self.stream.follower().follower
+    }
+
     pub(super) fn has_ended(&self) -> bool {
-        self.stream.follower().follower.has_ended()
+        self.follower().has_ended()
     }
 
     pub(super) fn is_broken_off(&self) -> bool {

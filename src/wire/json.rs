@@ -4,13 +4,13 @@
 //! # Grammar
 //!
 //! ```abnf
-//! body = [ LF ] '{"messages":[' [ message *( "," message ) ] '],"gap":' ( "null" / gap )
+//! body = '{"messages":[' [ message *( "," message ) ] '],"gap":' ( "null" / gap )
 //!        ',"live":' ( "true" / "false" ) ',"cursor":"' cursor '"}' LF
 //! ```
 //!
-//! `message` and `gap` are the objects of `wire/object.rs` without their `type`. The LF in front
-//! comes at once when there is nothing to say yet: clients and proxies wait for a byte, and white
-//! space before the object means nothing to a reader of JSON (RFC 8259, section 2).
+//! `message` and `gap` are the objects of `wire/object.rs` without their `type`. Nothing comes
+//! before the object is whole, not even the head of the response, which has the object's cursor as its
+//! `ETag`. With `If-None-Match` and a tag, an object without messages and gap is not sent, but 304.
 //!
 //! # What a client does with it
 //!
@@ -30,11 +30,6 @@ use crate::message::{Cursor, Epoch, Gap, Message};
 
 /// What comes before the first message.
 const OPENING: &[u8] = b"{\"messages\":[";
-
-/// Puts white space, which says nothing to a reader of JSON, but reaches the client.
-pub(super) fn idle(out: &mut Vec<u8>) {
-    out.push(b'\n');
-}
 
 /// The object of a message.
 pub(super) fn message(message: &Message, epoch: &Epoch) -> Bytes {
@@ -76,13 +71,19 @@ impl LongPoll {
         self.is_live = true;
     }
 
+    /// Whether the object has a message or a gap.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.messages > 0 || self.gap.is_some()
+    }
+
     /// Puts the rest of the object, or all of it if there was no message.
     pub(super) fn end(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         if self.messages == 0 {
             out.extend_from_slice(OPENING);
         }
-        let gap = self.gap.take();
-        let gap = gap.map(|(gap, resumes)| GapObject::new(&gap, &resumes).untyped());
+        let gap = self.gap.as_ref();
+        let gap = gap.map(|(gap, resumes)| GapObject::new(gap, resumes).untyped());
         let rest = format!(
             "],\"gap\":{},\"live\":{},\"cursor\":\"{cursor}\"}}\n",
             to_json(&gap),
@@ -108,8 +109,8 @@ mod tests {
     #[test]
     fn json_golden_bytes() {
         let mut json = poll();
-        assert_eq!(opened_quiet(&mut json), "\n");
-        assert_eq!(idled(&mut json), "\n");
+        assert_eq!(opened_quiet(&mut json), "");
+        assert_eq!(idled(&mut json), "");
         assert_eq!(
             delivered(&mut json, &testing::message(7, AWKWARD)),
             "{\"messages\":[{\"cursor\":\"k3f9x2qa0b-7\",\"channel\":\"build\",\

@@ -13,11 +13,11 @@
 //! | moment | `text` | `html` | `script` | `sse` | `ndjson` | `json` |
 //! |---|---|---|---|---|---|---|
 //! | [open](Encoder::open) | nothing | nothing | `f({open})` | `retry:` | `{open}` | nothing |
-//! | [first bytes](Encoder::opened) when quiet | `.` | `.` | no more | no more, or `event: heartbeat` | no more | newline |
+//! | [first bytes](Encoder::opened) when quiet | `.` | `.` | no more | no more, or `event: heartbeat` | no more | nothing |
 //! | [lead](Encoder::lead) of a message | ends the dots, `channel: ` | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
 //! | [message](Encoding::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
 //! | [live](Encoder::live), caught up | `# live …` with `marks=1` | `<p class="live">` with `marks=1` | `f({live})` | `event: live` | `{live}` | nothing until the end |
-//! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | newline |
+//! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | nothing |
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
 //! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"live":…,"cursor":…}` |
 //!
@@ -256,13 +256,13 @@ impl Encoder {
     /// Puts what completes the first bytes of a stream, after the opening and the messages that
     /// were there at once, up to `cursor`; `quiet` if there was none.
     ///
-    /// There must be a byte in any case, and an event for scripts that asked for heartbeats, because
+    /// There must be a byte in any case, except that a long poll is answered at once, and an event for scripts that asked for heartbeats, because
     /// clients and proxies wait for it.
     pub fn opened(&mut self, cursor: &Cursor, quiet: bool, out: &mut Vec<u8>) {
         let is_idle = match self {
-            Encoder::Text(_) | Encoder::Html(_) | Encoder::Json(_) => quiet,
+            Encoder::Text(_) | Encoder::Html(_) => quiet,
             Encoder::Sse(options) => options.heartbeat_event,
-            Encoder::Script(_) | Encoder::Ndjson => false,
+            Encoder::Script(_) | Encoder::Ndjson | Encoder::Json(_) => false,
         };
         if is_idle {
             self.idle(cursor, out);
@@ -338,7 +338,8 @@ impl Encoder {
             Encoder::Script(frame) => frame.call(&ControlObject::heartbeat(cursor), out),
             Encoder::Sse(options) => options.idle(cursor, out),
             Encoder::Ndjson => ndjson::line(&ControlObject::heartbeat(cursor), out),
-            Encoder::Json(_) => json::idle(out),
+            // Its head has not been sent.
+            Encoder::Json(_) => {}
         }
     }
 

@@ -53,7 +53,7 @@ async fn cors_allows_listed_origins_only() {
                 "{request}: {:?}",
                 answer.headers
             );
-            let exposed = if allowed { "log-cursor" } else { "" };
+            let exposed = if allowed { "log-cursor, etag" } else { "" };
             assert_eq!(answer.header("access-control-expose-headers"), exposed);
         }
         // The pages and the metrics stay this server's own.
@@ -73,7 +73,8 @@ async fn cors_allows_listed_origins_only() {
 async fn cors_preflight_allows_what_is_asked() {
     let server = TestServer::with(|config| config.cors_origins = vec!["*".into(), OURS.into()]);
     let long = "x".repeat(1025);
-    let usual = "cache-control, content-type, idempotency-key, last-event-id";
+    let usual =
+        "cache-control, content-type, idempotency-key, if-match, if-none-match, last-event-id";
     for (asked, allowed) in [
         ("", usual),
         ("Access-Control-Request-Headers: X-Token", "X-Token"),

@@ -101,7 +101,7 @@ impl Response {
             headers.get("content-length"),
             headers.get("transfer-encoding"),
         ) {
-            _ if head_only || status == 204 => Framing::Over,
+            _ if head_only || status == 204 || status == 304 => Framing::Over,
             (Some(length), _) => Framing::Length(length.parse().unwrap()),
             (_, Some(_)) => Framing::Chunked,
             _ => Framing::UntilClose,
