@@ -67,14 +67,15 @@ function readText() {
 /** Returns a reader of the HTML forever frame. */
 function readHtml() {
   const state = { dots: false };
-  const names = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#13': '\r' };
+  const names = { amp: '&', lt: '<', gt: '>', quot: '"' };
+  const character = (whole, code, name) => (code ? String.fromCharCode(code) : names[name] ?? whole);
   return rest => {
-    const element = /^<p class="(message|gap|end)"[^>]*?data-cursor="([^"]*)"[^>]*>((?:[^<]|<\/?span[^>]*>)*)<\/p>\n/.exec(rest);
+    const element = /^<p class="(message|gap|end)"[^>]*?data-cursor="([^"]*)"[^>]*>([^<]*(?:<\/?span[^>]*>[^<]*)*)<\/p>\n/.exec(rest);
     if (element) {
       const [all, kind, cursor, inner] = element;
       const to = all.length - '</p>\n'.length;
       // Colours are elements in the text.
-      const data = inner.replace(/<[^>]*>/g, '').replace(/&(#?\w+);/g, (whole, name) => names[name] ?? whole);
+      const data = inner.replace(/<[^>]*>/g, '').replace(/&(?:#(\d+)|(\w+));/g, character);
       const messages = kind === 'message' ? [{ cursor, data, marks: [[to - inner.length, to]] }] : [];
       return unit(kind, all.length, { cursor, messages });
     }
@@ -417,7 +418,8 @@ class Panel {
     this.is('connecting');
     await known.ready;
     if (signal.aborted) return;
-    const queued = setTimeout(() => this.is('queued'), 2000);
+    // The head of a long poll comes with its answer, so nobody can tell whether it waits for that or for a connection.
+    const queued = this.poll ? undefined : setTimeout(() => this.is('queued'), 2000);
     let response;
     let row;
     try {
@@ -441,6 +443,7 @@ class Panel {
       this.requests += 1;
       this.add(row);
       this.update();
+      if (this.poll) this.is('waiting');
       response = await fetch(url, { signal, cache: 'no-store', headers });
       this.asking = requestBytes(url) + (byHeader ? since.length + 17 : 0);
     } finally {
@@ -450,7 +453,7 @@ class Panel {
     this.heads += this.heading;
     row.append(` ⇒ ${response.status}, ${this.heading} B of headers`);
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    this.is(this.poll ? 'waiting' : 'open');
+    if (!this.poll) this.is('open');
     await this.read(response.body.getReader());
   }
 

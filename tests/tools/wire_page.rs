@@ -226,6 +226,30 @@ async fn wire_page_sixth_panel_replaces_another() {
     server.stop().await;
 }
 
+/// The colours of a message are elements in the bytes of HTML, and a part of the message there.
+#[tokio::test]
+async fn wire_page_colors_in_html() {
+    let server = TestServer::start();
+    let browser = Browser::start().await;
+    open(&browser, &server).await;
+    press(&browser, "html", "Start").await;
+    are_open(&browser, &["html", "script", "sse", "ndjson", "json"]).await;
+    post(server.addr, "/c/wire", "a \x1b[31mred\x1b[m one").await;
+    let colored = "<span>a <span class=\"fg1\">red</span> one</span>";
+    shows(&browser, "html", &[colored]).await;
+    post(server.addr, "/c/wire", "plain").await;
+    shows(&browser, "html", &[colored, "plain"]).await;
+    // A panel that is cut says what it is missing without them.
+    press(&browser, "html", "Cut").await;
+    post(server.addr, "/c/wire", "\x1b[1mbold\x1b[m").await;
+    let missed = |text: &str| text.contains("bold");
+    browser
+        .read("#panel-html .missed", "what is missing", missed)
+        .await;
+    browser.close().await;
+    server.stop().await;
+}
+
 /// The table says what a message costs on each transport.
 #[tokio::test]
 async fn wire_page_table_of_costs() {
