@@ -227,7 +227,7 @@ globalThis.ForeverFrame = (() => {
     #host; #attempts = new Set(); #current = null; #latest = null; #ladder = [];
     #timer; #quiet; #better; #waiting = false; #tries = 0; #failures = 0;
 
-    /** host: {transports, memory, events, heartbeat, longest (poll, in seconds), origin, ask(), hear(items) → how many items were new, state()} */
+    /** host: {transports, memory, events, heartbeat, pace and longest (poll, in seconds), origin, ask(), hear(items) → how many items were new, state()} */
     constructor(host) { this.#host = host; }
 
     connect(silently = false) {
@@ -295,7 +295,7 @@ globalThis.ForeverFrame = (() => {
       }
       clearTimeout(this.#quiet);
       // A long poll is silent by nature, and has a timeout of its own.
-      if (attempt.name !== 'json') this.#quiet = setTimeout(() => this.#failed(), attempt.heartbeat * QUIET_HEARTBEATS * 1000);
+      if (attempt.name !== 'json') this.#quiet = setTimeout(() => this.#failed(), Math.max(attempt.heartbeat, this.#host.pace) * QUIET_HEARTBEATS * 1000);
       if (Date.now() - attempt.began > 1000) this.#tries = this.#failures = 0;
       attempt.newItems += this.#host.hear(items);
       const end = items.find(item => item.type === 'end');
@@ -378,6 +378,7 @@ globalThis.ForeverFrame = (() => {
         events: this.#events,
         origin: this.#url.origin,
         heartbeat: heartbeat ?? secondsIn(address.get('heartbeat')) ?? HEARTBEAT,
+        pace: secondsIn(address.get('pace')) ?? 0,
         longest: secondsIn(address.get('wait')) ?? POLL_SECONDS,
         ask: params => this.#ask(params),
         hear: items => this.#take(items),

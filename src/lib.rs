@@ -126,6 +126,7 @@
 //! | live | caught up: all that was in the log when the stream began has been sent (`follow/live.rs`) |
 //! | crowd | the followers of a lane that have been written all there is, served by one task |
 //! | shared frame | the next messages of a channel, as bytes that its followers have in common |
+//! | pace, burst | a stream with a pace writes all that has come at each tick of it, a burst (`follow/pace.rs`) |
 //! | heartbeat, dot | what a quiet stream says to show that the connection works |
 //! | lane | a thread with a runtime of its own, for some of the connections |
 //! | handover | a stream's socket goes from hyper to the connection |

@@ -10,6 +10,7 @@ mod accounts;
 mod budgets;
 mod clock_limits;
 mod color_limits;
+mod follow_limits;
 mod key_limits;
 mod log_limits;
 
@@ -19,6 +20,7 @@ pub use accounts::*;
 pub use budgets::*;
 pub use clock_limits::*;
 pub use color_limits::*;
+pub use follow_limits::*;
 pub use key_limits::*;
 pub use log_limits::*;
 
@@ -132,11 +134,6 @@ pub const DOT_INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
 /// `?heartbeat=` says otherwise. It is what the HTML standard advises, and below all idle limits in
 /// the field (`CloudFront` has 30 s).
 pub const HEARTBEAT_INTERVAL_DEFAULT: Duration = Duration::from_secs(15);
-
-/// The shortest and the longest interval that `?heartbeat=` takes. Below a second heartbeats would
-/// be a load; above a minute proxies (nginx, most load balancers: 60 s) close the connection.
-pub const HEARTBEAT_INTERVAL_RANGE: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_mins(1);
 
 /// How long a long poll waits unless `?wait=` says otherwise.
 pub const POLL_WAIT_DEFAULT: Duration = Duration::from_secs(25);

@@ -16,6 +16,7 @@
 
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::timers::{self, Due, IDLE_CHECK};
 use super::{EndAt, Ends, Live, Options, Output, Step};
 use crate::limits;
@@ -70,6 +71,9 @@ impl Follower {
             }
             Some(EndAt::Seq(_)) | None => {}
         }
+        if let Some(interval) = options.pace_interval() {
+            options.extras().pace = Some(Pace::new(interval));
+        }
         Follower {
             wrote: now,
             state: FollowerState::Fresh(position.at()),
@@ -114,6 +118,9 @@ impl Follower {
                 && let Some(reason) = self.end_before_reading(now)
             {
                 return self.complete(now, reason);
+            }
+            if self.options.again().is_none() && self.pauses() {
+                return Step::Wait(self.next_look(now, now + IDLE_CHECK));
             }
             match read(&self.position, self.page_limit()) {
                 ReadOutcome::Shared {
@@ -207,6 +214,9 @@ impl Follower {
             return self.finish(now, EndReason::Until);
         }
         let is_fresh = matches!(self.state, FollowerState::Fresh(_));
+        if !is_fetching {
+            self.end_burst(true);
+        }
         // What is in the store is written first, even if it takes a moment to read.
         if !is_fetching {
             if is_fresh && !self.options.ends().is_long_poll {
@@ -223,15 +233,27 @@ impl Follower {
             Due::End(reason) => self.finish(now, reason),
             Due::Heartbeat if is_fresh => self.write_opening(now),
             Due::Heartbeat => self.write_heartbeat(now),
-            Due::At(moment) => {
-                let until_time = until_time.filter(|until| *until > now);
-                Step::Wait(until_time.map_or(moment, |until| until.min(moment)))
-            }
+            Due::At(moment) => Step::Wait(self.next_look(now, moment)),
         }
     }
 
+    /// When the follower is to be looked at again: at `moment`, or earlier where something else is due
+    /// then. A follower that keeps its pace has nothing due but its ticks and its end.
+    fn next_look(&self, now: Instant, moment: Instant) -> Instant {
+        let until_time = self.options.until_time().filter(|until| *until > now);
+        let moment = match self.tick() {
+            Some(tick) => self
+                .options
+                .deadline()
+                .map_or(tick, |(end, _)| end.min(tick)),
+            None => moment,
+        };
+        until_time.map_or(moment, |until| until.min(moment))
+    }
+
     pub(super) fn due(&self, now: Instant) -> Due {
-        let Options { heartbeat, .. } = self.options;
+        let heartbeat = self.options.heartbeat;
+        let heartbeat = heartbeat.map(|beat| beat.saturating_sub(self.earlier_heartbeat()));
         timers::due(now, self.wrote, heartbeat, self.options.deadline())
     }
 
@@ -368,6 +390,12 @@ impl Follower {
             extras.ends.count(messages, chunk.size());
             self.options.shed();
         }
+        if let Some(pace) = self.options.pace_mut()
+            && self.live.has_come()
+        {
+            pace.start(now);
+        }
+        self.end_burst(false);
         self.wrote = now;
         Output {
             chunk,

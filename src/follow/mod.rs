@@ -9,6 +9,7 @@
 //! | `step.rs` | what it asks for: bytes to be written, a page of the store, to wait |
 //! | `ends.rs`, `end_at.rs`, `timers.rs` | when it ends, when it sends a heartbeat. Pure |
 //! | `live.rs` | when it says that its follower has caught up. Pure |
+//! | `pace.rs` | when it writes, if that is at ticks. Pure |
 //! | `undo.rs` | taking back a write for which there is no room. Pure |
 //! | `filter.rs` | what one follower sees of the messages, where that is not the same for all |
 //! | `sharing.rs` | what a follower writes that many others write, too. Pure |
@@ -28,6 +29,7 @@ mod follower;
 mod follower_tests;
 mod live;
 mod options;
+mod pace;
 mod served_follower;
 #[cfg(test)]
 mod shared_frame_tests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::{Ends, Filter};
 use crate::message::Seq;
 use crate::right::{RightEnd, RightHold};
@@ -50,6 +51,10 @@ pub struct Extras {
     pub guard: Option<DropGuard>,
     /// The rights without which the stream ends.
     pub rights: Vec<RightHold>,
+    /// The interval of the ticks at which the stream writes, once its follower has caught up.
+    pub pace_interval: Option<Duration>,
+    /// The pace that the stream keeps.
+    pub(super) pace: Option<Pace>,
     /// When the time comes up to which the stream is to have the log ([`Ends::until`]).
     pub(super) until_time: Option<Instant>,
     /// When the stream's time is over, and why it ends then.
@@ -99,6 +104,21 @@ impl Options {
     /// When the stream's time is over, and why it ends then.
     pub(super) fn deadline(&self) -> Option<(Instant, EndReason)> {
         self.extras.as_ref()?.deadline
+    }
+
+    /// The interval of the ticks at which the stream writes.
+    pub(super) fn pace_interval(&self) -> Option<Duration> {
+        self.extras.as_ref()?.pace_interval
+    }
+
+    /// The pace of the stream, if it has one.
+    pub(super) fn pace(&self) -> Option<&Pace> {
+        self.extras.as_ref()?.pace.as_ref()
+    }
+
+    /// The pace of the stream, if it has one.
+    pub(super) fn pace_mut(&mut self) -> Option<&mut Pace> {
+        self.extras.as_mut()?.pace.as_mut()
     }
 
     /// When the time comes up to which the stream is to have the log.
@@ -180,6 +200,7 @@ impl Extras {
             && self.rights.is_empty()
             && self.again.is_none()
             && self.over.is_none()
+            && self.pace.is_none()
             && self.ends.count_nothing()
     }
 

@@ -193,6 +193,7 @@ impl ServedFollower {
         if let Some(step) = self.hold(now) {
             return step;
         }
+        self.follower.begin_burst(now, || self.view.newest());
         let before = self.follower.before_write();
         match self.follower.next(now, read) {
             Step::Write(output) => {

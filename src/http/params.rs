@@ -30,6 +30,7 @@ pub(super) struct Params {
     pub(super) limit: Option<u64>,
     pub(super) timeout: Option<Duration>,
     pub(super) heartbeat: Option<Duration>,
+    pub(super) pace: Option<Duration>,
     pub(super) wait: Option<Duration>,
     pub(super) retry: Option<u32>,
     pub(super) heartbeat_event: bool,
@@ -62,6 +63,7 @@ impl Params {
             limit: parse("limit", get("limit"), limit)?,
             timeout: parse("timeout", get("timeout"), timeout)?,
             heartbeat: parse("heartbeat", get("heartbeat"), heartbeat)?,
+            pace: parse("pace", get("pace"), pace)?,
             wait: parse("wait", get("wait"), wait)?,
             retry: parse("retry", get("retry"), retry)?,
             heartbeat_event: parse("heartbeat_event", get("heartbeat_event"), parse_bool)?
@@ -218,6 +220,16 @@ fn timeout(text: &str) -> Result<Duration, String> {
             Ok(timeout)
         }
     })
+}
+
+/// Reads `pace`, the interval of bursts.
+fn pace(text: &str) -> Result<Duration, String> {
+    let range = limits::PACE_RANGE;
+    let outside = || {
+        let (least, most) = (range.start().as_millis(), range.end().as_secs());
+        format!("is not between {least}ms and {most}s")
+    };
+    duration(text).and_then(|pace| range.contains(&pace).then_some(pace).ok_or_else(outside))
 }
 
 /// Reads `wait`, the time that a long poll or a mailbox waits for a message.

@@ -20,6 +20,7 @@ pub(super) const FOLLOW: &[&str] = &[
     "timeout",
     "wait",
     "heartbeat",
+    "pace",
     "heartbeat_event",
     "retry",
     "envelope",

@@ -87,6 +87,9 @@ impl StreamSpec {
             let ends = options.ends_mut();
             (ends.timeout, ends.limit, ends.until) = (params.timeout, params.limit, until);
         }
+        if params.pace.is_some() && wire != Wire::Json {
+            options.extras().pace_interval = params.pace;
+        }
         options.encoder = match wire {
             Wire::Text => Encoder::Text(
                 TextStream::new(self.has_names, params.marks).with_colors(params.color),

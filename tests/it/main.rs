@@ -13,7 +13,7 @@
 //! | `preconditions` | appends that depend on a channel's last entry |
 //! | `clock_steps`, `first_version` | a wall clock that is set; a file of the first version |
 //! | `parameters` | the parameters of requests |
-//! | `follow`, `beginnings`, `live`, `until`, `etags`, `rotate`, `named_lines`, `colors` | streams: begin, catch up, end; what a line says, and how it looks |
+//! | `follow`, `beginnings`, `live`, `until`, `etags`, `pace`, `rotate`, `named_lines`, `colors` | streams: begin, catch up, end; what a line says, and how it looks |
 //! | `conformance`, `round_trip`, `exactly_once`, `unread` | streams on all six transports |
 //! | `crowd_simulation`, `crowd_faults`, `crowd_times`, `crowd_writes` | endless streams: whatever their clients do, when they speak and end, and what does not fit one write |
 //! | `log`, `store`, `store_times`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
@@ -83,6 +83,7 @@ mod mailbox_restart;
 mod named_lines;
 mod open_store;
 mod origins;
+mod pace;
 mod parameters;
 mod permission;
 mod preconditions;

@@ -12,6 +12,18 @@ use crate::log::Slots;
 use crate::message::Seq;
 use crate::wire::Encoding;
 
+/// What is done when there may be a message for a follower.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OnMessage {
+    /// The next shared frame of this encoding is written, whatever comes
+    /// ([`Follower::shared_encoding`](crate::follow::Follower::shared_encoding)).
+    Share(Encoding),
+    /// The follower is asked.
+    Look,
+    /// Nothing: the follower keeps a pace, and is looked at when its tick comes.
+    Wait,
+}
+
 /// A follower that has been written all that there is. What every message touches is here; the rest
 /// of the follower is elsewhere in memory, and only touched when it says something of its own.
 #[derive(Debug)]
@@ -19,9 +31,8 @@ pub(super) struct CrowdFollower {
     pub(super) socket: TcpStream,
     /// The index of the log that is followed.
     pub(super) log: u8,
-    /// The encoding whose shared frames are the follower's next writes, if they are
-    /// ([`Follower::shared_encoding`](crate::follow::Follower::shared_encoding)).
-    pub(super) shared: Option<Encoding>,
+    /// What is done when there may be a message for the follower.
+    pub(super) on_message: OnMessage,
     /// Whether shared frames have been written that the rest of the follower does not know of.
     pub(super) is_ahead: bool,
     /// Whether the client's disappearance is to be noticed soon.
@@ -56,7 +67,7 @@ impl CrowdFollower {
         CrowdFollower {
             socket,
             log,
-            shared: None,
+            on_message: OnMessage::Look,
             is_ahead: false,
             expects_liveness: false,
             is_queued: false,
@@ -91,10 +102,13 @@ impl CrowdFollower {
         let follower = &self.rest.follower;
         self.at = follower.position().at();
         self.wrote = ticks.after(follower.last_write());
-        self.shared = follower.shared_encoding();
-        let heartbeat = follower
-            .shared_heartbeat()
-            .filter(|_| self.shared.is_some());
+        let shared = follower.shared_encoding();
+        self.on_message = match shared {
+            Some(encoding) => OnMessage::Share(encoding),
+            None if follower.is_paced() => OnMessage::Wait,
+            None => OnMessage::Look,
+        };
+        let heartbeat = follower.shared_heartbeat().filter(|_| shared.is_some());
         self.heartbeat = heartbeat.map_or(0, Ticks::in_time);
     }
 

@@ -20,6 +20,9 @@
 //! a slice of them. A follower that writes something of its own around messages, such as a line end
 //! after its dots, makes its next write by itself.
 //!
+//! **A follower with a pace** ([`Follower::is_paced`](crate::follow::Follower::is_paced)) is looked at when
+//! its tick comes, by the wheel, and is not told of messages.
+//!
 //! A key of the slab is only a hint: if its follower has left, another may have it by now. To look at
 //! that one once more changes nothing. So nothing that holds keys has to be told who leaves.
 //!

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 
 use super::super::stream_conn::StreamConn;
+use super::crowd_follower::OnMessage;
 use super::{Crowd, number};
 use crate::follow::StreamStep;
 use crate::limits;
@@ -35,8 +36,10 @@ impl Crowd {
         let Some(follower) = self.followers.get_mut(key as usize) else {
             return;
         };
-        let Some(encoding) = follower.shared else {
-            return self.look(key);
+        let encoding = match follower.on_message {
+            OnMessage::Share(encoding) => encoding,
+            OnMessage::Look => return self.look(key),
+            OnMessage::Wait => return,
         };
         let of = Some((follower.log, follower.slots.first_ring()));
         if self.frames.of != of {
@@ -98,7 +101,7 @@ impl Crowd {
         let Some(follower) = self.followers.get_mut(key as usize) else {
             return;
         };
-        let (Some(encoding), 1..) = (follower.shared, follower.heartbeat) else {
+        let (OnMessage::Share(encoding), 1..) = (follower.on_message, follower.heartbeat) else {
             return self.look(key);
         };
         let due = follower.wrote + u64::from(follower.heartbeat);
@@ -152,7 +155,7 @@ impl Crowd {
             };
             follower.is_queued = false;
             // What it says now is not known to the shared frames until it settles.
-            follower.shared = None;
+            follower.on_message = OnMessage::Look;
             let view = &self.logs[usize::from(follower.log)].view;
             let rest = follower.rest(self.ticks);
             let step = rest.next(self.now, |position, limit| view.read(position, limit));
