@@ -14,8 +14,9 @@ use tokio::runtime::Runtime;
 use crate::conformance::said_of;
 use crate::support::binary::Binary;
 use crate::support::client::{append, get};
-use crate::support::difficult::{difficult, shown};
-use crate::support::wires::{ALL, Stream};
+use crate::support::difficult::{difficult, shown, uncolored};
+use crate::support::text::TextReader;
+use crate::support::wires::{ALL, Stream, StreamEvent};
 use crate::support::{TestServer, soon};
 
 /// A runner of this many cases. A failing case is made smaller and shown, not written to a file.
@@ -55,6 +56,26 @@ async fn round_trip(addr: SocketAddr, event: &str, text: &str) -> Result<(), Tes
         prop_assert!(seen == expected, "{}: {:.2000?}", wire, format!("{seen:?}"));
         prop_assert_eq!(at, next, "{}", wire);
     }
+    colored_round_trip(addr, seq, text).await
+}
+
+/// Reads a message as a terminal that wants colours: without them its line is that of its characters, and
+/// nothing else in it does anything.
+async fn colored_round_trip(addr: SocketAddr, seq: u64, text: &str) -> Result<(), TestCaseError> {
+    let path = format!("/c/a?color=1&since={}&limit=1", seq - 1);
+    let colored = get(addr, &path).await.text().await;
+    let plain = uncolored(&colored);
+    let is_control = |c: char| c.is_control() && c != '\t' && c != '\n';
+    prop_assert!(!plain.contains(is_control), "{:?}", colored);
+    let said = TextReader::new(false).read(plain.as_bytes());
+    let texts: Vec<&str> = said
+        .iter()
+        .filter_map(|said| match said {
+            StreamEvent::Message(message) => Some(&*message.data),
+            _ => None,
+        })
+        .collect();
+    prop_assert_eq!(texts, [uncolored(text)]);
     Ok(())
 }
 
@@ -88,6 +109,9 @@ fn random_text_on_each_transport() {
         "\u{feff}",
         "\u{85}",
         "\u{1b}",
+        "\u{1b}[1;31m",
+        "\u{1b}[m",
+        "\u{1b}[2J",
         "\t",
         " ",
         ".",
