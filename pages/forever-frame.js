@@ -8,7 +8,8 @@
      stream.show(document.querySelector('#state'));        // "live by SSE, shared by this tab"
 
    Options:
-     since       where to begin: 'all' (the default), 'now', '-10', '10m', or a saved cursor
+     since       where to begin: 'all' (the default), 'now', '-10', '10m', a time ('2026-11-27T09:00:00Z'),
+                 or a saved cursor
      events      the event names to listen for, as with EventSource: ['added', 'removed'] fire events
                  of those names, messages without a name fire `message`, and all others are skipped.
                  Without this option every message fires `message`, and its `event` gives the name.
@@ -19,7 +20,8 @@
      heartbeat   seconds after which a quiet server is to send a sign of life, 1 to 60 (15; for
                  'script' at most 5, since nothing else tells of a hidden iframe that is cut)
    Where an option is not given, the address may say the same: '/c/news?since=now&heartbeat=5s&as=ndjson'.
-   Its other parameters are sent with each request.
+   Its other parameters are sent with each request. With `until` the stream closes when it has all of
+   that part of the log (by a long poll, which does not say so, it goes on to ask).
 
    Events: message and those of `events` (a MessageEvent: data, lastEventId, origin; also cursor,
    channel, event, time as far as the transport gives them), gap (reason, missed, cursor), live
@@ -227,7 +229,7 @@ globalThis.ForeverFrame = (() => {
     #host; #attempts = new Set(); #current = null; #latest = null; #ladder = [];
     #timer; #quiet; #better; #waiting = false; #tries = 0; #failures = 0;
 
-    /** host: {transports, memory, events, heartbeat, pace and longest (poll, in seconds), origin, ask(), hear(items) → how many items were new, state()} */
+    /** host: {transports, memory, events, heartbeat, pace and longest (poll, in seconds), origin, ask(), hear(items) → how many items were new, done(), state()} */
     constructor(host) { this.#host = host; }
 
     connect(silently = false) {
@@ -303,7 +305,8 @@ globalThis.ForeverFrame = (() => {
       if (!end || attempt !== this.#current) return;
       this.stop();
       // A server that stops says when another one may have taken over.
-      if (end.reason === 'stop') this.#wait(end.retry ?? Math.random() * 1000);
+      if (end.reason === 'until') this.#host.done();
+      else if (end.reason === 'stop') this.#wait(end.retry ?? Math.random() * 1000);
       else if (attempt.newItems || end.reason === 'rotate') this.connect(true);
       else this.#failed();
     }
@@ -382,6 +385,7 @@ globalThis.ForeverFrame = (() => {
         longest: secondsIn(address.get('wait')) ?? POLL_SECONDS,
         ask: params => this.#ask(params),
         hear: items => this.#take(items),
+        done: () => this.close(),
         state: (state, transport = null) => this.#setState(state, transport),
       };
       const on = (target, name, act) => target.addEventListener(name, act, { signal: this.#listening.signal });

@@ -311,6 +311,27 @@ fn follower_says_live_between_past_and_future() {
     assert_eq!(written(step), live);
 }
 
+/// With a pace, what comes after `live` is written at the next tick, and so is a heartbeat.
+#[test]
+fn paced_follower_writes_at_its_ticks() {
+    let now = Instant::now();
+    let pace = Some(2 * SECOND);
+    let mut follower = follower(now, |options| options.extras().pace_interval = pace);
+    let mut next = |seconds: u32, log: &List| {
+        let now = now + seconds * SECOND;
+        follower.begin_burst(now, || Seq(log.0.len() as u64));
+        follower.next(now, |at, limit| log.read(at, limit))
+    };
+    assert_eq!(written(next(0, &List::of(&["one"]))), "one\n");
+    let log = List::of(&["one", "two", "three"]);
+    assert_eq!(waits_until(next(1, &log)), now + 2 * SECOND);
+    assert_eq!(written(next(2, &log)), "two\nthree\n");
+    assert_eq!(waits_until(next(2, &log)), now + 4 * SECOND);
+    assert_eq!(waits_until(next(5, &log)), now + 6 * SECOND);
+    assert_eq!(written(next(12, &log)), ".");
+    assert_eq!(waits_until(next(13, &log)), now + 14 * SECOND);
+}
+
 /// A filter may keep, replace and skip messages; what it skips is read over at once.
 #[test]
 fn filter_decides_what_is_seen() {
