@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::limits;
 pub use append_key::AppendKey;
 pub use idempotency_key::IdempotencyKey;
-pub use name::{Channel, EventName, NameError};
+pub use name::{Channel, EventName, NameError, Pattern};
 pub(crate) use name::{check_name, is_dots};
 pub use precondition::Precondition;
 

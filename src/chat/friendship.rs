@@ -198,7 +198,7 @@ mod tests {
     /// A stream of all that concerns an account.
     async fn follow(chat: &Chat, me: &Account, since: &Since) -> ChunkStream {
         let channels = chat.channels(me).await.unwrap();
-        let start = chat.log.start(&channels, since).await;
+        let start = chat.log.start(&channels.into(), since).await;
         let filter = ChatFilter::all(me.id, false);
         let mut options = Options::new(Encoder::Ndjson, None);
         options.extras().filter = Some(Box::new(move |message| filter.apply(message)));

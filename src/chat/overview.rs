@@ -76,8 +76,8 @@ impl Chat {
         }
         // My own messages do not move my read position, so there may be any number of them after
         // it. The newest messages of the conversation are as many as are counted.
-        let (channels, since) = (std::slice::from_ref(&channel), Since::Last(max as u64));
-        let newest = self.log.start(channels, &since).await?.at;
+        let (subscription, since) = (channel.clone().into(), Since::Last(max as u64));
+        let newest = self.log.start(&subscription, &since).await?.at;
         let after = after.max(newest);
         let (unread, _) = self.count(&channel, me, friend, after, through).await?;
         Ok(unread)

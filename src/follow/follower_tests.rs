@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{FilterAction, Follower, Live, Options, Output, Step};
 use crate::limits;
-use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Start, StoreError};
+use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Selection, Start, StoreError};
 use crate::message::{Channel, Epoch, EventName, Gap, GapReason, Message, Seq, Timestamp};
 use crate::right::{RightEnd, RightHold, Rights};
 use crate::wire::{Encoder, EndReason, SseOptions, TextStream};
@@ -62,7 +62,7 @@ fn follower_at(now: Instant, gap: Option<Gap>, change: impl FnOnce(&mut Options)
     let mut options = Options::new(Encoder::Text(TextStream::default()), Some(10 * SECOND));
     change(&mut options);
     let start = Start {
-        selection: Arc::new([(Channel::main(), Seq::START)]),
+        selection: Selection::of_channel(Channel::main()),
         at: Seq::START,
         gap,
         store_until: Seq::START,
@@ -426,11 +426,14 @@ fn filter_subscribes_from_its_message_on() {
     let mut read_at = Vec::new();
     let mut next = || {
         written(follower.next(now, |position, limit| {
-            read_at.push((position.at(), position.selection().len()));
+            read_at.push((position.at(), position.selection().count()));
             log.read(position, limit)
         }))
     };
     assert_eq!((next(), next()), ("one\n".to_owned(), "three\n".to_owned()));
     assert_eq!(read_at, [(Seq(0), 1), (Seq(2), 2)]);
-    assert_eq!(follower.position().selection()[1], (more, Seq(2)));
+    assert_eq!(
+        follower.position().selection().channels()[1],
+        (more, Seq(2))
+    );
 }

@@ -164,7 +164,10 @@ async fn compare(random: &mut StdRng) -> usize {
             let encoder = encoders().choose(random).unwrap().clone();
             let options = || Options::new(encoder.clone(), Some(HEARTBEAT));
             let since = Since::Last(random.random_range(0..4));
-            let start = log.start(&channels[..1], &since).await.unwrap();
+            let start = log
+                .start(&channels[0].clone().into(), &since)
+                .await
+                .unwrap();
             pairs.push(Compared {
                 alone: Written::new(&log, start.clone(), options()),
                 crowd: Written::new(&log, start, options()),
@@ -213,7 +216,10 @@ async fn shared_frame_is_made_again_as_it_was() {
     let (mut random, mut now) = (StdRng::seed_from_u64(7), Instant::now());
     for encoder in encoders() {
         let log = log();
-        let start = log.start(&[Channel::main()], &Since::All).await.unwrap();
+        let start = log
+            .start(&Channel::main().into(), &Since::All)
+            .await
+            .unwrap();
         let mut written = Written::new(&log, start, Options::new(encoder, Some(HEARTBEAT)));
         written.ask(now);
         // A stream that begins quiet has shown a dot.

@@ -72,7 +72,7 @@ mod tests {
     use super::super::{Options, Output, Step};
     use super::*;
     use crate::limits;
-    use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Start};
+    use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Selection, Start};
     use crate::message::{Channel, Epoch, EventName, GapReason, Message, Timestamp};
     use crate::wire::{HtmlStream, ScriptFrame, SseOptions, TextStream};
 
@@ -133,7 +133,7 @@ mod tests {
             resumes: Seq::START,
         };
         let start = Start {
-            selection: Arc::new([(Channel::main(), Seq::START)]),
+            selection: Selection::of_channel(Channel::main()),
             at: Seq::START,
             gap: Some(gap),
             store_until: Seq::START,

@@ -27,7 +27,7 @@ pub(super) async fn clock(call: Call<'_>) -> Result<Response<Body>, Error> {
     let clock = &call.app.clock;
     // The stream begins with the tick of this second, if there is one. Old ticks are of no use, so
     // no cursor is looked at.
-    let spec = StreamSpec::new(clock.log(), vec![Clock::channel()], Since::Last(1));
+    let spec = StreamSpec::new(clock.log(), Clock::channel(), Since::Last(1));
     let mut spec = spec.with_transport(wire, &params, &call)?;
     if !call.is_head() {
         spec.extras().guard = Some(Box::new(clock.watch()));

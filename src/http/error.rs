@@ -12,7 +12,7 @@ use crate::chat::{
     SessionEnded,
 };
 use crate::limits;
-use crate::log::{AppendError, DraftRefusal, StoreError};
+use crate::log::{AppendError, DraftRefusal, LocateError, StoreError};
 use crate::message::{Cursor, NameError, Seq};
 use crate::metrics::RefusalReason;
 
@@ -29,6 +29,8 @@ pub(super) enum Error {
     BadChannel { name: String, why: NameError },
     #[error("{0} channels were asked for in one stream; the limit is {max}", max = limits::STREAM_CHANNELS_MAX)]
     TooManyChannels(usize),
+    #[error("since=each is for up to {max} channels, and there are more; follow a longer pattern", max = limits::KNOWN_CHANNELS_MAX)]
+    EachOfTooMany,
     #[error("a message goes to one channel; {0:?} names several")]
     OneChannel(String),
     #[error("there is no parameter {name:?} here; there are {known}")]
@@ -207,6 +209,15 @@ impl From<SessionEnded> for Error {
     }
 }
 
+impl From<LocateError> for Error {
+    fn from(error: LocateError) -> Error {
+        match error {
+            LocateError::Store(error) => Error::from(error),
+            LocateError::TooManyChannels(_) => Error::EachOfTooMany,
+        }
+    }
+}
+
 impl Error {
     /// The status that goes with the error.
     pub(super) fn status(&self) -> StatusCode {
@@ -240,6 +251,7 @@ impl Error {
             Error::PathNotUtf8
             | Error::BadChannel { .. }
             | Error::TooManyChannels(_)
+            | Error::EachOfTooMany
             | Error::OneChannel(_)
             | Error::BadParam(_)
             | Error::UnknownParam { .. }

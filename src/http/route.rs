@@ -26,7 +26,7 @@
 //! | `/chat/presence` | GET | a stream of friends who come and go |
 //! | `/stream` | GET | follows `main`, as `text` |
 //! | `/send` | POST, PUT | appends one message to `main`; a message per line |
-//! | `/c/NAMES` | GET, POST, PUT | follows channels (`A,B,…`); appends one message; a message per line |
+//! | `/c/NAMES` | GET, POST, PUT | follows channels (`A,B*,…`); appends one message; a message per line |
 //! | `/healthz` | GET | 200 while the log takes messages and can be read |
 //! | `/healthz/live` | GET | 200 while the process works |
 //! | `/healthz/ready` | GET | the same as `/healthz` |
@@ -43,7 +43,7 @@ use percent_encoding::percent_decode_str;
 
 use super::chat::ChatEndpoint;
 use super::error::Error;
-use crate::message::Channel;
+use crate::message::{Channel, Pattern};
 
 /// What answers the requests for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +198,17 @@ static FILE: Route = demo("/", PAGE, Endpoint::File);
 pub(super) fn channel(name: &str) -> Result<Channel, Error> {
     Channel::new(name).map_err(|why| Error::BadChannel {
         name: name.to_owned(),
+        why,
+    })
+}
+
+/// Returns the pattern of channels that a request asks for.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn pattern(text: &str) -> Result<Pattern, Error> {
+    Pattern::new(text).map_err(|why| Error::BadChannel {
+        name: text.to_owned(),
         why,
     })
 }

@@ -15,7 +15,7 @@ use super::stream_body::StreamBody;
 use super::{Call, browser, long_poll};
 use crate::follow::{ChunkStream, Extras, Options};
 use crate::limits;
-use crate::log::{Log, Since};
+use crate::log::{Log, Since, Subscription};
 use crate::message::{Channel, Cursor, Seq};
 use crate::metrics::OpenStream;
 use crate::pages::HtmlPage;
@@ -24,7 +24,7 @@ use crate::wire::{Encoder, HtmlStream, ScriptFrame, SseOptions, TextStream, Wire
 /// The stream that a handler wants: what of the log it follows, and its options.
 pub(super) struct StreamSpec {
     pub(super) log: Log,
-    pub(super) channels: Vec<Channel>,
+    pub(super) subscription: Subscription,
     pub(super) since: Since,
     /// The first of the channels is followed from this seq at the latest, wherever the stream begins.
     pub(super) no_later_than: Option<Seq>,
@@ -39,10 +39,14 @@ pub(super) struct StreamSpec {
 
 impl StreamSpec {
     /// An endless stream of text with its dots.
-    pub(super) fn new(log: &Log, channels: Vec<Channel>, since: Since) -> StreamSpec {
+    pub(super) fn new(
+        log: &Log,
+        subscription: impl Into<Subscription>,
+        since: Since,
+    ) -> StreamSpec {
         StreamSpec {
             log: log.clone(),
-            channels,
+            subscription: subscription.into(),
             since,
             no_later_than: None,
             seen: None,
@@ -57,7 +61,7 @@ impl StreamSpec {
 
     /// An endless stream of `main` in a page, with its dots.
     pub(super) fn in_page(log: &Log, since: Since, page: HtmlPage) -> StreamSpec {
-        let mut spec = StreamSpec::new(log, vec![Channel::main()], since);
+        let mut spec = StreamSpec::new(log, Channel::main(), since);
         spec.options.encoder = Encoder::Html(HtmlStream::default());
         spec.page = Some(page);
         spec
@@ -123,7 +127,7 @@ impl StreamSpec {
     pub(super) async fn respond(self, call: &Call<'_>) -> Result<Response<Body>, Error> {
         let StreamSpec {
             log,
-            channels,
+            subscription,
             since,
             no_later_than,
             seen,
@@ -131,7 +135,7 @@ impl StreamSpec {
             page,
             mut options,
         } = self;
-        let mut start = log.start(&channels, &since).await?;
+        let mut start = log.start(&subscription, &since).await?;
         if let Some(seq) = no_later_than {
             start.no_later_than(seq);
         }

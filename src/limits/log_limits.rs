@@ -130,3 +130,16 @@ pub const SHARED_PAGE_UNASKED: Duration = Duration::from_secs(10);
 /// Pages of which it is remembered that they have been asked for once, at about 0.1 KiB each: more than
 /// the other bound has room for, if messages are short.
 pub const SHARED_PAGES_ASKED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+
+/// Channels of patterns for each of which a follower begins at a position of its own, at about 40 bytes
+/// each until it has caught up. Beyond it `since=each` is refused, and a follower from the beginning may
+/// be told of a gap where messages had been trimmed before it came.
+pub const KNOWN_CHANNELS_MAX: usize = 4096;
+
+/// Channels that one read of the store looks up one by one: a few milliseconds. Where a pattern has more,
+/// the messages of all channels are read, and those that are not wanted are passed over.
+pub const PAGE_CHANNELS_MAX: usize = 256;
+
+/// Messages that one read of the store passes over at most: a few milliseconds, after which other readers
+/// have their turn.
+pub const SCAN_MESSAGES_MAX: usize = 8192;

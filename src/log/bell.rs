@@ -67,8 +67,8 @@ impl Bell {
     pub fn join_at(&self, position: &mut Position, member: &Member) -> Slots {
         let mut state = self.state.lock();
         let slots = state.rings.join(position.selection(), member);
-        if let Some(channel) = state.rings.channel(&slots) {
-            position.share_channel(channel);
+        if let Some(shared) = state.rings.selection(&slots) {
+            position.share_selection(shared);
         }
         slots
     }

@@ -5,9 +5,11 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::read_health::FailedRead;
-use super::{LogShared, Page, PageLimit, Selection, StartAt, StoreError};
+use super::{
+    LocateError, LogShared, Page, PageLimit, Selection, StartAt, StoreError, Subscription,
+};
 use crate::limits;
-use crate::message::{Channel, Seq};
+use crate::message::Seq;
 
 impl LogShared {
     /// Reads a page, as [`Store::read`](super::Store::read) does.
@@ -29,15 +31,19 @@ impl LogShared {
     /// Finds where a follower starts, as [`Store::locate`](super::Store::locate) does.
     ///
     /// # Errors
-    /// When the store cannot be read, after the same pause as a read.
+    /// When the store cannot be read, after the same pause as a read; and as the store says.
     pub(super) async fn locate(
         self: &Arc<LogShared>,
-        channels: &[Channel],
+        subscription: &Subscription,
         start_at: StartAt,
-    ) -> Result<Selection, StoreError> {
-        let located = self.store.locate(channels, start_at).await;
-        let failed = || FailedRead::Start(channels.into(), start_at);
-        self.checked(located, failed).await
+    ) -> Result<Selection, LocateError> {
+        let located = match self.store.locate(subscription, start_at).await {
+            Ok(selection) => Ok(selection),
+            Err(LocateError::Store(error)) => Err(error),
+            Err(error) => return Err(error),
+        };
+        let failed = || FailedRead::Start(subscription.clone(), start_at);
+        Ok(self.checked(located, failed).await?)
     }
 
     async fn checked<T>(

@@ -2,14 +2,10 @@
 //! store can find is a [`StartAt`], which each store resolves (`memory.rs`, `sqlite/read.rs`).
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Seq, Timestamp};
-
-/// A follower's channels, each with the position after which the follower wants its messages. Followers
-/// of the same may share it.
-pub type Selection = Arc<[(Channel, Seq)]>;
+use super::Selection;
+use crate::message::{Cursor, Epoch, Gap, GapReason, Seq, Timestamp};
 
 /// The messages that a follower asks for. Those that are appended later always belong to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +26,14 @@ pub enum Since {
     Ago(Duration),
     /// The messages from the first on, by seq, whose time is not earlier than this.
     Time(Timestamp),
+    /// The last message of each channel.
+    Each,
 }
 
 /// The error of a text that is not a [`Since`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "is none of: a cursor (EPOCH-SEQ), a seq, all, now, -N, a duration such as 10m, a time such as \
+    "is none of: a cursor (EPOCH-SEQ), a seq, all, now, each, -N, a duration such as 10m, a time such as \
      2026-11-27T21:00:00Z"
 )]
 pub struct ParseSinceError;
@@ -48,6 +46,7 @@ impl FromStr for Since {
         match text {
             "all" => Ok(Since::All),
             "now" => Ok(Since::Now),
+            "each" => Ok(Since::Each),
             _ if digits(text) => text
                 .parse()
                 .map(|seq| Since::Seq(Seq(seq)))
@@ -81,6 +80,8 @@ pub enum StartAt {
     /// Before the first message, by seq, whose time is not earlier. Later ones may show an earlier
     /// time, if the wall clock was set back.
     NotBefore(Timestamp),
+    /// In each channel before its last message that is kept.
+    Each,
 }
 
 /// A starting position, or how to find it; and the reason of a gap that the follower is told of
@@ -117,6 +118,7 @@ impl Since {
                 },
                 None,
             ),
+            Since::Each => Resolved::Ask(StartAt::Each, None),
             Since::Ago(age) => Resolved::Ask(StartAt::NotBefore(now.earlier(age)), None),
             Since::Time(time) => Resolved::Ask(StartAt::NotBefore(time), None),
         }
@@ -141,11 +143,8 @@ pub struct Start {
 impl Start {
     /// Moves the start of the first channel back to `seq`, if it is later than that.
     pub fn no_later_than(&mut self, seq: Seq) {
-        let selection = Arc::make_mut(&mut self.selection);
-        if let Some((_, from)) = selection.first_mut() {
-            *from = (*from).min(seq);
-            self.at = self.at.min(*from);
-        }
+        self.selection.no_later_than(seq);
+        self.at = self.selection.first().unwrap_or(self.at);
     }
 }
 

@@ -1,9 +1,8 @@
 //! A channel's history: past messages that are read once, not followed.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use super::{Log, PageLimit, Selection, StartAt, StoreError, Stored};
+use super::{Log, PageLimit, Selection, StartAt, StoreError, Stored, Subscription};
 use crate::limits;
 use crate::message::{Channel, Seq};
 
@@ -47,9 +46,9 @@ impl Log {
             count: limit as u64 + 1,
             through,
         };
-        let channels = std::slice::from_ref(channel);
-        let selection = self.shared.locate(channels, start_at).await?;
-        let from = selection.first().map_or(through, |(_, from)| *from);
+        let subscription = Subscription::from(channel.clone());
+        let selection = self.shared.locate(&subscription, start_at).await?;
+        let from = selection.first().unwrap_or(through);
         let history = self.last_between(channel, from, through, limit).await?;
         if history.more {
             return Ok(history);
@@ -97,7 +96,7 @@ impl Log {
         limit: usize,
         mut visitor: impl FnMut(Stored) + Send,
     ) -> Result<(), StoreError> {
-        let selection: Selection = Arc::new([(channel.clone(), after)]);
+        let selection = Selection::from_iter([(channel.clone(), after)]);
         let (mut at, mut remaining) = (after, limit);
         while at < through && remaining > 0 {
             let page_limit = PageLimit::new(remaining, limits::FRAME_BYTES);

@@ -1,7 +1,8 @@
 //! The memory store: its messages are gone when the process ends.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::convert::Infallible;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -10,11 +11,12 @@ use super::cursor::StartAt;
 use super::falls::Falls;
 use super::merge::merge;
 use super::recent_keys::{KeyRecord, RecentKeys};
+use super::scan::{Scanned, scan};
 use super::store::{Commit, DraftAnswer, DraftRefusal, Keep, Page, Stored};
 use super::trimmed::Trimmed;
-use super::{LogTime, Moment, PageLimit, Selection};
+use super::{LocateError, LogTime, Moment, PageLimit, Selection, Subscription, selection};
 use crate::limits;
-use crate::message::{Channel, Draft, Epoch, Message, Receipt, Seq, Timestamp};
+use crate::message::{Channel, Draft, Epoch, Message, Pattern, Receipt, Seq, Timestamp};
 
 /// A store in memory. It never blocks, and takes every commit.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ struct MemoryState {
     messages: BTreeMap<Seq, KeptMessage>,
     falls: Falls,
     channels: HashMap<Channel, KeptChannel>,
+    /// The names of these channels, in order.
+    names: BTreeSet<Channel>,
     /// The channels that keep no message, by their last trimmed message.
     empty: BTreeMap<Seq, Channel>,
     /// The last trimmed message of all channels that are no longer in `channels`.
@@ -131,46 +135,64 @@ impl Memory {
 
     pub(super) fn read(&self, selection: &Selection, after: Seq, limit: PageLimit) -> Page {
         let state = self.state.lock();
-        let runs = selection
+        let Some(channels) = state.channels_of(selection) else {
+            return state.scan(selection, after, limit);
+        };
+        let runs: Vec<_> = channels
             .iter()
-            .map(|(channel, from)| state.run(channel, after.max(*from)).peekable());
-        let Ok(page) = merge(runs.collect(), limit, state.last, state.trimmed_through);
+            .map(|(channel, from)| state.run(channel, after.max(*from)).peekable())
+            .collect();
+        let Ok(mut page) = merge(runs, limit, state.last, state.trimmed_through);
+        page.add_gaps(selection.gap_of_forgotten(after, state.forgotten, page.through));
         page
     }
 
-    pub(super) fn locate(&self, channels: &[Channel], start_at: StartAt) -> Selection {
+    pub(super) fn locate(
+        &self,
+        subscription: &Subscription,
+        start_at: StartAt,
+    ) -> Result<Selection, LocateError> {
         let state = self.state.lock();
-        let trimmed_through = |channel: &Channel| match state.channels.get(channel) {
-            Some(kept) => kept.trimmed.through,
-            None => state.forgotten,
+        let matching = || {
+            let patterns = subscription.patterns().iter();
+            patterns.flat_map(|pattern| state.matching(pattern))
         };
-        match start_at {
-            StartAt::Earliest => channels
-                .iter()
-                .map(|channel| (channel.clone(), trimmed_through(channel)))
-                .collect(),
+        let named = || {
+            let channels = subscription.channels().iter();
+            channels.map(|channel| (channel, state.channels.get(channel)))
+        };
+        let kept = || {
+            let named = named().filter_map(|(_, kept)| kept);
+            named.chain(matching().map(|(_, kept)| kept))
+        };
+        let at = match start_at {
+            StartAt::Earliest => Seq::START,
             StartAt::Last { count, through } => {
-                let kept = channels
-                    .iter()
-                    .filter_map(|channel| state.channels.get(channel));
-                let at = before_last(&kept.collect::<Vec<_>>(), count, through);
-                channels
-                    .iter()
-                    .map(|channel| (channel.clone(), at.max(trimmed_through(channel))))
-                    .collect()
+                before_last(&kept().collect::<Vec<_>>(), count, through)
             }
             StartAt::NotBefore(time) => {
-                let kept = channels
-                    .iter()
-                    .filter_map(|channel| state.channels.get(channel));
-                let first = kept.filter_map(|kept| state.first_not_before(&kept.seqs, time));
-                let at = first.min().map_or(state.last, Seq::before);
-                channels
-                    .iter()
-                    .map(|channel| (channel.clone(), at.max(trimmed_through(channel))))
-                    .collect()
+                let first = kept().filter_map(|kept| state.first_not_before(&kept.seqs, time));
+                first.min().map_or(state.last, Seq::before)
             }
-        }
+            StartAt::Each => state.last,
+        };
+        // A follower does not ask for messages that have been trimmed.
+        let begin = |kept: &KeptChannel| match (start_at, kept.seqs.back()) {
+            (StartAt::Each, Some(newest)) => newest.before(),
+            _ => at.max(kept.trimmed.through),
+        };
+        let channels = named().map(|(channel, kept)| {
+            let from = kept.map_or(at.max(state.forgotten), begin);
+            (channel.clone(), from)
+        });
+        let known: Vec<_> = matching()
+            .take(limits::KNOWN_CHANNELS_MAX + 1)
+            .map(|(channel, kept)| (channel.clone(), begin(kept)))
+            .collect();
+        let (known, later) = selection::known_or_all(start_at, known, at, state.last)?;
+        let patterns = subscription.patterns().iter().cloned();
+        let patterns = patterns.map(|pattern| (pattern, later));
+        Ok(Selection::new(channels, patterns, known))
     }
 }
 
@@ -201,6 +223,53 @@ fn before_last(channels: &[&KeptChannel], count: u64, through: Seq) -> Seq {
 }
 
 impl MemoryState {
+    /// The channels of a pattern, in the order of their names.
+    fn matching(&self, pattern: &Pattern) -> impl Iterator<Item = (&Channel, &KeptChannel)> {
+        let end = pattern.end();
+        let range = (Bound::Included(pattern.prefix()), Bound::Excluded(&*end));
+        let names = self.names.range::<str, _>(range);
+        names.filter_map(|name| self.channels.get_key_value(name))
+    }
+
+    /// The channels that a selection has, each with the position after which it is read; `None` if they
+    /// are too many to be looked up one by one.
+    fn channels_of(&self, selection: &Selection) -> Option<Vec<(Channel, Seq)>> {
+        let mut channels = selection.channels().to_vec();
+        for (pattern, from) in selection.patterns() {
+            for (channel, _) in self.matching(pattern) {
+                let from = selection.from(channel).unwrap_or(*from);
+                channels.push((channel.clone(), from));
+                if channels.len() > limits::PAGE_CHANNELS_MAX {
+                    return None;
+                }
+            }
+        }
+        Some(channels)
+    }
+
+    /// Reads a page out of the messages of all channels.
+    fn scan(&self, selection: &Selection, after: Seq, limit: PageLimit) -> Page {
+        let messages = self.messages.range(after.next()..).map(|(seq, kept)| {
+            let is_wanted = selection.wants(&kept.message.channel, *seq);
+            Ok(Scanned {
+                seq: *seq,
+                message: is_wanted.then(|| Arc::clone(&kept.message)),
+            })
+        });
+        let Ok(mut page) = scan::<Infallible>(messages, limit, self.last, self.trimmed_through);
+        if after < self.trimmed_through {
+            let through = page.through;
+            let gaps = self.channels.iter().filter_map(|(channel, kept)| {
+                let from = selection.from(channel)?;
+                let gap = kept.trimmed.gap(after.max(from))?;
+                (gap.resumes <= through).then_some(gap)
+            });
+            let forgotten = selection.gap_of_forgotten(after, self.forgotten, through);
+            page.add_gaps(gaps.chain(forgotten));
+        }
+        page
+    }
+
     /// Appends a draft, unless its key has an answer already, or its precondition does not hold. Adds a
     /// new message to `messages`.
     fn append_once(
@@ -281,13 +350,13 @@ impl MemoryState {
             self.falls.note(self.last);
         }
         self.time = now.time;
-        let kept = self
-            .channels
-            .entry(channel.clone())
-            .or_insert_with(|| KeptChannel {
+        let kept = self.channels.entry(channel.clone()).or_insert_with(|| {
+            self.names.insert(channel.clone());
+            KeptChannel {
                 seqs: VecDeque::new(),
                 trimmed: Trimmed::begin(self.last, self.forgotten),
-            });
+            }
+        });
         if kept.seqs.is_empty() {
             self.empty.remove(&kept.trimmed.through);
         }
@@ -343,6 +412,7 @@ impl MemoryState {
             && let Some((seq, channel)) = self.empty.pop_first()
         {
             self.channels.remove(&channel);
+            self.names.remove(&channel);
             self.forgotten = self.forgotten.max(seq);
         }
     }

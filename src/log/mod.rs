@@ -16,6 +16,11 @@
 //! reader's own, so each follower that catches up encodes them anew. When there is nothing new the
 //! reader waits to be woken.
 //!
+//! A follower asks for channels by their names and by patterns ([`Subscription`]); what it reads, and from
+//! where on in each channel, is its [`Selection`]. A pattern of few channels is read channel by channel, as
+//! names are. Where it has many, the messages of all channels are looked at in the log's order, a bounded
+//! number at a time (`scan.rs`).
+//!
 //! # The life of an append
 //!
 //! ```text
@@ -59,16 +64,20 @@ mod memory;
 mod merge;
 mod moment;
 mod page_limit;
+mod pattern_rings;
 mod position;
 mod read_health;
 mod reader;
 mod recent_keys;
 mod rings;
+mod scan;
+mod selection;
 mod shared_frame;
 mod shared_pages;
 mod source;
 mod sqlite;
 mod store;
+mod subscription;
 mod tail;
 #[cfg(test)]
 mod testing;
@@ -85,7 +94,7 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::oneshot;
 
 pub use bell::{Bell, BellAnswer};
-pub use cursor::{ParseSinceError, Selection, Since, Start, StartAt};
+pub use cursor::{ParseSinceError, Since, Start, StartAt};
 pub use entry::Entry;
 use error_report::ErrorReport;
 pub use history::History;
@@ -97,17 +106,20 @@ pub use page_limit::{PageLimit, Share};
 pub use position::{Position, ReadOutcome};
 pub use reader::{Item, Reader};
 pub use rings::{Member, Slots};
+pub use selection::Selection;
 pub use shared_frame::SharedFrame;
 pub use source::Source;
 pub use sqlite::{OpenError, SideTables, Sqlite};
 pub use store::{
-    AppendError, Commit, DraftAnswer, DraftRefusal, Keep, Page, Store, StoreError, Stored,
+    AppendError, Commit, DraftAnswer, DraftRefusal, Keep, LocateError, Page, Store, StoreError,
+    Stored,
 };
+pub use subscription::Subscription;
 pub use until::{ParseUntilError, Until};
 
 use crate::limits;
 use crate::machine_clock::MachineClock;
-use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Receipt, Seq};
+use crate::message::{Cursor, Draft, Epoch, Gap, Receipt, Seq};
 use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
@@ -306,27 +318,23 @@ impl Log {
         Ok(answers)
     }
 
-    /// Finds where a follower of some channels starts.
+    /// Finds where a follower starts.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub async fn start(&self, channels: &[Channel], since: &Since) -> Result<Start, StoreError> {
+    /// When the store cannot be read, or the follower asks for the last message of too many channels.
+    pub async fn start(
+        &self,
+        subscription: &Subscription,
+        since: &Since,
+    ) -> Result<Start, LocateError> {
         let (_, last) = self.bounds();
         let (selection, gap) = match since.resolve(self.epoch(), last, self.now().time) {
-            Resolved::At(at, gap) => (
-                channels
-                    .iter()
-                    .map(|channel| (channel.clone(), at))
-                    .collect(),
-                gap,
-            ),
-            Resolved::Ask(start_at, gap) => (self.shared.locate(channels, start_at).await?, gap),
+            Resolved::At(at, gap) => (Selection::at(subscription, at), gap),
+            Resolved::Ask(start_at, gap) => {
+                (self.shared.locate(subscription, start_at).await?, gap)
+            }
         };
-        let at = selection
-            .iter()
-            .map(|(_, from)| *from)
-            .min()
-            .unwrap_or(last);
+        let at = selection.first().unwrap_or(last);
         let gap = gap.map(|reason| Gap {
             reason,
             missed: None,

@@ -1,7 +1,5 @@
 //! A reader's position in the log. Pure: what was read goes in.
 
-use std::sync::Arc;
-
 use super::{Item, Selection, SharedFrame, Start, StoreError};
 use crate::message::{Channel, Gap, Seq};
 
@@ -81,13 +79,11 @@ impl Position {
         &self.selection
     }
 
-    /// Shares the channel with other readers, if this is the only one that is followed, and has been
-    /// read up to where it begins.
-    pub(super) fn share_channel(&mut self, shared: &Selection) {
-        if let [(_, from)] = *self.selection
-            && from <= self.at
-        {
-            self.selection = Arc::clone(shared);
+    /// Shares the selection of the only channel or pattern with other readers, once all has been read up
+    /// to where it begins.
+    pub(super) fn share_selection(&mut self, shared: &Selection) {
+        if self.selection.last().is_none_or(|from| from <= self.at) {
+            self.selection = shared.clone();
         }
     }
 
@@ -97,10 +93,10 @@ impl Position {
         self.at < self.store_until
     }
 
-    /// Whether the next messages are those of one channel, with no gap known before.
+    /// Whether the next messages are those of one channel or pattern, with no gap known before.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.selection.len() == 1 && self.gap.is_none()
+        self.selection.count() == 1 && self.gap.is_none()
     }
 
     /// Takes the gap that is to be reported before anything else.
@@ -138,18 +134,13 @@ impl Position {
     /// if `max` channels are followed already and this is not one of them.
     #[must_use]
     pub fn add_channel(&mut self, channel: Channel, from: Seq, max: usize) -> bool {
-        if self
-            .selection
-            .iter()
-            .any(|(followed, _)| *followed == channel)
-        {
+        if self.selection.from(&channel).is_some() {
             return true;
         }
-        if self.selection.len() >= max {
+        if self.selection.count() >= max {
             return false;
         }
-        let added = std::iter::once((channel, from));
-        self.selection = self.selection.iter().cloned().chain(added).collect();
+        self.selection = self.selection.with(channel, from);
         true
     }
 }

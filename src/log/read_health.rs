@@ -18,10 +18,10 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::error_report::ErrorReport;
-use super::{Selection, StartAt, Store, StoreError};
+use super::{LocateError, Selection, StartAt, Store, StoreError, Subscription};
 use crate::limits;
 use crate::log::PageLimit;
-use crate::message::{Channel, Seq};
+use crate::message::Seq;
 
 /// Whether the log can be read.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(super) enum FailedRead {
     /// A page of these channels.
     Page(Selection, Seq),
     /// A position to start at.
-    Start(Box<[Channel]>, StartAt),
+    Start(Subscription, StartAt),
 }
 
 impl FailedRead {
@@ -65,8 +65,11 @@ impl FailedRead {
                 let limit = PageLimit::new(limits::FRAME_MESSAGES, limits::FRAME_BYTES);
                 store.read(selection, *after, limit).await.map(drop)
             }
-            FailedRead::Start(channels, start_at) => {
-                store.locate(channels, *start_at).await.map(drop)
+            FailedRead::Start(subscription, start_at) => {
+                match store.locate(subscription, *start_at).await {
+                    Err(LocateError::Store(error)) => Err(error),
+                    Ok(_) | Err(LocateError::TooManyChannels(_)) => Ok(()),
+                }
             }
         }
     }
@@ -158,7 +161,7 @@ mod tests {
     use super::*;
 
     fn failed() -> FailedRead {
-        FailedRead::Page(Arc::new([]), Seq(7))
+        FailedRead::Page(Selection::from_iter([]), Seq(7))
     }
 
     /// Each arrow that is drawn above.

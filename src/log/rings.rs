@@ -2,14 +2,14 @@
 //! time. Pure: members come out, and whoever asked for them wakes or writes to them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::task::Waker;
 
 use slab::Slab;
 
 use super::Selection;
+use super::pattern_rings::PatternRings;
 use crate::limits;
-use crate::message::{Channel, Seq};
+use crate::message::{Channel, Pattern};
 
 /// What is told of the messages of a channel.
 #[derive(Clone, Debug)]
@@ -20,21 +20,22 @@ pub enum Member {
     Follower(u32),
 }
 
-/// The rings of the channels that are followed on one lane.
+/// The rings of the channels and patterns that are followed on one lane.
 #[derive(Debug, Default)]
 pub(super) struct Rings {
     by_number: Slab<Ring>,
     /// A tree, since a hash table with a million names stands still while it grows.
     by_channel: BTreeMap<Channel, u32>,
+    by_pattern: PatternRings,
     /// The rings that have members left to tell. They take turns, a slice each.
     due: VecDeque<u32>,
 }
 
-/// The members of one channel on one lane, told in a circle.
+/// The members of one channel or pattern on one lane, told in a circle.
 #[derive(Debug)]
 struct Ring {
-    /// The only channel.
-    channel: Selection,
+    /// The only channel, or the only pattern.
+    selection: Selection,
     members: Slab<Member>,
     /// The number of slots in the circle.
     slots: usize,
@@ -48,20 +49,20 @@ struct Ring {
     is_overrun: bool,
 }
 
-/// A member's slot in the ring of a channel.
+/// A member's slot in the ring of a channel or a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     ring: u32,
     slot: u32,
 }
 
-/// A member's slots, one for each of its channels. Most members have one channel, and need no more
+/// A member's slots, one for each of its channels and patterns. Most members have one, and need no more
 /// memory than this.
 #[derive(Debug)]
 pub enum Slots {
-    /// The slot in the ring of the only channel.
+    /// The only slot.
     One(Slot),
-    /// A slot in the ring of each channel.
+    /// Several slots.
     Many(Box<[Slot]>),
 }
 
@@ -80,7 +81,7 @@ impl Slots {
         self.as_slice().first().map_or(u32::MAX, |slot| slot.ring)
     }
 
-    /// The number of channels.
+    /// The number of slots.
     #[must_use]
     pub fn count(&self) -> usize {
         self.as_slice().len()
@@ -88,10 +89,16 @@ impl Slots {
 }
 
 impl Rings {
-    /// Gives a member a slot in the ring of each channel of a selection.
+    /// Gives a member a slot in the ring of each channel and each pattern of a selection.
     pub(super) fn join(&mut self, selection: &Selection, member: &Member) -> Slots {
-        let mut slots = selection.iter().map(|(channel, _)| {
-            let ring = self.ring(channel);
+        let channels = selection.channels().iter().map(|(channel, _)| Ok(channel));
+        let patterns = selection.patterns().iter().map(|(pattern, _)| Err(pattern));
+        let all: Vec<_> = channels.chain(patterns).collect();
+        let mut slots = all.into_iter().map(|followed| {
+            let ring = match followed {
+                Ok(channel) => self.ring(channel),
+                Err(pattern) => self.ring_of_pattern(pattern),
+            };
             let slot = self.by_number[ring as usize].insert(member.clone());
             Slot { ring, slot }
         });
@@ -101,11 +108,11 @@ impl Rings {
         }
     }
 
-    /// The channel of a member that has one, for all members of its ring: what they share is in the
-    /// processor's cache.
-    pub(super) fn channel(&self, slots: &Slots) -> Option<&Selection> {
+    /// The selection of a member with one channel or pattern, for all members of its ring: what they
+    /// share is in the processor's cache.
+    pub(super) fn selection(&self, slots: &Slots) -> Option<&Selection> {
         match slots {
-            Slots::One(slot) => Some(&self.by_number.get(slot.ring as usize)?.channel),
+            Slots::One(slot) => Some(&self.by_number.get(slot.ring as usize)?.selection),
             Slots::Many(_) => None,
         }
     }
@@ -115,8 +122,20 @@ impl Rings {
         if let Some(ring) = self.by_channel.get(channel) {
             return *ring;
         }
-        let ring = number(self.by_number.insert(Ring::new(channel.clone())));
+        let selection = Selection::of_channel(channel.clone());
+        let ring = number(self.by_number.insert(Ring::new(selection)));
         self.by_channel.insert(channel.clone(), ring);
+        ring
+    }
+
+    /// The number of a pattern's ring, which is made if there is none.
+    fn ring_of_pattern(&mut self, pattern: &Pattern) -> u32 {
+        if let Some(ring) = self.by_pattern.get(pattern) {
+            return ring;
+        }
+        let selection = Selection::of_pattern(pattern.clone());
+        let ring = number(self.by_number.insert(Ring::new(selection)));
+        self.by_pattern.insert(pattern, ring);
         ring
     }
 
@@ -138,8 +157,11 @@ impl Rings {
                 ring.members.try_remove(slot.slot as usize);
                 if ring.members.is_empty() {
                     let ring = self.by_number.remove(number);
-                    for (channel, _) in &*ring.channel {
+                    for (channel, _) in ring.selection.channels() {
                         self.by_channel.remove(channel);
+                    }
+                    for (pattern, _) in ring.selection.patterns() {
+                        self.by_pattern.remove(pattern);
                     }
                 }
             }
@@ -148,15 +170,14 @@ impl Rings {
 
     /// Notes that a channel has a new message.
     pub(super) fn mark(&mut self, channel: &Channel) {
-        if let Some(number) = self.by_channel.get(channel)
-            && let Some(ring) = self.by_number.get_mut(*number as usize)
-        {
-            if ring.remaining == 0 {
-                self.due.push_back(*number);
+        let own = self.by_channel.get(channel).copied();
+        for number in own.into_iter().chain(self.by_pattern.of(channel)) {
+            if let Some(ring) = self.by_number.get_mut(number as usize) {
+                if ring.remaining == 0 {
+                    self.due.push_back(number);
+                }
+                ring.mark();
             }
-            let passed = ring.slots - ring.remaining;
-            ring.is_overrun = ring.remaining > 0 && passed < ring.slots / limits::OVERRUN_DIVISOR;
-            ring.remaining = ring.slots;
         }
     }
 
@@ -199,15 +220,22 @@ impl Rings {
 }
 
 impl Ring {
-    fn new(channel: Channel) -> Ring {
+    fn new(selection: Selection) -> Ring {
         Ring {
-            channel: Arc::new([(channel, Seq::START)]),
+            selection,
             members: Slab::new(),
             slots: 0,
             next: 0,
             remaining: 0,
             is_overrun: false,
         }
+    }
+
+    /// Has every member told once from here on.
+    fn mark(&mut self) {
+        let passed = self.slots - self.remaining;
+        self.is_overrun = self.remaining > 0 && passed < self.slots / limits::OVERRUN_DIVISOR;
+        self.remaining = self.slots;
     }
 
     /// Takes a slot for a member, and returns its number.
@@ -247,7 +275,7 @@ mod tests {
 
     /// Returns a ring with this many followers that wait.
     fn ring(members: usize) -> Ring {
-        let mut ring = Ring::new(Channel::main());
+        let mut ring = Ring::new(Selection::of_channel(Channel::main()));
         for _ in 0..members {
             add_waiter(&mut ring);
         }

@@ -46,10 +46,8 @@ type PageCell = OnceCell<Result<Arc<SharedPage>, StoreError>>;
 
 /// The key of the page that comes next for a reader of one channel who takes as much as fits one write.
 pub(super) fn page_key(position: &Position, limit: PageLimit) -> Option<PageKey> {
-    match &**position.selection() {
-        [(channel, _)] if limit.is_whole() => Some((channel.clone(), position.at())),
-        _ => None,
-    }
+    let channel = position.selection().only_channel()?;
+    limit.is_whole().then(|| (channel.clone(), position.at()))
 }
 
 impl SharedPage {

@@ -55,7 +55,7 @@ impl Source {
         position: &Position,
         limit: PageLimit,
     ) -> ReadOutcome {
-        let channels = position.selection().len();
+        let channels = position.selection().count();
         match &mut self.waiter {
             // Before looking, or a message that comes after the look would wake nobody.
             Some(waiter) if waiter.channels() == channels => waiter.register(cx.waker()),
@@ -72,10 +72,10 @@ impl Source {
         position: &Position,
         limit: PageLimit,
     ) -> ReadOutcome {
-        if self.channels != position.selection().len() {
+        if self.channels != position.selection().count() {
             // What has been read lacks the channels that were added since.
             (self.fetch, self.page) = (None, None);
-            self.channels = position.selection().len();
+            self.channels = position.selection().count();
         }
         if let Some(fetch) = &mut self.fetch {
             let Poll::Ready(page) = fetch.as_mut().poll(cx) else {
@@ -143,7 +143,7 @@ impl Source {
     }
 
     fn begin(&mut self, position: &Position, limit: PageLimit) -> Fetch {
-        self.channels = position.selection().len();
+        self.channels = position.selection().count();
         let pages = self.pages.get_or_insert_with(|| self.view.pages());
         self.view.fetch(pages, position, limit)
     }
@@ -181,7 +181,7 @@ mod tests {
         memory.commit(drafts.into(), &Moment::at(1));
         // The log's tail begins after these.
         let log = Log::open(Store::Memory(memory), Arc::default()).unwrap();
-        let start = log.start(&[a], &Since::Seq(Seq::START)).await.unwrap();
+        let start = log.start(&a.into(), &Since::Seq(Seq::START)).await.unwrap();
         let (mut position, mut source) = (Position::new(start), Source::new(log.view()));
         let limit = PageLimit::new(limits::FRAME_MESSAGES, limits::FRAME_BYTES);
         for expected in [&[1, 3][..], &[2, 3]] {

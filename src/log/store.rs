@@ -13,7 +13,7 @@
 //!   is the position of its newest message, also when that has been trimmed. A channel that the store has
 //!   forgotten ([`limits::EMPTY_CHANNELS_MAX`](crate::limits::EMPTY_CHANNELS_MAX)) has no entry, just as
 //!   one that never had any: the two cannot be told apart.
-//! - [`Store::read`] returns the kept messages of some channels after a position, in seq order, and
+//! - [`Store::read`] returns the kept messages of some channels and patterns after a position, in seq order, and
 //!   a [`Gap`] where messages after that position have been trimmed.
 //! - [`Store::locate`] finds a position to start at.
 //! - [`Store::retain`] deletes expired messages and keys, in steps that do not hold up a commit. Apart
@@ -39,9 +39,10 @@ use super::clock_state::SavedClock;
 use super::cursor::StartAt;
 use super::memory::Memory;
 use super::sqlite::Sqlite;
-use super::{LogClock, Moment, PageLimit, Selection};
+use super::{LogClock, Moment, PageLimit, Selection, Subscription};
+use crate::limits;
 use crate::machine_clock::MachineClock;
-use crate::message::{Channel, Cursor, Draft, Epoch, Gap, Message, Receipt, Seq};
+use crate::message::{Cursor, Draft, Epoch, Gap, Message, Receipt, Seq};
 
 /// How much a store keeps. A message that is beyond either bound may be deleted.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,27 @@ pub struct Keep {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store is not available: {0}")]
 pub struct StoreError(pub String);
+
+/// Why it is not known where a follower starts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LocateError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The last message of this many channels is asked for, or of more.
+    #[error("the patterns have {0} channels or more; the limit is {max}", max = limits::KNOWN_CHANNELS_MAX)]
+    TooManyChannels(usize),
+}
+
+/// For those who name a channel, and so meet no other error.
+impl From<LocateError> for StoreError {
+    fn from(error: LocateError) -> StoreError {
+        match error {
+            LocateError::Store(error) => error,
+            LocateError::TooManyChannels(_) => StoreError(error.to_string()),
+        }
+    }
+}
 
 /// Why a draft with an idempotency key or a precondition was not appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -270,15 +292,15 @@ impl Store {
     /// Finds the position in each of the channels after which a follower starts.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or the last message of too many channels is asked for.
     pub async fn locate(
         &self,
-        channels: &[Channel],
+        subscription: &Subscription,
         start_at: StartAt,
-    ) -> Result<Selection, StoreError> {
+    ) -> Result<Selection, LocateError> {
         match self {
-            Store::Memory(store) => Ok(store.locate(channels, start_at)),
-            Store::Sqlite(store) => store.locate(channels, start_at).await,
+            Store::Memory(store) => store.locate(subscription, start_at),
+            Store::Sqlite(store) => store.locate(subscription, start_at).await,
         }
     }
 

@@ -109,13 +109,16 @@ impl Tail {
         if after >= self.last {
             return TailStep::Wait { through: after };
         }
+        if !selection.patterns().is_empty() {
+            return self.step_over_all(selection, after, limit);
+        }
         // One run of entries per channel, each in seq order, to be merged.
         let run = |(channel, from): &(Channel, Seq)| {
             let entries = self.channels.get(channel)?;
             let start = first_after(entries, after.max(*from));
             Some(entries.range(start..).peekable()).filter(|run| run.len() > 0)
         };
-        let mut runs: Vec<_> = selection.iter().filter_map(run).collect();
+        let mut runs: Vec<_> = selection.channels().iter().filter_map(run).collect();
         let mut entries = Vec::new();
         let mut remaining = limit;
         // A run that has come to its end is removed, so every run in the list has a next entry.
@@ -146,6 +149,28 @@ impl Tail {
                 TailStep::Ready { entries, through }
             }
         }
+    }
+}
+
+impl Tail {
+    /// The next step of a cursor with patterns, which looks at the messages of all channels.
+    fn step_over_all(&self, selection: &Selection, after: Seq, mut limit: PageLimit) -> TailStep {
+        let (mut entries, mut through) = (Vec::new(), self.last);
+        for entry in self.all.range(first_after(&self.all, after)..) {
+            let message = entry.message();
+            if !selection.wants(&message.channel, message.seq) {
+                continue;
+            }
+            if !limit.try_take(message.data.len()) {
+                through = message.seq.before();
+                break;
+            }
+            entries.push(Arc::clone(entry));
+        }
+        if entries.is_empty() {
+            return TailStep::Wait { through };
+        }
+        TailStep::Ready { entries, through }
     }
 }
 

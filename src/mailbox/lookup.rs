@@ -19,8 +19,7 @@ pub(super) async fn reader(
     channel: &Channel,
     since: Since,
 ) -> Result<Reader, StoreError> {
-    let channels = [channel.clone()];
-    let start = log.start(&channels, &since).await?;
+    let start = log.start(&channel.clone().into(), &since).await?;
     Ok(log.reader(start))
 }
 

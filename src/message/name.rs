@@ -1,5 +1,6 @@
 //! The names of channels and events, and how names are checked.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,6 +24,12 @@ pub enum NameError {
     /// The text has a character that is not allowed: the character, and which are allowed.
     #[error("has the character {0:?}; only {1} can be used")]
     Character(char, &'static str),
+    /// The text is a pattern, where a name is wanted.
+    #[error("is a pattern (it has a *), which can only be followed; name one channel")]
+    Pattern,
+    /// The text is no pattern, where one is wanted.
+    #[error("is no pattern: a * stands at its end, and only there, such as build.*")]
+    NoPattern,
     /// The text begins with `~`, as only the names of the server's own channels do.
     #[error("begins with ~; such channels are the server's own")]
     Reserved,
@@ -66,6 +73,17 @@ pub(crate) fn is_dots(text: &str) -> bool {
     text.chars().nth(2).is_none() && [".", ".."].contains(&&*text.nfkc().collect::<String>())
 }
 
+/// Checks a channel's name, or the beginning of one.
+fn check_channel(text: &str) -> Result<(), NameError> {
+    check_name(text, limits::NAME_BYTES_MAX, "A-Z a-z 0-9 . _ ~ -", |c| {
+        c.is_ascii_alphanumeric() || "._~-".contains(c)
+    })?;
+    if text.starts_with('~') {
+        return Err(NameError::Reserved);
+    }
+    Ok(())
+}
+
 /// A channel's name: `[A-Za-z0-9._~-]{1,64}`, but not `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Channel(Arc<str>);
@@ -76,16 +94,19 @@ impl Channel {
     /// # Errors
     /// When the text is no channel name, or names one of the server's own channels (`~…`).
     pub fn new(text: &str) -> Result<Channel, NameError> {
-        check_name(text, limits::NAME_BYTES_MAX, "A-Z a-z 0-9 . _ ~ -", |c| {
-            c.is_ascii_alphanumeric() || "._~-".contains(c)
-        })?;
-        if text.starts_with('~') {
-            return Err(NameError::Reserved);
+        if text.contains('*') {
+            return Err(NameError::Pattern);
         }
+        check_channel(text)?;
         if is_dots(text) {
             return Err(NameError::Dots);
         }
         Ok(Channel(text.into()))
+    }
+
+    /// Returns the channel of a name that a store has kept.
+    pub(crate) fn from_own(name: &str) -> Channel {
+        Channel(name.into())
     }
 
     /// Returns a channel of the server's own, `~{name}`, which no client can name.
@@ -99,6 +120,12 @@ impl Channel {
         Channel("main".into())
     }
 
+    /// Whether the channel is one of the server's own.
+    #[must_use]
+    pub fn is_of_server(&self) -> bool {
+        self.0.starts_with('~')
+    }
+
     /// Returns the channel's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -106,9 +133,80 @@ impl Channel {
     }
 }
 
+/// Names are found by their text.
+impl Borrow<str> for Channel {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A pattern of channel names: a beginning and `*`, or `*` alone. It has all channels that begin so, those
+/// that come later too, but none of the server's own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pattern(Arc<str>);
+
+impl Pattern {
+    /// Returns the pattern that a client writes.
+    ///
+    /// # Errors
+    /// When the text is not the beginning of a channel's name and one `*` after it.
+    pub fn new(text: &str) -> Result<Pattern, NameError> {
+        let Some(prefix) = text.strip_suffix('*') else {
+            return Err(NameError::NoPattern);
+        };
+        if prefix.contains('*') {
+            return Err(NameError::NoPattern);
+        }
+        if !prefix.is_empty() {
+            check_channel(prefix)?;
+        }
+        Ok(Pattern(prefix.into()))
+    }
+
+    /// Returns what the names of its channels begin with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a channel is one of the pattern's.
+    #[must_use]
+    pub fn has(&self, channel: &Channel) -> bool {
+        channel.as_str().starts_with(&*self.0) && !channel.is_of_server()
+    }
+
+    /// Whether all channels of another pattern are this one's.
+    #[must_use]
+    pub fn has_pattern(&self, other: &Pattern) -> bool {
+        other.0.starts_with(&*self.0)
+    }
+
+    /// Returns the first text that is greater than all names of its channels, which are no less than the
+    /// prefix. `~` is the greatest character of a name, and those of the server's own begin with it.
+    #[must_use]
+    pub fn end(&self) -> String {
+        let mut end = self.0.to_string();
+        // After a `~` the text before it has to be raised, which cannot be the first character.
+        while end.ends_with('~') {
+            end.pop();
+        }
+        match end.pop() {
+            Some(last) => end.push(char::from_u32(u32::from(last) + 1).unwrap_or('~')),
+            None => end.push('~'),
+        }
+        end
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}*", self.0)
     }
 }
 
@@ -160,6 +258,36 @@ impl EventName {
 mod tests {
     use super::*;
 
+    /// A pattern has the channels that begin so, and lies between its prefix and its end.
+    #[test]
+    fn patterns_have_what_begins_so() {
+        let names = ["-", "0", "a", "a.b", "a~", "a~z", "b", "zzz", "z~"].map(Channel::from_own);
+        let server = Channel::of_server("chat");
+        for text in ["*", "a*", "a.*", "a~*", "a~~*", "z*", "z~*", "b.*"] {
+            let pattern = Pattern::new(text).unwrap();
+            assert_eq!(pattern.to_string(), text);
+            assert!(!pattern.has(&server));
+            for name in names.iter().chain([&server]) {
+                let is_within = (pattern.prefix()..&*pattern.end()).contains(&name.as_str());
+                let begins = name.as_str().starts_with(pattern.prefix());
+                assert_eq!(
+                    pattern.has(name),
+                    begins && name != &server,
+                    "{text} {name}"
+                );
+                assert_eq!(pattern.has(name), is_within, "{text} {name}");
+            }
+        }
+        for text in ["", "a", "a*b", "**", "~*", "a b*"] {
+            assert!(Pattern::new(text).is_err(), "{text}");
+        }
+        assert!(
+            Pattern::new("a*")
+                .unwrap()
+                .has_pattern(&Pattern::new("a.b*").unwrap())
+        );
+    }
+
     #[test]
     fn names_are_checked() {
         assert_eq!(Channel::new("a.B_9~-").unwrap().as_str(), "a.B_9~-");
@@ -181,6 +309,7 @@ mod tests {
             Err(NameError::Character('\n', _))
         ));
         assert_eq!(EventName::new("message"), Ok(EventName::DEFAULT));
+        assert_eq!(Channel::new("build.*"), Err(NameError::Pattern));
         for reserved in RESERVED_EVENTS {
             assert_eq!(EventName::new(reserved), Err(NameError::ReservedEvent));
         }

@@ -351,7 +351,10 @@ mod tests {
         socket::tune(&socket).unwrap();
         let metrics = Arc::new(Metrics::default());
         let open = OpenStream::new(Arc::clone(&metrics), Wire::Ndjson);
-        let start = log.start(&[Channel::main()], &Since::All).await.unwrap();
+        let start = log
+            .start(&Channel::main().into(), &Since::All)
+            .await
+            .unwrap();
         let options = Options::new(Encoder::Ndjson, None);
         let memory = MemoryShare::alone(limits::UNSENT_BYTES);
         let stream = ChunkStream::new(&log, start, drain.clone(), open, memory, options);

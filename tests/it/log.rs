@@ -34,7 +34,7 @@ fn stored_log(directory: &TempDir) -> Log {
 }
 
 async fn reader(log: &Log, channels: &[Channel], since: Since) -> Reader {
-    log.reader(log.start(channels, &since).await.unwrap())
+    log.reader(log.start(&channels.to_vec().into(), &since).await.unwrap())
 }
 
 async fn next(reader: &mut Reader) -> u64 {

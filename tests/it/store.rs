@@ -5,9 +5,10 @@ use std::time::Duration;
 use forever_frame::limits;
 use forever_frame::log::{
     Commit, Keep, Memory, Moment, PageLimit, Selection, Sqlite, StartAt, Store, Stored,
+    Subscription,
 };
 use forever_frame::message::{
-    Channel, Draft, IdempotencyKey, Message, Precondition, Receipt, Seq, Timestamp,
+    Channel, Draft, IdempotencyKey, Message, Pattern, Precondition, Receipt, Seq, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -49,11 +50,16 @@ pub(crate) fn drafts(texts: &[(&str, &str)]) -> Vec<Draft> {
         .collect()
 }
 
+/// What these names and patterns ask for.
+pub(crate) fn subscription(names: &[&str]) -> Subscription {
+    let (patterns, names): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.ends_with('*'));
+    let patterns = patterns.into_iter().map(|text| Pattern::new(text).unwrap());
+    Subscription::new(names.into_iter().map(channel).collect(), patterns.collect())
+}
+
+/// All of what these names and patterns ask for.
 pub(crate) fn all_of(names: &[&str]) -> Selection {
-    names
-        .iter()
-        .map(|name| (channel(name), Seq::START))
-        .collect()
+    Selection::at(&subscription(names), Seq::START)
 }
 
 /// The items of a page for comparison: the seq of a message, and `-seq` for a gap up to that seq.
@@ -205,10 +211,10 @@ async fn store_locates_starts() {
                 .await
                 .unwrap();
         }
-        let names = [channel("a"), channel("b")];
+        let names = subscription(&["a", "b"]);
         let seen = async |start| {
             let selection = store.locate(&names, start).await.unwrap();
-            let at = selection.iter().map(|(_, from)| *from).min().unwrap();
+            let at = selection.first().unwrap();
             shape(&store.read(&selection, at, PLENTY).await.unwrap().items)
         };
         assert_eq!(
@@ -395,8 +401,8 @@ async fn store_finds_the_last_of_many() {
                     count,
                     through: Seq(through),
                 };
-                let located = store.locate(&channels, start_at).await;
-                let at = located.unwrap().iter().map(|(_, at)| at.0).min().unwrap();
+                let located = store.locate(&channels.to_vec().into(), start_at).await;
+                let at = located.unwrap().first().unwrap().0;
                 let found = seqs[..there].iter().filter(|seq| **seq > at).count() as u64;
                 assert_eq!(found, count.min(there as u64), "{count} up to {through}");
             }

@@ -23,7 +23,7 @@ async fn store_each_message_read_once_or_in_gap() {
 
 async fn simulate(store: &Store, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
-    let names = ["a", "b", "c", "d"];
+    let names = ["a", "b", "c", "aa"];
     let mut history: Vec<(u64, &str)> = Vec::new();
     let mut now = 1000;
     for _ in 0..40 {
@@ -31,10 +31,18 @@ async fn simulate(store: &Store, seed: u64) {
         match random.random_range(0..4) {
             0 => retain(store, now).await,
             1 => {
-                let chosen: Vec<&str> = names.into_iter().filter(|_| random.random()).collect();
+                let mut chosen: Vec<&str> = names.into_iter().filter(|_| random.random()).collect();
+                let mut asked = chosen.clone();
+                if random.random() {
+                    // A pattern has the channels that begin so, whether or not there are any yet.
+                    asked.push("a*");
+                    chosen.retain(|name| !name.starts_with('a'));
+                    chosen.extend(["a", "aa"]);
+                }
                 if !chosen.is_empty() {
                     let after = random.random_range(0..=history.len() as u64);
-                    check_walk(store, &history, &chosen, after, &mut random, seed).await;
+                    let asked = (&*asked, &*chosen);
+                    check_walk(store, &history, asked, after, &mut random, seed).await;
                 }
             }
             _ => {
@@ -103,12 +111,12 @@ async fn append<'a>(
 async fn check_walk(
     store: &Store,
     history: &[(u64, &str)],
-    names: &[&str],
+    (asked, names): (&[&str], &[&str]),
     after: u64,
     random: &mut StdRng,
     seed: u64,
 ) {
-    let selection = all_of(names);
+    let selection = all_of(asked);
     let (mut at, mut read, mut gone) = (Seq(after), Vec::new(), Vec::new());
     while at.0 < history.len() as u64 {
         let page = store

@@ -2,9 +2,9 @@
 
 use forever_frame::limits;
 use forever_frame::log::{Commit, DraftRefusal, Moment, StartAt};
-use forever_frame::message::{Channel, Draft, IdempotencyKey, Seq, Timestamp};
+use forever_frame::message::{Draft, IdempotencyKey, Seq, Timestamp};
 
-use crate::store::{PLENTY, channel, drafts, retain_at, shape, stores};
+use crate::store::{PLENTY, channel, drafts, retain_at, shape, stores, subscription};
 
 /// A key that comes again with another text is refused, also within one commit, and nothing of the
 /// rest of the batch is.
@@ -103,10 +103,9 @@ async fn store_locates_times_that_fall() {
             (&["a", "b"], 55, &[2, 3, 4, 5, 6, 7, 8]),
             (&["a", "b"], 70, &[5, 6, 7, 8]),
         ] {
-            let names: Vec<Channel> = names.iter().copied().map(channel).collect();
             let start_at = StartAt::NotBefore(Timestamp(time));
-            let selection = store.locate(&names, start_at).await.unwrap();
-            let at = selection.iter().map(|(_, from)| *from).min().unwrap();
+            let selection = store.locate(&subscription(names), start_at).await.unwrap();
+            let at = selection.first().unwrap();
             let page = store.read(&selection, at, PLENTY).await.unwrap();
             assert_eq!(shape(&page.items), expected, "{names:?} from {time}");
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use forever_frame::limits;
-use forever_frame::log::{Keep, Moment, PageLimit, Sqlite, Store};
+use forever_frame::log::{Keep, Moment, PageLimit, Selection, Sqlite, Store};
 use forever_frame::message::{Channel, Draft, Seq};
 use rusqlite::Connection;
 
@@ -70,7 +70,7 @@ async fn wal_emptied_under_constant_readers() {
     let readers = (0..2 * limits::STORE_READERS_MAX).map(|_| {
         let (store, over) = (Arc::clone(&log.store), Arc::clone(&over));
         tokio::spawn(async move {
-            let all = [(Channel::main(), Seq::START)].into();
+            let all = Selection::of_channel(Channel::main());
             while !over.load(Relaxed) {
                 let room = PageLimit::new(usize::MAX, usize::MAX);
                 store.read(&all, Seq::START, room).await.unwrap();

@@ -94,7 +94,7 @@ pub(super) async fn frame(call: Call<'_>, session: Session) -> Result<Response<B
         }
         action
     };
-    let mut spec = StreamSpec::new(chat.log(), vec![channel], since);
+    let mut spec = StreamSpec::new(chat.log(), channel, since);
     spec.options.encoder = Encoder::Html(HtmlStream::default());
     spec.page = Some(call.page("chat-frame.html", &[]).await);
     let extras = spec.extras();

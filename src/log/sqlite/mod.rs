@@ -4,6 +4,7 @@
 //! answered. A few connections read at the same time, independent of it and of each other
 //! (<https://sqlite.org/wal.html>).
 
+mod channel_row;
 mod clock_table;
 mod error;
 mod fall_table;
@@ -12,6 +13,7 @@ mod insert;
 mod key_table;
 mod last_entry;
 mod leftover_wal;
+mod locate;
 mod lock_file;
 mod log_row;
 mod main_file;
@@ -40,9 +42,11 @@ use rusqlite::Connection;
 
 use super::clock_state::SavedClock;
 use super::cursor::StartAt;
-use super::{Commit, Keep, Moment, Page, PageLimit, Selection, StoreError};
+use super::{
+    Commit, Keep, LocateError, Moment, Page, PageLimit, Selection, StoreError, Subscription,
+};
 use crate::limits;
-use crate::message::{Channel, Draft, Epoch, Seq};
+use crate::message::{Draft, Epoch, Seq};
 use file_identity::FileIdentity;
 use lock_file::LockFile;
 use log_row::LogRow;
@@ -228,18 +232,17 @@ impl Sqlite {
 
     pub(super) async fn locate(
         &self,
-        channels: &[Channel],
-        start_at: StartAt,
-    ) -> Result<Selection, StoreError> {
-        let (channels, mut start_at) = (channels.to_vec(), start_at);
+        subscription: &Subscription,
+        mut start_at: StartAt,
+    ) -> Result<Selection, LocateError> {
         // A long way back is gone in steps, so that others can read meanwhile.
         while let StartAt::Last { count, through } = start_at
             && count > limits::LOCATE_STEP_ROWS
         {
-            let channels = channels.clone();
+            let asked = subscription.clone();
             let at = self
                 .readers
-                .read(move |connection| read::step_back(connection, &channels, count, through))
+                .read(move |connection| locate::step_back(connection, &asked, count, through))
                 .await?;
             start_at = match at {
                 Some(through) => StartAt::Last {
@@ -249,15 +252,16 @@ impl Sqlite {
                 None => StartAt::Earliest,
             };
         }
+        let asked = subscription.clone();
         let selection = self
             .readers
-            .read(move |connection| read::locate(connection, &channels, start_at))
-            .await?;
-        let newest = selection.iter().map(|(_, from)| *from).max();
-        self.shared.note_committed(newest.unwrap_or_default());
+            .read(move |connection| locate::locate(connection, &asked, start_at))
+            .await??;
+        self.shared
+            .note_committed(selection.last().unwrap_or_default());
         // Copied on this thread: a stream keeps the selection, and memory that was allocated on a
         // thread which is there only to read would keep that thread's arena alive.
-        Ok(selection.iter().cloned().collect())
+        Ok(selection.copy())
     }
 
     pub(super) fn retain(&self, now: &Moment) -> Result<bool, StoreError> {
@@ -276,6 +280,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::message::Channel;
 
     /// On a disk that is full the oldest messages go, and only as many as it takes.
     #[test]

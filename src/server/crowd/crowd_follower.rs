@@ -94,7 +94,7 @@ impl CrowdFollower {
 
     /// Whether the follower has a slot for each of its channels.
     pub(super) fn has_all_slots(&self) -> bool {
-        self.slots.count() == self.rest.follower.position().selection().len()
+        self.slots.count() == self.rest.follower.position().selection().count()
     }
 
     /// Nothing is to be done until there is a message, or time has passed.

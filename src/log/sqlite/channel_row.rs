@@ -1,0 +1,126 @@
+//! The row of a channel, as readers see it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::log_row::LogRow;
+use super::value::{Count, params};
+use crate::log::trimmed::Trimmed;
+use crate::message::{Channel, Pattern, Seq};
+
+/// What is known of a channel.
+pub(super) struct ChannelRow {
+    /// `None` for a channel that has no row.
+    pub(super) id: Option<i64>,
+    pub(super) kept: u64,
+    pub(super) trimmed: Trimmed,
+}
+
+impl ChannelRow {
+    pub(super) fn load_all(
+        snapshot: &Connection,
+        channels: &[Channel],
+        log_row: &LogRow,
+    ) -> rusqlite::Result<Vec<ChannelRow>> {
+        let rows = channels
+            .iter()
+            .map(|channel| ChannelRow::load(snapshot, channel, log_row));
+        rows.collect()
+    }
+
+    pub(super) fn load(
+        snapshot: &Connection,
+        channel: &Channel,
+        log_row: &LogRow,
+    ) -> rusqlite::Result<ChannelRow> {
+        const SQL: &str = "SELECT id, kept, first, lost_through, lost FROM channels WHERE name = ?";
+        let mut statement = snapshot.prepare_cached(SQL)?;
+        let row = statement.query_row(params![channel], ChannelRow::read);
+        Ok(row.optional()?.unwrap_or(ChannelRow {
+            id: None,
+            kept: 0,
+            trimmed: Trimmed::of_unknown(log_row.forgotten),
+        }))
+    }
+
+    /// Loads the rows of a pattern's channels in the order of their names, at most `max` of them.
+    pub(super) fn load_matching(
+        snapshot: &Connection,
+        pattern: &Pattern,
+        max: usize,
+    ) -> rusqlite::Result<Vec<(Channel, ChannelRow)>> {
+        const SQL: &str = "SELECT id, kept, first, lost_through, lost, name FROM channels \
+                           WHERE name >= ? AND name < ? ORDER BY name LIMIT ?";
+        let mut statement = snapshot.prepare_cached(SQL)?;
+        let values = params![pattern.prefix(), pattern.end(), Count(max as u64)];
+        let rows =
+            statement.query_map(values, |row| Ok((name(row, 5)?, ChannelRow::read(row)?)))?;
+        rows.collect()
+    }
+
+    /// Loads the rows of all channels of which messages have been trimmed after a position, the last of
+    /// them at `through` or before.
+    pub(super) fn load_trimmed(
+        snapshot: &Connection,
+        after: Seq,
+        through: Seq,
+    ) -> rusqlite::Result<Vec<(Channel, ChannelRow)>> {
+        const SQL: &str = "SELECT id, kept, first, lost_through, lost, name FROM channels \
+                           WHERE lost_through > ? AND lost_through <= ?";
+        let mut statement = snapshot.prepare_cached(SQL)?;
+        let values = params![after, through];
+        let rows =
+            statement.query_map(values, |row| Ok((name(row, 5)?, ChannelRow::read(row)?)))?;
+        rows.collect()
+    }
+
+    /// The channel's newest message, if it keeps any.
+    pub(super) fn newest(&self, snapshot: &Connection) -> rusqlite::Result<Option<Seq>> {
+        const SQL: &str = "SELECT max(seq) FROM messages WHERE channel = ?";
+        let Some(id) = self.id else {
+            return Ok(None);
+        };
+        let mut statement = snapshot.prepare_cached(SQL)?;
+        statement.query_row(params![id], |row| row.get(0))
+    }
+
+    /// Reads a row from the columns `id, kept, first, lost_through, lost`.
+    fn read(row: &Row<'_>) -> rusqlite::Result<ChannelRow> {
+        let (Count(kept), Count(count)) = (row.get(1)?, row.get(4)?);
+        Ok(ChannelRow {
+            id: row.get(0)?,
+            kept,
+            trimmed: Trimmed {
+                first: row.get(2)?,
+                through: row.get(3)?,
+                count,
+            },
+        })
+    }
+}
+
+/// Reads a channel's name.
+fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Channel> {
+    let name = row.get_ref(column)?.as_str()?;
+    Ok(Channel::from_own(name))
+}
+
+/// The channels of messages by their rows, each looked up once.
+#[derive(Default)]
+pub(super) struct ChannelNames(HashMap<i64, Channel>);
+
+impl ChannelNames {
+    pub(super) fn get(&mut self, snapshot: &Connection, id: i64) -> rusqlite::Result<&Channel> {
+        match self.0.entry(id) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let mut statement =
+                    snapshot.prepare_cached("SELECT name FROM channels WHERE id = ?")?;
+                let channel = statement.query_row(params![id], |row| name(row, 0))?;
+                Ok(unknown.insert(channel))
+            }
+        }
+    }
+}
