@@ -131,7 +131,7 @@ async fn until_waits_for_what_is_to_come() {
     let server = TestServer::start();
     let addr = server.addr;
     let (epoch, _) = append_all(addr, &["1"]).await;
-    let soon = jiff::Timestamp::now() + Duration::from_millis(1500);
+    let soon = jiff::Timestamp::now() + Duration::from_secs(4);
     let began = Instant::now();
     let mut streams = Vec::new();
     for wire in ["text", "html", "script", "sse", "ndjson"] {
@@ -154,7 +154,7 @@ async fn until_waits_for_what_is_to_come() {
         assert_eq!(stream.end().unwrap().1, "until", "{wire} {query}");
         assert_eq!(seq_of_end(&stream), seq, "{wire} {query}");
         if is_time {
-            assert!(began.elapsed() >= Duration::from_millis(1400), "{wire}");
+            assert!(began.elapsed() >= Duration::from_millis(3900), "{wire}");
         }
     }
     server.stop().await;
