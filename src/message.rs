@@ -7,6 +7,7 @@ mod append_key;
 mod idempotency_key;
 mod name;
 mod precondition;
+mod upload_key;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,11 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits;
-pub use append_key::AppendKey;
+pub use append_key::{AppendKey, DraftKey};
 pub use idempotency_key::IdempotencyKey;
 pub use name::{Channel, EventName, NameError, Pattern};
 pub(crate) use name::{check_name, is_dots};
 pub use precondition::Precondition;
+pub use upload_key::{LineKey, UploadKey};
 
 /// A message's position in the log: 1, 2, 3, … over all channels. 0 is the position before the
 /// first message.
@@ -193,7 +195,7 @@ pub struct Draft {
     /// The message's text.
     pub data: Box<str>,
     /// The sender's key, with which the sender can safely try the append again.
-    pub key: Option<AppendKey>,
+    pub key: Option<DraftKey>,
     /// What must hold of the channel for the message to be appended.
     pub precondition: Option<Precondition>,
 }
@@ -214,7 +216,7 @@ impl Draft {
     /// Returns the draft with a sender's key. The key is tied to what the draft has now.
     #[must_use]
     pub fn keyed(mut self, key: Option<&IdempotencyKey>) -> Draft {
-        self.key = key.map(|key| AppendKey::new(key, &self));
+        self.key = key.map(|key| DraftKey::Message(AppendKey::new(key, &self)));
         self
     }
 }
@@ -226,8 +228,13 @@ pub struct Receipt {
     pub seq: Seq,
     /// When the store took the message.
     pub time: Timestamp,
-    /// Whether the message had been appended before, under the same key.
+    /// Whether the message had been appended before, under the same key. Of a line of an upload `seq` is
+    /// then that of the last line with the key, or, if it is the first line, its own; 0 if that is not
+    /// known.
     pub duplicate: bool,
+    /// How many more lines than this of the same upload had been appended: it is compared with them when
+    /// the last of them comes.
+    pub later: u64,
 }
 
 /// A message of the log.

@@ -57,7 +57,7 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
 }
 
 /// Returns the `Idempotency-Key` of the request, if it has one.
-fn key(call: &Call<'_>) -> Result<Option<IdempotencyKey>, Error> {
+pub(super) fn key(call: &Call<'_>) -> Result<Option<IdempotencyKey>, Error> {
     let Some(value) = call.head.headers.get("idempotency-key") else {
         return Ok(None);
     };

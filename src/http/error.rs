@@ -54,8 +54,12 @@ pub(super) enum Error {
         window = humantime::format_duration(limits::IDEMPOTENCY_WINDOW)
     )]
     KeysFull(Duration),
-    #[error("an Idempotency-Key goes with POST, where a request is one message")]
-    KeyWithPut,
+    #[error(
+        "the Idempotency-Key was used on this channel for another upload, of which {0} lines were appended, \
+         within the last {window}; send a new upload with a new key",
+        window = humantime::format_duration(limits::IDEMPOTENCY_WINDOW)
+    )]
+    KeyOfOtherUpload(u64),
     #[error(
         "the If-Match {0:?} is not one cursor in double quotes; write it like If-Match: \"k3f9x2qa0b-17\""
     )]
@@ -155,6 +159,9 @@ impl From<AppendError> for Error {
         match error {
             AppendError::Store(error) => Error::Store(error),
             AppendError::Refused(DraftRefusal::OtherMessage(seq)) => Error::KeyReused(seq),
+            AppendError::Refused(DraftRefusal::OtherUpload { lines, .. }) => {
+                Error::KeyOfOtherUpload(lines)
+            }
             AppendError::Refused(DraftRefusal::KeysFull(wait)) => Error::KeysFull(wait),
             AppendError::Refused(DraftRefusal::OtherLast(last)) => Error::OtherLast(last),
         }
@@ -242,7 +249,7 @@ impl Error {
             ))
             | Error::Friend(_) => StatusCode::CONFLICT,
             Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Error::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::KeyReused(_) | Error::KeyOfOtherUpload(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::OtherLast(_) => StatusCode::PRECONDITION_FAILED,
             Error::TooLarge(_) | Error::FormTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::HeadSlow(_) | Error::BodySlow(_) | Error::LineSlow(_) => {
@@ -258,7 +265,6 @@ impl Error {
             | Error::OriginNotAllowed(_)
             | Error::BadHost(_)
             | Error::BadKey(_)
-            | Error::KeyWithPut
             | Error::BadIfMatch(_)
             | Error::BadIfNoneMatch(_)
             | Error::TwoPreconditions

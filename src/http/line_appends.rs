@@ -8,8 +8,8 @@ use super::Call;
 use super::receipts::NewestReceipt;
 use crate::budget::{MemoryShare, Reservation};
 use crate::limits;
-use crate::log::{Log, StoreError};
-use crate::message::{Channel, Draft, EventName, Receipt, Seq};
+use crate::log::{AppendError, DraftAnswer, DraftRefusal, Log, StoreError};
+use crate::message::{Channel, Draft, DraftKey, EventName, Receipt, Seq, UploadKey};
 
 /// The lines of an upload that are not appended yet, and how many are.
 ///
@@ -19,6 +19,8 @@ pub(super) struct LineAppends {
     log: Log,
     channel: Channel,
     event: EventName,
+    /// The key of the upload, if it has one.
+    key: Option<UploadKey>,
     memory: MemoryShare,
     gathered: Vec<Draft>,
     /// The text of what has gathered, in bytes.
@@ -31,26 +33,67 @@ pub(super) struct LineAppends {
 
 /// An append that is under way.
 struct Appending {
-    receipts: Pin<Box<dyn Future<Output = Result<Vec<Receipt>, StoreError>> + Send>>,
+    answers: Pin<Box<dyn Future<Output = Result<Vec<DraftAnswer>, StoreError>> + Send>>,
     /// The memory for what gathers meanwhile, if there is any. An upload whose lines come one by one has
     /// no use for it.
     ahead: Option<Reservation>,
 }
 
-/// How much of an upload has been appended.
+/// How much of an upload is in the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct UploadProgress {
-    /// The positions of the first and the last message.
-    pub(super) first_and_last: Option<(Seq, Seq)>,
-    pub(super) count: u64,
+    /// The positions of the first and the last line, as far as they are known.
+    pub(super) first: Option<Seq>,
+    pub(super) last: Option<Seq>,
+    /// How many lines of this upload are in the log.
+    pub(super) lines: u64,
+    /// How many of them had been appended before, under the same key.
+    pub(super) duplicates: u64,
+    /// How many more lines had been: if not 0, these lines have not been compared with those yet.
+    pub(super) later: u64,
+}
+
+impl UploadProgress {
+    /// Counts a line.
+    fn count(&mut self, receipt: &Receipt) {
+        let known = Some(receipt.seq).filter(|seq| *seq != Seq::START);
+        if self.lines == 0 {
+            self.first = known;
+        }
+        // Of a first line the seq is its own.
+        self.last = known.filter(|_| self.lines > 0 || receipt.later == 0);
+        self.lines += 1;
+        self.duplicates += u64::from(receipt.duplicate);
+        self.later = receipt.later;
+    }
+
+    /// Returns what is in the log under the key of an upload that this one is not.
+    fn of_other(refusal: &DraftRefusal) -> Option<UploadProgress> {
+        let DraftRefusal::OtherUpload { first, last, lines } = *refusal else {
+            return None;
+        };
+        Some(UploadProgress {
+            first: Some(first).filter(|seq| *seq != Seq::START),
+            last: Some(last),
+            lines,
+            duplicates: lines,
+            later: 0,
+        })
+    }
 }
 
 impl LineAppends {
-    pub(super) fn new(call: &Call<'_>, channel: Channel, event: EventName) -> LineAppends {
+    pub(super) fn new(
+        call: &Call<'_>,
+        channel: Channel,
+        event: EventName,
+        key: Option<UploadKey>,
+    ) -> LineAppends {
         LineAppends {
             log: call.app.log.clone(),
             channel,
             event,
+            key,
             memory: MemoryShare {
                 budget: call.app.bodies.clone(),
                 network: call.network(),
@@ -85,8 +128,10 @@ impl LineAppends {
     pub(super) fn gather(&mut self, lines: Vec<Box<str>>) {
         for data in lines {
             self.bytes += data.len();
+            let key = self.key.as_mut().map(|key| key.next(&data));
             self.gathered.push(Draft {
                 event: self.event.clone(),
+                key: key.map(DraftKey::Line),
                 ..Draft::new(self.channel.clone(), data)
             });
         }
@@ -103,7 +148,7 @@ impl LineAppends {
         let is_fast = bytes > limits::SMALL_BODY_BYTES;
         let reserve = || self.memory.try_reserve(limits::UPLOAD_AHEAD_BYTES);
         self.appending = Some(Appending {
-            receipts: Box::pin(async move { log.append_all(drafts).await }),
+            answers: Box::pin(async move { log.append_each(drafts).await }),
             ahead: is_fast.then(reserve).flatten(),
         });
     }
@@ -111,33 +156,69 @@ impl LineAppends {
     /// Waits for the append that is under way, without an end if there is none.
     ///
     /// # Errors
-    /// When the store could not take the lines; then what has gathered since is dropped, too.
-    pub(super) async fn appended(&mut self) -> Result<(), StoreError> {
+    /// When the store could not take the lines, or the key does not let one of them be appended; then
+    /// what has gathered since is dropped, too.
+    pub(super) async fn appended(&mut self) -> Result<(), AppendError> {
         let Some(appending) = &mut self.appending else {
             return pending().await;
         };
-        let receipts = appending.receipts.as_mut().await;
+        let answers = appending.answers.as_mut().await;
         self.appending = None;
-        let receipts = receipts.inspect_err(|_| self.gathered.clear())?;
-        if let (Some(first), Some(last)) = (receipts.first(), receipts.last()) {
-            let first = self
-                .progress
-                .first_and_last
-                .map_or(first.seq, |(first, _)| first);
-            self.progress.first_and_last = Some((first, last.seq));
-            self.progress.count += receipts.len() as u64;
-            if let Some(receipts) = &self.receipts {
-                receipts.put(self.progress);
+        let counted = answers
+            .map_err(AppendError::Store)
+            .and_then(|answers| self.count(&answers));
+        if counted.is_err() {
+            self.gathered.clear();
+        } else if let Some(receipts) = &self.receipts
+            && self.progress.later == 0
+        {
+            receipts.put(self.progress);
+        }
+        counted
+    }
+
+    /// Counts the lines up to the first that was refused: none after it was appended.
+    fn count(&mut self, answers: &[DraftAnswer]) -> Result<(), AppendError> {
+        for answer in answers {
+            match answer {
+                Ok(receipt) => self.progress.count(receipt),
+                Err(refusal) => {
+                    let other = UploadProgress::of_other(refusal);
+                    self.progress = other.unwrap_or(self.progress);
+                    return Err(refusal.clone().into());
+                }
             }
         }
         Ok(())
     }
 
+    /// Checks that all that was appended under the key has come, if there is one.
+    ///
+    /// # Errors
+    /// When the key was used for a longer upload.
+    pub(super) fn check_end(&self) -> Result<(), AppendError> {
+        let UploadProgress {
+            first,
+            last,
+            lines,
+            later,
+            ..
+        } = self.progress;
+        if later == 0 {
+            return Ok(());
+        }
+        Err(AppendError::Refused(DraftRefusal::OtherUpload {
+            first: first.unwrap_or_default(),
+            last: last.unwrap_or_default(),
+            lines: lines + later,
+        }))
+    }
+
     /// Appends all that has gathered.
     ///
     /// # Errors
-    /// When the store could not take it.
-    pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
+    /// When the store could not take it, or the key does not let it be appended.
+    pub(super) async fn finish(&mut self) -> Result<(), AppendError> {
         self.begin();
         while self.appending.is_some() {
             self.appended().await?;

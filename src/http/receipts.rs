@@ -29,7 +29,6 @@ use super::query::Query;
 use super::reply::{self, Body, BrokenOff};
 use super::upload::{UploadEnd, UploadRun};
 use super::{App, negotiate, params};
-use crate::message::Seq;
 use crate::wire::{Wire, to_json};
 
 /// Whether the client wants receipts: `?receipts=` says it, or else whether it accepts lines of JSON.
@@ -158,10 +157,10 @@ impl ReceiptBody {
         }
         ready!(self.poll_task(cx));
         let line = if let Some(progress) = self.newest.take() {
-            let last = progress.first_and_last.map_or(Seq::START, |(_, last)| last);
+            let last = progress.last.unwrap_or_default();
             Ok(to_json(&UploadReceipt {
                 cursor: self.app.log.cursor(last).to_string(),
-                count: progress.count,
+                count: progress.lines,
             }))
         } else {
             self.is_over = true;

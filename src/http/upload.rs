@@ -22,22 +22,21 @@ use super::line_splitter::LineSplitter;
 use super::query::{self, Query};
 use super::reply::{self, Body};
 use super::{App, Call, append, if_match, receipts, refusal};
+use crate::message::UploadKey;
 
 /// Appends the lines of the body as they arrive, and answers when the body has ended, or broken off,
 /// with what was appended; or after each batch, if the client wants receipts.
 pub(super) async fn upload(call: Call<'_>) -> Result<Response<Body>, Error> {
     let channel = append::channel(&call)?;
     let query = Query::read(call.query(), &[query::APPEND, query::UPLOAD])?;
-    let event = append::event(&query)?;
-    if call.head.headers.contains_key("idempotency-key") {
-        return Err(Error::KeyWithPut);
-    }
+    let (event, key) = (append::event(&query)?, append::key(&call)?);
+    let key = key.map(|key| UploadKey::new(&key, &channel, &event));
     if if_match::precondition(&call.head.headers)?.is_some() {
         return Err(Error::PreconditionWithPut);
     }
     let has_receipts = receipts::are_wanted(&query, &call.head.headers)?;
     let app = Arc::clone(call.app);
-    let appends = LineAppends::new(&call, channel, event);
+    let appends = LineAppends::new(&call, channel, event, key);
     let run = UploadRun::new(call, appends);
     Ok(if has_receipts {
         receipts::respond(app, run).await
@@ -69,6 +68,9 @@ pub(super) struct Uploaded {
     first: Option<String>,
     last: Option<String>,
     count: u64,
+    /// How many of these lines had been appended before, under the same key.
+    #[serde(skip_serializing_if = "is_zero")]
+    duplicates: u64,
 }
 
 impl UploadRun {
@@ -87,8 +89,9 @@ impl UploadRun {
         let read = self.read().await;
         // What was read is appended however the body ends. An error of the store is the earlier one.
         let finished = self.appends.finish().await.map_err(Error::from);
+        let result = finished.and(read);
         UploadEnd {
-            result: finished.and(read),
+            result: result.and_then(|()| Ok(self.appends.check_end()?)),
             progress: self.appends.progress,
         }
     }
@@ -166,15 +169,13 @@ impl UploadEnd {
     /// The answer.
     pub(super) fn answer(&self, app: &App) -> Uploaded {
         let cursor = |seq| app.log.cursor(seq).to_string();
-        let UploadProgress {
-            first_and_last,
-            count,
-        } = self.progress;
+        let progress = &self.progress;
         Uploaded {
             error: self.result.as_ref().err().map(ToString::to_string),
-            first: first_and_last.map(|(first, _)| cursor(first)),
-            last: first_and_last.map(|(_, last)| cursor(last)),
-            count,
+            first: progress.first.map(cursor),
+            last: progress.last.map(cursor),
+            count: progress.lines + progress.later,
+            duplicates: progress.duplicates + progress.later,
         }
     }
 
@@ -182,7 +183,13 @@ impl UploadEnd {
     pub(super) fn respond(self, app: &App) -> Response<Body> {
         let answer = self.answer(app);
         let Err(error) = self.result else {
-            return reply::json(StatusCode::CREATED, &answer);
+            let is_new = answer.count == 0 || answer.duplicates < answer.count;
+            let status = if is_new {
+                StatusCode::CREATED
+            } else {
+                StatusCode::OK
+            };
+            return reply::json(status, &answer);
         };
         let mut response = reply::json(error.status(), &answer);
         let headers = response.headers_mut();
@@ -190,4 +197,12 @@ impl UploadEnd {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

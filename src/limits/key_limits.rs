@@ -6,7 +6,8 @@ use std::time::Duration;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 
 /// `Idempotency-Key`s held: 1,600 appends with a key a second, for [`IDEMPOTENCY_WINDOW`]. Each costs
-/// about 60 bytes in memory, with either store, and as many in a stored log's file: at most 60 MiB.
+/// about 60 bytes in memory, with either store, and as many in a stored log's file: at most 60 MiB. One of
+/// an upload, however many lines that has, costs about 150 bytes.
 /// None is forgotten before its time; when so many are held, appends with a new key are refused.
 pub const IDEMPOTENCY_KEYS_MAX: usize = 1_000_000;
 

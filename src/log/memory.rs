@@ -10,10 +10,10 @@ use parking_lot::Mutex;
 use super::cursor::StartAt;
 use super::falls::Falls;
 use super::merge::merge;
-use super::recent_keys::{KeyRecord, RecentKeys};
 use super::scan::{Scanned, scan};
 use super::store::{Commit, DraftAnswer, DraftRefusal, Keep, Page, Stored};
 use super::trimmed::Trimmed;
+use super::used_keys::UsedKeys;
 use super::{LocateError, LogTime, Moment, PageLimit, Selection, Subscription, selection};
 use crate::limits;
 use crate::message::{Channel, Draft, Epoch, Message, Pattern, Receipt, Seq, Timestamp};
@@ -38,7 +38,8 @@ struct MemoryState {
     time: Timestamp,
     /// How many bytes the messages take.
     bytes: usize,
-    keys: RecentKeys,
+    /// Boxed, since it is large.
+    keys: Box<UsedKeys>,
     messages: BTreeMap<Seq, KeptMessage>,
     falls: Falls,
     channels: HashMap<Channel, KeptChannel>,
@@ -104,6 +105,7 @@ impl Memory {
     pub(super) fn commit(&self, drafts: Vec<Draft>, now: &Moment) -> Commit {
         let mut state = self.state.lock();
         let mut messages = Vec::with_capacity(drafts.len());
+        state.keys.begin_commit();
         let answers = drafts
             .into_iter()
             .map(|draft| state.append_once(draft, &self.epoch, now, &mut messages))
@@ -291,10 +293,10 @@ impl MemoryState {
             seq: message.seq,
             time: message.time,
             duplicate: false,
+            later: 0,
         };
         if let Some(key) = key {
-            self.keys
-                .remember(KeyRecord::new(&key, &receipt, now.log_time));
+            self.keys.remember(&key, &receipt, now.log_time, now);
             // More than are added, so that those that have left the window do not gather.
             self.forget_keys(now, 2);
         }
@@ -308,11 +310,13 @@ impl MemoryState {
         Some(kept.seqs.back().copied().unwrap_or(kept.trimmed.through))
     }
 
-    /// Forgets keys that have left the window, at most `max`. Returns whether that many had.
+    /// Forgets keys that have left the window, about `max`. Returns whether there may be more.
     fn forget_keys(&mut self, now: &Moment, max: usize) -> bool {
-        let (count, _) = self.keys.expired(now, max).unwrap_or_default();
-        self.keys.forget(count);
-        count == max
+        let expired = self.keys.expired(now, max);
+        if let Some(through) = expired {
+            self.keys.forget(through);
+        }
+        expired.is_some()
     }
 
     /// Returns the first of a channel's messages whose time is not earlier than `time`.

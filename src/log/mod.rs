@@ -83,6 +83,8 @@ mod tail;
 mod testing;
 mod trimmed;
 mod until;
+mod upload_keys;
+mod used_keys;
 mod wake;
 mod writer;
 
@@ -295,6 +297,15 @@ impl Log {
         let answers = self.commit(vec![draft]).await?;
         let answer = answers.into_iter().next().ok_or_else(writer_stopped)?;
         Ok(answer?)
+    }
+
+    /// Appends messages as [`Log::append_once`] does, in one commit. Returns the answers to them in
+    /// their order; those that are refused are not in the log.
+    ///
+    /// # Errors
+    /// When the store could not take the messages; then none of them is in the log.
+    pub async fn append_each(&self, drafts: Vec<Draft>) -> Result<Vec<DraftAnswer>, StoreError> {
+        self.commit(drafts).await
     }
 
     /// Commits drafts, and returns the answers to them.

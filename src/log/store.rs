@@ -8,6 +8,9 @@
 //!   promises. A draft whose key was used in its channel within
 //!   [`limits::IDEMPOTENCY_WINDOW`](crate::limits::IDEMPOTENCY_WINDOW), in this batch or before, is
 //!   not appended: its receipt is that of the first message with the key, or says why there is none.
+//!   The lines of an upload share a key, which goes on with each of them: a line is appended if it is the
+//!   next one of what was appended under the key, and those before it are the same
+//!   ([`LineKey`](crate::message::LineKey)). The key's window begins anew with each line.
 //!   Any other draft with a [`Precondition`](crate::message::Precondition) is appended only if that
 //!   holds when its turn comes, after all drafts in front of it in the batch. The last entry of a channel
 //!   is the position of its newest message, also when that has been trimmed. A channel that the store has
@@ -87,6 +90,16 @@ pub enum DraftRefusal {
     /// position.
     #[error("its key was used for another message (seq {0})")]
     OtherMessage(Seq),
+    /// The key was used in the channel for another upload.
+    #[error("its key was used for another upload of {lines} lines (the last is seq {last})")]
+    OtherUpload {
+        /// The position of that upload's first line; 0 if it is not known.
+        first: Seq,
+        /// The position of the last line of it that was appended.
+        last: Seq,
+        /// How many of its lines were appended.
+        lines: u64,
+    },
     /// The log holds as many keys as it may. The oldest is forgotten after this time.
     #[error("the log holds as many keys as it may")]
     KeysFull(std::time::Duration),

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use blake2::{Blake2b128, Digest};
 
-use super::{Draft, IdempotencyKey};
+use super::{Draft, IdempotencyKey, LineKey};
 
 /// An [`IdempotencyKey`] together with the append that it came with, as hashes: whatever their length,
 /// a remembered key costs the same few bytes.
@@ -16,6 +16,26 @@ pub struct AppendKey {
     /// The hash of the event name and the text: an append with the same key and another hash is
     /// another message, not a second try.
     pub content: NonZeroU64,
+}
+
+/// The key of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DraftKey {
+    /// The draft is the one message of its key.
+    Message(AppendKey),
+    /// The draft is a line of an upload, all of whose lines share the key.
+    Line(LineKey),
+}
+
+impl DraftKey {
+    /// Returns the hash of the key and its channel.
+    #[must_use]
+    pub fn id(&self) -> [u8; 16] {
+        match self {
+            DraftKey::Message(key) => key.id,
+            DraftKey::Line(key) => key.id,
+        }
+    }
 }
 
 impl AppendKey {

@@ -140,7 +140,10 @@ async fn upload_bad_request_refused() {
         ("PUT /c/a,b", "goes to one channel"),
         ("PUT /c/~own", "the server's own"),
         ("PUT /c/a?event=a%20b", "has the character"),
-        ("PUT /c/a\r\nIdempotency-Key: k", "goes with POST"),
+        (
+            "PUT /c/a\r\nIdempotency-Key: \tk\u{e4}",
+            "has the character",
+        ),
     ] {
         let mut answer = send(server.addr, request, b"x\n").await;
         assert_eq!(answer.status, 400, "{request}");

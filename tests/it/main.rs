@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
 //! | `framing`, `half_closed`, `keep_alive` | heads and bodies that cannot be served; clients that send no more; connections between requests |
-//! | `append`, `receipts`, `keys`, `backpressure`, `body_memory` | messages, uploads of lines and their receipts, idempotency keys, a slow store, scarce memory |
+//! | `append`, `receipts`, `keys`, `upload_tries`, `backpressure`, `body_memory` | messages, uploads of lines and their receipts, idempotency keys, a slow store, scarce memory |
 //! | `preconditions` | appends that depend on a channel's last entry |
 //! | `clock_steps`, `first_version` | a wall clock that is set; a file of the first version |
 //! | `parameters` | the parameters of requests |
@@ -110,4 +110,5 @@ mod tidy;
 mod unread;
 mod unreadable;
 mod until;
+mod upload_tries;
 mod wal;

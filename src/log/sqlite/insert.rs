@@ -9,8 +9,8 @@ use super::log_row::LogRow;
 use super::retain::{self, Allowance};
 use super::value::{Count, params};
 use super::{fall_table, key_table, last_entry, message_rows};
-use crate::log::recent_keys::{KeyRecord, RecentKeys};
 use crate::log::trimmed::Trimmed;
+use crate::log::used_keys::UsedKeys;
 use crate::log::{Commit, Keep, Moment};
 use crate::message::{Channel, Draft, Message, Receipt, Seq};
 
@@ -19,7 +19,7 @@ use crate::message::{Channel, Draft, Message, Receipt, Seq};
 pub(super) fn commit(
     connection: &Connection,
     log_row: &mut LogRow,
-    keys: &mut RecentKeys,
+    keys: &mut UsedKeys,
     drafts: Vec<Draft>,
     now: &Moment,
     keep: Keep,
@@ -46,14 +46,18 @@ pub(super) fn commit(
             seq: message.seq,
             time: message.time,
             duplicate: false,
+            later: 0,
         };
-        if let Some(key) = &key {
-            let record = KeyRecord::new(key, &receipt, log_row.log_time);
+        if let Some(key) = &key
+            && let Some(record) = keys.remember(key, &receipt, log_row.log_time, now)
+        {
             key_table::insert(connection, &record)?;
-            keys.remember(record);
         }
         answers.push(Ok(receipt));
         rows.push((channel, Arc::new(message)));
+    }
+    for change in keys.uploads.changes() {
+        key_table::put_upload(connection, &change)?;
     }
     message_rows::insert(connection, &rows, now.time, log_row.log_time)?;
     let messages: Vec<_> = rows.into_iter().map(|(_, message)| message).collect();

@@ -17,7 +17,7 @@ use super::main_file::page_size;
 use super::{Bounds, clock_table, key_table, leftover_wal, older_copy, permissions, schema};
 use crate::limits;
 use crate::log::clock_state::SavedClock;
-use crate::log::recent_keys::RecentKeys;
+use crate::log::used_keys::UsedKeys;
 use crate::message::{Epoch, Seq};
 
 /// The flags for a file that exists. A connection that only reads needs write access, too, since it
@@ -112,7 +112,7 @@ pub(super) struct Opened {
     pub(super) epoch: Epoch,
     pub(super) bounds: Bounds,
     pub(super) saved_clock: SavedClock,
-    pub(super) keys: RecentKeys,
+    pub(super) keys: UsedKeys,
 }
 
 /// Opens a log's file, or creates it.

@@ -11,7 +11,7 @@ use super::value::{Count, params};
 use super::{key_table, vacuum};
 use crate::limits;
 use crate::log::clock_state::ClockRecord;
-use crate::log::recent_keys::RecentKeys;
+use crate::log::used_keys::UsedKeys;
 use crate::log::{Keep, LogTime, Moment};
 use crate::message::{self, Seq};
 
@@ -162,8 +162,8 @@ pub(super) enum RetentionStep {
     Budget,
     /// A channel keeps too many messages.
     Count { channel: i64, kept: u64 },
-    /// Idempotency keys have left their window: those of the messages up to `through`.
-    Keys { count: usize, through: Seq },
+    /// Idempotency keys have left their window: those of the messages up to this one.
+    Keys(Seq),
     /// The log's clock is to be saved.
     Clock,
     /// The file has more free pages than it may have.
@@ -204,7 +204,7 @@ impl Retention {
     pub(super) fn find(
         &mut self,
         connection: &Connection,
-        keys: &RecentKeys,
+        keys: &UsedKeys,
         now: &Moment,
     ) -> rusqlite::Result<Option<RetentionStep>> {
         let log_row = LogRow::load(connection)?;
@@ -216,8 +216,8 @@ impl Retention {
         if log_row.bytes > self.budget && has_several {
             return Ok(Some(RetentionStep::Budget));
         }
-        if let Some((count, through)) = keys.expired(now, limits::RETAIN_STEP_ROWS) {
-            return Ok(Some(RetentionStep::Keys { count, through }));
+        if let Some(through) = keys.expired(now, limits::RETAIN_STEP_ROWS) {
+            return Ok(Some(RetentionStep::Keys(through)));
         }
         let unsaved = now.log_time.since(log_row.log_time);
         if unsaved >= limits::CLOCK_SAVE_INTERVAL || self.is_clock_new(now) {
@@ -261,7 +261,7 @@ impl Retention {
                     &mut allowance,
                 )
             }
-            RetentionStep::Keys { through, .. } => key_table::delete(connection, through),
+            RetentionStep::Keys(through) => key_table::delete(connection, through),
             RetentionStep::Shrink => vacuum::shrink(connection),
         }
     }

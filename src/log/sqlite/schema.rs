@@ -11,12 +11,13 @@ pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"ffrm");
 
 /// The step from each version of a file (`PRAGMA user_version`) to the next. A step that has been
 /// released is never changed; a change is one more step.
-const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; 2] = [
+const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; 3] = [
     |file| file.execute_batch(FIRST),
     |file| {
         file.execute_batch(TIME_THAT_PASSES)?;
         key_table::move_first_version(file)
     },
+    |file| file.execute_batch(UPLOAD_KEYS),
 ];
 
 /// The tables of the first version.
@@ -108,6 +109,15 @@ const TIME_THAT_PASSES: &str = "
         id BLOB NOT NULL,                      -- the hash of channel and key
         content INTEGER                        -- the hash of event name and text, NULL if not known
     ) STRICT;
+    ";
+
+/// An upload has a key, too: one row, which goes on with its lines.
+const UPLOAD_KEYS: &str = "
+    -- How many lines of an upload were appended, of which seq is the last and content the hash; NULL
+    -- if the key is that of a single message.
+    ALTER TABLE recent_keys ADD COLUMN lines INTEGER;
+    -- The first of them; 0 if it is not known.
+    ALTER TABLE recent_keys ADD COLUMN first INTEGER;
     ";
 
 /// The version of the files that this program writes.

@@ -17,7 +17,7 @@ use super::value::{Count, params};
 use super::wal_file::WalId;
 use super::{Bounds, SqliteShared, clock_table, insert, key_table, vacuum};
 use crate::limits;
-use crate::log::recent_keys::RecentKeys;
+use crate::log::used_keys::UsedKeys;
 use crate::log::{Commit, Keep, Moment, StoreError};
 use crate::message::Draft;
 
@@ -37,7 +37,7 @@ pub(super) struct WriteConnection {
     /// Whether the file has become smaller, as far as the write-ahead log knows.
     has_shrunk: bool,
     /// The idempotency keys that the table has.
-    keys: RecentKeys,
+    keys: UsedKeys,
     /// How long the write-ahead log may become before it is emptied by force, in bytes.
     wal_bytes_max: u64,
     /// How long a commit waits for the lock while another process holds it.
@@ -49,7 +49,7 @@ impl WriteConnection {
         connection: Connection,
         identity: Arc<FileIdentity>,
         shared: Arc<SqliteShared>,
-        keys: RecentKeys,
+        keys: UsedKeys,
         record: LogRecord,
         keep: Keep,
         budget: u64,
@@ -86,18 +86,18 @@ impl WriteConnection {
         self.prepare()?;
         let (keep, budget) = (self.keep, self.retention.budget());
         let mut keys = std::mem::take(&mut self.keys);
-        let held = keys.len();
+        keys.begin_commit();
         // More than are added, so that those that have left the window do not gather in the file.
         let expired = keys.expired(now, drafts.len() + limits::RETAIN_STEP_ROWS);
         let result = self.write(self.lock_timeout, Some(now), |connection, log_row, _| {
-            if let Some((_, through)) = expired {
+            if let Some(through) = expired {
                 key_table::delete(connection, through)?;
             }
             insert::commit(connection, log_row, &mut keys, drafts, now, keep, budget)
         });
         match (&result, expired) {
-            (Err(_), _) => keys.roll_back(held),
-            (Ok(_), Some((count, _))) => keys.forget(count),
+            (Err(_), _) => keys.roll_back(),
+            (Ok(_), Some(through)) => keys.forget(through),
             (Ok(_), None) => {}
         }
         self.set_keys(keys);
@@ -141,9 +141,9 @@ impl WriteConnection {
             Err(error) if is_busy(&error) => Ok(false),
             Err(error) => Err(error.into()),
             Ok(()) => {
-                if let RetentionStep::Keys { count, .. } = step {
+                if let RetentionStep::Keys(through) = step {
                     let mut keys = std::mem::take(&mut self.keys);
-                    keys.forget(count);
+                    keys.forget(through);
                     self.set_keys(keys);
                 }
                 Ok(true)
@@ -155,7 +155,7 @@ impl WriteConnection {
         self.keys.set_max(max);
     }
 
-    fn set_keys(&mut self, keys: RecentKeys) {
+    fn set_keys(&mut self, keys: UsedKeys) {
         self.shared.keys_held.store(keys.len(), Relaxed);
         self.keys = keys;
     }
