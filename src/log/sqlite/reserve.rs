@@ -5,6 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
 use super::open::with_suffix;
 use super::permissions;
 use crate::limits;
@@ -83,12 +86,14 @@ impl Drop for Reserve {
     }
 }
 
-/// Writes a file full of random bytes, which no file system can keep in less space.
+/// Writes a file full of random bytes, which no file system can keep in less space. That they are hard to
+/// guess is of no use here, and would take long.
 fn fill(mut file: File, bytes: u64) -> io::Result<()> {
     let mut left = bytes;
     let mut piece = vec![0; 64 * 1024];
+    let mut random = SmallRng::from_rng(&mut rand::rng());
     while left > 0 {
-        rand::fill(&mut piece[..]);
+        random.fill_bytes(&mut piece);
         let length = left.min(piece.len() as u64);
         file.write_all(&piece[..usize::try_from(length).unwrap_or(piece.len())])?;
         left -= length;
