@@ -109,6 +109,8 @@ struct Simulated {
     wire: &'static str,
     query: &'static str,
     channels: Vec<&'static str>,
+    /// How it asks for them: by their names, or by patterns.
+    asks_for: String,
     cursor: String,
     /// After which seq the first stream began.
     began: Option<u64>,
@@ -121,11 +123,18 @@ impl Simulated {
         let (wire, query) = KINDS[usize::try_from(number).unwrap() % KINDS.len()];
         // One channel is what most followers follow, and what is shared.
         let count = *[1, 1, 1, 2, 4].choose(&mut random).unwrap();
+        let channels: Vec<_> = CHANNELS.sample(&mut random, count).copied().collect();
+        let ask = |channel: &&str| {
+            let star = if random.random_ratio(1, 4) { "*" } else { "" };
+            format!("{channel}{star}")
+        };
+        let asks_for = channels.iter().map(ask).collect::<Vec<_>>().join(",");
         Simulated {
             addr,
             wire,
             query,
-            channels: CHANNELS.sample(&mut random, count).copied().collect(),
+            channels,
+            asks_for,
             cursor: (*["0", "now"].choose(&mut random).unwrap()).to_owned(),
             random,
             began: None,
@@ -155,8 +164,7 @@ impl Simulated {
         let query = format!("{kind}&since={since}{timeout}");
         let is_slow = matches!(manner.reading, Reading::Slowly(_));
         let buffer = is_slow.then_some(SMALL_BUFFER);
-        let channels = self.channels.join(",");
-        let stream = RawStream::ask(self.addr, self.wire, &channels, &query, buffer).await;
+        let stream = RawStream::ask(self.addr, self.wire, &self.asks_for, &query, buffer).await;
         let mut stream = stream.unwrap();
         if manner.half_closes {
             stream.socket.shutdown().await.unwrap();
