@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
+use forever_frame::config::StoreKind;
 use forever_frame::limits;
 
 use crate::support::client::{get, post, send};
 use crate::support::upload::Upload;
 use crate::support::wires::Stream;
-use crate::support::{TestServer, eventually, soon};
+use crate::support::{TestServer, at_last, eventually, soon};
 
 /// The texts of all messages in a channel.
 async fn texts(addr: SocketAddr, channel: &str) -> Vec<String> {
@@ -152,30 +153,37 @@ async fn upload_bad_request_refused() {
     server.stop().await;
 }
 
-/// 20,000 lines of one upload arrive at a follower whole and in order.
-#[tokio::test]
+/// 100,000 lines of one upload arrive at a follower whole and in order, and with the defaults all of them
+/// are kept, whichever the store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upload_flood_arrives_whole() {
-    let server = TestServer::start();
-    let watcher = Stream::open(server.addr, "text", "a", "limit=20000").await;
-    let mut upload = Upload::start(server.addr, "/c/a").await;
-    let lines = (1..=20_000)
-        .map(|n| n.to_string() + "\n")
-        .collect::<Vec<_>>()
-        .concat();
-    let sending = tokio::spawn(async move {
-        for piece in lines.as_bytes().chunks(7_777) {
-            upload.send(piece).await;
+    const LINES: usize = 100_000;
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path().join("log.db");
+    let lines: Vec<String> = (1..=LINES).map(|n| n.to_string()).collect();
+    let text = lines.join("\n") + "\n";
+    for store in [StoreKind::Memory, StoreKind::Sqlite(path)] {
+        let server = TestServer::with(|config| config.store = store);
+        let limit = format!("limit={LINES}");
+        let watcher = Stream::open(server.addr, "ndjson", "a", &limit).await;
+        let mut upload = Upload::start(server.addr, "/c/a").await;
+        let text = text.clone();
+        let sending = tokio::spawn(async move {
+            for piece in text.as_bytes().chunks(7_777) {
+                upload.send(piece).await;
+            }
+            upload.end().await.json().await
+        });
+        let watcher = at_last(watcher.whole()).await;
+        let late = Stream::open(server.addr, "ndjson", "a", &limit).await;
+        let late = at_last(late.whole()).await;
+        for stream in [watcher, late] {
+            assert!(stream.gaps().is_empty() && stream.end().is_some());
+            assert!(stream.texts() == lines, "{} lines", stream.texts().len());
         }
-        upload.end().await.json().await
-    });
-    let watcher = watcher.whole().await;
-    assert!(watcher.gaps().is_empty() && watcher.end().is_some());
-    assert_eq!(watcher.texts().len(), 20_000);
-    for (n, text) in watcher.texts().into_iter().enumerate() {
-        assert_eq!(text, (n + 1).to_string());
+        assert_eq!(soon(sending).await.unwrap()["count"], LINES);
+        server.stop().await;
     }
-    assert_eq!(soon(sending).await.unwrap()["count"], 20_000);
-    server.stop().await;
 }
 
 /// Bodies that do not end are held in memory, so there is a bound for all of them together, and for
