@@ -148,6 +148,7 @@
 //! | a third store | `log/store.rs`, whose doc says what a store owes |
 //! | an option, such as the tail's size | `config.rs`; its default is in `limits.rs` |
 //! | what expires, such as a session | `log/moment.rs`: ages are told by [`log::Log::now`], never by the wall clock |
+//! | when an append is refused or a second try | `log/store.rs` says it; `log/used_keys.rs` has the keys |
 //! | a bound, such as streams per address | `limits.rs`; a stream begins in `http/stream.rs` |
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
 //! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |

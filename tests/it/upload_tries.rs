@@ -198,6 +198,32 @@ async fn upload_key_is_one_key() {
     server.stop().await;
 }
 
+/// Of several tries at the same time each is answered with the whole upload, which is in the log once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn upload_key_tries_at_once() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path().join("log.db");
+    for store in [StoreKind::Memory, StoreKind::Sqlite(path)] {
+        let server = TestServer::with(|config| config.store = store);
+        let addr = server.addr;
+        let text = file(&mut StdRng::seed_from_u64(1));
+        let tries = (0..4).map(|_| {
+            let text = text.clone();
+            tokio::spawn(async move { put(addr, "/c/a", "k", &text).await.json().await })
+        });
+        let mut before = 0;
+        for answer in tries.collect::<Vec<_>>() {
+            let answer = numbers(&at_last(answer).await.unwrap());
+            assert_eq!((answer.0, answer.1, answer.2), (1, 4000, 4000));
+            before += answer.3;
+        }
+        assert_eq!(before, 3 * 4000);
+        let whole = texts(addr, "a", 4000).await.join("\n") + "\n";
+        assert!(whole == text);
+        server.stop().await;
+    }
+}
+
 /// The lines of the upload that is broken off again and again.
 fn file(random: &mut StdRng) -> String {
     let line = |n| format!("{n} {}\n", "x".repeat(random.random_range(0..60)));
