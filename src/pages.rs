@@ -15,6 +15,9 @@ macro_rules! built_in {
 }
 
 const BUILT_IN: &[(&str, &[u8])] = built_in![
+    "channels-row.html",
+    "channels.html",
+    "channels.js",
     "chat-asked.html",
     "chat-asks.html",
     "chat-blocked.html",

@@ -9,6 +9,7 @@ mod append;
 mod body;
 mod body_reader;
 mod browser;
+mod channel_list;
 mod chat;
 mod checks;
 mod client;
@@ -286,6 +287,8 @@ async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
         (Endpoint::Receiver, _) => receiver::show(call).await,
         (Endpoint::Sender, Method::POST) => sender::send(call).await,
         (Endpoint::Sender, _) => sender::show(call).await,
+        (Endpoint::ToChannelList, _) => Ok(reply::moved(channel_list::PATH)),
+        (Endpoint::ChannelList, _) => channel_list::list(call).await,
         (Endpoint::Channels | Endpoint::Send, Method::POST) => append::append(call).await,
         (Endpoint::Channels | Endpoint::Send, Method::PUT) => upload::upload(call).await,
         (Endpoint::Channels | Endpoint::Send, _) => follow::channels(call).await,

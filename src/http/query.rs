@@ -30,6 +30,9 @@ pub(super) const FOLLOW: &[&str] = &[
     "origin",
 ];
 
+/// The parameters of the list of channels.
+pub(super) const LIST: &[&str] = &["prefix", "after", "limit", "as"];
+
 /// The parameter that names the account whose stream of the chat a page wants.
 pub(super) const OF: &str = "of";
 
@@ -151,11 +154,11 @@ mod tests {
         assert!(read("since=%FF").is_err());
     }
 
-    /// The README names each parameter of a stream, an append and an upload.
+    /// The README names each parameter of a stream, an append, an upload and the list.
     #[test]
     fn query_parameters_are_in_the_readme() {
         const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-        for name in [FOLLOW, APPEND, UPLOAD].concat() {
+        for name in [FOLLOW, APPEND, UPLOAD, LIST].concat() {
             assert!(README.contains(&format!("`{name}=")), "{name}");
         }
     }

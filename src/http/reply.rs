@@ -187,6 +187,13 @@ pub(super) fn see_other(location: &str) -> Response<Body> {
     response
 }
 
+/// Sends the client to where this is for good (308, RFC 9110, section 15.4.9).
+pub(super) fn moved(location: &str) -> Response<Body> {
+    let mut response = text(StatusCode::PERMANENT_REDIRECT, format!("see {location}\n"));
+    add_header(&mut response, LOCATION, location);
+    response
+}
+
 /// The answer to a request that is done and has nothing to say (204).
 pub(super) fn no_content() -> Response<Body> {
     let mut response = Response::new(Body::empty());

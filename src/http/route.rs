@@ -26,6 +26,8 @@
 //! | `/chat/presence` | GET | a stream of friends who come and go |
 //! | `/stream` | GET | follows `main`, as `text` |
 //! | `/send` | POST, PUT | appends one message to `main`; a message per line |
+//! | `/c` | GET | redirects to `/c/` |
+//! | `/c/` | GET | lists the channels |
 //! | `/c/NAMES` | GET, POST, PUT | follows channels (`A,B*,…`); appends one message; a message per line |
 //! | `/healthz` | GET | 200 while the log takes messages and can be read |
 //! | `/healthz/live` | GET | 200 while the process works |
@@ -35,7 +37,7 @@
 //! | `/forever-frame.js` | GET | a file of `pages/` |
 //! | `/favicon.svg` | GET | a file of `pages/` |
 //!
-//! With `--no-demos` only the last eight rows are left. Otherwise GET `/FILE`, a name with a dot in
+//! With `--no-demos` only the last ten rows are left. Otherwise GET `/FILE`, a name with a dot in
 //! it, is any other file of `pages/`.
 
 use hyper::Method;
@@ -53,6 +55,10 @@ pub(super) enum Endpoint {
     Sender,
     Stream,
     Send,
+    /// The way to the list of channels.
+    ToChannelList,
+    /// The list of channels.
+    ChannelList,
     /// The channels that the path names, to follow or to append to.
     Channels,
     Clock,
@@ -117,6 +123,8 @@ pub(super) struct Route {
     path: &'static str,
     pub(super) endpoint: Endpoint,
     methods: Methods,
+    /// Whether the path is no prefix, although it ends in `/`.
+    is_exact: bool,
     /// Whether `--no-demos` leaves the route out.
     demo: bool,
 }
@@ -127,17 +135,24 @@ const fn route(path: &'static str, methods: Methods, endpoint: Endpoint) -> Rout
         path,
         endpoint,
         methods,
+        is_exact: false,
         demo: false,
+    }
+}
+
+/// A route that is always there, for its path alone, although that ends in `/`.
+const fn exact(path: &'static str, methods: Methods, endpoint: Endpoint) -> Route {
+    Route {
+        is_exact: true,
+        ..route(path, methods, endpoint)
     }
 }
 
 /// A route that `--no-demos` leaves out.
 const fn demo(path: &'static str, methods: Methods, endpoint: Endpoint) -> Route {
     Route {
-        path,
-        endpoint,
-        methods,
         demo: true,
+        ..route(path, methods, endpoint)
     }
 }
 
@@ -180,6 +195,8 @@ static ROUTES: &[Route] = &[
     demo("/chat/presence", STREAM, Endpoint::Chat(ChatEndpoint::Presence)),
     demo("/stream", STREAM, Endpoint::Stream),
     demo("/send", APPEND, Endpoint::Send),
+    route("/c", READ, Endpoint::ToChannelList),
+    exact("/c/", READ, Endpoint::ChannelList),
     route("/c/", STREAM_APPEND, Endpoint::Channels),
     route("/healthz", HEALTH, Endpoint::Ready),
     route("/healthz/live", HEALTH, Endpoint::Live),
@@ -221,7 +238,7 @@ pub(super) fn find(path: &str, demos: bool) -> Result<(&'static Route, String), 
     let path = &*decoded;
     let served = ROUTES.iter().filter(|route| demos || !route.demo);
     for route in served {
-        let is_prefix = route.path.len() > 1 && route.path.ends_with('/');
+        let is_prefix = route.path.len() > 1 && route.path.ends_with('/') && !route.is_exact;
         match path.strip_prefix(route.path) {
             Some(rest) if is_prefix => return Ok((route, rest.to_owned())),
             Some("") if route.endpoint == Endpoint::File => {
@@ -316,11 +333,11 @@ mod tests {
         assert_eq!(listed, routes.collect::<Vec<_>>());
     }
 
-    /// `--no-demos` leaves the eight rows that the head of this file says.
+    /// `--no-demos` leaves the ten rows that the head of this file says.
     #[test]
     fn route_list_without_demos() {
         let left = ROUTES.iter().filter(|route| !route.demo).count();
-        assert_eq!(left, 8);
+        assert_eq!(left, 10);
         assert!(
             ROUTES[ROUTES.len() - left..]
                 .iter()

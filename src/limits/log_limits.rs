@@ -143,3 +143,6 @@ pub const PAGE_CHANNELS_MAX: usize = 256;
 /// Messages that one read of the store passes over at most: a few milliseconds, after which other readers
 /// have their turn.
 pub const SCAN_MESSAGES_MAX: usize = 8192;
+
+/// Channels that one request lists at most, at about 200 bytes each.
+pub const LIST_CHANNELS_MAX: usize = 1000;

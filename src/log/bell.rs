@@ -83,6 +83,11 @@ impl Bell {
         self.state.lock().rings.leave(slots);
     }
 
+    /// How many members are told of the messages of a channel.
+    pub(super) fn followers(&self, channel: &Channel) -> usize {
+        self.state.lock().rings.members(channel)
+    }
+
     /// Notes that these channels have new messages.
     pub(super) fn ring(&self, channels: &BTreeSet<&Channel>) {
         let mut state = self.state.lock();

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use super::read_health::FailedRead;
 use super::{
-    LocateError, LogShared, Page, PageLimit, Selection, StartAt, StoreError, Subscription,
+    ChannelInfo, LocateError, LogShared, Page, PageLimit, Selection, StartAt, StoreError,
+    Subscription,
 };
 use crate::limits;
-use crate::message::Seq;
+use crate::message::{Pattern, Seq};
 
 impl LogShared {
     /// Reads a page, as [`Store::read`](super::Store::read) does.
@@ -44,6 +45,21 @@ impl LogShared {
         };
         let failed = || FailedRead::Start(subscription.clone(), start_at);
         Ok(self.checked(located, failed).await?)
+    }
+
+    /// Lists channels, as [`Store::list`](super::Store::list) does.
+    ///
+    /// # Errors
+    /// When the store cannot be read, after the same pause as a read.
+    pub(super) async fn list(
+        self: &Arc<LogShared>,
+        pattern: &Pattern,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ChannelInfo>, StoreError> {
+        let listed = self.store.list(pattern, after, limit).await;
+        let failed = || FailedRead::List(pattern.clone());
+        self.checked(listed, failed).await
     }
 
     async fn checked<T>(

@@ -21,7 +21,7 @@ use super::error_report::ErrorReport;
 use super::{LocateError, Selection, StartAt, Store, StoreError, Subscription};
 use crate::limits;
 use crate::log::PageLimit;
-use crate::message::Seq;
+use crate::message::{Pattern, Seq};
 
 /// Whether the log can be read.
 #[derive(Debug, Default)]
@@ -52,6 +52,8 @@ pub(super) enum FailedRead {
     Page(Selection, Seq),
     /// A position to start at.
     Start(Subscription, StartAt),
+    /// A list of the channels of this pattern.
+    List(Pattern),
 }
 
 impl FailedRead {
@@ -64,6 +66,10 @@ impl FailedRead {
             FailedRead::Page(selection, after) => {
                 let limit = PageLimit::new(limits::FRAME_MESSAGES, limits::FRAME_BYTES);
                 store.read(selection, *after, limit).await.map(drop)
+            }
+            FailedRead::List(pattern) => {
+                let limit = limits::LIST_CHANNELS_MAX;
+                store.list(pattern, "", limit).await.map(drop)
             }
             FailedRead::Start(subscription, start_at) => {
                 match store.locate(subscription, *start_at).await {

@@ -168,6 +168,19 @@ impl Rings {
         }
     }
 
+    /// The numbers of the rings that are told of a channel's messages.
+    fn numbers(&self, channel: &Channel) -> impl Iterator<Item = u32> {
+        let own = self.by_channel.get(channel).copied();
+        own.into_iter().chain(self.by_pattern.of(channel))
+    }
+
+    /// How many members are told of a channel's messages.
+    pub(super) fn members(&self, channel: &Channel) -> usize {
+        let rings = self.numbers(channel);
+        let rings = rings.filter_map(|number| self.by_number.get(number as usize));
+        rings.map(|ring| ring.members.len()).sum()
+    }
+
     /// Notes that a channel has a new message.
     pub(super) fn mark(&mut self, channel: &Channel) {
         let own = self.by_channel.get(channel).copied();

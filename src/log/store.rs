@@ -19,6 +19,7 @@
 //! - [`Store::read`] returns the kept messages of some channels and patterns after a position, in seq order, and
 //!   a [`Gap`] where messages after that position have been trimmed.
 //! - [`Store::locate`] finds a position to start at.
+//! - [`Store::list`] lists the channels that are known.
 //! - [`Store::retain`] deletes expired messages and keys, in steps that do not hold up a commit. Apart
 //!   from it only a commit trims messages, when there are too many, and a write that finds the disk
 //!   full. Nothing else deletes a message.
@@ -42,10 +43,10 @@ use super::clock_state::SavedClock;
 use super::cursor::StartAt;
 use super::memory::Memory;
 use super::sqlite::Sqlite;
-use super::{LogClock, Moment, PageLimit, Selection, Subscription};
+use super::{ChannelInfo, LogClock, Moment, PageLimit, Selection, Subscription};
 use crate::limits;
 use crate::machine_clock::MachineClock;
-use crate::message::{Cursor, Draft, Epoch, Gap, Message, Receipt, Seq};
+use crate::message::{Cursor, Draft, Epoch, Gap, Message, Pattern, Receipt, Seq};
 
 /// How much a store keeps. A message that is beyond either bound may be deleted.
 #[derive(Clone, Copy, Debug)]
@@ -314,6 +315,23 @@ impl Store {
         match self {
             Store::Memory(store) => store.locate(subscription, start_at),
             Store::Sqlite(store) => store.locate(subscription, start_at).await,
+        }
+    }
+
+    /// Lists the channels of a pattern that the store knows and whose names come after `after`, in the
+    /// order of their names, at most `limit` of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list(
+        &self,
+        pattern: &Pattern,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ChannelInfo>, StoreError> {
+        match self {
+            Store::Memory(store) => Ok(store.list(pattern, after, limit)),
+            Store::Sqlite(store) => store.list(pattern, after, limit).await,
         }
     }
 

@@ -93,6 +93,15 @@ impl Wake {
         PendingAppend(&self.pending_appends)
     }
 
+    /// How many follow each of these channels now, by its name or by a pattern.
+    pub(super) fn followers<'c>(&self, channels: impl Iterator<Item = &'c Channel>) -> Vec<usize> {
+        let bells: Vec<_> = (self.bells.read().iter())
+            .map(|own| Arc::clone(&own.bell))
+            .collect();
+        let of_all = |channel| bells.iter().map(|bell| bell.followers(channel)).sum();
+        channels.map(of_all).collect()
+    }
+
     /// Rings for the followers of these channels, on every runtime.
     pub(super) fn wake(&self, channels: &BTreeSet<&Channel>) {
         for RuntimeBell { bell, .. } in &*self.bells.read() {

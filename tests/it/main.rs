@@ -41,6 +41,7 @@ mod append;
 mod backpressure;
 mod beginnings;
 mod body_memory;
+mod channel_list;
 mod chat_accounts;
 mod chat_attempts;
 mod chat_demo;

@@ -26,6 +26,7 @@
     reason = "a test that fails panics"
 )]
 
+mod channels_page;
 mod chat_breaks;
 mod chat_browser;
 mod chat_page;

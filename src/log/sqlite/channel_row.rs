@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::log_row::LogRow;
 use super::value::{Count, params};
+use crate::log::ChannelInfo;
 use crate::log::trimmed::Trimmed;
-use crate::message::{Channel, Pattern, Seq};
+use crate::message::{Channel, Pattern, Seq, Timestamp};
 
 /// What is known of a channel.
 pub(super) struct ChannelRow {
@@ -45,16 +46,20 @@ impl ChannelRow {
         }))
     }
 
-    /// Loads the rows of a pattern's channels in the order of their names, at most `max` of them.
+    /// Loads the rows of a pattern's channels whose names come after `after`, in the order of their names,
+    /// at most `max` of them.
     pub(super) fn load_matching(
         snapshot: &Connection,
         pattern: &Pattern,
+        after: &str,
         max: usize,
     ) -> rusqlite::Result<Vec<(Channel, ChannelRow)>> {
         const SQL: &str = "SELECT id, kept, first, lost_through, lost, name FROM channels \
-                           WHERE name >= ? AND name < ? ORDER BY name LIMIT ?";
+                           WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?";
         let mut statement = snapshot.prepare_cached(SQL)?;
-        let values = params![pattern.prefix(), pattern.end(), Count(max as u64)];
+        // The greater of both is where the index is entered.
+        let from = pattern.prefix().max(after);
+        let values = params![from, pattern.end(), after, Count(max as u64)];
         let rows =
             statement.query_map(values, |row| Ok((name(row, 5)?, ChannelRow::read(row)?)))?;
         rows.collect()
@@ -99,6 +104,31 @@ impl ChannelRow {
             },
         })
     }
+}
+
+/// Lists channels, as [`Store::list`](crate::log::Store::list) promises.
+pub(super) fn list(
+    connection: &mut Connection,
+    pattern: &Pattern,
+    after: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<ChannelInfo>> {
+    const SQL: &str = "SELECT seq, time FROM messages WHERE channel = ? ORDER BY seq DESC LIMIT 1";
+    let snapshot = connection.transaction()?;
+    let mut newest = snapshot.prepare_cached(SQL)?;
+    let mut info = |(channel, row): (Channel, ChannelRow)| {
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let newest: Option<(Seq, Timestamp)> =
+            newest.query_row(params![row.id], read).optional()?;
+        Ok(ChannelInfo {
+            channel,
+            last: newest.map_or(row.trimmed.through, |(seq, _)| seq),
+            time: newest.map(|(_, time)| time),
+            kept: row.kept,
+        })
+    };
+    let rows = ChannelRow::load_matching(&snapshot, pattern, after, limit)?;
+    rows.into_iter().map(&mut info).collect()
 }
 
 /// Reads a channel's name.

@@ -87,7 +87,7 @@ impl Asked<'_> {
         let mut matching = Vec::new();
         for pattern in subscription.patterns() {
             let max = limits::KNOWN_CHANNELS_MAX + 1 - matching.len();
-            matching.extend(ChannelRow::load_matching(snapshot, pattern, max)?);
+            matching.extend(ChannelRow::load_matching(snapshot, pattern, "", max)?);
         }
         Ok(Asked {
             subscription,

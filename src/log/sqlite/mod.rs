@@ -43,10 +43,11 @@ use rusqlite::Connection;
 use super::clock_state::SavedClock;
 use super::cursor::StartAt;
 use super::{
-    Commit, Keep, LocateError, Moment, Page, PageLimit, Selection, StoreError, Subscription,
+    ChannelInfo, Commit, Keep, LocateError, Moment, Page, PageLimit, Selection, StoreError,
+    Subscription,
 };
 use crate::limits;
-use crate::message::{Draft, Epoch, Seq};
+use crate::message::{Draft, Epoch, Pattern, Seq};
 use file_identity::FileIdentity;
 use lock_file::LockFile;
 use log_row::LogRow;
@@ -262,6 +263,18 @@ impl Sqlite {
         // Copied on this thread: a stream keeps the selection, and memory that was allocated on a
         // thread which is there only to read would keep that thread's arena alive.
         Ok(selection.copy())
+    }
+
+    pub(super) async fn list(
+        &self,
+        pattern: &Pattern,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ChannelInfo>, StoreError> {
+        let (pattern, after) = (pattern.clone(), after.to_owned());
+        self.readers
+            .read(move |connection| channel_row::list(connection, &pattern, &after, limit))
+            .await
     }
 
     pub(super) fn retain(&self, now: &Moment) -> Result<bool, StoreError> {

@@ -48,7 +48,7 @@ fn channels_of(
     }
     for (pattern, later) in selection.patterns() {
         for (channel, row) in
-            ChannelRow::load_matching(snapshot, pattern, limits::PAGE_CHANNELS_MAX + 1)?
+            ChannelRow::load_matching(snapshot, pattern, "", limits::PAGE_CHANNELS_MAX + 1)?
         {
             let from = selection.from(&channel).unwrap_or(*later);
             channels.push((channel, from, row));

@@ -1,0 +1,68 @@
+// The list of channels, kept up to date: the messages as they come, the figures every few seconds.
+"use strict";
+
+(() => {
+  const body = document.querySelector(".channels tbody");
+  const status = document.getElementById("status");
+  const template = document.createElement("template");
+  const figuresEvery = 3000;
+
+  const rowOf = (channel) => body.querySelector(`tr[data-channel="${CSS.escape(channel)}"]`);
+
+  // A channel that has come since the page was loaded gets its place in the order of names.
+  const addRow = (channel) => {
+    body.querySelector(".none")?.remove();
+    template.innerHTML = '<tr><th scope="row"><a></a></th><td class="last"></td>' +
+      '<td class="time"><time></time></td><td class="messages">0</td><td class="followers">0</td></tr>';
+    const row = template.content.firstChild;
+    row.dataset.channel = channel;
+    const link = row.querySelector("a");
+    link.href = `/c/${channel}`;
+    link.textContent = channel;
+    const after = [...body.rows].find((other) => other.dataset.channel > channel);
+    body.insertBefore(row, after ?? null);
+    return row;
+  };
+
+  const showTime = (row, time) => {
+    const element = row.querySelector("time");
+    element.dateTime = time ?? "";
+    element.textContent = time ? new Date(time).toLocaleString() : "";
+  };
+
+  const showMessage = ({ channel, data, time }) => {
+    const row = rowOf(channel) ?? addRow(channel);
+    const last = row.querySelector(".last");
+    last.replaceChildren(colored(data));
+    last.title = data;
+    showTime(row, time);
+  };
+
+  const showFigures = async () => {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "application/json" } });
+      for (const { channel, time, messages, followers } of (await answer.json()).channels) {
+        const row = rowOf(channel) ?? addRow(channel);
+        row.querySelector(".messages").textContent = messages;
+        row.querySelector(".followers").textContent = followers;
+        showTime(row, time);
+      }
+    } catch {
+      // The status says that the server cannot be reached.
+    }
+  };
+
+  for (const row of body.rows) {
+    const time = row.querySelector("time");
+    if (time) showTime(row, time.dateTime);
+  }
+  // Only the first page has all that comes: later ones show what they list.
+  const asked = new URLSearchParams(location.search);
+  if (!asked.has("after")) {
+    const stream = new ForeverFrame(`/c/${asked.get("prefix") ?? ""}*`, { since: "each" });
+    stream.addEventListener("message", showMessage);
+    stream.show(status);
+  }
+  setInterval(showFigures, figuresEvery);
+})();
