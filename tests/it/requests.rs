@@ -40,7 +40,7 @@ const TABLE: &[Row] = &[
     row(b"POST /c/main HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "the message is empty"),
     row(b"POST /c/main HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na\xff!", 400, "not UTF-8: invalid byte at offset 1"),
     row(b"POST /c/a,b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "goes to one channel"),
-    row(b"POST /c/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "the channel name \"\" is empty"),
+    Row { header: ("allow", "GET, HEAD, OPTIONS"), ..row(b"POST /c/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 405, "POST is not allowed") },
     row(b"POST /c/~own HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "the server's own"),
     row(b"POST /c/a%2Fb HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "has the character '/'"),
     row(b"POST /c/%C3%A4 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", 400, "has the character"),
