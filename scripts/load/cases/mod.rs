@@ -6,6 +6,7 @@ mod fan_out;
 mod heartbeats;
 mod hot;
 mod idle;
+mod pace;
 mod reconnect;
 mod replay;
 mod start;
@@ -14,11 +15,12 @@ mod upload;
 use crate::Case;
 
 /// The cases in the order in which they run.
-pub(crate) const CASES: [Case; 14] = [
+pub(crate) const CASES: [Case; 15] = [
     ("paced", |run| fan_out::run(run, "paced")),
     ("flood", |run| fan_out::run(run, "flood")),
     ("idle", idle::run),
     ("heartbeats", heartbeats::run),
+    ("pace", pace::run),
     ("hot", hot::run),
     ("channels", |run| fan_out::run(run, "channels")),
     ("reconnect", reconnect::run),
