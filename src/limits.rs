@@ -223,8 +223,8 @@ pub const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long the kernel waits for an acknowledgement of what was sent, or of its probe whether the
 /// peer is still there (`TCP_USER_TIMEOUT`). On Linux it takes the place of [`KEEPALIVE_PROBES`], so
-/// it is as long as these take: one lost packet breaks no connection. It also runs while the peer's window is
-/// closed, and progress does not set it back as long as the first segment that waits is larger than the window.
+/// it is as long as these take: one lost packet breaks no connection. It was seen to end
+/// streams of clients that read slowly into a buffer of 2 KiB, while the server's own writes were not blocked.
 pub const ACK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// After how much silence the kernel probes whether the peer is still there (`TCP_KEEPIDLE`).
