@@ -65,11 +65,12 @@ mod memory;
 mod merge;
 mod moment;
 mod page_limit;
-mod pattern_rings;
+
 mod position;
 mod read_health;
 mod reader;
 mod recent_keys;
+mod ring_numbers;
 mod rings;
 mod scan;
 mod selection;
@@ -263,8 +264,8 @@ impl Log {
         self.shared.read_health.is_sound()
     }
 
-    /// Appends a message, whatever its key and its precondition. When this returns, the message is as durable as the store
-    /// promises, and every reader can read it.
+    /// Appends a message, whatever its key and its precondition. When this returns, the message is as
+    /// durable as the store promises, and every reader can read it.
     ///
     /// # Errors
     /// When the store could not take the message; then it is not in the log.

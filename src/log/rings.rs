@@ -1,15 +1,16 @@
 //! Rings: the followers of one lane, channel by channel, told of messages in circles, a slice at a
 //! time. Pure: members come out, and whoever asked for them wakes or writes to them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::Waker;
 
 use slab::Slab;
 
 use super::Selection;
-use super::pattern_rings::PatternRings;
+use super::ring_numbers::RingNumbers;
+use super::selection::Followed;
 use crate::limits;
-use crate::message::{Channel, Pattern};
+use crate::message::Channel;
 
 /// What is told of the messages of a channel.
 #[derive(Clone, Debug)]
@@ -24,9 +25,7 @@ pub enum Member {
 #[derive(Debug, Default)]
 pub(super) struct Rings {
     by_number: Slab<Ring>,
-    /// A tree, since a hash table with a million names stands still while it grows.
-    by_channel: BTreeMap<Channel, u32>,
-    by_pattern: PatternRings,
+    numbers: RingNumbers,
     /// The rings that have members left to tell. They take turns, a slice each.
     due: VecDeque<u32>,
 }
@@ -91,19 +90,13 @@ impl Slots {
 impl Rings {
     /// Gives a member a slot in the ring of each channel and each pattern of a selection.
     pub(super) fn join(&mut self, selection: &Selection, member: &Member) -> Slots {
-        let channels = selection.channels().iter().map(|(channel, _)| Ok(channel));
-        let patterns = selection.patterns().iter().map(|(pattern, _)| Err(pattern));
-        let all: Vec<_> = channels.chain(patterns).collect();
-        let mut slots = all.into_iter().map(|followed| {
-            let ring = match followed {
-                Ok(channel) => self.ring(channel),
-                Err(pattern) => self.ring_of_pattern(pattern),
-            };
+        let mut slots = selection.followed().map(|followed| {
+            let ring = self.ring(followed);
             let slot = self.by_number[ring as usize].insert(member.clone());
             Slot { ring, slot }
         });
-        match (slots.next(), slots.len()) {
-            (Some(only), 0) => Slots::One(only),
+        match (slots.next(), selection.count()) {
+            (Some(only), 1) => Slots::One(only),
             (first, _) => Slots::Many(first.into_iter().chain(slots).collect()),
         }
     }
@@ -117,25 +110,14 @@ impl Rings {
         }
     }
 
-    /// The number of a channel's ring, which is made if there is none.
-    fn ring(&mut self, channel: &Channel) -> u32 {
-        if let Some(ring) = self.by_channel.get(channel) {
-            return *ring;
-        }
-        let selection = Selection::of_channel(channel.clone());
-        let ring = number(self.by_number.insert(Ring::new(selection)));
-        self.by_channel.insert(channel.clone(), ring);
-        ring
-    }
-
-    /// The number of a pattern's ring, which is made if there is none.
-    fn ring_of_pattern(&mut self, pattern: &Pattern) -> u32 {
-        if let Some(ring) = self.by_pattern.get(pattern) {
+    /// The number of the ring of a channel or a pattern, which is made if there is none.
+    fn ring(&mut self, followed: Followed<'_>) -> u32 {
+        if let Some(ring) = self.numbers.get(followed) {
             return ring;
         }
-        let selection = Selection::of_pattern(pattern.clone());
-        let ring = number(self.by_number.insert(Ring::new(selection)));
-        self.by_pattern.insert(pattern, ring);
+        let ring = Ring::new(Selection::of(followed));
+        let ring = number(self.by_number.insert(ring));
+        self.numbers.insert(followed, ring);
         ring
     }
 
@@ -157,34 +139,24 @@ impl Rings {
                 ring.members.try_remove(slot.slot as usize);
                 if ring.members.is_empty() {
                     let ring = self.by_number.remove(number);
-                    for (channel, _) in ring.selection.channels() {
-                        self.by_channel.remove(channel);
-                    }
-                    for (pattern, _) in ring.selection.patterns() {
-                        self.by_pattern.remove(pattern);
+                    for followed in ring.selection.followed() {
+                        self.numbers.remove(followed);
                     }
                 }
             }
         }
     }
 
-    /// The numbers of the rings that are told of a channel's messages.
-    fn numbers(&self, channel: &Channel) -> impl Iterator<Item = u32> {
-        let own = self.by_channel.get(channel).copied();
-        own.into_iter().chain(self.by_pattern.of(channel))
-    }
-
     /// How many members are told of a channel's messages.
     pub(super) fn members(&self, channel: &Channel) -> usize {
-        let rings = self.numbers(channel);
+        let rings = self.numbers.of(channel);
         let rings = rings.filter_map(|number| self.by_number.get(number as usize));
         rings.map(|ring| ring.members.len()).sum()
     }
 
     /// Notes that a channel has a new message.
     pub(super) fn mark(&mut self, channel: &Channel) {
-        let own = self.by_channel.get(channel).copied();
-        for number in own.into_iter().chain(self.by_pattern.of(channel)) {
+        for number in self.numbers.of(channel) {
             if let Some(ring) = self.by_number.get_mut(number as usize) {
                 if ring.remaining == 0 {
                     self.due.push_back(number);
@@ -302,7 +274,7 @@ mod tests {
 
     /// Returns the ring of a channel.
     fn ring_of<'a>(rings: &'a mut Rings, channel: &Channel) -> &'a mut Ring {
-        let number = rings.ring(channel);
+        let number = rings.ring(Followed::Channel(channel));
         &mut rings.by_number[number as usize]
     }
 

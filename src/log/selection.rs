@@ -12,6 +12,13 @@ use crate::message::{Channel, Gap, Pattern, Seq};
 #[derive(Clone, Debug)]
 pub struct Selection(Arc<Selected>);
 
+/// What a reader follows: a channel by its name, or a pattern.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Followed<'s> {
+    Channel(&'s Channel),
+    Pattern(&'s Pattern),
+}
+
 #[derive(Clone, Debug, Default)]
 struct Selected {
     /// The channels that are named.
@@ -58,10 +65,12 @@ impl Selection {
         Selection::from_iter([(channel, Seq::START)])
     }
 
-    /// The selection of one pattern from the beginning of its channels.
-    #[must_use]
-    pub fn of_pattern(pattern: Pattern) -> Selection {
-        Selection::new([], [(pattern, Seq::START)], [])
+    /// The selection of one channel, or of one pattern, from the beginning.
+    pub(super) fn of(followed: Followed<'_>) -> Selection {
+        match followed {
+            Followed::Channel(channel) => Selection::of_channel(channel.clone()),
+            Followed::Pattern(pattern) => Selection::new([], [(pattern.clone(), Seq::START)], []),
+        }
     }
 
     /// The channels that are named.
@@ -74,6 +83,14 @@ impl Selection {
     #[must_use]
     pub fn patterns(&self) -> &[(Pattern, Seq)] {
         &self.0.patterns
+    }
+
+    /// What is followed: the channels, and then the patterns.
+    pub(super) fn followed(&self) -> impl Iterator<Item = Followed<'_>> {
+        let channels = self.0.channels.iter();
+        let channels = channels.map(|(channel, _)| Followed::Channel(channel));
+        let patterns = self.0.patterns.iter();
+        channels.chain(patterns.map(|(pattern, _)| Followed::Pattern(pattern)))
     }
 
     /// How many channels and patterns are selected.

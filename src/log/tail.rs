@@ -150,9 +150,7 @@ impl Tail {
             }
         }
     }
-}
 
-impl Tail {
     /// The next step of a cursor with patterns, which looks at the messages of all channels.
     fn step_over_all(&self, selection: &Selection, after: Seq, mut limit: PageLimit) -> TailStep {
         let (mut entries, mut through) = (Vec::new(), self.last);
