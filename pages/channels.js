@@ -4,7 +4,7 @@
 (() => {
   const body = document.querySelector(".channels tbody");
   const status = document.getElementById("status");
-  const template = document.createElement("template");
+  const template = document.querySelector(".channels template");
   const figuresEvery = 3000;
 
   const rowOf = (channel) => body.querySelector(`tr[data-channel="${CSS.escape(channel)}"]`);
@@ -12,9 +12,7 @@
   // A channel that has come since the page was loaded gets its place in the order of names.
   const addRow = (channel) => {
     body.querySelector(".none")?.remove();
-    template.innerHTML = '<tr><th scope="row"><a></a></th><td class="last"></td>' +
-      '<td class="time"><time></time></td><td class="messages">0</td><td class="followers">0</td></tr>';
-    const row = template.content.firstChild;
+    const row = template.content.firstElementChild.cloneNode(true);
     row.dataset.channel = channel;
     const link = row.querySelector("a");
     link.href = `/c/${channel}`;

@@ -86,16 +86,20 @@ async fn page(
     channels: impl Iterator<Item = ChannelObject<'_>>,
     next: Option<&str>,
 ) -> Response<Body> {
-    let row = call.app.pages.template("channels-row.html").await;
-    let row = |object: ChannelObject<'_>| {
-        row.fill(&[
-            ("channel", object.channel),
-            ("messages", &object.messages.to_string()),
-            ("time", object.time.as_deref().unwrap_or_default()),
-            ("followers", &object.followers.to_string()),
+    let template = call.app.pages.template("channels-row.html").await;
+    let row = |channel: &str, time: &str, messages: u64, followers: usize| {
+        template.fill(&[
+            ("channel", channel),
+            ("messages", &messages.to_string()),
+            ("time", time),
+            ("followers", &followers.to_string()),
         ])
     };
-    let mut rows: String = channels.map(row).collect();
+    let row_of = |object: ChannelObject<'_>| {
+        let time = object.time.as_deref().unwrap_or_default();
+        row(object.channel, time, object.messages, object.followers)
+    };
+    let mut rows: String = channels.map(row_of).collect();
     if rows.is_empty() {
         rows =
             "<tr class=\"none\"><td colspan=\"5\">There are no channels here yet.</td></tr>".into();
@@ -104,7 +108,9 @@ async fn page(
         let next = next.replace('&', "&amp;");
         format!("<p><a rel=\"next\" href=\"{next}\">More channels</a></p>")
     });
-    let values = [("rows", rows.as_str()), ("next", next.as_str())];
+    // The row of a channel that comes later, for the page's script.
+    let new = row("", "", 0, 0);
+    let values = [("rows", rows.as_str()), ("new", &new), ("next", &next)];
     let page = call.page("channels.html", &values).await;
     reply::html(StatusCode::OK, page.before)
 }
