@@ -158,7 +158,7 @@ async fn upload_bad_request_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upload_flood_arrives_whole() {
     const LINES: usize = 100_000;
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     let lines: Vec<String> = (1..=LINES).map(|n| n.to_string()).collect();
     let text = lines.join("\n") + "\n";

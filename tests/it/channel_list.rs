@@ -8,10 +8,6 @@ use crate::support::client::{append, get, send};
 use crate::support::eventually;
 use crate::support::wires::Stream;
 
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
 /// What programs get of the list, without cursors and times.
 async fn list(server: &TestServer, query: &str) -> Vec<(String, u64, u64)> {
     let path = format!("/c/?as=json&{query}");
@@ -31,7 +27,7 @@ async fn list(server: &TestServer, query: &str) -> Vec<(String, u64, u64)> {
 /// Each channel is listed with its last message, how many it keeps, and who follows it now.
 #[tokio::test]
 async fn channels_are_listed() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for server in [TestServer::start(), TestServer::stored(&directory)] {
         let addr = server.addr;
         assert_eq!(list(&server, "").await, []);
@@ -74,7 +70,7 @@ async fn channels_are_listed() {
 /// A long list comes in parts, each of which says where the next begins.
 #[tokio::test]
 async fn list_comes_in_parts() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for server in [TestServer::start(), TestServer::stored(&directory)] {
         let addr = server.addr;
         for n in 0..25 {

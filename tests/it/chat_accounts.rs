@@ -362,7 +362,7 @@ async fn account_form_too_long_refused() {
 /// Accounts, sessions, friendships and conversations survive a restart of the server.
 #[tokio::test]
 async fn account_survives_restart() {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let server = TestServer::stored(&directory);
     let [zoe, mut ben] = Person::friends(server.addr, "Zoë", "Ben").await;
     assert_eq!(ben.say(&zoe, "before").await.status, 201);

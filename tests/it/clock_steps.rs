@@ -9,7 +9,6 @@ use forever_frame::config::StoreKind;
 use forever_frame::limits;
 use forever_frame::machine_clock::{MachineClock, ManualClock};
 use forever_frame::message::Timestamp;
-use tempfile::TempDir;
 
 use crate::support::client::{append, get};
 use crate::support::mailbox;
@@ -33,10 +32,6 @@ fn server(path: Option<&Path>, clock: &Arc<ManualClock>) -> TestServer {
 
 fn clock(boot: &str, wall: Timestamp) -> Arc<ManualClock> {
     ManualClock::new(Some(boot), wall)
-}
-
-fn directory() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 /// A metric without labels.
@@ -77,7 +72,7 @@ async fn time(addr: SocketAddr, text: &str) -> String {
 /// A clock that is far ahead for a while expires nothing; what is as old as that expires.
 #[tokio::test]
 async fn step_of_wall_clock_expires_nothing() {
-    let directory = directory();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     for path in [None, Some(&*path)] {
         let clock = clock("first", WALL);
@@ -108,7 +103,7 @@ async fn step_of_wall_clock_expires_nothing() {
 /// is not earlier, and the metric says by how much the clock was set.
 #[tokio::test]
 async fn times_follow_wall_clock() {
-    let directory = directory();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     for path in [None, Some(&*path)] {
         let clock = clock("first", WALL);
@@ -146,7 +141,7 @@ async fn times_follow_wall_clock() {
 /// In one boot of the machine the time in which no server ran counts, whatever the wall clock says.
 #[tokio::test]
 async fn restart_counts_time_that_passed() {
-    let directory = directory();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     let clock = clock("first", WALL);
     let running = server(Some(&path), &clock);
@@ -170,7 +165,7 @@ async fn restart_counts_time_that_passed() {
 /// off counts then, and a clock that was wrong at first deletes nothing.
 #[tokio::test]
 async fn boot_counts_pause_when_clock_is_trusted() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for (name, wrong) in [("right", None), ("wrong", Some(TEN_YEARS))] {
         let path = directory.path().join(name);
         let first = clock("first", WALL);
@@ -208,7 +203,7 @@ async fn boot_counts_pause_when_clock_is_trusted() {
 /// Letters, conversations and logins go by the time that passes, too.
 #[tokio::test]
 async fn step_of_wall_clock_ends_no_login_and_loses_no_letter() {
-    let directory = directory();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     let clock = clock("first", WALL);
     let server = server(Some(&path), &clock);

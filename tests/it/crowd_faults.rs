@@ -115,7 +115,7 @@ fn reset(stream: RawStream) {
 async fn client_that_sends_while_history_is_read_has_all_of_it() {
     const OLD: u64 = 4000;
     const NEW: u64 = 200;
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let server = TestServer::stored(&directory);
     let mut upload = Upload::start(server.addr, "/c/a").await;
     for first in (0..OLD).step_by(100) {

@@ -404,7 +404,7 @@ async fn endless_streams_lose_nothing_in_memory() {
 /// Endless streams lose nothing, with the log on the disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endless_streams_lose_nothing_on_disk() {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     simulate(TestServer::with(|config| {
         keeps_all(config);

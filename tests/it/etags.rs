@@ -27,7 +27,7 @@ async fn read(mut answer: Response) -> (Vec<String>, String) {
 /// A client that only keeps the tag of the last answer has every message once.
 #[tokio::test]
 async fn tag_goes_on_where_the_answer_ended() {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     for server in [TestServer::start(), TestServer::stored(&directory)] {
         let addr = server.addr;
         append(addr, "a", "one").await;

@@ -101,7 +101,7 @@ async fn follow(addr: SocketAddr, mut random: StdRng, sent: Arc<OnceCell<Sent>>)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resume_after_cut_sees_each_message_once() {
     cut_anywhere(TestServer::start()).await;
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     cut_anywhere(TestServer::stored(&directory)).await;
 }
 

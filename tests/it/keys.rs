@@ -32,10 +32,6 @@ fn stores(directory: &TempDir) -> [StoreKind; 2] {
     [StoreKind::Memory, StoreKind::Sqlite(path)]
 }
 
-fn directory() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
 /// The clocks of a machine that has just started.
 fn clock() -> Arc<ManualClock> {
     ManualClock::new(Some("first"), Timestamp(1_800_000_000_000))
@@ -45,7 +41,7 @@ fn clock() -> Arc<ManualClock> {
 /// are refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idempotency_key_concurrent_retries() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for store in stores(&directory) {
         let server = TestServer::with(|config| config.store = store);
         let addr = server.addr;
@@ -108,7 +104,7 @@ async fn idempotency_key_of_other_message() {
 /// goes on.
 #[tokio::test]
 async fn idempotency_keys_are_never_pushed_out() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for store in stores(&directory) {
         let clock = clock();
         let server = TestServer::with(|config| {
@@ -151,7 +147,7 @@ async fn idempotency_keys_are_never_pushed_out() {
 #[tokio::test]
 async fn idempotency_key_forgotten_by_time_that_passes() {
     const DAY: Duration = Duration::from_hours(24);
-    let directory = directory();
+    let directory = crate::support::directory();
     for store in stores(&directory) {
         let clock = clock();
         let server = TestServer::with(|config| {

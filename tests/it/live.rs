@@ -139,7 +139,7 @@ async fn live_of_a_long_poll() {
 /// A past that is longer than the tail is read from the file, and `live` comes after all of it.
 #[tokio::test]
 async fn live_after_a_long_past() {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let server = TestServer::stored(&directory);
     let line = "x".repeat(1000);
     let body = format!("{line}\n").repeat(3000);

@@ -168,7 +168,7 @@ async fn wake_not_lost_while_readers_change() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn append_is_readable_at_once() {
     reads_its_own_messages(&log()).await;
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     reads_its_own_messages(&stored_log(&directory)).await;
 }
 
@@ -256,7 +256,7 @@ async fn falls_behind_and_catches_up(log: &Log) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_reader_catches_up() {
     falls_behind_and_catches_up(&log()).await;
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     falls_behind_and_catches_up(&stored_log(&directory)).await;
 }
 

@@ -50,7 +50,7 @@ impl Paced {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn burst_at_each_tick() {
     const MESSAGES: usize = 200;
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     for (server, handover) in [
         (TestServer::stored(&directory), true),
         (TestServer::with(|config| config.handover = false), false),

@@ -12,15 +12,11 @@ fn servers(directory: &tempfile::TempDir) -> [TestServer; 2] {
     [TestServer::start(), TestServer::stored(directory)]
 }
 
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
 /// A pattern has the past of its channels, and what comes, in channels that there were not before, too;
 /// with channels by their names, each message once.
 #[tokio::test]
 async fn pattern_on_every_transport() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for server in servers(&directory) {
         let addr = server.addr;
         for (channel, text) in [
@@ -80,7 +76,7 @@ async fn pattern_on_every_transport() {
 /// twice, whichever channels there are by then.
 #[tokio::test]
 async fn pattern_resumes_from_a_cursor() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for server in servers(&directory) {
         let addr = server.addr;
         let (mut since, mut texts) = ("all".to_owned(), Vec::new());
@@ -106,7 +102,7 @@ async fn pattern_resumes_from_a_cursor() {
 /// `since=each` is the last message of each channel, in the order of the log, and then what comes.
 #[tokio::test]
 async fn each_is_the_last_of_each_channel() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for server in servers(&directory) {
         let addr = server.addr;
         for (channel, text) in [

@@ -253,7 +253,7 @@ async fn count_up(addr: SocketAddr, turns: Arc<AtomicUsize>) -> Vec<u64> {
 async fn if_match_64_publishers_count_once() {
     const PUBLISHERS: usize = 64;
     const TURNS: usize = 300;
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     for store in [StoreKind::Memory, StoreKind::Sqlite(path)] {
         let server = TestServer::with(|config| config.store = store);

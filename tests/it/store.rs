@@ -24,7 +24,7 @@ pub(crate) fn stores(messages: usize, age: u64) -> (TempDir, [Store; 2]) {
         messages,
         age: Duration::from_millis(age),
     };
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     let sqlite = Sqlite::open(&path, keep, BUDGET as u64).unwrap();
     let memory = Memory::new(keep, BUDGET);
@@ -357,7 +357,7 @@ async fn store_forgotten_channel_tells_gap() {
 /// The last messages of some channels are found however many they are.
 #[tokio::test]
 async fn store_finds_the_last_of_many() {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let keep = Keep {
         messages: usize::MAX >> 1,
         age: Duration::from_hours(1),

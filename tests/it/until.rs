@@ -21,10 +21,6 @@ fn both_stores(directory: &tempfile::TempDir, keep: usize) -> [TestServer; 2] {
     ]
 }
 
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
 /// Appends these texts to `a`, and gives the epoch of the log and the times of the messages, of which
 /// no two are the same.
 async fn append_all(addr: SocketAddr, texts: &[&str]) -> (String, Vec<String>) {
@@ -58,7 +54,7 @@ fn seq_of_end(stream: &Stream) -> &str {
 /// A stream has the part of the log from `since` to `until`, on every transport.
 #[tokio::test]
 async fn until_on_each_transport() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for server in both_stores(&directory, 100) {
         let addr = server.addr;
         let (epoch, times) = append_all(addr, &["1", "2", "3", "4"]).await;
@@ -104,7 +100,7 @@ async fn until_on_each_transport() {
 /// than one write is whole.
 #[tokio::test]
 async fn until_is_exact_in_a_long_log() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for server in both_stores(&directory, 9999) {
         let addr = server.addr;
         let line = format!("{}\n", "x".repeat(2000)).repeat(500);
@@ -163,7 +159,7 @@ async fn until_waits_for_what_is_to_come() {
 /// That messages of the part are missing is said, also where nothing of it is left.
 #[tokio::test]
 async fn until_says_its_gap() {
-    let directory = directory();
+    let directory = crate::support::directory();
     for server in both_stores(&directory, 2) {
         let addr = server.addr;
         append_all(addr, &["1", "2", "3", "4"]).await;

@@ -201,7 +201,7 @@ async fn upload_key_is_one_key() {
 /// Of several tries at the same time each is answered with the whole upload, which is in the log once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upload_key_tries_at_once() {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     for store in [StoreKind::Memory, StoreKind::Sqlite(path)] {
         let server = TestServer::with(|config| config.store = store);
@@ -249,7 +249,7 @@ async fn break_off(addr: SocketAddr, text: &str, random: &mut StdRng) {
 async fn upload_key_broken_off_20_times() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = crate::support::directory();
     let path = directory.path().join("log.db");
     for store in [StoreKind::Memory, StoreKind::Sqlite(path)] {
         let mut random = StdRng::seed_from_u64(seed);

@@ -18,7 +18,7 @@ struct Log {
 
 impl Log {
     fn new() -> Log {
-        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let directory = crate::support::directory();
         let keep = Keep {
             messages: 20,
             age: Duration::from_hours(1),

@@ -15,7 +15,7 @@ pub(crate) struct LogDir {
 
 impl LogDir {
     pub(crate) fn new() -> LogDir {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = crate::support::directory();
         LogDir { dir }
     }
 

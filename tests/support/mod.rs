@@ -95,6 +95,11 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     eventually(what, async || holds()).await;
 }
 
+/// A new directory, which is deleted with the value.
+pub(crate) fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
 /// Whether the servers here take streams over from hyper, as they do by default.
 pub(crate) fn has_handover() -> bool {
     std::env::var_os("WITHOUT_HANDOVER").is_none()
