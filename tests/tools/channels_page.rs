@@ -37,6 +37,14 @@ async fn channels_page_is_live() {
     append(addr, "b", "<i>four</i>").await;
     shows(&["b <i>four</i> 2 1", "c three 1 1", "d two 1 1"]).await;
     assert_eq!(browser.count(".channels .last .fg1").await, 1);
+    let is_colored = browser
+        .execute(
+            "const color = element => getComputedStyle(element).color; \
+             const red = document.querySelector('.channels .fg1'); \
+             return color(red) !== color(red.parentElement)",
+        )
+        .await;
+    assert_eq!(is_colored, true);
     browser.close().await;
     server.stop().await;
 }
