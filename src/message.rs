@@ -4,6 +4,7 @@
 //! [`IdempotencyKey::new`], [`Cursor::from_str`]), so that all other code can trust it.
 
 mod append_key;
+mod close;
 mod idempotency_key;
 mod name;
 mod precondition;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use crate::limits;
 pub use append_key::{AppendKey, DraftKey};
+pub use close::{Close, Closing};
 pub use idempotency_key::IdempotencyKey;
 pub use name::{Channel, EventName, NameError, Pattern};
 pub(crate) use name::{check_name, is_dots};
@@ -185,7 +187,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// A message that is not in the log yet. It has no seq and no time: the store gives it both.
+/// A message that is not in the log yet, or a close. It has no seq and no time: the store gives it both.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// The channel that the message is for.
@@ -198,6 +200,8 @@ pub struct Draft {
     pub key: Option<DraftKey>,
     /// What must hold of the channel for the message to be appended.
     pub precondition: Option<Precondition>,
+    /// Whether the draft closes the channel.
+    pub closing: Closing,
 }
 
 impl Draft {
@@ -210,6 +214,16 @@ impl Draft {
             data: data.into(),
             key: None,
             precondition: None,
+            closing: Closing::No,
+        }
+    }
+
+    /// Returns the draft of a close that is an entry of its own.
+    #[must_use]
+    pub fn close(channel: Channel) -> Draft {
+        Draft {
+            closing: Closing::Alone,
+            ..Draft::new(channel, "")
         }
     }
 

@@ -134,7 +134,7 @@ impl Chat {
                     && ChatText::from_message(message)
                         .is_some_and(|text| text.is_from(&friend.account))
             }
-            Stored::Gap(_) => false,
+            Stored::Gap(_) | Stored::Close(_) => false,
         });
         if is_unread {
             self.mark_read(me, &friend.account, own).await?;

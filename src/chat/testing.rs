@@ -34,7 +34,7 @@ pub(super) async fn events_of(chat: &Chat, account: &Account) -> Vec<AccountEven
     let mut events = Vec::new();
     let show = |item| match item {
         Stored::Message(message) => events.push(AccountEvent::from_message(&message).unwrap()),
-        Stored::Gap(gap) => panic!("{gap:?}"),
+        other => panic!("{other:?}"),
     };
     let all = chat.log.visit(&channel, Seq::START, last, 1000, show);
     all.await.unwrap();

@@ -31,6 +31,7 @@ impl EndAt {
                 (EndAt::Seq(end), Item::Message(entry)) if entry.message().seq > end => Some(end),
                 // Messages of the part are missing as long as it has not been read to its end.
                 (EndAt::Seq(end), Item::Gap(_)) if at >= end => Some(end),
+                (EndAt::Seq(end), Item::Close(close)) if close.seq > end => Some(end),
                 (EndAt::Time { time, .. }, Item::Message(entry))
                     if entry.message().time >= time =>
                 {
@@ -42,10 +43,7 @@ impl EndAt {
                 items.truncate(index);
                 return Some(end.max(at));
             }
-            at = match item {
-                Item::Message(entry) => entry.message().seq,
-                Item::Gap(gap) => gap.resumes,
-            };
+            at = item.seq();
         }
         None
     }

@@ -71,9 +71,9 @@ impl Follower {
     /// for a part of the log.
     pub(super) fn complete(&mut self, now: Instant, reason: EndReason) -> Step {
         if reason == EndReason::Until {
-            let gap = self.gap_at_start();
-            if !gap.is_empty() {
-                return self.write_items(now, &gap);
+            let beginning = self.beginning();
+            if let Some(step) = self.write_items(now, &beginning) {
+                return step;
             }
         }
         self.finish(now, reason)

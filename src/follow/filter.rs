@@ -46,6 +46,10 @@ impl Follower {
                     }
                     continue;
                 }
+                Item::Close(_) => {
+                    seen.push(item);
+                    continue;
+                }
             };
             let message = entry.message();
             match filter(message) {

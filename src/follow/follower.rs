@@ -20,7 +20,7 @@ use super::pace::Pace;
 use super::timers::{self, Due, IDLE_CHECK};
 use super::{EndAt, Ends, Live, Options, Output, Step};
 use crate::limits;
-use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome};
+use crate::log::{Item, PageLimit, Position, ReadOutcome};
 use crate::message::{Cursor, Epoch, Seq};
 use crate::wire::{Chunk, EndReason};
 
@@ -29,7 +29,7 @@ use crate::wire::{Chunk, EndReason};
 pub struct Follower {
     pub(super) options: Options,
     pub(super) position: Position,
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
     /// When something was written last, or when the stream began.
     pub(super) wrote: Instant,
     pub(super) state: FollowerState,
@@ -136,7 +136,7 @@ impl Follower {
                     trimmed_through,
                 } => {
                     if let Some(end) = self.options.again() {
-                        items.retain(|item| item.is_up_to(end));
+                        items.retain(|item| item.seq() <= end);
                         through = through.min(end);
                     }
                     let before = self.position.at();
@@ -148,7 +148,7 @@ impl Follower {
                         through = end;
                     }
                     self.position.advance(through, trimmed_through);
-                    let mut seen = self.gap_at_start();
+                    let mut seen = self.beginning();
                     seen.extend(self.filter(items));
                     // Looked at after the read: what was said after the right had ended may be among
                     // the items. The follower has seen none of them.
@@ -158,8 +158,8 @@ impl Follower {
                         self.position.rewind(before);
                         return self.finish(now, reason);
                     }
-                    if !seen.is_empty() {
-                        return self.write_items(now, &seen);
+                    if let Some(step) = self.write_items(now, &seen) {
+                        return step;
                     }
                     if self.options.again().is_some_and(|end| through >= end) {
                         return self.break_off(now);
@@ -180,31 +180,30 @@ impl Follower {
                     return self.wait(now, false);
                 }
                 ReadOutcome::Failed(_) => {
-                    let gap = self.gap_at_start();
-                    if !gap.is_empty() {
-                        // The next read may succeed.
-                        return self.write_items(now, &gap);
-                    }
-                    return self.break_off(now);
+                    let beginning = self.beginning();
+                    // If something is written, the next read may succeed.
+                    let written = self.write_items(now, &beginning);
+                    return written.unwrap_or_else(|| self.break_off(now));
                 }
             }
         }
     }
 
-    /// The gap that is known from the beginning, if it is still to be written.
-    pub(super) fn gap_at_start(&mut self) -> Vec<Item> {
-        self.position
-            .take_gap()
-            .map(Item::Gap)
-            .into_iter()
-            .collect()
+    /// What is known from the beginning, if it is still to be written: a gap, and the channels that are
+    /// closed. A long poll is not told of these: it waits until one is opened.
+    pub(super) fn beginning(&mut self) -> Vec<Item> {
+        let mut beginning = self.position.take_beginning();
+        if self.options.ends().is_long_poll {
+            beginning.retain(|item| !matches!(item, Item::Close(_)));
+        }
+        beginning
     }
 
-    /// Nothing new can be read now: a gap that was known before, the end, a heartbeat, or nothing.
+    /// Nothing new can be read now: what was known before, the end, a heartbeat, or nothing.
     fn wait(&mut self, now: Instant, is_fetching: bool) -> Step {
-        let gap = self.gap_at_start();
-        if !gap.is_empty() {
-            return self.write_items(now, &gap);
+        let beginning = self.beginning();
+        if let Some(step) = self.write_items(now, &beginning) {
+            return step;
         }
         if let Some(reason) = self.reason_to_end() {
             return self.finish(now, reason);
@@ -274,7 +273,7 @@ impl Follower {
         self.cursor_at(self.position.at())
     }
 
-    fn cursor_at(&self, seq: Seq) -> Cursor {
+    pub(super) fn cursor_at(&self, seq: Seq) -> Cursor {
         Cursor {
             epoch: self.epoch.clone(),
             seq,
@@ -320,64 +319,6 @@ impl Follower {
             is_heartbeat: true,
             ..output
         }
-    }
-
-    /// Writes these items. Those that do not fit one write are read again.
-    pub(super) fn write_items(&mut self, now: Instant, items: &[Item]) -> Step {
-        let mut out = self.opening();
-        if let [Item::Message(entry)] = items
-            && out.is_empty()
-            && self.live.has_come()
-            && self.options.encoder.is_plain()
-        {
-            // One message and nothing around it: the chunk that all followers share.
-            return Step::Write(self.output(now, self.encoded(entry).clone(), 1));
-        }
-        let (mut messages, mut gaps) = (0, 0);
-        for item in items {
-            match item {
-                Item::Message(entry) => {
-                    let before = entry.message().seq.before();
-                    let bytes = self.encoded(entry).data();
-                    if messages > 0 && out.len() + bytes.len() > limits::FRAME_BYTES {
-                        self.position.rewind(before);
-                        break;
-                    }
-                    if self.live.is_due(before) {
-                        let cursor = self.cursor_at(before);
-                        self.options.encoder.live(&cursor, &mut out);
-                    }
-                    let encoder = &mut self.options.encoder;
-                    encoder.lead(entry.message(), &self.epoch, &mut out);
-                    out.extend_from_slice(&bytes);
-                    encoder.trail(&mut out);
-                    messages += 1;
-                }
-                Item::Gap(gap) => {
-                    self.options.encoder.gap(gap, &self.epoch, &mut out);
-                    gaps += 1;
-                }
-            }
-        }
-        if self.options.ends().is_long_poll {
-            self.say_live(&mut out);
-            self.end(EndReason::Limit, &mut out);
-            let output = self.output(now, Chunk::new(&out), messages);
-            return Step::Finish(Output { gaps, ..output }, EndReason::Limit);
-        }
-        if !self.options.ends().are_reached_with(messages) {
-            self.say_live(&mut out);
-        }
-        if matches!(self.state, FollowerState::Fresh(_)) {
-            let cursor = self.cursor();
-            self.options.encoder.opened(&cursor, false, &mut out);
-        }
-        let output = self.output(now, Chunk::new(&out), messages);
-        Step::Write(Output { gaps, ..output })
-    }
-
-    fn encoded<'a>(&self, entry: &'a Entry) -> &'a Chunk {
-        entry.encoded(self.options.encoder.encoding(), &self.epoch)
     }
 
     /// Counts what is written.

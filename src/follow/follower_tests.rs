@@ -65,6 +65,7 @@ fn follower_at(now: Instant, gap: Option<Gap>, change: impl FnOnce(&mut Options)
         selection: Selection::of_channel(Channel::main()),
         at: Seq::START,
         gap,
+        closes: Vec::new(),
         store_until: Seq::START,
     };
     let epoch = Epoch::new("epoch").unwrap();

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `options.rs` | what a stream is asked to be; the one set of options |
 //! | `follower.rs` | the follower: decides what is written next. Pure |
+//! | `writing.rs` | what it writes of the items that were read. Pure |
 //! | `ending.rs` | how it ends, and what it says then. Pure |
 //! | `step.rs` | what it asks for: bytes to be written, a page of the store, to wait |
 //! | `ends.rs`, `end_at.rs`, `timers.rs` | when it ends, when it sends a heartbeat. Pure |
@@ -37,6 +38,7 @@ mod sharing;
 mod step;
 mod timers;
 mod undo;
+mod writing;
 
 pub use chunk_stream::{ChunkStream, Polled};
 pub use end_at::EndAt;

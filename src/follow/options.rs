@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::{Ends, Filter};
-use crate::message::Seq;
+use crate::message::{Channel, Seq};
 use crate::right::{RightEnd, RightHold};
 use crate::wire::{Encoder, EndReason};
 
@@ -65,6 +65,8 @@ pub struct Extras {
     pub(super) again: Option<Seq>,
     /// Why the stream is over, if something other than its options ended it.
     pub(super) over: Option<EndReason>,
+    /// The channels that the follower was told are closed, and that nothing was appended to since.
+    pub(super) closed: Vec<Channel>,
 }
 
 impl Options {
@@ -136,6 +138,24 @@ impl Options {
         self.extras.as_ref()?.over
     }
 
+    /// The channels that the follower was told are closed, and that nothing was appended to since.
+    pub(super) fn closed(&self) -> &[Channel] {
+        let extras = self.extras.as_ref();
+        extras.map_or(&[], |extras| &extras.closed)
+    }
+
+    /// Notes that a channel is closed.
+    pub(super) fn note_closed(&mut self, channel: &Channel) {
+        self.extras().closed.push(channel.clone());
+    }
+
+    /// Notes that a channel is open.
+    pub(super) fn note_open(&mut self, channel: &Channel) {
+        if let Some(extras) = self.extras_mut() {
+            extras.closed.retain(|closed| closed != channel);
+        }
+    }
+
     /// The time after which the client is to come back, if the stream ends because the server stops.
     pub(super) fn retry_after_stop(&self) -> Option<Duration> {
         self.extras.as_ref()?.retry_after_stop
@@ -200,6 +220,7 @@ impl Extras {
             && self.rights.is_empty()
             && self.again.is_none()
             && self.over.is_none()
+            && self.closed.is_empty()
             && self.pace.is_none()
             && self.ends.count_nothing()
     }

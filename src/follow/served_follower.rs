@@ -287,6 +287,7 @@ fn closed_by(reason: EndReason) -> Closed {
     match reason {
         EndReason::Limit
         | EndReason::Until
+        | EndReason::Closed
         | EndReason::Timeout
         | EndReason::Rotate
         | EndReason::Revoked

@@ -5,19 +5,21 @@ use bytes::Bytes;
 
 use super::follower::FollowerState;
 use super::{Ends, Follower, Live};
-use crate::message::{Gap, Seq};
+use crate::log::Beginning;
+use crate::message::{Channel, Seq};
 use crate::wire::{Encoder, EndReason};
 
 /// A follower as it was before a write, in all that a write changes.
 #[derive(Debug)]
 pub(super) struct Undo {
     at: Seq,
-    gap: Option<Gap>,
+    beginning: Option<Beginning>,
     prelude: Bytes,
     encoder: Encoder,
     ends: Ends,
     state: FollowerState,
     over: Option<EndReason>,
+    closed: Vec<Channel>,
     live: Live,
     /// Where the follower stood after the write.
     through: Seq,
@@ -28,12 +30,13 @@ impl Follower {
     pub(super) fn before_write(&self) -> Undo {
         Undo {
             at: self.position.at(),
-            gap: self.position.gap().cloned(),
+            beginning: self.position.beginning().cloned(),
             prelude: self.options.prelude(),
             encoder: self.options.encoder.clone(),
             ends: self.options.ends(),
             state: self.state,
             over: self.options.over(),
+            closed: self.options.closed().to_vec(),
             live: self.live,
             through: self.position.at(),
         }
@@ -47,8 +50,9 @@ impl Follower {
         extras.again = same.then_some(undo.through);
         extras.ends = undo.ends;
         extras.over = undo.over;
+        extras.closed = undo.closed;
         extras.prelude = undo.prelude;
-        self.position.return_to(undo.at, undo.gap);
+        self.position.return_to(undo.at, undo.beginning);
         self.options.encoder = undo.encoder;
         self.state = undo.state;
         self.live = undo.live;
@@ -73,7 +77,7 @@ mod tests {
     use super::*;
     use crate::limits;
     use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Selection, Start};
-    use crate::message::{Channel, Epoch, EventName, GapReason, Message, Timestamp};
+    use crate::message::{Epoch, EventName, Gap, GapReason, Message, Timestamp};
     use crate::wire::{HtmlStream, ScriptFrame, SseOptions, TextStream};
 
     fn message(seq: u64) -> Item {
@@ -136,6 +140,7 @@ mod tests {
             selection: Selection::of_channel(Channel::main()),
             at: Seq::START,
             gap: Some(gap),
+            closes: Vec::new(),
             store_until: Seq::START,
         };
         let epoch = Epoch::new("k3f9x2qa0b").unwrap();

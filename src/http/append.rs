@@ -9,7 +9,7 @@ use super::query::{self, Query};
 use super::reply::{self, Body};
 use super::route::{self, Endpoint};
 use super::{Call, body, if_match, params};
-use crate::message::{Channel, Draft, EventName, IdempotencyKey};
+use crate::message::{Channel, Closing, Draft, EventName, IdempotencyKey};
 
 /// Returns the channel that a message goes to: the one that the path names, or `main` for `/send`.
 pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
@@ -30,19 +30,35 @@ pub(super) fn event(query: &Query) -> Result<EventName, Error> {
     Ok(event.unwrap_or(EventName::DEFAULT))
 }
 
-/// Appends the body as one message, and answers when the message is committed.
+/// Whether the channel is to be closed.
+pub(super) fn closes(query: &Query) -> Result<bool, Error> {
+    let close = params::parse("close", query.get("close"), params::parse_bool)?;
+    Ok(close.unwrap_or(false))
+}
+
+/// Appends the body as one message, and answers when the message is committed. Without a body a request
+/// that closes the channel only does that.
 pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let channel = channel(&call)?;
     let query = Query::read(call.query(), &[query::APPEND])?;
-    let (event, key) = (event(&query)?, key(&call)?);
+    let (event, key, closes) = (event(&query)?, key(&call)?, closes(&query)?);
     let precondition = if_match::precondition(&call.head.headers)?;
     let max = call.app.max_message;
     // The trailing newline that is dropped does not count.
     let mut body = body::read(&mut call, max + 1).await?;
-    let data = body::message(std::mem::take(&mut body.bytes), max)?;
+    let closing = match (closes, body.bytes.is_empty()) {
+        (false, _) => Closing::No,
+        (true, false) => Closing::WithMessage,
+        (true, true) => Closing::Alone,
+    };
+    let data = match closing {
+        Closing::Alone => Box::default(),
+        Closing::No | Closing::WithMessage => body::message(std::mem::take(&mut body.bytes), max)?,
+    };
     let draft = Draft {
         event,
         precondition,
+        closing,
         ..Draft::new(channel.clone(), data)
     };
     let receipt = call.app.log.append_once(draft.keyed(key.as_ref())).await?;

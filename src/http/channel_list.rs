@@ -24,6 +24,7 @@ struct ChannelObject<'a> {
     cursor: String,
     time: Option<String>,
     messages: u64,
+    closed: bool,
     followers: usize,
 }
 
@@ -127,6 +128,7 @@ impl<'a> ChannelObject<'a> {
             cursor: cursor.to_string(),
             time: info.time.map(|time| time.to_string()),
             messages: info.kept,
+            closed: info.is_closed,
             followers: listed.followers,
         }
     }

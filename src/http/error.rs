@@ -75,7 +75,9 @@ pub(super) enum Error {
     PreconditionWithPut,
     #[error("{}", other_last(.0.as_ref()))]
     OtherLast(Option<Cursor>),
-    #[error("the message is empty; put its text into the request's body")]
+    #[error(
+        "the message is empty; put its text into the request's body, or close the channel with ?close=1"
+    )]
     EmptyBody,
     #[error("the message is not UTF-8: invalid byte at offset {0}")]
     NotUtf8(usize),

@@ -9,7 +9,7 @@ use super::receipts::NewestReceipt;
 use crate::budget::{MemoryShare, Reservation};
 use crate::limits;
 use crate::log::{AppendError, DraftAnswer, DraftRefusal, Log, StoreError};
-use crate::message::{Channel, Draft, DraftKey, EventName, Receipt, Seq, UploadKey};
+use crate::message::{Channel, Closing, Draft, DraftKey, EventName, Receipt, Seq, UploadKey};
 
 /// The lines of an upload that are not appended yet, and how many are.
 ///
@@ -26,6 +26,10 @@ pub(super) struct LineAppends {
     /// The text of what has gathered, in bytes.
     bytes: usize,
     appending: Option<Appending>,
+    /// Whether the channel is to be closed when the upload has ended.
+    pub(super) closes: bool,
+    /// Whether a mark on the last line does that.
+    has_mark: bool,
     /// Where the client is told what has been appended, if it wants to be.
     receipts: Option<NewestReceipt>,
     pub(super) progress: UploadProgress,
@@ -51,6 +55,10 @@ pub(super) struct UploadProgress {
     pub(super) duplicates: u64,
     /// How many more lines had been: if not 0, these lines have not been compared with those yet.
     pub(super) later: u64,
+    /// The position of the entry that closed the channel at the end of the upload, if it is known.
+    pub(super) closed: Option<Seq>,
+    /// Whether that is an entry of its own which had not been appended before.
+    pub(super) has_new_close: bool,
 }
 
 impl UploadProgress {
@@ -78,6 +86,8 @@ impl UploadProgress {
             lines,
             duplicates: lines,
             later: 0,
+            closed: None,
+            has_new_close: false,
         })
     }
 }
@@ -101,6 +111,8 @@ impl LineAppends {
             gathered: Vec::new(),
             bytes: 0,
             appending: None,
+            closes: false,
+            has_mark: false,
             receipts: None,
             progress: UploadProgress::default(),
         }
@@ -128,13 +140,56 @@ impl LineAppends {
     pub(super) fn gather(&mut self, lines: Vec<Box<str>>) {
         for data in lines {
             self.bytes += data.len();
-            let key = self.key.as_mut().map(|key| key.next(&data));
-            self.gathered.push(Draft {
-                event: self.event.clone(),
-                key: key.map(DraftKey::Line),
-                ..Draft::new(self.channel.clone(), data)
-            });
+            let draft = self.draft(data, Closing::No);
+            self.gathered.push(draft);
         }
+    }
+
+    /// Adds the last line, which had no newline. The channel is closed by a mark on it.
+    pub(super) fn gather_last(&mut self, line: Box<str>) {
+        self.bytes += line.len();
+        self.has_mark = self.closes;
+        let closing = if self.closes {
+            Closing::WithMessage
+        } else {
+            Closing::No
+        };
+        let draft = self.draft(line, closing);
+        self.gathered.push(draft);
+    }
+
+    fn draft(&mut self, data: Box<str>, closing: Closing) -> Draft {
+        let key = self.key.as_mut().map(|key| key.next(&data, closing));
+        Draft {
+            event: self.event.clone(),
+            key: key.map(DraftKey::Line),
+            closing,
+            ..Draft::new(self.channel.clone(), data)
+        }
+    }
+
+    /// Closes the channel if it is to be closed, after all that has gathered has been appended: by an entry
+    /// of its own, unless a mark on the last line has done it.
+    ///
+    /// # Errors
+    /// When the store could not take the close, or the key was used for another upload.
+    pub(super) async fn close(&mut self) -> Result<(), AppendError> {
+        if self.has_mark {
+            self.progress.closed = self.progress.last;
+        }
+        if self.has_mark || !self.closes {
+            return Ok(());
+        }
+        let draft = self.draft(Box::default(), Closing::Alone);
+        let receipt = self.log.append_once(draft).await?;
+        self.progress.later = receipt.later;
+        self.progress.closed = Some(receipt.seq);
+        self.progress.has_new_close = !receipt.duplicate;
+        if receipt.duplicate {
+            // What is known of the last line is the position of the close.
+            self.progress.last = None;
+        }
+        Ok(())
     }
 
     /// Begins to append what has gathered, unless an append is under way.

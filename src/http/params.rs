@@ -116,6 +116,11 @@ impl Params {
             .or_else(|| self.since.clone())
     }
 
+    /// Whether the request is that of an `EventSource` that comes back, or of a polyfill for it.
+    pub(super) fn is_of_returning(&self, head: &Parts) -> bool {
+        last_event_id(head).is_some() || self.last_event_id.is_some()
+    }
+
     /// Returns the cursor of the answer that the client of a long poll has, if the poll begins there.
     pub(super) fn seen(&self, head: &Parts) -> Option<Cursor> {
         match last_event_id(head) {

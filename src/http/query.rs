@@ -37,7 +37,7 @@ pub(super) const LIST: &[&str] = &["prefix", "after", "limit", "as"];
 pub(super) const OF: &str = "of";
 
 /// The parameters of a request that appends. `as` says how an error is to be answered.
-pub(super) const APPEND: &[&str] = &["event", "as"];
+pub(super) const APPEND: &[&str] = &["event", "close", "as"];
 
 /// The parameters that an upload has besides: whether it is answered while it runs.
 pub(super) const UPLOAD: &[&str] = &["receipts"];

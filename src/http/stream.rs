@@ -28,6 +28,8 @@ pub(super) struct StreamSpec {
     pub(super) since: Since,
     /// The first of the channels is followed from this seq at the latest, wherever the stream begins.
     pub(super) no_later_than: Option<Seq>,
+    /// Whether an `EventSource` comes back: it stops if all of the channels are closed.
+    comes_back: bool,
     /// The cursor that the client of a long poll has as the tag of an answer.
     pub(super) seen: Option<Cursor>,
     /// Whether each line of `text` begins with the name of its channel.
@@ -49,6 +51,7 @@ impl StreamSpec {
             subscription: subscription.into(),
             since,
             no_later_than: None,
+            comes_back: false,
             seen: None,
             has_names: false,
             page: None,
@@ -103,11 +106,14 @@ impl StreamSpec {
                 options.ends_mut().bytes = Some(limits::SCRIPT_FRAME_BYTES);
                 Encoder::Script(Arc::new(script_frame(params, call)?))
             }
-            Wire::Sse => Encoder::Sse(SseOptions {
-                retry: params.retry.unwrap_or(limits::SSE_RETRY_MS_DEFAULT),
-                heartbeat_event: params.heartbeat_event,
-                envelope: params.envelope,
-            }),
+            Wire::Sse => {
+                self.comes_back = params.is_of_returning(&call.head);
+                Encoder::Sse(SseOptions {
+                    retry: params.retry.unwrap_or(limits::SSE_RETRY_MS_DEFAULT),
+                    heartbeat_event: params.heartbeat_event,
+                    envelope: params.envelope,
+                })
+            }
             Wire::Ndjson => Encoder::Ndjson,
             Wire::Json => {
                 options.heartbeat = None;
@@ -130,6 +136,7 @@ impl StreamSpec {
             subscription,
             since,
             no_later_than,
+            comes_back,
             seen,
             has_names: _,
             page,
@@ -138,6 +145,9 @@ impl StreamSpec {
         let mut start = log.start(&subscription, &since).await?;
         if let Some(seq) = no_later_than {
             start.no_later_than(seq);
+        }
+        if comes_back && start.is_at_end() {
+            return Ok(reply::no_content());
         }
         let mut response = head(&options.encoder, &log.cursor(start.at));
         if call.is_head() {

@@ -22,6 +22,7 @@ use super::line_splitter::LineSplitter;
 use super::query::{self, Query};
 use super::reply::{self, Body};
 use super::{App, Call, append, if_match, receipts, refusal};
+use crate::log::AppendError;
 use crate::message::UploadKey;
 
 /// Appends the lines of the body as they arrive, and answers when the body has ended, or broken off,
@@ -36,7 +37,8 @@ pub(super) async fn upload(call: Call<'_>) -> Result<Response<Body>, Error> {
     }
     let has_receipts = receipts::are_wanted(&query, &call.head.headers)?;
     let app = Arc::clone(call.app);
-    let appends = LineAppends::new(&call, channel, event, key);
+    let mut appends = LineAppends::new(&call, channel, event, key);
+    appends.closes = append::closes(&query)?;
     let run = UploadRun::new(call, appends);
     Ok(if has_receipts {
         receipts::respond(app, run).await
@@ -71,6 +73,9 @@ pub(super) struct Uploaded {
     /// How many of these lines had been appended before, under the same key.
     #[serde(skip_serializing_if = "is_zero")]
     duplicates: u64,
+    /// The cursor of the entry that closed the channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed: Option<String>,
 }
 
 impl UploadRun {
@@ -89,11 +94,20 @@ impl UploadRun {
         let read = self.read().await;
         // What was read is appended however the body ends. An error of the store is the earlier one.
         let finished = self.appends.finish().await.map_err(Error::from);
-        let result = finished.and(read);
+        let result = match finished.and(read) {
+            Ok(()) => self.end().await.map_err(Error::from),
+            broken => broken,
+        };
         UploadEnd {
-            result: result.and_then(|()| Ok(self.appends.check_end()?)),
+            result,
             progress: self.appends.progress,
         }
+    }
+
+    /// Ends an upload whose body has ended and is in the log.
+    async fn end(&mut self) -> Result<(), AppendError> {
+        self.appends.close().await?;
+        self.appends.check_end()
     }
 
     /// Reads the body, and appends its lines as they arrive. When this returns some may still be left to
@@ -131,8 +145,9 @@ impl UploadRun {
             self.memory.grow(data.len());
         }
         // A last line without a newline counts.
-        self.appends
-            .gather(self.lines.finish()?.into_iter().collect());
+        if let Some(line) = self.lines.finish()? {
+            self.appends.gather_last(line);
+        }
         Ok(())
     }
 
@@ -176,6 +191,7 @@ impl UploadEnd {
             last: progress.last.map(cursor),
             count: progress.lines + progress.later,
             duplicates: progress.duplicates + progress.later,
+            closed: progress.closed.map(cursor),
         }
     }
 
@@ -183,7 +199,9 @@ impl UploadEnd {
     pub(super) fn respond(self, app: &App) -> Response<Body> {
         let answer = self.answer(app);
         let Err(error) = self.result else {
-            let is_new = answer.count == 0 || answer.duplicates < answer.count;
+            let is_empty = answer.count == 0 && answer.closed.is_none();
+            let is_new =
+                is_empty || self.progress.has_new_close || answer.duplicates < answer.count;
             let status = if is_new {
                 StatusCode::CREATED
             } else {

@@ -144,5 +144,12 @@ pub const PAGE_CHANNELS_MAX: usize = 256;
 /// have their turn.
 pub const SCAN_MESSAGES_MAX: usize = 8192;
 
+/// The closes that a reader of many channels looks at for one page. They are small.
+pub const PAGE_CLOSES_MAX: usize = 1024;
+
+/// The closed channels of which the tail knows, or a stored log knows without a look at its file: about
+/// 200 bytes each. A reader of what was before the oldest of them reads the store.
+pub const KNOWN_CLOSES_MAX: usize = 16_384;
+
 /// Channels that one request lists at most, at about 200 bytes each.
 pub const LIST_CHANNELS_MAX: usize = 1000;

@@ -10,7 +10,7 @@ use super::{
     Subscription,
 };
 use crate::limits;
-use crate::message::{Pattern, Seq};
+use crate::message::{Channel, Close, Pattern, Seq};
 
 impl LogShared {
     /// Reads a page, as [`Store::read`](super::Store::read) does.
@@ -45,6 +45,20 @@ impl LogShared {
         };
         let failed = || FailedRead::Start(subscription.clone(), start_at);
         Ok(self.checked(located, failed).await?)
+    }
+
+    /// Tells which channels are closed, as [`Store::closes`](super::Store::closes) does.
+    ///
+    /// # Errors
+    /// When the store cannot be read, after the same pause as a read.
+    pub(super) async fn closes(
+        self: &Arc<LogShared>,
+        channels: &[Channel],
+        at: Seq,
+    ) -> Result<Vec<Close>, StoreError> {
+        let closes = self.store.closes(channels, at).await;
+        let failed = || FailedRead::Closes(channels.to_vec());
+        self.checked(closes, failed).await
     }
 
     /// Lists channels, as [`Store::list`](super::Store::list) does.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Selection;
-use crate::message::{Cursor, Epoch, Gap, GapReason, Seq, Timestamp};
+use crate::message::{Channel, Close, Cursor, Epoch, Gap, GapReason, Seq, Timestamp};
 
 /// The messages that a follower asks for. Those that are appended later always belong to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +134,8 @@ pub struct Start {
     pub at: Seq,
     /// The gap that the follower is told of first.
     pub gap: Option<Gap>,
+    /// The channels that are closed where the follower starts, of those that it names.
+    pub closes: Vec<Close>,
     /// Up to this position the follower reads the store and not the tail. Messages that were
     /// trimmed before the follower started are thus reported as a gap even if the tail still has
     /// them. Messages that are trimmed while it follows, it still gets from the tail.
@@ -141,10 +143,23 @@ pub struct Start {
 }
 
 impl Start {
+    /// Whether all that is followed is closed here, so that there is nothing to be told.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        let is_closed = |(channel, _): &(Channel, Seq)| {
+            self.closes.iter().any(|close| close.channel == *channel)
+        };
+        self.gap.is_none()
+            && self.selection.patterns().is_empty()
+            && self.selection.channels().iter().all(is_closed)
+    }
+
     /// Moves the start of the first channel back to `seq`, if it is later than that.
     pub fn no_later_than(&mut self, seq: Seq) {
         self.selection.no_later_than(seq);
         self.at = self.selection.first().unwrap_or(self.at);
+        let at = self.at;
+        self.closes.retain(|close| close.seq <= at);
     }
 }
 

@@ -22,7 +22,7 @@ impl History {
     pub fn missed(&self) -> Option<u64> {
         self.items.iter().find_map(|item| match item {
             Stored::Gap(gap) => gap.missed,
-            Stored::Message(_) => None,
+            Stored::Message(_) | Stored::Close(_) => None,
         })
     }
 }
@@ -103,7 +103,7 @@ impl Log {
             let page = self.shared.read(&selection, at, page_limit).await?;
             at = page.through;
             for item in page.items {
-                if item.seq() <= through {
+                if item.seq() <= through && !matches!(item, Stored::Close(_)) {
                     remaining = remaining.saturating_sub(1);
                     visitor(item);
                 }

@@ -8,12 +8,14 @@ use crate::message::{Channel, Pattern, Seq, Timestamp};
 pub struct ChannelInfo {
     /// The channel.
     pub channel: Channel,
-    /// The position of its newest message, which may have been trimmed.
+    /// The position of its last entry: of its newest message, which may have been trimmed, or of a close.
     pub last: Seq,
-    /// The time of that message, if it is kept.
+    /// The time of its newest message, if it is kept.
     pub time: Option<Timestamp>,
     /// How many of its messages are kept.
     pub kept: u64,
+    /// Whether its last entry closes it.
+    pub is_closed: bool,
 }
 
 /// A channel of the log, and who follows it.

@@ -10,7 +10,7 @@ use super::bell::Bell;
 use super::shared_pages::{PageKey, SharedPage, SharedPages, page_key};
 use super::tail::TailStep;
 use super::wake::Waiter;
-use super::{Item, LogShared, PageLimit, Position, ReadOutcome, Selection, StoreError};
+use super::{LogShared, PageLimit, Position, ReadOutcome, Selection, StoreError};
 use crate::message::{Epoch, Seq};
 
 /// A page that is being read from the store.
@@ -64,8 +64,8 @@ impl LogView {
         }
         let tail = self.0.tail.read();
         match tail.step(position.selection(), position.at(), limit) {
-            TailStep::Ready { entries, through } => ReadOutcome::Items {
-                items: entries.into_iter().map(Item::Message).collect(),
+            TailStep::Ready { items, through } => ReadOutcome::Items {
+                items,
                 through,
                 trimmed_through: Seq::START,
             },

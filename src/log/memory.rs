@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::closes::Closes;
 use super::falls::Falls;
 use super::merge::merge;
 use super::scan::{Scanned, scan};
@@ -17,7 +18,9 @@ use super::trimmed::Trimmed;
 use super::used_keys::UsedKeys;
 use super::{LogTime, Moment, PageLimit, Selection};
 use crate::limits;
-use crate::message::{Channel, Draft, Epoch, Message, Pattern, Receipt, Seq, Timestamp};
+use crate::message::{
+    Channel, Close, Closing, Draft, Epoch, Message, Pattern, Receipt, Seq, Timestamp,
+};
 
 /// A store in memory. It never blocks, and takes every commit.
 #[derive(Debug)]
@@ -31,11 +34,11 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct MemoryState {
-    /// The newest message that was ever committed.
+    /// The newest entry that was ever committed: a message, or a close.
     last: Seq,
     /// The newest message that was trimmed.
     trimmed_through: Seq,
-    /// The time of the message `last`.
+    /// The time of the newest message.
     time: Timestamp,
     /// How many bytes the messages take.
     bytes: usize,
@@ -46,8 +49,9 @@ struct MemoryState {
     channels: HashMap<Channel, KeptChannel>,
     /// The names of these channels, in order.
     names: BTreeSet<Channel>,
-    /// The channels that keep no message, by their last trimmed message.
+    /// The channels that keep no message, by their last entry: a trimmed message, or a close.
     empty: BTreeMap<Seq, Channel>,
+    closes: Closes,
     /// The last trimmed message of all channels that are no longer in `channels`.
     forgotten: Seq,
 }
@@ -66,6 +70,13 @@ struct KeptChannel {
     /// The messages that the channel keeps.
     seqs: VecDeque<Seq>,
     trimmed: Trimmed,
+}
+
+impl KeptChannel {
+    /// The channel's newest message, which may have been trimmed.
+    fn newest(&self) -> Seq {
+        self.seqs.back().copied().unwrap_or(self.trimmed.through)
+    }
 }
 
 impl Memory {
@@ -106,11 +117,13 @@ impl Memory {
     pub(super) fn commit(&self, drafts: Vec<Draft>, now: &Moment) -> Commit {
         let mut state = self.state.lock();
         let mut messages = Vec::with_capacity(drafts.len());
+        let before = state.last;
         state.keys.begin_commit();
         let answers = drafts
             .into_iter()
             .map(|draft| state.append_once(draft, &self.epoch, now, &mut messages))
             .collect();
+        let closes = state.closes.after(before).collect();
         for message in &messages {
             state.trim(&message.channel, self.keep.messages);
         }
@@ -118,7 +131,11 @@ impl Memory {
         while state.bytes > self.budget && state.messages.len() > 1 {
             state.evict_oldest();
         }
-        Commit { answers, messages }
+        Commit {
+            answers,
+            messages,
+            closes,
+        }
     }
 
     /// Does a step of retention: a part that is short enough not to hold up appends. Returns whether
@@ -147,7 +164,21 @@ impl Memory {
             .collect();
         let Ok(mut page) = merge(runs, limit, state.last, state.trimmed_through);
         page.add_gaps(selection.gap_of_forgotten(after, state.forgotten, page.through));
+        page.add_closes(channels.into_iter().filter_map(|(channel, from)| {
+            let seq = state.closes.get(&channel)?;
+            (seq > after.max(from)).then_some(Close { channel, seq })
+        }));
         page
+    }
+
+    pub(super) fn closes(&self, channels: &[Channel]) -> Vec<Close> {
+        let state = self.state.lock();
+        let closes = channels.iter().filter_map(|channel| {
+            let seq = state.closes.get(channel)?;
+            let channel = channel.clone();
+            Some(Close { channel, seq })
+        });
+        closes.collect()
     }
 }
 
@@ -186,6 +217,12 @@ impl MemoryState {
             })
         });
         let Ok(mut page) = scan::<Infallible>(messages, limit, self.last, self.trimmed_through);
+        let closes: Vec<_> = self
+            .closes
+            .after(after)
+            .take(limits::PAGE_CLOSES_MAX)
+            .collect();
+        page.cut(&closes);
         if after < self.trimmed_through {
             let through = page.through;
             let gaps = self.channels.iter().filter_map(|(channel, kept)| {
@@ -196,6 +233,8 @@ impl MemoryState {
             let forgotten = selection.gap_of_forgotten(after, self.forgotten, through);
             page.add_gaps(gaps.chain(forgotten));
         }
+        let is_wanted = |close: &Close| selection.wants(&close.channel, close.seq);
+        page.add_closes(closes.into_iter().filter(is_wanted));
         page
     }
 
@@ -215,26 +254,41 @@ impl MemoryState {
         if draft.precondition.is_some() {
             DraftRefusal::check(&draft, epoch, self.last_entry(&draft.channel))?;
         }
-        let message = self.append(draft, now);
+        let (closing, channel) = (draft.closing, draft.channel.clone());
+        self.last = self.last.next();
+        self.take_channel(&channel);
         let receipt = Receipt {
-            seq: message.seq,
-            time: message.time,
+            seq: self.last,
+            time: now.time,
             duplicate: false,
             later: 0,
         };
+        if closing == Closing::Alone {
+            self.put_if_empty(&channel, self.last);
+        } else {
+            messages.push(self.append(draft, now));
+        }
+        if closing == Closing::No {
+            self.closes.remove(&channel);
+        } else {
+            let seq = self.last;
+            self.closes.insert(Close { channel, seq });
+        }
         if let Some(key) = key {
             self.keys.remember(&key, &receipt, now.log_time, now);
             // More than are added, so that those that have left the window do not gather.
             self.forget_keys(now, 2);
         }
-        messages.push(message);
         Ok(receipt)
     }
 
     /// Returns the position of a channel's last entry; `None` if it has none, or has been forgotten.
     fn last_entry(&self, channel: &Channel) -> Option<Seq> {
         let kept = self.channels.get(channel)?;
-        Some(kept.seqs.back().copied().unwrap_or(kept.trimmed.through))
+        Some(
+            kept.newest()
+                .max(self.closes.get(channel).unwrap_or_default()),
+        )
     }
 
     /// Forgets keys that have left the window, about `max`. Returns whether there may be more.
@@ -246,6 +300,25 @@ impl MemoryState {
         expired.is_some()
     }
 
+    /// Makes a channel known, whose next entry is at `last`. It does not count as empty from here on.
+    fn take_channel(&mut self, channel: &Channel) {
+        let Some(kept) = self.channels.get(channel) else {
+            self.names.insert(channel.clone());
+            let kept = KeptChannel {
+                seqs: VecDeque::new(),
+                trimmed: Trimmed::begin(self.last, self.forgotten),
+            };
+            self.channels.insert(channel.clone(), kept);
+            return;
+        };
+        if kept.seqs.is_empty()
+            && let Some(last_entry) = self.last_entry(channel)
+        {
+            self.empty.remove(&last_entry);
+        }
+    }
+
+    /// Appends a message, at `last`.
     fn append(&mut self, draft: Draft, now: &Moment) -> Arc<Message> {
         let Draft {
             channel,
@@ -253,22 +326,13 @@ impl MemoryState {
             data,
             ..
         } = draft;
-        self.last = self.last.next();
         if now.time < self.time {
             self.falls.note(self.last);
         }
         self.time = now.time;
-        let kept = self.channels.entry(channel.clone()).or_insert_with(|| {
-            self.names.insert(channel.clone());
-            KeptChannel {
-                seqs: VecDeque::new(),
-                trimmed: Trimmed::begin(self.last, self.forgotten),
-            }
-        });
-        if kept.seqs.is_empty() {
-            self.empty.remove(&kept.trimmed.through);
+        if let Some(kept) = self.channels.get_mut(&channel) {
+            kept.seqs.push_back(self.last);
         }
-        kept.seqs.push_back(self.last);
         let message = Arc::new(Message {
             seq: self.last,
             time: self.time,
@@ -313,15 +377,25 @@ impl MemoryState {
         kept.seqs.pop_front();
         kept.trimmed.through = seq;
         kept.trimmed.count += 1;
-        if kept.seqs.is_empty() {
-            self.empty.insert(seq, message.channel.clone());
+        let close = self.closes.get(&message.channel).unwrap_or_default();
+        self.put_if_empty(&message.channel, seq.max(close));
+    }
+
+    /// Notes a channel that keeps no message, and forgets the oldest such channel if there are too many.
+    fn put_if_empty(&mut self, channel: &Channel, last_entry: Seq) {
+        let kept = self.channels.get(channel);
+        if kept.is_none_or(|kept| !kept.seqs.is_empty()) {
+            return;
         }
+        self.empty.insert(last_entry, channel.clone());
         if self.empty.len() > limits::EMPTY_CHANNELS_MAX
-            && let Some((seq, channel)) = self.empty.pop_first()
+            && let Some((_, channel)) = self.empty.pop_first()
         {
-            self.channels.remove(&channel);
+            let forgotten = self.channels.remove(&channel);
             self.names.remove(&channel);
-            self.forgotten = self.forgotten.max(seq);
+            self.closes.remove(&channel);
+            let through = forgotten.map_or(Seq::START, |kept| kept.trimmed.through);
+            self.forgotten = self.forgotten.max(through);
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) fn merge<E>(
         };
         let fits = |item: &Result<Stored, E>| match item {
             Ok(Stored::Message(message)) => limit.try_take(message.data.len()),
-            Ok(Stored::Gap(_)) | Err(_) => true,
+            Ok(Stored::Gap(_) | Stored::Close(_)) | Err(_) => true,
         };
         match run.next_if(fits) {
             Some(item) => items.push(item?),

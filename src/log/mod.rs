@@ -52,6 +52,7 @@ mod checked_read;
 mod clock_state;
 #[cfg(test)]
 mod clock_state_tests;
+mod closes;
 mod cursor;
 mod entry;
 mod error_report;
@@ -108,7 +109,7 @@ pub use log_view::LogView;
 pub use memory::Memory;
 pub use moment::{LogTime, Moment};
 pub use page_limit::{PageLimit, Share};
-pub use position::{Position, ReadOutcome};
+pub use position::{Beginning, Position, ReadOutcome};
 pub use reader::{Item, Reader};
 pub use rings::{Member, Slots};
 pub use selection::Selection;
@@ -124,7 +125,7 @@ pub use until::{ParseUntilError, Until};
 
 use crate::limits;
 use crate::machine_clock::MachineClock;
-use crate::message::{Cursor, Draft, Epoch, Gap, Receipt, Seq};
+use crate::message::{Close, Cursor, Draft, Epoch, Gap, Receipt, Seq};
 use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
@@ -349,6 +350,15 @@ impl Log {
             }
         };
         let at = selection.first().unwrap_or(last);
+        let named = subscription.channels();
+        let closes = self
+            .shared
+            .closes(named, selection.last().unwrap_or(at))
+            .await?;
+        // Later ones are read where they come.
+        let is_here =
+            |close: &Close| !selection.wants(&close.channel, close.seq) || close.seq <= at;
+        let closes = closes.into_iter().filter(is_here).collect();
         let gap = gap.map(|reason| Gap {
             reason,
             missed: None,
@@ -358,6 +368,7 @@ impl Log {
             selection,
             at,
             gap,
+            closes,
             store_until: self.shared.store.trimmed_through(),
         })
     }
@@ -394,12 +405,17 @@ impl LogShared {
         commit: Commit,
         answer: impl FnOnce(Vec<DraftAnswer>) -> T,
     ) -> T {
-        let Commit { answers, messages } = commit;
-        tail.push(messages.iter().map(Entry::shared));
+        let Commit {
+            answers,
+            messages,
+            closes,
+        } = commit;
+        let closed: Vec<_> = closes.iter().map(|close| close.channel.clone()).collect();
+        tail.push(messages.iter().map(Entry::shared), closes);
         drop(tail);
         let answered = answer(answers);
         let channels = messages.iter().map(|message| &message.channel);
-        self.wake.wake(&channels.collect());
+        self.wake.wake(&channels.chain(&closed).collect());
         answered
     }
 }

@@ -1,7 +1,7 @@
 //! A reader's position in the log. Pure: what was read goes in.
 
 use super::{Item, Selection, SharedFrame, Start, StoreError};
-use crate::message::{Channel, Gap, Seq};
+use crate::message::{Channel, Close, Gap, Seq};
 
 /// Where a reader stands, and what it follows: the only thing that a reader owns of the log. All
 /// messages of its channels up to [`Position::at`] have been read.
@@ -12,9 +12,16 @@ pub struct Position {
     /// Up to this seq the store is read and not the tail: messages that were trimmed before are
     /// reported as a gap, even if the tail still has them.
     store_until: Seq,
-    /// A gap that is known before anything has been read. Boxed, since there are many readers, and few
-    /// begin with a gap.
-    gap: Option<Box<Gap>>,
+    /// Boxed, since there are many readers, and few begin with anything.
+    beginning: Option<Box<Beginning>>,
+}
+
+/// What a reader is told before anything has been read.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    gap: Option<Gap>,
+    /// The channels that are closed where the reader stands.
+    closes: Vec<Close>,
 }
 
 /// What the log has after a position.
@@ -57,13 +64,15 @@ impl Position {
             selection,
             at,
             gap,
+            closes,
             store_until,
         } = start;
+        let has_beginning = gap.is_some() || !closes.is_empty();
         Position {
             selection,
             at,
             store_until,
-            gap: gap.map(Box::new),
+            beginning: has_beginning.then(|| Box::new(Beginning { gap, closes })),
         }
     }
 
@@ -93,16 +102,21 @@ impl Position {
         self.at < self.store_until
     }
 
-    /// Whether the next messages are those of one channel or pattern, with no gap known before.
+    /// Whether the next messages are those of one channel or pattern, with nothing known before.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.selection.count() == 1 && self.gap.is_none()
+        self.selection.count() == 1 && self.beginning.is_none()
     }
 
-    /// Takes the gap that is to be reported before anything else.
+    /// Takes what is to be told before anything else: a gap, and the channels that are closed.
     #[must_use]
-    pub fn take_gap(&mut self) -> Option<Gap> {
-        self.gap.take().map(|gap| *gap)
+    pub fn take_beginning(&mut self) -> Vec<Item> {
+        let Some(beginning) = self.beginning.take() else {
+            return Vec::new();
+        };
+        let Beginning { gap, closes } = *beginning;
+        let gap = gap.map(Item::Gap).into_iter();
+        gap.chain(closes.into_iter().map(Item::Close)).collect()
     }
 
     /// Goes on to `through`. `trimmed_through` is the newest message that had been trimmed when that
@@ -118,16 +132,16 @@ impl Position {
         self.at = self.at.min(to);
     }
 
-    /// The gap that is to be reported before anything else.
+    /// What is to be told before anything else.
     #[must_use]
-    pub fn gap(&self) -> Option<&Gap> {
-        self.gap.as_deref()
+    pub fn beginning(&self) -> Option<&Beginning> {
+        self.beginning.as_deref()
     }
 
-    /// Goes back to `to`, with the gap that was to be reported there.
-    pub fn return_to(&mut self, to: Seq, gap: Option<Gap>) {
+    /// Goes back to `to`, with what was to be told there.
+    pub fn return_to(&mut self, to: Seq, beginning: Option<Beginning>) {
         self.rewind(to);
-        self.gap = gap.map(Box::new);
+        self.beginning = beginning.map(Box::new);
     }
 
     /// Adds a channel, whose messages after both `from` and [`Position::at`] are read. Returns false

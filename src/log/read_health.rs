@@ -21,7 +21,7 @@ use super::error_report::ErrorReport;
 use super::{LocateError, Selection, StartAt, Store, StoreError, Subscription};
 use crate::limits;
 use crate::log::PageLimit;
-use crate::message::{Pattern, Seq};
+use crate::message::{Channel, Pattern, Seq};
 
 /// Whether the log can be read.
 #[derive(Debug, Default)]
@@ -54,6 +54,8 @@ pub(super) enum FailedRead {
     Start(Subscription, StartAt),
     /// A list of the channels of this pattern.
     List(Pattern),
+    /// Which of these channels are closed.
+    Closes(Vec<Channel>),
 }
 
 impl FailedRead {
@@ -66,6 +68,11 @@ impl FailedRead {
             FailedRead::Page(selection, after) => {
                 let limit = PageLimit::new(limits::FRAME_MESSAGES, limits::FRAME_BYTES);
                 store.read(selection, *after, limit).await.map(drop)
+            }
+            // An answer that needs no look at the file has not failed.
+            FailedRead::Closes(channels) => {
+                let (_, last) = store.bounds();
+                store.closes(channels, last.next()).await.map(drop)
             }
             FailedRead::List(pattern) => {
                 let limit = limits::LIST_CHANNELS_MAX;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::{Entry, LogView, PageLimit, Position, ReadOutcome, Source, Start, StoreError, Stored};
-use crate::message::{Gap, Seq};
+use crate::message::{Close, Gap, Seq};
 
 /// One item that a reader returns.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub enum Item {
     Message(Arc<Entry>),
     /// A gap where the next messages were.
     Gap(Gap),
+    /// A channel is closed.
+    Close(Close),
 }
 
 impl Item {
@@ -21,16 +23,17 @@ impl Item {
     pub fn message(&self) -> Option<(Seq, &Arc<Entry>)> {
         match self {
             Item::Message(entry) => Some((entry.message().seq, entry)),
-            Item::Gap(_) => None,
+            Item::Gap(_) | Item::Close(_) => None,
         }
     }
 
-    /// Whether a reader that has this item stands at `seq` or before it.
+    /// The position of the item. That of a gap is the last message that is missing.
     #[must_use]
-    pub fn is_up_to(&self, seq: Seq) -> bool {
+    pub fn seq(&self) -> Seq {
         match self {
-            Item::Message(entry) => entry.message().seq <= seq,
-            Item::Gap(gap) => gap.resumes <= seq,
+            Item::Message(entry) => entry.message().seq,
+            Item::Gap(gap) => gap.resumes,
+            Item::Close(close) => close.seq,
         }
     }
 }
@@ -73,7 +76,7 @@ impl Reader {
         limit: PageLimit,
     ) -> Poll<Result<Vec<Item>, StoreError>> {
         let mut found: Vec<Item> = Vec::new();
-        found.extend(self.position.take_gap().map(Item::Gap));
+        found.extend(self.position.take_beginning());
         loop {
             match self.source.poll(cx, &self.position, limit) {
                 ReadOutcome::Items {
@@ -110,11 +113,18 @@ impl Reader {
     }
 }
 
+impl From<Close> for Item {
+    fn from(close: Close) -> Item {
+        Item::Close(close)
+    }
+}
+
 impl From<Stored> for Item {
     fn from(stored: Stored) -> Item {
         match stored {
             Stored::Message(message) => Item::Message(Arc::new(Entry::new(message))),
             Stored::Gap(gap) => Item::Gap(gap),
+            Stored::Close(close) => Item::Close(close),
         }
     }
 }
@@ -124,6 +134,7 @@ impl From<Item> for Stored {
         match item {
             Item::Message(entry) => Stored::Message(entry.shared_message()),
             Item::Gap(gap) => Stored::Gap(gap),
+            Item::Close(close) => Stored::Close(close),
         }
     }
 }

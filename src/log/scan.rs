@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Page, PageLimit, Stored};
+use super::{Page, PageLimit, Stored, closes};
 use crate::limits;
-use crate::message::{Gap, Message, Seq};
+use crate::message::{Close, Gap, Message, Seq};
 
 /// A message of the log, on its way to a reader of some channels.
 pub(super) struct Scanned {
@@ -48,6 +48,25 @@ pub(super) fn scan<E>(
 }
 
 impl Page {
+    /// Ends the page with the last of these closes, which are those after the page's beginning, in seq
+    /// order, if there may be more of them: they are the first [`limits::PAGE_CLOSES_MAX`].
+    pub(super) fn cut(&mut self, closes: &[Close]) {
+        if let Some(last) = closes.last()
+            && closes.len() >= limits::PAGE_CLOSES_MAX
+            && last.seq < self.through
+        {
+            self.through = last.seq;
+            self.items.retain(|item| item.seq() <= last.seq);
+        }
+    }
+
+    /// Adds closes, without those past the end of the page. The gaps have been added before.
+    pub(super) fn add_closes(&mut self, closes: impl IntoIterator<Item = Close>) {
+        let through = self.through;
+        let closes = closes.into_iter().filter(|close| close.seq <= through);
+        closes::insert(&mut self.items, closes, Stored::seq);
+    }
+
     /// Adds the gaps of channels, each of which ends within the page, as one.
     pub(super) fn add_gaps(&mut self, gaps: impl IntoIterator<Item = Gap>) {
         let one = gaps.into_iter().reduce(|one, other| Gap {

@@ -69,7 +69,7 @@ impl SharedPage {
     fn cost(&self) -> usize {
         let cost = |item: &Stored| match item {
             Stored::Message(message) => message.cost() + 2 * message.data.len(),
-            Stored::Gap(_) => size_of::<Stored>(),
+            Stored::Gap(_) | Stored::Close(_) => size_of::<Stored>(),
         };
         self.page.items.iter().map(cost).sum()
     }
@@ -107,13 +107,28 @@ impl SharedPage {
         }
     }
 
-    /// The messages as frames; none if there is a gap among them, which each reader is told by itself.
+    /// Whether the page is as it would be read now. `trimmed_through` is the newest message that has been
+    /// trimmed by now.
+    fn is_good(&self, trimmed_through: Seq) -> bool {
+        let is_whole =
+            self.after >= trimmed_through || self.page.trimmed_through == trimmed_through;
+        // A channel that was closed may have been opened since.
+        is_whole
+            && !self
+                .page
+                .items
+                .iter()
+                .any(|item| matches!(item, Stored::Close(_)))
+    }
+
+    /// The messages as frames; none if there is a gap or a close among them, which each reader is told by
+    /// itself.
     fn join(&self, encoding: Encoding, epoch: &Epoch) -> Box<[SharedFrame]> {
         let mut messages = Vec::with_capacity(self.page.items.len());
         for item in &self.page.items {
             match item {
                 Stored::Message(message) => messages.push((message.seq, message)),
-                Stored::Gap(_) => return Box::default(),
+                Stored::Gap(_) | Stored::Close(_) => return Box::default(),
             }
         }
         let encode = |message: &Arc<Message>| Chunk::new(&encoding.message(message, epoch));
@@ -192,9 +207,7 @@ impl KnownPages {
         let (cell, asked) = self.pages.get_mut(key)?;
         *asked = Instant::now();
         let is_good = match cell.get() {
-            Some(Ok(page)) => {
-                page.after >= trimmed_through || page.page.trimmed_through == trimmed_through
-            }
+            Some(Ok(page)) => page.is_good(trimmed_through),
             Some(Err(_)) => false,
             None => true,
         };

@@ -13,12 +13,17 @@
 //!   ([`LineKey`](crate::message::LineKey)). The key's window begins anew with each line.
 //!   Any other draft with a [`Precondition`](crate::message::Precondition) is appended only if that
 //!   holds when its turn comes, after all drafts in front of it in the batch. The last entry of a channel
-//!   is the position of its newest message, also when that has been trimmed. A channel that the store has
+//!   is its newest message, also when that has been trimmed, or a close after it. A channel that the store has
 //!   forgotten ([`limits::EMPTY_CHANNELS_MAX`](crate::limits::EMPTY_CHANNELS_MAX)) has no entry, just as
 //!   one that never had any: the two cannot be told apart.
-//! - [`Store::read`] returns the kept messages of some channels and patterns after a position, in seq order, and
-//!   a [`Gap`] where messages after that position have been trimmed.
+//! - A draft may close its channel ([`Closing`](crate::message::Closing)): by a mark on its message, or
+//!   alone, as an entry that has a seq and no message. The next entry opens the channel again, or closes it
+//!   anew. A channel stays closed, whatever is trimmed, until it is forgotten.
+//! - [`Store::read`] returns the kept messages of some channels and patterns after a position, in seq order,
+//!   a [`Gap`] where messages after that position have been trimmed, and a [`Close`] where the last entry of
+//!   a channel closes it. A close that is not in force any more is passed over.
 //! - [`Store::locate`] finds a position to start at.
+//! - [`Store::closes`] tells which of some channels are closed.
 //! - [`Store::list`] lists the channels that are known.
 //! - [`Store::retain`] deletes expired messages and keys, in steps that do not hold up a commit. Apart
 //!   from it only a commit trims messages, when there are too many, and a write that finds the disk
@@ -46,7 +51,7 @@ use super::sqlite::Sqlite;
 use super::{ChannelInfo, LogClock, Moment, PageLimit, Selection, Subscription};
 use crate::limits;
 use crate::machine_clock::MachineClock;
-use crate::message::{Cursor, Draft, Epoch, Gap, Message, Pattern, Receipt, Seq};
+use crate::message::{Channel, Close, Cursor, Draft, Epoch, Gap, Message, Pattern, Receipt, Seq};
 
 /// How much a store keeps. A message that is beyond either bound may be deleted.
 #[derive(Clone, Copy, Debug)]
@@ -149,12 +154,14 @@ pub struct Commit {
     pub answers: Vec<DraftAnswer>,
     /// The messages that are new, in seq order.
     pub messages: Vec<Arc<Message>>,
+    /// The closes that are new and in force after the commit, in seq order.
+    pub closes: Vec<Close>,
 }
 
 /// A part of the log, as it is in the store.
 #[derive(Debug)]
 pub struct Page {
-    /// Messages and gaps, in seq order.
+    /// Messages, gaps and closes, in seq order.
     pub items: Vec<Stored>,
     /// The position up to which the page is complete: it has all items of the selected channels.
     pub through: Seq,
@@ -170,6 +177,8 @@ pub enum Stored {
     Message(Arc<Message>),
     /// Messages that have been trimmed. The gap has the position of the last of them.
     Gap(Gap),
+    /// A channel is closed.
+    Close(Close),
 }
 
 impl Stored {
@@ -179,6 +188,7 @@ impl Stored {
         match self {
             Stored::Message(message) => message.seq,
             Stored::Gap(gap) => gap.resumes,
+            Stored::Close(close) => close.seq,
         }
     }
 
@@ -187,8 +197,14 @@ impl Stored {
     pub fn bytes(&self) -> usize {
         match self {
             Stored::Message(message) => message.data.len(),
-            Stored::Gap(_) => 0,
+            Stored::Gap(_) | Stored::Close(_) => 0,
         }
+    }
+}
+
+impl From<Close> for Stored {
+    fn from(close: Close) -> Stored {
+        Stored::Close(close)
     }
 }
 
@@ -315,6 +331,17 @@ impl Store {
         match self {
             Store::Memory(store) => store.locate(subscription, start_at),
             Store::Sqlite(store) => store.locate(subscription, start_at).await,
+        }
+    }
+
+    /// Returns the closes of these channels that are in force, as of the position `at` or later.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn closes(&self, channels: &[Channel], at: Seq) -> Result<Vec<Close>, StoreError> {
+        match self {
+            Store::Memory(store) => Ok(store.closes(channels)),
+            Store::Sqlite(store) => store.closes(channels, at).await,
         }
     }
 

@@ -6,17 +6,16 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Entry, PageLimit, Selection};
-use crate::message::{Channel, Seq};
+use super::closes::{self, Closes};
+use super::{Entry, Item, PageLimit, Selection};
+use crate::limits;
+use crate::message::{Channel, Close, Seq};
 
 /// The next step of a cursor.
 #[derive(Debug)]
 pub(super) enum TailStep {
-    /// The cursor gets these entries and moves to `through`.
-    Ready {
-        entries: Vec<Arc<Entry>>,
-        through: Seq,
-    },
+    /// The cursor gets these messages and closes, and moves to `through`.
+    Ready { items: Vec<Item>, through: Seq },
     /// The cursor's next messages are older than the tail and have to be fetched from the store.
     Fetch,
     /// There is nothing new up to `through`; the cursor moves there and waits to be woken.
@@ -26,9 +25,9 @@ pub(super) enum TailStep {
 /// The newest committed messages, in memory.
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// Every committed message after this position is in the tail.
+    /// Every entry that was committed after this position is in the tail.
     floor: Seq,
-    /// The position of the newest message.
+    /// The position of the newest entry: a message, or a close.
     last: Seq,
     /// How many bytes the messages may take ([`Message::cost`](crate::message::Message::cost)).
     budget: usize,
@@ -38,6 +37,8 @@ pub(super) struct Tail {
     all: VecDeque<Arc<Entry>>,
     /// The messages of each channel, in seq order.
     channels: HashMap<Channel, VecDeque<Arc<Entry>>>,
+    /// The closes that are in force.
+    closes: Closes,
 }
 
 impl Tail {
@@ -52,21 +53,28 @@ impl Tail {
             bytes: 0,
             all: VecDeque::new(),
             channels: HashMap::new(),
+            closes: Closes::default(),
         }
     }
 
-    /// Returns the position of the newest message.
+    /// Returns the position of the newest entry.
     #[must_use]
     pub(super) fn last(&self) -> Seq {
         self.last
     }
 
-    /// Adds committed messages, in seq order, and drops the oldest messages beyond the budget.
-    pub(super) fn push(&mut self, committed: impl IntoIterator<Item = Arc<Entry>>) {
-        for entry in committed {
+    /// Adds the messages of a commit, in seq order, and the closes that are in force after it, and drops
+    /// the oldest entries beyond the bounds.
+    pub(super) fn push(
+        &mut self,
+        messages: impl IntoIterator<Item = Arc<Entry>>,
+        closes: Vec<Close>,
+    ) {
+        for entry in messages {
             let message = entry.message();
             debug_assert!(message.seq > self.last, "numbers only rise");
             self.last = message.seq;
+            self.closes.remove(&message.channel);
             self.bytes += message.cost();
             self.channels
                 .entry(message.channel.clone())
@@ -74,9 +82,30 @@ impl Tail {
                 .push_back(Arc::clone(&entry));
             self.all.push_back(entry);
         }
+        for close in closes {
+            self.last = self.last.max(close.seq);
+            self.closes.insert(close);
+        }
         while self.bytes > self.budget {
             self.drop_oldest();
         }
+        while self.closes.len() > limits::KNOWN_CLOSES_MAX
+            && let Some(seq) = self.closes.pop_first()
+        {
+            self.raise_floor(seq);
+        }
+    }
+
+    /// Drops all entries up to a position.
+    fn raise_floor(&mut self, floor: Seq) {
+        while self
+            .all
+            .front()
+            .is_some_and(|entry| entry.message().seq <= floor)
+        {
+            self.drop_oldest();
+        }
+        self.floor = self.floor.max(floor);
     }
 
     fn drop_oldest(&mut self) {
@@ -85,6 +114,9 @@ impl Tail {
         };
         self.bytes -= entry.message().cost();
         self.floor = entry.message().seq;
+        while self.closes.first().is_some_and(|seq| seq <= self.floor) {
+            self.closes.pop_first();
+        }
         let channel = &entry.message().channel;
         if let Some(entries) = self.channels.get_mut(channel) {
             entries.pop_front();
@@ -94,7 +126,7 @@ impl Tail {
         }
     }
 
-    /// Whether every message after this position is in the tail.
+    /// Whether every entry after this position is in the tail.
     #[must_use]
     pub(super) fn reaches_back_to(&self, after: Seq) -> bool {
         after >= self.floor
@@ -137,18 +169,28 @@ impl Tail {
                 drop(runs.swap_remove(first));
             }
         }
-        match entries.last() {
-            None => TailStep::Wait { through: self.last },
-            Some(last) => {
-                let is_all = runs.is_empty();
-                let through = if is_all {
-                    self.last
-                } else {
-                    last.message().seq
-                };
-                TailStep::Ready { entries, through }
-            }
+        let through = match entries.last() {
+            Some(last) if !runs.is_empty() => last.message().seq,
+            _ => self.last,
+        };
+        self.ready(selection, after, entries, through)
+    }
+
+    /// The step of a cursor at `after` that gets these entries, and the closes up to `through`.
+    fn ready(
+        &self,
+        selection: &Selection,
+        after: Seq,
+        entries: Vec<Arc<Entry>>,
+        through: Seq,
+    ) -> TailStep {
+        let mut items: Vec<_> = entries.into_iter().map(Item::Message).collect();
+        let closes = self.closes.of(selection, after, through);
+        closes::insert(&mut items, closes, Item::seq);
+        if items.is_empty() {
+            return TailStep::Wait { through };
         }
+        TailStep::Ready { items, through }
     }
 
     /// The next step of a cursor with patterns, which looks at the messages of all channels.
@@ -165,10 +207,7 @@ impl Tail {
             }
             entries.push(Arc::clone(entry));
         }
-        if entries.is_empty() {
-            return TailStep::Wait { through };
-        }
-        TailStep::Ready { entries, through }
+        self.ready(selection, after, entries, through)
     }
 }
 
@@ -200,12 +239,9 @@ mod tests {
 
     fn seqs(step: TailStep) -> (Vec<u64>, u64) {
         match step {
-            TailStep::Ready {
-                entries, through, ..
-            } => (
-                entries.iter().map(|e| e.message().seq.0).collect(),
-                through.0,
-            ),
+            TailStep::Ready { items, through } => {
+                (items.iter().map(|item| item.seq().0).collect(), through.0)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -214,12 +250,15 @@ mod tests {
     #[test]
     fn step_merges_channels() {
         let mut tail = Tail::new(Seq(10), 1 << 20);
-        tail.push([
-            entry(11, "a"),
-            entry(12, "b"),
-            entry(14, "c"),
-            entry(15, "a"),
-        ]);
+        tail.push(
+            [
+                entry(11, "a"),
+                entry(12, "b"),
+                entry(14, "c"),
+                entry(15, "a"),
+            ],
+            Vec::new(),
+        );
         let limit = PageLimit::new(10, 1000);
         assert_eq!(
             seqs(tail.step(&selection(&["a", "b"]), Seq(10), limit)),
@@ -268,7 +307,7 @@ mod tests {
     #[test]
     fn step_keeps_to_its_limit() {
         let mut tail = Tail::new(Seq(0), 1 << 20);
-        tail.push((1..=9).map(|seq| entry(seq, "a")));
+        tail.push((1..=9).map(|seq| entry(seq, "a")), Vec::new());
         assert_eq!(
             seqs(tail.step(&selection(&["a"]), Seq(0), PageLimit::new(2, 1000))),
             (vec![1, 2], 2)
@@ -289,7 +328,8 @@ mod tests {
     #[test]
     fn tail_drops_oldest_beyond_budget() {
         let mut tail = Tail::new(Seq(0), 3 * entry(1, "a").message().cost());
-        tail.push((1..=5).map(|seq| entry(seq, if seq % 2 == 0 { "even" } else { "odd" })));
+        let entries = (1..=5).map(|seq| entry(seq, if seq % 2 == 0 { "even" } else { "odd" }));
+        tail.push(entries, Vec::new());
         assert!(matches!(
             tail.step(&selection(&["odd"]), Seq(1), PageLimit::new(9, 999)),
             TailStep::Fetch

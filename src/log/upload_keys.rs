@@ -189,12 +189,13 @@ impl UploadKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Channel, EventName, IdempotencyKey, UploadKey};
+    use crate::message::{Channel, Closing, EventName, IdempotencyKey, UploadKey};
 
     fn lines(key: &str, texts: &[&str]) -> Vec<LineKey> {
         let key = IdempotencyKey::new(key).unwrap();
         let mut upload = UploadKey::new(&key, &Channel::main(), &EventName::DEFAULT);
-        texts.iter().map(|text| upload.next(text)).collect()
+        let next = |text: &&str| upload.next(text, Closing::No);
+        texts.iter().map(next).collect()
     }
 
     fn receipt(seq: u64) -> Receipt {

@@ -145,7 +145,7 @@ fn window_begin(now: &Moment) -> LogTime {
 mod tests {
     use super::*;
     use crate::message::{
-        AppendKey, Channel, Draft, EventName, IdempotencyKey, Timestamp, UploadKey,
+        AppendKey, Channel, Closing, Draft, EventName, IdempotencyKey, Timestamp, UploadKey,
     };
 
     const WINDOW: u64 = limits::IDEMPOTENCY_WINDOW.as_secs() * 1000;
@@ -158,7 +158,7 @@ mod tests {
     fn line(key: &str, text: &str) -> DraftKey {
         let key = IdempotencyKey::new(key).unwrap();
         let mut upload = UploadKey::new(&key, &Channel::main(), &EventName::DEFAULT);
-        DraftKey::Line(upload.next(text))
+        DraftKey::Line(upload.next(text, Closing::No))
     }
 
     fn remember(keys: &mut UsedKeys, key: &DraftKey, seq: u64, now: u64) {

@@ -47,11 +47,11 @@ pub(super) async fn message(
         .find(|entry| entry.message().seq == seq))
 }
 
-/// Returns the message of an item; `None` if the item is a gap.
+/// Returns the message of an item, if it is one.
 fn entry(item: Item) -> Option<Arc<Entry>> {
     match item {
         Item::Message(entry) => Some(entry),
-        Item::Gap(_) => None,
+        Item::Gap(_) | Item::Close(_) => None,
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn expired(log: &Log, channel: &Channel) -> Result<Option<Expir
             through: gap.resumes,
             count: gap.missed,
         }),
-        Item::Message(_) => None,
+        Item::Message(_) | Item::Close(_) => None,
     };
     Ok(read_now(&mut reader).await?.into_iter().find_map(gap))
 }

@@ -330,8 +330,8 @@ impl Mailbox {
                 )))
             }
             // Letters have expired. The scan starts anew, since how many are missed is counted from
-            // the mailbox's beginning.
-            Some(Item::Gap(_)) | None => {
+            // the mailbox's beginning. Nobody can close a mailbox.
+            Some(Item::Gap(_) | Item::Close(_)) | None => {
                 *scanner = None;
                 Ok(Scan::Retry)
             }

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use blake2::{Blake2b128, Digest};
 
-use super::{Draft, IdempotencyKey, LineKey};
+use super::{Closing, Draft, IdempotencyKey, LineKey};
 
 /// An [`IdempotencyKey`] together with the append that it came with, as hashes: whatever their length,
 /// a remembered key costs the same few bytes.
@@ -45,28 +45,29 @@ impl AppendKey {
         let event = draft.event.as_str();
         AppendKey {
             id: AppendKey::id_of(draft.channel.as_str(), key.as_str()),
-            content: AppendKey::content_of(event, &draft.data),
+            content: AppendKey::content_of(event, &draft.data, draft.closing),
         }
     }
 
     /// Returns the hash of a key and its channel.
     pub(crate) fn id_of(channel: &str, key: &str) -> [u8; 16] {
-        hash(channel, key)
+        hash(channel, key).finalize().into()
     }
 
-    /// Returns the hash of an event name and a text.
-    pub(crate) fn content_of(event: &str, text: &str) -> NonZeroU64 {
-        let hash = u128::from_be_bytes(hash(event, text));
+    /// Returns the hash of an event name, a text, and whether the channel is closed by it.
+    pub(crate) fn content_of(event: &str, text: &str, closing: Closing) -> NonZeroU64 {
+        let hash = hash(event, text).chain_update(closing.hashed()).finalize();
+        let hash = u128::from_be_bytes(hash.into());
         // The upper half; it is 0 for one text in 2^64.
         NonZeroU64::new((hash >> 64) as u64).unwrap_or(NonZeroU64::MIN)
     }
 }
 
-/// Returns the hash of a name and a text.
-fn hash(name: &str, text: &str) -> [u8; 16] {
+/// Begins the hash of a name and a text.
+fn hash(name: &str, text: &str) -> Blake2b128 {
     // No name has a NUL in it.
     let hash = Blake2b128::new().chain_update(name).chain_update([0]);
-    hash.chain_update(text).finalize().into()
+    hash.chain_update(text)
 }
 
 #[cfg(test)]

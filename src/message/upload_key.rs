@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use blake2::{Blake2b128, Digest};
 
-use super::{AppendKey, Channel, EventName, IdempotencyKey};
+use super::{AppendKey, Channel, Closing, EventName, IdempotencyKey};
 
 /// An [`IdempotencyKey`] together with the upload that it came with, as far as the upload has been read.
 #[derive(Clone, Copy, Debug)]
@@ -34,15 +34,16 @@ impl UploadKey {
         UploadKey {
             id: AppendKey::id_of(channel.as_str(), key.as_str()),
             lines: 0,
-            content: link(0, event.as_str()),
+            content: link(0, event.as_str(), Closing::No),
         }
     }
 
-    /// Returns the key of the next line, which has this text.
-    pub fn next(&mut self, text: &str) -> LineKey {
+    /// Returns the key of the next line, which has this text, or of a close after the lines, which counts
+    /// as one more of them.
+    pub fn next(&mut self, text: &str, closing: Closing) -> LineKey {
         let before = self.content;
         self.lines += 1;
-        self.content = link(before.get(), text);
+        self.content = link(before.get(), text, closing);
         LineKey {
             id: self.id,
             line: self.lines,
@@ -53,9 +54,10 @@ impl UploadKey {
 }
 
 /// Returns the hash of what was before and a text: the next link of a chain.
-fn link(before: u64, text: &str) -> NonZeroU64 {
+fn link(before: u64, text: &str, closing: Closing) -> NonZeroU64 {
     let hash = Blake2b128::new().chain_update(before.to_be_bytes());
-    let hash = u128::from_be_bytes(hash.chain_update(text).finalize().into());
+    let hash = hash.chain_update(text).chain_update(closing.hashed());
+    let hash = u128::from_be_bytes(hash.finalize().into());
     // The upper half; it is 0 for one text in 2^64.
     NonZeroU64::new((hash >> 64) as u64).unwrap_or(NonZeroU64::MIN)
 }
@@ -71,7 +73,8 @@ mod tests {
             let key = IdempotencyKey::new("k").unwrap();
             let event = EventName::new(event).unwrap();
             let mut upload = UploadKey::new(&key, &Channel::main(), &event);
-            lines.iter().map(|line| upload.next(line)).collect()
+            let mut next = |line: &&str| upload.next(line, Closing::No);
+            lines.iter().map(&mut next).collect()
         };
         let one = keys("e", &["a", "b", "c"]);
         assert_eq!(one[2].line, 3);
@@ -81,5 +84,16 @@ mod tests {
         assert_ne!(one[2].content, keys("e", &["x", "b", "c"])[2].content);
         assert_ne!(one[1].content, keys("e", &["ab", ""])[1].content);
         assert_ne!(one[0].content, keys("f", &["a"])[0].content);
+        let key = IdempotencyKey::new("k").unwrap();
+        let upload = UploadKey::new(&key, &Channel::main(), &EventName::new("e").unwrap());
+        let of = |text, closing| upload.clone().next(text, closing).content;
+        let contents = [
+            of("a", Closing::No),
+            of("a", Closing::WithMessage),
+            of("", Closing::No),
+            of("", Closing::Alone),
+        ];
+        let different: std::collections::HashSet<_> = contents.iter().collect();
+        assert_eq!(different.len(), contents.len(), "a close is not a line");
     }
 }

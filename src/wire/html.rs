@@ -4,7 +4,7 @@
 //! # Grammar
 //!
 //! ```abnf
-//! stream  = head *( dots / message / gap / live ) [ end ] foot
+//! stream  = head *( dots / message / gap / live / closed ) [ end ] foot
 //! dots    = 1*"." LF           ; the LF comes only with what follows the dots
 //! message = '<p class="message" data-cursor="' cursor '" data-channel="' channel
 //!           '" data-event="' event '" data-time="' time '" dir="auto">' text '</p>' LF
@@ -12,6 +12,8 @@
 //!           '" data-cursor="' cursor '">' sentence '</p>' LF
 //! live    = '<p class="live" data-cursor="' cursor '">What comes from here on is new.</p>' LF
 //!           ; with `marks=1`
+//! closed  = '<p class="closed" data-channel="' channel '" data-cursor="' cursor '">The channel '
+//!           channel ' is closed.</p>' LF           ; with `marks=1`
 //! end     = '<p class="end" data-cursor="' cursor '" data-reason="' end-reason
 //!           '">This stream ends here. Its cursor is ' cursor '.</p>' LF
 //! text    = chars / "<span>" *( chars / '<span class="' class *( " " class ) '">' chars "</span>" ) "</span>"
@@ -51,13 +53,13 @@ use super::style::Style;
 use super::text::Dots;
 use super::{EndReason, escape, sgr};
 use crate::limits;
-use crate::message::{Cursor, Epoch, Gap, GapReason, Message};
+use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Message};
 
 /// What a page that never ends remembers: its dots, and what its follower chose.
 #[derive(Clone, Debug, Default)]
 pub struct HtmlStream {
     pub(super) dots: Dots,
-    /// Whether the stream says that its follower has caught up.
+    /// Whether the stream says that its follower has caught up, and which channels are closed.
     has_marks: bool,
 }
 
@@ -77,6 +79,17 @@ impl HtmlStream {
             self.dots.lead(out);
             let element = format!(
                 "<p class=\"live\" data-cursor=\"{cursor}\">What comes from here on is new.</p>\n"
+            );
+            out.extend_from_slice(element.as_bytes());
+        }
+    }
+
+    /// Puts the element that says that a channel is closed, to a follower at `cursor`.
+    pub(super) fn closed(&mut self, channel: &Channel, cursor: &Cursor, out: &mut Vec<u8>) {
+        if self.has_marks {
+            self.dots.lead(out);
+            let element = format!(
+                "<p class=\"closed\" data-channel=\"{channel}\" data-cursor=\"{cursor}\">The channel {channel} is closed.</p>\n"
             );
             out.extend_from_slice(element.as_bytes());
         }
@@ -311,6 +324,11 @@ mod tests {
         assert_eq!(
             opened_quiet(&mut html),
             "<p class=\"live\" data-cursor=\"k3f9x2qa0b-6\">What comes from here on is new.</p>\n."
+        );
+        assert_eq!(
+            testing::closed(&mut html),
+            "\n<p class=\"closed\" data-channel=\"build\" data-cursor=\"k3f9x2qa0b-9\">The channel build \
+             is closed.</p>\n"
         );
     }
 }

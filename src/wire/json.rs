@@ -5,18 +5,20 @@
 //!
 //! ```abnf
 //! body = '{"messages":[' [ message *( "," message ) ] '],"gap":' ( "null" / gap )
-//!        ',"live":' ( "true" / "false" ) ',"cursor":"' cursor '"}' LF
+//!        ',"closed":[' [ string *( "," string ) ] '],"live":' ( "true" / "false" ) ',"cursor":"' cursor '"}' LF
 //! ```
 //!
 //! `message` and `gap` are the objects of `wire/object.rs` without their `type`. Nothing comes
 //! before the object is whole, not even the head of the response, which has the object's cursor as its
-//! `ETag`. With `If-None-Match` and a tag, an object without messages and gap is not sent, but 304.
+//! `ETag`. With `If-None-Match` and a tag, an object without any news is not sent, but 304.
 //!
 //! # What a client does with it
 //!
 //! It waits for the object, takes `messages` in their order, and asks again with `since=` and the
-//! `cursor`. The object comes as soon as there are messages or a gap, with all that there is up to
-//! a bound, and with neither when the time to wait is over; why the poll ended is not said. `live` is
+//! `cursor`. The object comes as soon as there is news: messages, a gap, or the end of a channel that is
+//! closed. It has all that there is up to a bound, and no news when the time to wait is over; why the poll
+//! ended is not said. `closed` are the channels whose end the object reaches, if they are closed: a poll
+//! that begins there waits for what comes when the channel is opened again. `live` is
 //! true if the object reaches all that was in the log when the poll began. A body
 //! that is not a whole object was cut, and is asked for again with the cursor before it.
 //!
@@ -26,7 +28,7 @@
 use bytes::Bytes;
 
 use super::object::{GapObject, MessageObject, Untyped, to_json};
-use crate::message::{Cursor, Epoch, Gap, Message};
+use crate::message::{Channel, Cursor, Epoch, Gap, Message};
 
 /// What comes before the first message.
 const OPENING: &[u8] = b"{\"messages\":[";
@@ -42,6 +44,8 @@ pub struct LongPoll {
     messages: u64,
     /// All gaps so far, as one, and the cursor after the last.
     gap: Option<(Gap, Cursor)>,
+    /// The names of the channels that are closed.
+    closed: Vec<String>,
     /// Whether the follower has caught up.
     is_live: bool,
 }
@@ -66,15 +70,20 @@ impl LongPoll {
         self.gap = Some((gap, resumes.clone()));
     }
 
+    /// Remembers, for the end of the object, that a channel is closed.
+    pub(super) fn closed(&mut self, channel: &Channel) {
+        self.closed.push(channel.to_string());
+    }
+
     /// Remembers, for the end of the object, that the follower has caught up.
     pub(super) fn live(&mut self) {
         self.is_live = true;
     }
 
-    /// Whether the object has a message or a gap.
+    /// Whether the object has a message, a gap or the end of a channel.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        self.messages > 0 || self.gap.is_some()
+        self.messages > 0 || self.gap.is_some() || !self.closed.is_empty()
     }
 
     /// Puts the rest of the object, or all of it if there was no message.
@@ -85,8 +94,9 @@ impl LongPoll {
         let gap = self.gap.as_ref();
         let gap = gap.map(|(gap, resumes)| GapObject::new(gap, resumes).untyped());
         let rest = format!(
-            "],\"gap\":{},\"live\":{},\"cursor\":\"{cursor}\"}}\n",
+            "],\"gap\":{},\"closed\":{},\"live\":{},\"cursor\":\"{cursor}\"}}\n",
             to_json(&gap),
+            to_json(&self.closed),
             self.is_live
         );
         out.extend_from_slice(rest.as_bytes());
@@ -124,7 +134,7 @@ mod tests {
         );
         assert_eq!(
             ended(&mut json, EndReason::Limit),
-            "],\"gap\":null,\"live\":true,\"cursor\":\"k3f9x2qa0b-9\"}\n"
+            "],\"gap\":null,\"closed\":[],\"live\":true,\"cursor\":\"k3f9x2qa0b-9\"}\n"
         );
     }
 
@@ -133,7 +143,20 @@ mod tests {
     fn json_empty_poll() {
         assert_eq!(
             ended(&mut poll(), EndReason::Timeout),
-            "{\"messages\":[],\"gap\":null,\"live\":false,\"cursor\":\"k3f9x2qa0b-9\"}\n"
+            "{\"messages\":[],\"gap\":null,\"closed\":[],\"live\":false,\"cursor\":\"k3f9x2qa0b-9\"}\n"
+        );
+    }
+
+    /// Channels that are closed are named at the end of the object, and are an answer by themselves.
+    #[test]
+    fn json_names_closed_channels() {
+        let mut json = poll();
+        assert_eq!(testing::closed(&mut json), "");
+        let Encoder::Json(poll) = &json else { panic!() };
+        assert!(poll.has_news());
+        assert_eq!(
+            ended(&mut json, EndReason::Limit),
+            "{\"messages\":[],\"gap\":null,\"closed\":[\"build\"],\"live\":false,\"cursor\":\"k3f9x2qa0b-9\"}\n"
         );
     }
 
@@ -160,7 +183,7 @@ mod tests {
                 ended(&mut json, EndReason::Limit),
                 format!(
                     "{{\"messages\":[],\"gap\":{{{shown},\"cursor\":\"k3f9x2qa0b-9\"}},\
-                     \"live\":false,\"cursor\":\"k3f9x2qa0b-9\"}}\n"
+                     \"closed\":[],\"live\":false,\"cursor\":\"k3f9x2qa0b-9\"}}\n"
                 )
             );
         }

@@ -17,9 +17,10 @@
 //! | [lead](Encoder::lead) of a message | ends the dots, `channel: ` | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
 //! | [message](Encoding::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
 //! | [live](Encoder::live), caught up | `# live …` with `marks=1` | `<p class="live">` with `marks=1` | `f({live})` | `event: live` | `{live}` | nothing until the end |
+//! | [closed](Encoder::closed), a channel | `# closed …` with `marks=1` | `<p class="closed">` with `marks=1` | `f({closed})` | `event: closed` | `{closed}` | nothing until the end |
 //! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | nothing |
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
-//! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"live":…,"cursor":…}` |
+//! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"closed":…,"live":…,"cursor":…}` |
 //!
 //! With `color=1` a message in `text` keeps its colours, as it always does in `html`: `sgr.rs` says what
 //! these are. The other transports have the text as it was sent.
@@ -46,7 +47,7 @@
 //! time       = 4DIGIT "-" 2DIGIT "-" 2DIGIT "T" 2DIGIT ":" 2DIGIT ":" 2DIGIT "." 3DIGIT "Z"
 //! missed     = 1*20DIGIT
 //! reason     = "expired" / "epoch" / "future"
-//! end-reason = "limit" / "until" / "timeout" / "rotate" / "revoked" / "expired" / "stop" / "store"
+//! end-reason = "limit" / "until" / "closed" / "timeout" / "rotate" / "revoked" / "expired" / "stop" / "store"
 //! ```
 //!
 //! # A new transport
@@ -86,8 +87,8 @@ mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{Cursor, Epoch, Gap, Message};
-use object::{ControlObject, GapObject};
+use crate::message::{Channel, Cursor, Epoch, Gap, Message};
+use object::{ClosedObject, ControlObject, GapObject};
 
 pub use chunk::Chunk;
 pub use encoding::Encoding;
@@ -179,6 +180,8 @@ pub enum EndReason {
     Limit,
     /// The stream has all that was asked for of the log.
     Until,
+    /// All channels of the stream are closed, and it has all that they have.
+    Closed,
     /// The stream has lasted as long as was asked for.
     Timeout,
     /// The stream has grown large enough; the client is to come back with its cursor.
@@ -200,6 +203,7 @@ impl EndReason {
         match self {
             EndReason::Limit => "limit",
             EndReason::Until => "until",
+            EndReason::Closed => "closed",
             EndReason::Timeout => "timeout",
             EndReason::Rotate => "rotate",
             EndReason::Revoked => "revoked",
@@ -326,6 +330,19 @@ impl Encoder {
             Encoder::Sse(options) => options.live(cursor, out),
             Encoder::Ndjson => ndjson::line(&ControlObject::live(cursor), out),
             Encoder::Json(poll) => poll.live(),
+        }
+    }
+
+    /// Puts that a channel is closed: its follower, who stands at `cursor`, has all that it has. A stream
+    /// of `text` or `html` says so only if its follower chose that.
+    pub fn closed(&mut self, channel: &Channel, cursor: &Cursor, out: &mut Vec<u8>) {
+        match self {
+            Encoder::Text(text) => text.closed(channel, out),
+            Encoder::Html(html) => html.closed(channel, cursor, out),
+            Encoder::Script(frame) => frame.call(&ClosedObject::new(channel, cursor), out),
+            Encoder::Sse(options) => options.closed(channel, cursor, out),
+            Encoder::Ndjson => ndjson::line(&ClosedObject::new(channel, cursor), out),
+            Encoder::Json(poll) => poll.closed(channel),
         }
     }
 

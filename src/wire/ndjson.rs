@@ -3,7 +3,7 @@
 //! # Grammar
 //!
 //! ```abnf
-//! stream = open LF *( ( message / heartbeat / gap / live ) LF ) [ end LF ]
+//! stream = open LF *( ( message / heartbeat / gap / live / closed ) LF ) [ end LF ]
 //! ```
 //!
 //! The objects are those of `wire/object.rs`, with their `type`; none has an LF in it (RFC 8259,

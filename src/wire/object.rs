@@ -9,6 +9,7 @@
 //! open      = '{"type":"open","cursor":' string '}'
 //! heartbeat = '{' [ '"type":"heartbeat",' ] '"cursor":' string '}'
 //! live      = '{' [ '"type":"live",' ] '"cursor":' string '}'
+//! closed    = '{' [ '"type":"closed",' ] '"channel":' string ',"cursor":' string '}'
 //! gap       = '{' [ '"type":"gap",' ] '"reason":"' reason '","missed":' ( missed / "null" )
 //!             ',"cursor":' string '}'
 //! end       = '{' [ '"type":"end",' ] '"cursor":' string ',"reason":"' end-reason '"'
@@ -31,7 +32,7 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::EndReason;
-use crate::message::{Cursor, Epoch, Gap, Message};
+use crate::message::{Channel, Cursor, Epoch, Gap, Message};
 
 /// A message as a JSON object.
 #[derive(Serialize)]
@@ -131,6 +132,32 @@ impl ControlObject {
 impl Untyped for ControlObject {
     fn untyped(self) -> ControlObject {
         ControlObject { kind: None, ..self }
+    }
+}
+
+/// A channel that is closed as a JSON object.
+#[derive(Serialize)]
+pub(super) struct ClosedObject<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    channel: &'a str,
+    cursor: String,
+}
+
+impl ClosedObject<'_> {
+    /// The object that says to a follower at `cursor` that it has all that the channel has.
+    pub(super) fn new<'a>(channel: &'a Channel, cursor: &Cursor) -> ClosedObject<'a> {
+        ClosedObject {
+            kind: Some("closed"),
+            channel: channel.as_str(),
+            cursor: cursor.to_string(),
+        }
+    }
+}
+
+impl Untyped for ClosedObject<'_> {
+    fn untyped(self) -> Self {
+        ClosedObject { kind: None, ..self }
     }
 }
 

@@ -9,7 +9,8 @@
 //!           'const origin = ' ( string / 'location.origin' ) ';' LF
 //!           'function f(said) { document.currentScript.remove(); parent.postMessage(said, origin); }' LF
 //!           '</script>' LF
-//! call    = '<script nonce="' nonce '">f(' ( open / message / heartbeat / gap / live / end )
+//! call    = '<script nonce="' nonce '">f(' ( open / message / heartbeat / gap / live
+//!           / closed / end )
 //!           ')</script>' LF
 //! nonce   = 32HEXDIG
 //! ```

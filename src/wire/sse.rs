@@ -5,17 +5,18 @@
 //! A part of what the standard's grammar (section 9.2.5) allows, always with LF as line end:
 //!
 //! ```abnf
-//! stream    = "retry: " 1*DIGIT LF *( message / idle / gap / live ) [ end ]
+//! stream    = "retry: " 1*DIGIT LF *( message / idle / gap / live / closed ) [ end ]
 //! message   = "id: " cursor LF [ "event: " event LF ] 1*( "data: " line LF ) LF
 //! idle      = ":" LF / heartbeat
 //! heartbeat = "event: heartbeat" LF "data: " object LF LF
 //! gap       = "id: " cursor LF "event: gap" LF "data: " object LF LF
 //! live      = "id: " cursor LF "event: live" LF "data: " object LF LF
+//! closed    = "id: " cursor LF "event: closed" LF "data: " object LF LF
 //! end       = "id: " cursor LF [ "retry: " 1*DIGIT LF ] "event: end" LF "data: " object LF LF
 //! line      = *( any character but CR, LF )
 //! ```
 //!
-//! What the standard has no words for is said by events of their own: `gap`, `live`, `end` and, for
+//! What the standard has no words for is said by events of their own: `gap`, `live`, `closed`, `end` and, for
 //! pages that watch for silence (`heartbeat_event=1`), `heartbeat`. No sender can give these names to
 //! a message. Their `object`s are those of `wire/object.rs` without their `type`. `event:` is left
 //! out for `message`, which is the default. A text is split into `data:` lines at CRLF, LF and lone
@@ -58,8 +59,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::EndReason;
-use super::object::{ControlObject, GapObject, Untyped, to_json};
-use crate::message::{Cursor, Epoch, EventName, Gap, Message};
+use super::object::{ClosedObject, ControlObject, GapObject, Untyped, to_json};
+use crate::message::{Channel, Cursor, Epoch, EventName, Gap, Message};
 
 /// What a follower by Server-Sent Events has chosen.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +104,12 @@ impl SseOptions {
     pub(super) fn live(self, cursor: &Cursor, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
         self.own("live", ControlObject::live(cursor), out);
+    }
+
+    /// Puts the event that says to a follower at `cursor` that a channel is closed.
+    pub(super) fn closed(self, channel: &Channel, cursor: &Cursor, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("id: {cursor}\n").as_bytes());
+        self.own("closed", ClosedObject::new(channel, cursor), out);
     }
 
     /// Puts the event that ends the stream at `cursor`. `retry` is the time after which the client is

@@ -46,6 +46,12 @@ pub(super) fn gap(reason: GapReason, missed: Option<u64>) -> Gap {
     }
 }
 
+/// What a stream says of the channel `build` that is closed, to a follower at position 9.
+pub(super) fn closed(encoder: &mut Encoder) -> String {
+    let channel = Channel::new("build").unwrap();
+    written(|out| encoder.closed(&channel, &cursor(9), out))
+}
+
 /// Texts with many controls and many sequences that terminals read, whole and broken.
 pub(super) fn escapes() -> impl Strategy<Value = String> {
     let special = prop::sample::select(vec![

@@ -3,11 +3,12 @@
 //! # Grammar
 //!
 //! ```abnf
-//! stream  = *( dots / message / gap / live ) [ end ]
+//! stream  = *( dots / message / gap / live / closed ) [ end ]
 //! dots    = 1*"." LF           ; the LF comes only with what follows the dots
 //! message = [ channel ": " ] [ "\" ] text LF
 //! gap     = "# gap reason=" reason " missed=" ( missed / "unknown" ) " cursor=" cursor LF
 //! live    = "# live " cursor LF                    ; with `marks=1`
+//! closed  = "# closed " channel LF                 ; with `marks=1`
 //! end     = "# end " cursor " reason=" end-reason LF
 //! text    = *( plain / "\n" / "\r" / "\x" 2hex / "\u" 4hex / "\U" 8hex / "\\" / sgr )
 //! plain   = any character but CR, LF, the other controls except TAB, the format characters
@@ -76,7 +77,7 @@ pub struct TextStream {
     pub(super) dots: Dots,
     /// Whether each line of a message begins with its channel.
     has_names: bool,
-    /// Whether the stream says that its follower has caught up.
+    /// Whether the stream says that its follower has caught up, and which channels are closed.
     has_marks: bool,
     /// Whether the colours of messages are kept.
     pub(super) has_colors: bool,
@@ -119,6 +120,14 @@ impl TextStream {
         if self.has_marks {
             self.dots.lead(out);
             out.extend_from_slice(format!("# live {cursor}\n").as_bytes());
+        }
+    }
+
+    /// Puts the line that says that a channel is closed.
+    pub(super) fn closed(&mut self, channel: &Channel, out: &mut Vec<u8>) {
+        if self.has_marks {
+            self.dots.lead(out);
+            out.extend_from_slice(format!("# closed {channel}\n").as_bytes());
         }
     }
 }
@@ -225,6 +234,7 @@ mod tests {
     fn text_with_names() {
         let mut text = Encoder::Text(TextStream::new(true, false));
         assert_eq!(opened_quiet(&mut text), ".");
+        assert_eq!(testing::closed(&mut text), "", "marks are asked for");
         let [hi, dots] = ["hi", "..."].map(|data| testing::message(7, data));
         assert_eq!(delivered(&mut text, &hi), "\nbuild: hi\n");
         assert_eq!(delivered(&mut text, &dots), "build: \\...\n");
@@ -241,6 +251,7 @@ mod tests {
         assert_eq!(opened_quiet(&mut text), "# live k3f9x2qa0b-6\n.");
         let again = testing::written(|out| text.live(&testing::cursor(7), out));
         assert_eq!(again, "\n# live k3f9x2qa0b-7\n");
+        assert_eq!(testing::closed(&mut text), "# closed build\n");
     }
 
     /// A message is one line, whatever it contains.

@@ -37,8 +37,7 @@ async fn channels_are_listed() {
         let cursor = append(addr, "c", "w").await;
         let answer = get(addr, "/c/?prefix=c&as=json").await.json().await;
         let (cursor, time) = (&cursor["cursor"], &cursor["time"]);
-        let one =
-            json!({"channel": "c", "cursor": cursor, "time": time, "messages": 1, "followers": 0});
+        let one = json!({"channel": "c", "cursor": cursor, "time": time, "messages": 1, "closed": false, "followers": 0});
         assert_eq!(answer, json!({"channels": [one], "next": null}));
         // By its name, by a pattern, and by a stream that is waited for elsewhere.
         let mut streams = Vec::new();

@@ -218,8 +218,9 @@ impl Simulated {
             };
             match stream.read(most).await {
                 Ok(more) => said = more,
-                // What the server has not read when it closes resets the connection.
-                Err(_) if !manner.garbage.is_empty() && manner.timeout.is_some() => return,
+                // What the server has not read when it ends the stream resets the connection, and that may
+                // end at any time, since channels are closed.
+                Err(_) if !manner.garbage.is_empty() => return,
                 Err(error) => panic!("{error}: {} {query} {manner:?}", self.wire),
             }
             read += most;
@@ -253,12 +254,19 @@ impl Simulated {
             StreamEvent::End(cursor, reason) => {
                 // A hidden frame ends when it has grown large.
                 let is_large = self.wire == "script" && reason == "rotate";
-                assert!(is_large || reason == "timeout", "{reason}");
+                let is_planned = reason == "timeout" || reason == "closed";
+                assert!(is_large || is_planned, "{reason}");
                 assert!(seq(&cursor) >= seq(&self.cursor), "{cursor}");
                 self.cursor = cursor;
+                self.seen.append(unsure);
             }
             StreamEvent::Live(cursor) | StreamEvent::Open(cursor) => {
                 assert!(seq(&cursor) >= seq(&self.cursor), "{cursor}");
+            }
+            StreamEvent::Closed(channel, cursor) => {
+                assert!(self.channels.contains(&&*channel), "{channel}");
+                assert!(seq(&cursor) >= seq(&self.cursor), "{cursor}");
+                self.cursor = cursor;
             }
             StreamEvent::Heartbeat => self.heartbeats += 1,
         }
@@ -302,8 +310,11 @@ async fn publish(addr: SocketAddr, publisher: u64, mut random: StdRng) -> Vec<(S
     };
     for _ in 0..40 {
         let channel = *CHANNELS[..3].choose(&mut random).unwrap();
+        let close = random.random_ratio(1, 8);
         let mut post = async |channel: &str, text: String| {
-            let (path, line) = (format!("/c/{channel}"), format!("{text}\n"));
+            // Now and then a channel is closed for a while.
+            let closes = if close { "?close=1" } else { "" };
+            let (path, line) = (format!("/c/{channel}{closes}"), format!("{text}\n"));
             let answer = sender.post(&path, &line).await;
             assert!(matches!(answer, Answer::Reply(201, _)), "{answer:?}");
             sent.push((channel.to_owned(), text));
@@ -321,7 +332,8 @@ async fn publish(addr: SocketAddr, publisher: u64, mut random: StdRng) -> Vec<(S
                 let lines: Vec<_> = (0..lines)
                     .map(|_| text(&mut random, "#\\<\0\u{1b}", 20))
                     .collect();
-                let mut upload = Upload::start(addr, &format!("/c/{channel}")).await;
+                let path = format!("/c/{channel}?close={}", u8::from(close));
+                let mut upload = Upload::start(addr, &path).await;
                 upload.send((lines.join("\n") + "\n").as_bytes()).await;
                 assert_eq!(upload.end().await.status, 201);
                 sent.extend(lines.into_iter().map(|line| (channel.to_owned(), line)));

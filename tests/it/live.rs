@@ -12,7 +12,10 @@ fn words(stream: &Stream) -> Vec<String> {
         StreamEvent::Message(message) => Some(message.data.clone()),
         StreamEvent::Gap(_, _, cursor) => Some(format!("gap {}", seq(cursor))),
         StreamEvent::Live(cursor) => Some(format!("live {}", seq(cursor))),
-        StreamEvent::Open(_) | StreamEvent::Heartbeat | StreamEvent::End(..) => None,
+        StreamEvent::Open(_)
+        | StreamEvent::Heartbeat
+        | StreamEvent::Closed(..)
+        | StreamEvent::End(..) => None,
     };
     stream.said.iter().filter_map(word).collect()
 }

@@ -78,7 +78,7 @@ async fn channel_read_backwards() {
                 .iter()
                 .filter_map(|item| match item {
                     Stored::Message(message) => message.data.split_once(':')?.0.parse().ok(),
-                    Stored::Gap(_) => None,
+                    Stored::Gap(_) | Stored::Close(_) => None,
                 })
                 .collect();
             assert!(page.len() == 10 || !span.more);
@@ -289,6 +289,7 @@ async fn gap_after_page_told_within_tail() {
             said.push(match item {
                 Item::Message(entry) => (entry.message().seq.0, "message"),
                 Item::Gap(gap) => (gap.resumes.0, "gap"),
+                Item::Close(close) => (close.seq.0, "close"),
             });
         }
     }

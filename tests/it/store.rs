@@ -62,12 +62,17 @@ pub(crate) fn all_of(names: &[&str]) -> Selection {
     Selection::at(&subscription(names), Seq::START)
 }
 
-/// The items of a page for comparison: the seq of a message, and `-seq` for a gap up to that seq.
+/// What [`shape`] adds to the seq of a close.
+pub(crate) const CLOSE: i64 = 1_000_000;
+
+/// The items of a page for comparison: the seq of a message, `-seq` for a gap up to that seq, and
+/// [`CLOSE`] and the seq for a close.
 pub(crate) fn shape(items: &[Stored]) -> Vec<i64> {
     let number = |seq: Seq| i64::try_from(seq.0).unwrap();
     let shape = |item: &Stored| match item {
         Stored::Message(message) => number(message.seq),
         Stored::Gap(gap) => -number(gap.resumes),
+        Stored::Close(close) => CLOSE + number(close.seq),
     };
     items.iter().map(shape).collect()
 }
@@ -256,8 +261,9 @@ async fn store_idempotency_key_window() {
                 Draft::new(channel(name), "x").keyed(key.as_ref())
             };
             let drafts = names.iter().map(draft).collect();
-            let Commit { answers, messages } =
-                store.commit(drafts, &Moment::at(now)).await.unwrap();
+            let Commit {
+                answers, messages, ..
+            } = store.commit(drafts, &Moment::at(now)).await.unwrap();
             let receipts: Vec<Receipt> = answers.into_iter().map(Result::unwrap).collect();
             let new = receipts.iter().filter(|receipt| !receipt.duplicate);
             assert_eq!(new.count(), messages.len());
@@ -342,7 +348,7 @@ async fn store_forgotten_channel_tells_gap() {
                 .unwrap();
             let missed = page.items.iter().map(|item| match item {
                 Stored::Gap(gap) => gap.missed,
-                Stored::Message(_) => Some(0),
+                Stored::Message(_) | Stored::Close(_) => Some(0),
             });
             (shape(&page.items), missed.collect::<Vec<_>>())
         };

@@ -101,7 +101,7 @@ async fn pattern_of_many_channels() {
             let items = read_all(&store, &all_of(&["m.*"]), Seq::START, size).await;
             let missed = items.iter().filter(is_first).map(|item| match item {
                 Stored::Gap(gap) => gap.missed.unwrap(),
-                Stored::Message(_) => 0,
+                Stored::Message(_) | Stored::Close(_) => 0,
             });
             assert_eq!(missed.sum::<u64>(), CHANNELS as u64);
             let messages = items

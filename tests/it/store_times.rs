@@ -22,7 +22,9 @@ async fn store_key_of_other_text_refused() {
             draft("three", "l"),
             draft("one", "k"),
         ];
-        let Commit { answers, messages } = store.commit(drafts, &Moment::at(1)).await.unwrap();
+        let Commit {
+            answers, messages, ..
+        } = store.commit(drafts, &Moment::at(1)).await.unwrap();
         let answers = answers
             .into_iter()
             .map(|answer| answer.map(|receipt| (receipt.seq.0, receipt.duplicate)));

@@ -8,7 +8,7 @@ use forever_frame::limits;
 use forever_frame::log::{DraftRefusal, Moment};
 use forever_frame::machine_clock::{MachineClock, ManualClock};
 use forever_frame::message::{
-    Draft, DraftKey, EventName, IdempotencyKey, Seq, Timestamp, UploadKey,
+    Closing, Draft, DraftKey, EventName, IdempotencyKey, Seq, Timestamp, UploadKey,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -62,7 +62,7 @@ fn drafts(key: &str, texts: &[&str]) -> Vec<Draft> {
     let key = IdempotencyKey::new(key).unwrap();
     let mut upload = UploadKey::new(&key, &channel("a"), &EventName::DEFAULT);
     let draft = |text: &&str| Draft {
-        key: Some(DraftKey::Line(upload.next(text))),
+        key: Some(DraftKey::Line(upload.next(text, Closing::No))),
         ..Draft::new(channel("a"), *text)
     };
     texts.iter().map(draft).collect()

@@ -70,7 +70,7 @@ impl ReferenceLog {
                 let said: Value = serde_json::from_slice(&line).unwrap();
                 match said["type"].as_str().unwrap() {
                     "message" => log.enter(&said, said["data"].as_str().unwrap()),
-                    "open" | "live" | "heartbeat" => {}
+                    "open" | "live" | "closed" | "heartbeat" => {}
                     _ => panic!("{said}"),
                 }
             }

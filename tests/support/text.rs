@@ -38,6 +38,8 @@ fn read_line(line: &str, has_names: bool, said: &mut Vec<StreamEvent>) {
     } else if let Some(cursor) = line.strip_prefix("# live ") {
         assert!(cursor.contains('-'), "{line}");
         said.push(StreamEvent::Live(cursor.to_owned()));
+    } else if let Some(channel) = line.strip_prefix("# closed ") {
+        said.push(StreamEvent::Closed(channel.to_owned(), String::new()));
     } else if let Some(end) = line.strip_prefix("# end ") {
         let (cursor, reason) = end.split_once(" reason=").expect(end);
         said.push(StreamEvent::End(cursor.to_owned(), reason.to_owned()));

@@ -32,6 +32,9 @@ pub(crate) enum StreamEvent {
     Heartbeat,
     /// All that was in the log when the stream began has been told, up to this cursor.
     Live(String),
+    /// A channel is closed: its name, and the cursor where the follower stands, if the transport carries
+    /// it.
+    Closed(String, String),
     /// The end of the stream: its cursor, and the reason if the transport carries it.
     End(String, String),
 }
@@ -158,6 +161,12 @@ impl StreamReader {
             said.push(told_gap(gap));
         }
         said.extend(value["messages"].as_array().unwrap().iter().map(told));
+        for channel in value["closed"].as_array().expect("a list") {
+            said.push(StreamEvent::Closed(
+                channel.as_str().unwrap().to_owned(),
+                String::new(),
+            ));
+        }
         if value["live"].as_bool().expect("true or false") {
             said.push(StreamEvent::Live(string(&value, "cursor")));
         }
@@ -225,6 +234,10 @@ impl Sse {
                 assert_eq!(string(&own(), "cursor"), self.id);
                 StreamEvent::Live(self.id.clone())
             }
+            "closed" => {
+                assert_eq!(string(&own(), "cursor"), self.id);
+                StreamEvent::Closed(string(&own(), "channel"), self.id.clone())
+            }
             "end" => StreamEvent::End(string(&own(), "cursor"), string(&own(), "reason")),
             "heartbeat" => StreamEvent::Heartbeat,
             event => StreamEvent::Message(Message {
@@ -259,6 +272,7 @@ fn paragraph(element: &str) -> StreamEvent {
             StreamEvent::Gap(attribute("data-reason"), missed, cursor)
         }
         "live" => StreamEvent::Live(cursor),
+        "closed" => StreamEvent::Closed(attribute("data-channel"), cursor),
         "end" => StreamEvent::End(cursor, attribute("data-reason")),
         other => panic!("an element of class {other}"),
     }
@@ -319,6 +333,7 @@ fn object(value: &Value) -> StreamEvent {
             StreamEvent::Heartbeat
         }
         "live" => StreamEvent::Live(string(value, "cursor")),
+        "closed" => StreamEvent::Closed(string(value, "channel"), string(value, "cursor")),
         "end" => StreamEvent::End(string(value, "cursor"), string(value, "reason")),
         other => panic!("an object of type {other}"),
     }

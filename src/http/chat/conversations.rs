@@ -93,7 +93,7 @@ fn history_object(log: &Log, history: &History) -> HistoryObject {
             time: message.time.to_string(),
             text: ChatText::from_message(message)?,
         }),
-        Stored::Gap(_) => None,
+        Stored::Gap(_) | Stored::Close(_) => None,
     };
     let messages: Vec<ChatMessageObject> = history.items.iter().filter_map(message).collect();
     let first = history.items.first().filter(|_| history.more);

@@ -78,11 +78,13 @@ impl Memory {
             let kept = state.channels.get(channel)?;
             let newest = kept.seqs.back();
             let message = newest.and_then(|seq| state.messages.get(seq));
+            let close = state.closes.get(channel);
             Some(ChannelInfo {
                 channel: channel.clone(),
-                last: newest.copied().unwrap_or(kept.trimmed.through),
+                last: kept.newest().max(close.unwrap_or_default()),
                 time: message.map(|kept| kept.message.time),
                 kept: kept.seqs.len() as u64,
+                is_closed: close.is_some(),
             })
         };
         names.filter_map(info).collect()

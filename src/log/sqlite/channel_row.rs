@@ -9,7 +9,7 @@ use super::log_row::LogRow;
 use super::value::{Count, params};
 use crate::log::ChannelInfo;
 use crate::log::trimmed::Trimmed;
-use crate::message::{Channel, Pattern, Seq, Timestamp};
+use crate::message::{Channel, Close, Pattern, Seq, Timestamp};
 
 /// What is known of a channel.
 pub(super) struct ChannelRow {
@@ -17,6 +17,8 @@ pub(super) struct ChannelRow {
     pub(super) id: Option<i64>,
     pub(super) kept: u64,
     pub(super) trimmed: Trimmed,
+    /// The entry that closes the channel.
+    closed: Option<Seq>,
 }
 
 impl ChannelRow {
@@ -36,13 +38,15 @@ impl ChannelRow {
         channel: &Channel,
         log_row: &LogRow,
     ) -> rusqlite::Result<ChannelRow> {
-        const SQL: &str = "SELECT id, kept, first, lost_through, lost FROM channels WHERE name = ?";
+        const SQL: &str = "SELECT id, kept, first, lost_through, lost, closed FROM channels \
+                           WHERE name = ?";
         let mut statement = snapshot.prepare_cached(SQL)?;
         let row = statement.query_row(params![channel], ChannelRow::read);
         Ok(row.optional()?.unwrap_or(ChannelRow {
             id: None,
             kept: 0,
             trimmed: Trimmed::of_unknown(log_row.forgotten),
+            closed: None,
         }))
     }
 
@@ -54,14 +58,14 @@ impl ChannelRow {
         after: &str,
         max: usize,
     ) -> rusqlite::Result<Vec<(Channel, ChannelRow)>> {
-        const SQL: &str = "SELECT id, kept, first, lost_through, lost, name FROM channels \
+        const SQL: &str = "SELECT id, kept, first, lost_through, lost, closed, name FROM channels \
                            WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?";
         let mut statement = snapshot.prepare_cached(SQL)?;
         // The greater of both is where the index is entered.
         let from = pattern.prefix().max(after);
         let values = params![from, pattern.end(), after, Count(max as u64)];
         let rows =
-            statement.query_map(values, |row| Ok((name(row, 5)?, ChannelRow::read(row)?)))?;
+            statement.query_map(values, |row| Ok((name(row, 6)?, ChannelRow::read(row)?)))?;
         rows.collect()
     }
 
@@ -72,12 +76,12 @@ impl ChannelRow {
         after: Seq,
         through: Seq,
     ) -> rusqlite::Result<Vec<(Channel, ChannelRow)>> {
-        const SQL: &str = "SELECT id, kept, first, lost_through, lost, name FROM channels \
+        const SQL: &str = "SELECT id, kept, first, lost_through, lost, closed, name FROM channels \
                            WHERE lost_through > ? AND lost_through <= ?";
         let mut statement = snapshot.prepare_cached(SQL)?;
         let values = params![after, through];
         let rows =
-            statement.query_map(values, |row| Ok((name(row, 5)?, ChannelRow::read(row)?)))?;
+            statement.query_map(values, |row| Ok((name(row, 6)?, ChannelRow::read(row)?)))?;
         rows.collect()
     }
 
@@ -91,7 +95,14 @@ impl ChannelRow {
         statement.query_row(params![id], |row| row.get(0))
     }
 
-    /// Reads a row from the columns `id, kept, first, lost_through, lost`.
+    /// The close of the channel after a position, if it is closed by an entry there.
+    pub(super) fn close(&self, channel: &Channel, after: Seq) -> Option<Close> {
+        let seq = self.closed.filter(|seq| *seq > after)?;
+        let channel = channel.clone();
+        Some(Close { channel, seq })
+    }
+
+    /// Reads a row from the columns `id, kept, first, lost_through, lost, closed`.
     fn read(row: &Row<'_>) -> rusqlite::Result<ChannelRow> {
         let (Count(kept), Count(count)) = (row.get(1)?, row.get(4)?);
         Ok(ChannelRow {
@@ -102,6 +113,7 @@ impl ChannelRow {
                 through: row.get(3)?,
                 count,
             },
+            closed: Some(row.get(5)?).filter(|seq| *seq > Seq::START),
         })
     }
 }
@@ -122,9 +134,12 @@ pub(super) fn list(
             newest.query_row(params![row.id], read).optional()?;
         Ok(ChannelInfo {
             channel,
-            last: newest.map_or(row.trimmed.through, |(seq, _)| seq),
+            last: newest
+                .map_or(row.trimmed.through, |(seq, _)| seq)
+                .max(row.closed.unwrap_or_default()),
             time: newest.map(|(_, time)| time),
             kept: row.kept,
+            is_closed: row.closed.is_some(),
         })
     };
     let rows = ChannelRow::load_matching(&snapshot, pattern, after, limit)?;
@@ -132,7 +147,7 @@ pub(super) fn list(
 }
 
 /// Reads a channel's name.
-fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Channel> {
+pub(super) fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Channel> {
     let name = row.get_ref(column)?.as_str()?;
     Ok(Channel::from_own(name))
 }

@@ -12,7 +12,7 @@ use super::{fall_table, key_table, last_entry, message_rows};
 use crate::log::trimmed::Trimmed;
 use crate::log::used_keys::UsedKeys;
 use crate::log::{Commit, Keep, Moment};
-use crate::message::{Channel, Draft, Message, Receipt, Seq};
+use crate::message::{Channel, Close, Closing, Draft, Message, Receipt, Seq};
 
 /// Numbers the drafts and writes them, and deletes the messages that are too many then. New keys are
 /// added to `keys`.
@@ -40,11 +40,14 @@ pub(super) fn commit(
             answers.push(Err(refusal));
             continue;
         }
-        let message = number(log_row, draft, now);
-        let channel = count(connection, log_row, &mut channels, &message)?;
+        let seq = log_row.last.next();
+        let row = channels.row(connection, log_row, &draft.channel, seq)?;
+        row.last = seq;
+        row.is_closed = draft.closing != Closing::No;
+        log_row.last = seq;
         let receipt = Receipt {
-            seq: message.seq,
-            time: message.time,
+            seq,
+            time: now.time,
             duplicate: false,
             later: 0,
         };
@@ -54,7 +57,13 @@ pub(super) fn commit(
             key_table::insert(connection, &record)?;
         }
         answers.push(Ok(receipt));
-        rows.push((channel, Arc::new(message)));
+        if draft.closing != Closing::Alone {
+            row.kept += 1;
+            let channel = row.id;
+            let message = message(draft, seq, now);
+            count(connection, log_row, &message)?;
+            rows.push((channel, Arc::new(message)));
+        }
     }
     for change in keys.uploads.changes() {
         key_table::put_upload(connection, &change)?;
@@ -63,24 +72,24 @@ pub(super) fn commit(
     let messages: Vec<_> = rows.into_iter().map(|(_, message)| message).collect();
     let bytes = messages.iter().map(|message| message.cost() as u64).sum();
     let mut allowance = Allowance::for_commit(messages.len(), bytes);
-    for row in channels.0.into_values() {
-        row.save(connection)?;
-        retain::trim_to_count(
-            connection,
-            log_row,
-            (row.id, row.kept),
-            keep,
-            &mut allowance,
-        )?;
+    let closes = channels.save(connection, log_row)?;
+    for row in channels.0.values() {
+        let counted = (row.id, row.kept);
+        retain::trim_to_count(connection, log_row, counted, keep, &mut allowance)?;
     }
     retain::trim_to_budget(connection, log_row, budget, &mut allowance)?;
-    Ok(Commit { answers, messages })
+    retain::forget_channels(connection, log_row)?;
+    Ok(Commit {
+        answers,
+        messages,
+        closes,
+    })
 }
 
-/// Gives a draft its position and its time.
-fn number(log_row: &LogRow, draft: Draft, now: &Moment) -> Message {
+/// Makes a draft a message.
+fn message(draft: Draft, seq: Seq, now: &Moment) -> Message {
     Message {
-        seq: log_row.last.next(),
+        seq,
         time: now.time,
         channel: draft.channel,
         event: draft.event,
@@ -88,71 +97,84 @@ fn number(log_row: &LogRow, draft: Draft, now: &Moment) -> Message {
     }
 }
 
-/// Counts a numbered message as the newest of the log, and returns the row of its channel.
-fn count(
-    connection: &Connection,
-    log_row: &mut LogRow,
-    channels: &mut TouchedChannels,
-    message: &Message,
-) -> rusqlite::Result<i64> {
+/// Counts a message as the newest of the log.
+fn count(connection: &Connection, log_row: &mut LogRow, message: &Message) -> rusqlite::Result<()> {
     if message.time < log_row.time {
         fall_table::note(connection, message.seq)?;
     }
-    let row = channels.row(connection, log_row, message)?;
-    row.kept += 1;
-    row.last = message.seq;
-    log_row.last = message.seq;
     log_row.time = message.time;
     log_row.bytes += message.cost() as u64;
-    Ok(row.id)
+    Ok(())
 }
 
 /// The channels that a commit writes to. The row of each is read and written once.
 #[derive(Default)]
 struct TouchedChannels(HashMap<Channel, ChannelCounts>);
 
-/// The row of a channel, with how many messages the channel keeps, and the newest of this commit.
+/// The row of a channel, with how many messages the channel keeps, and its last entry of this commit.
 #[derive(Clone, Copy)]
 struct ChannelCounts {
     id: i64,
     kept: u64,
     last: Seq,
+    /// Whether the channel was closed before this commit.
+    was_closed: bool,
+    /// Whether the last entry closes it.
+    is_closed: bool,
 }
 
 impl TouchedChannels {
-    /// Returns the newest message of a channel in this commit.
+    /// Returns the last entry of a channel in this commit.
     fn last(&self, channel: &Channel) -> Option<Seq> {
         self.0.get(channel).map(|row| row.last)
     }
 
-    /// Returns the row of a message's channel, which is inserted if there is none.
+    /// Returns the row of a channel that has an entry at `seq`. It is inserted if there is none.
     fn row(
         &mut self,
         connection: &Connection,
         log_row: &mut LogRow,
-        message: &Message,
+        channel: &Channel,
+        seq: Seq,
     ) -> rusqlite::Result<&mut ChannelCounts> {
         // Looked up twice, because `HashMap::entry` would need a copy of the name even if it is
         // there already.
-        if !self.0.contains_key(&message.channel) {
-            let row = if let Some(row) = ChannelCounts::load(connection, &message.channel)? {
+        if !self.0.contains_key(channel) {
+            let row = if let Some(row) = ChannelCounts::load(connection, channel)? {
                 log_row.empty = log_row.empty.saturating_sub(u64::from(row.kept == 0));
                 row
             } else {
-                let trimmed = Trimmed::begin(message.seq, log_row.forgotten);
-                ChannelCounts::insert(connection, &message.channel, trimmed)?
+                let trimmed = Trimmed::begin(seq, log_row.forgotten);
+                ChannelCounts::insert(connection, channel, trimmed)?
             };
-            self.0.insert(message.channel.clone(), row);
+            self.0.insert(channel.clone(), row);
         }
         self.0
-            .get_mut(&message.channel)
+            .get_mut(channel)
             .ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+
+    /// Writes the rows, and returns the closes that are in force now, in seq order.
+    fn save(&self, connection: &Connection, log_row: &mut LogRow) -> rusqlite::Result<Vec<Close>> {
+        let mut closes = Vec::new();
+        for (channel, row) in &self.0 {
+            row.save(connection)?;
+            log_row.empty += u64::from(row.kept == 0);
+            let closed = row.is_closed.then_some(row.last);
+            if closed.is_some() || row.was_closed {
+                log_row.close_changes.push((channel.clone(), closed));
+            }
+            let channel = channel.clone();
+            closes.extend(closed.map(|seq| Close { channel, seq }));
+        }
+        closes.sort_unstable_by_key(|close| close.seq);
+        Ok(closes)
     }
 }
 
 impl ChannelCounts {
     fn load(connection: &Connection, channel: &Channel) -> rusqlite::Result<Option<ChannelCounts>> {
-        const SQL: &str = "SELECT id, kept FROM channels WHERE name = ?";
+        const SQL: &str = "SELECT id, kept, closed > 0 FROM channels WHERE name = ?";
         let mut statement = connection.prepare_cached(SQL)?;
         let row = statement.query_row(params![channel], |row| {
             let Count(kept) = row.get(1)?;
@@ -160,6 +182,8 @@ impl ChannelCounts {
                 id: row.get(0)?,
                 kept,
                 last: Seq::START,
+                was_closed: row.get(2)?,
+                is_closed: false,
             })
         });
         row.optional()
@@ -182,14 +206,25 @@ impl ChannelCounts {
             id: connection.last_insert_rowid(),
             kept: 0,
             last: Seq::START,
+            was_closed: false,
+            is_closed: false,
         })
     }
 
     fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
         const SQL: &str = "UPDATE channels SET kept = ? WHERE id = ?";
-        connection
-            .prepare_cached(SQL)?
-            .execute(params![Count(self.kept), self.id])?;
-        Ok(())
+        const SQL_OF_CLOSED: &str = "UPDATE channels SET kept = ?, closed = ? WHERE id = ?";
+        if !self.is_closed && !self.was_closed {
+            let mut save = connection.prepare_cached(SQL)?;
+            return save.execute(params![Count(self.kept), self.id]).map(drop);
+        }
+        let closed = if self.is_closed {
+            self.last
+        } else {
+            Seq::START
+        };
+        let mut save = connection.prepare_cached(SQL_OF_CLOSED)?;
+        save.execute(params![Count(self.kept), closed, self.id])
+            .map(drop)
     }
 }

@@ -7,7 +7,7 @@ use super::value::{Count, Hash, params};
 use crate::log::recent_keys::KeyRecord;
 use crate::log::upload_keys::{UploadChange, UploadRecord};
 use crate::log::used_keys::UsedKeys;
-use crate::message::{AppendKey, EventName, Seq};
+use crate::message::{AppendKey, Closing, EventName, Seq};
 
 /// Returns the keys in the table.
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<UsedKeys> {
@@ -103,7 +103,7 @@ pub(super) fn move_first_version(connection: &Connection) -> rusqlite::Result<()
         let data: Option<String> = row.get(6)?;
         let content = if let Some(data) = data {
             let event = EventName::from_own(row.get(5)?);
-            Some(AppendKey::content_of(event.as_str(), &data))
+            Some(AppendKey::content_of(event.as_str(), &data, Closing::No))
         } else {
             None
         };

@@ -6,7 +6,7 @@ use super::value::params;
 use crate::log::DraftRefusal;
 use crate::message::{Channel, Draft, Seq};
 
-/// Checks a draft's precondition. `written` returns the newest message of its channel in the commit that
+/// Checks a draft's precondition. `written` returns the last entry of its channel in the commit that
 /// is being written, which is not in the table yet.
 pub(super) fn check(
     connection: &Connection,
@@ -28,8 +28,9 @@ pub(super) fn check(
 /// Returns the position of a channel's last entry, which may have been trimmed; `None` if the channel
 /// has no row.
 fn find(connection: &Connection, channel: &Channel) -> rusqlite::Result<Option<Seq>> {
-    const SQL: &str = "SELECT coalesce((SELECT seq FROM messages WHERE channel = channels.id \
-                       ORDER BY seq DESC LIMIT 1), lost_through) FROM channels WHERE name = ?";
+    const SQL: &str = "SELECT max(closed, coalesce((SELECT seq FROM messages \
+                       WHERE channel = channels.id ORDER BY seq DESC LIMIT 1), lost_through)) \
+                       FROM channels WHERE name = ?";
     let mut statement = connection.prepare_cached(SQL)?;
     let seq = statement.query_row(params![channel], |row| row.get(0));
     seq.optional()

@@ -4,15 +4,15 @@ use rusqlite::Connection;
 
 use super::value::{Count, params};
 use crate::log::LogTime;
-use crate::message::{Seq, Timestamp};
+use crate::message::{Channel, Seq, Timestamp};
 
 /// The row of the table `log`. It is read at the beginning of each transaction and written at its
 /// end, so that a change which an operator makes to the tables by hand is seen, and survived.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LogRow {
-    /// The newest message that was ever committed.
+    /// The newest entry that was ever committed: a message, or a close.
     pub(super) last: Seq,
-    /// The time of that message.
+    /// The time of the newest message.
     pub(super) time: Timestamp,
     /// The newest message that was trimmed.
     pub(super) trimmed_through: Seq,
@@ -26,7 +26,12 @@ pub(super) struct LogRow {
     pub(super) log_time: LogTime,
     /// What it said when the file was upgraded from the first version.
     upgraded: LogTime,
+    /// What the transaction has changed of the channels that are closed. It is not saved here.
+    pub(super) close_changes: Vec<CloseChange>,
 }
+
+/// A channel that was closed by the entry at a position, or was opened or forgotten (`None`).
+pub(super) type CloseChange = (Channel, Option<Seq>);
 
 impl LogRow {
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<LogRow> {
@@ -43,6 +48,7 @@ impl LogRow {
                 empty: count(5)?,
                 log_time: row.get(6)?,
                 upgraded: row.get(7)?,
+                close_changes: Vec::new(),
             })
         })
     }

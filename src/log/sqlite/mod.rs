@@ -11,6 +11,7 @@ mod fall_table;
 mod file_identity;
 mod insert;
 mod key_table;
+mod known_closes;
 mod last_entry;
 mod leftover_wal;
 mod locate;
@@ -47,8 +48,9 @@ use super::{
     Subscription,
 };
 use crate::limits;
-use crate::message::{Draft, Epoch, Pattern, Seq};
+use crate::message::{Channel, Close, Draft, Epoch, Pattern, Seq};
 use file_identity::FileIdentity;
+use known_closes::KnownCloses;
 use lock_file::LockFile;
 use log_row::LogRow;
 use main_file::MainFile;
@@ -77,6 +79,7 @@ pub struct Sqlite {
 #[derive(Debug)]
 struct SqliteShared {
     bounds: Mutex<Bounds>,
+    closes: Mutex<KnownCloses>,
     /// How many idempotency keys are held.
     keys_held: AtomicUsize,
     /// Locked for reading while a connection reads, and for writing while the write-ahead log is
@@ -96,7 +99,7 @@ struct SqliteShared {
 struct Bounds {
     /// The oldest message that is kept; 0 if none is.
     oldest: Seq,
-    /// The newest message that was ever committed.
+    /// The newest entry that was ever committed.
     last: Seq,
     /// The newest message that was trimmed.
     trimmed_through: Seq,
@@ -134,6 +137,7 @@ impl Sqlite {
         let main = MainFile::open(&opened.path).map_err(|error| OpenError::io(path, error))?;
         let shared = Arc::new(SqliteShared {
             bounds: Mutex::new(opened.bounds),
+            closes: Mutex::new(opened.closes),
             keys_held: AtomicUsize::default(),
             reading: RwLock::default(),
             writing: Mutex::default(),
@@ -263,6 +267,20 @@ impl Sqlite {
         // Copied on this thread: a stream keeps the selection, and memory that was allocated on a
         // thread which is there only to read would keep that thread's arena alive.
         Ok(selection.copy())
+    }
+
+    pub(super) async fn closes(
+        &self,
+        channels: &[Channel],
+        at: Seq,
+    ) -> Result<Vec<Close>, StoreError> {
+        if let Some(closes) = self.shared.closes.lock().of(channels, at) {
+            return Ok(closes);
+        }
+        let channels = channels.to_vec();
+        self.readers
+            .read(move |connection| read::closes(connection, &channels))
+            .await
     }
 
     pub(super) async fn list(

@@ -11,6 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{describe, is_busy};
+use super::known_closes::KnownCloses;
 use super::lock_file::{LockError, LockFile, LogRecord};
 use super::log_row::LogRow;
 use super::main_file::page_size;
@@ -111,6 +112,7 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) epoch: Epoch,
     pub(super) bounds: Bounds,
+    pub(super) closes: KnownCloses,
     pub(super) saved_clock: SavedClock,
     pub(super) keys: UsedKeys,
 }
@@ -142,6 +144,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
             epoch: record.epoch.clone(),
             record,
             bounds: Bounds::of(&connection, &log_row)?,
+            closes: KnownCloses::load(&connection, log_row.last)?,
             saved_clock: SavedClock {
                 time: log_row.time,
                 log_time: log_row.log_time,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::channel_row::{ChannelNames, ChannelRow};
+use super::channel_row::{self, ChannelNames, ChannelRow};
 use super::log_row::LogRow;
-use super::value::params;
+use super::value::{Count, params};
 use crate::limits;
 use crate::log::merge::merge;
 use crate::log::scan::{Scanned, scan};
 use crate::log::{Page, PageLimit, Selection, Stored};
-use crate::message::{Channel, EventName, Message, Seq};
+use crate::message::{Channel, Close, EventName, Message, Seq};
 
 /// Reads a page, as [`Store::read`](crate::log::Store::read) promises.
 pub(super) fn page(
@@ -23,13 +23,59 @@ pub(super) fn page(
     // One transaction, so that all is read from one state of the log.
     let snapshot = connection.transaction()?;
     let log_row = LogRow::load(&snapshot)?;
-    let mut page = match channels_of(&snapshot, selection, &log_row)? {
-        Some(channels) => merged(&snapshot, &channels, after, limit, &log_row)?,
-        None => scanned(&snapshot, selection, after, limit, &log_row)?,
+    let forgotten = |through| selection.gap_of_forgotten(after, log_row.forgotten, through);
+    let Some(channels) = channels_of(&snapshot, selection, &log_row)? else {
+        let closes = closes_after(&snapshot, after)?;
+        let mut page = scanned(&snapshot, selection, after, limit, &log_row, &closes)?;
+        page.add_gaps(forgotten(page.through));
+        let is_wanted = |close: &Close| selection.wants(&close.channel, close.seq);
+        page.add_closes(closes.into_iter().filter(is_wanted));
+        return Ok(page);
     };
-    let through = page.through;
-    page.add_gaps(selection.gap_of_forgotten(after, log_row.forgotten, through));
+    let mut page = merged(&snapshot, &channels, after, limit, &log_row)?;
+    page.add_gaps(forgotten(page.through));
+    let close = |(channel, from, row): &ReadChannel| row.close(channel, after.max(*from));
+    page.add_closes(channels.iter().filter_map(close));
     Ok(page)
+}
+
+/// Returns the first closes after a position, as many as one page may have, in seq order.
+fn closes_after(snapshot: &Connection, after: Seq) -> rusqlite::Result<Vec<Close>> {
+    const SQL: &str =
+        "SELECT closed, name FROM channels WHERE closed > 0 AND closed > ? ORDER BY closed LIMIT ?";
+    let mut statement = snapshot.prepare_cached(SQL)?;
+    let values = params![after, Count(limits::PAGE_CLOSES_MAX as u64)];
+    let closes = statement.query_map(values, |row| {
+        let (seq, channel) = (row.get(0)?, channel_row::name(row, 1)?);
+        Ok(Close { channel, seq })
+    })?;
+    closes.collect()
+}
+
+/// Returns the closes of these channels that are in force.
+pub(super) fn closes(
+    connection: &mut Connection,
+    channels: &[Channel],
+) -> rusqlite::Result<Vec<Close>> {
+    let snapshot = connection.transaction()?;
+    let log_row = LogRow::load(&snapshot)?;
+    let rows = ChannelRow::load_all(&snapshot, channels, &log_row)?;
+    let closes = channels.iter().zip(rows);
+    Ok(closes
+        .filter_map(|(channel, row)| row.close(channel, Seq::START))
+        .collect())
+}
+
+/// Returns the newest closes, at most `limit` of them.
+pub(super) fn newest_closes(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Close>> {
+    const SQL: &str =
+        "SELECT closed, name FROM channels WHERE closed > 0 ORDER BY closed DESC LIMIT ?";
+    let mut statement = connection.prepare_cached(SQL)?;
+    let closes = statement.query_map(params![Count(limit as u64)], |row| {
+        let (seq, channel) = (row.get(0)?, channel_row::name(row, 1)?);
+        Ok(Close { channel, seq })
+    })?;
+    closes.collect()
 }
 
 /// A channel that is read, and the position after which it is.
@@ -118,6 +164,7 @@ fn scanned(
     after: Seq,
     limit: PageLimit,
     log_row: &LogRow,
+    closes: &[Close],
 ) -> rusqlite::Result<Page> {
     const SQL: &str =
         "SELECT seq, time, event, data, channel FROM messages WHERE seq > ? ORDER BY seq";
@@ -130,6 +177,7 @@ fn scanned(
         Ok(Scanned { seq, message })
     })?;
     let mut page = scan(messages, limit, log_row.last, log_row.trimmed_through)?;
+    page.cut(closes);
     if after < log_row.trimmed_through {
         let trimmed = ChannelRow::load_trimmed(snapshot, after, page.through)?;
         page.add_gaps(trimmed.into_iter().filter_map(|(channel, row)| {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::log_row::{self, LogRow};
 use super::value::{Count, params};
-use super::{key_table, vacuum};
+use super::{channel_row, key_table, vacuum};
 use crate::limits;
 use crate::log::clock_state::ClockRecord;
 use crate::log::used_keys::UsedKeys;
@@ -344,6 +344,14 @@ fn delete(
             note_trimmed.query_row(params![Count(count), through, channel], |row| row.get(0))?;
         log_row.empty += u64::from(is_empty);
     }
+    forget_channels(connection, log_row)
+}
+
+/// Forgets the channels that have been empty for the longest time, if too many are.
+pub(super) fn forget_channels(
+    connection: &Connection,
+    log_row: &mut LogRow,
+) -> rusqlite::Result<()> {
     while log_row.empty > limits::EMPTY_CHANNELS_MAX as u64 {
         forget_channel(connection, log_row)?;
     }
@@ -352,15 +360,18 @@ fn delete(
 
 /// Forgets the channel that has been empty for the longest time.
 fn forget_channel(connection: &Connection, log_row: &mut LogRow) -> rusqlite::Result<()> {
-    const SQL: &str = "DELETE FROM channels WHERE id = \
-                       (SELECT id FROM channels WHERE kept = 0 ORDER BY lost_through LIMIT 1) \
-                       RETURNING lost_through";
-    let through: Option<Seq> = connection
+    const SQL: &str = "DELETE FROM channels WHERE id = (SELECT id FROM channels WHERE kept = 0 \
+                       ORDER BY max(lost_through, closed) LIMIT 1) RETURNING lost_through, name";
+    let forgotten = connection
         .prepare_cached(SQL)?
-        .query_row([], |row| row.get(0))
-        .optional()?;
-    log_row.forgotten = log_row.forgotten.max(through.unwrap_or_default());
-    // If no channel is empty, the number was wrong.
-    log_row.empty = through.map_or(0, |_| log_row.empty.saturating_sub(1));
+        .query_row([], |row| Ok((row.get(0)?, channel_row::name(row, 1)?)));
+    let Some((through, channel)) = forgotten.optional()? else {
+        // The number was wrong.
+        log_row.empty = 0;
+        return Ok(());
+    };
+    log_row.forgotten = log_row.forgotten.max(through);
+    log_row.empty = log_row.empty.saturating_sub(1);
+    log_row.close_changes.push((channel, None));
     Ok(())
 }

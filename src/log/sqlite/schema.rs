@@ -11,13 +11,14 @@ pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"ffrm");
 
 /// The step from each version of a file (`PRAGMA user_version`) to the next. A step that has been
 /// released is never changed; a change is one more step.
-const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; 3] = [
+const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; 4] = [
     |file| file.execute_batch(FIRST),
     |file| {
         file.execute_batch(TIME_THAT_PASSES)?;
         key_table::move_first_version(file)
     },
     |file| file.execute_batch(UPLOAD_KEYS),
+    |file| file.execute_batch(CLOSES),
 ];
 
 /// The tables of the first version.
@@ -118,6 +119,15 @@ const UPLOAD_KEYS: &str = "
     ALTER TABLE recent_keys ADD COLUMN lines INTEGER;
     -- The first of them; 0 if it is not known.
     ALTER TABLE recent_keys ADD COLUMN first INTEGER;
+    ";
+
+/// A channel may be closed.
+const CLOSES: &str = "
+    -- The entry that closes it: its last, by its seq. 0 if it is open.
+    ALTER TABLE channels ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX closed_channels ON channels (closed) WHERE closed > 0;
+    DROP INDEX empty_channels;
+    CREATE INDEX empty_channels ON channels (max(lost_through, closed)) WHERE kept = 0;
     ";
 
 /// The version of the files that this program writes.

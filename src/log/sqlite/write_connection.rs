@@ -299,6 +299,8 @@ impl WriteConnection {
             self.retention.note_saved(now);
         }
         *self.shared.bounds.lock() = bounds;
+        let changes = std::mem::take(&mut log_row.close_changes);
+        self.shared.closes.lock().note(changes, log_row.last);
         self.note_progress(&log_row);
         Ok(done)
     }

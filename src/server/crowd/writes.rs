@@ -58,8 +58,11 @@ impl Crowd {
                 ReadOutcome::UpToDate { .. } => return,
                 ReadOutcome::Items { items, through, .. } => {
                     let encode = |entry: &Arc<Entry>| entry.encoded(encoding, view.epoch()).clone();
-                    let messages = items.iter().filter_map(Item::message);
-                    SharedFrame::join(messages, follower.at, through, encode)
+                    // All else each follower is told by itself.
+                    let messages = items.iter().map(Item::message).collect::<Option<Vec<_>>>();
+                    messages.and_then(|messages| {
+                        SharedFrame::join(messages, follower.at, through, encode)
+                    })
                 }
                 _ => None,
             }
