@@ -28,8 +28,13 @@
     element.textContent = time ? new Date(time).toLocaleString() : "";
   };
 
+  const showState = (row, isClosed) => {
+    row.querySelector(".state").textContent = isClosed ? "closed" : "";
+  };
+
   const showMessage = ({ channel, data, time }) => {
     const row = rowOf(channel) ?? addRow(channel);
+    showState(row, false);
     const last = row.querySelector(".last");
     last.replaceChildren(colored(data));
     last.title = data;
@@ -40,11 +45,12 @@
     if (document.hidden) return;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "application/json" } });
-      for (const { channel, time, messages, followers } of (await answer.json()).channels) {
+      for (const { channel, time, messages, closed, followers } of (await answer.json()).channels) {
         const row = rowOf(channel) ?? addRow(channel);
         row.querySelector(".messages").textContent = messages;
         row.querySelector(".followers").textContent = followers;
         showTime(row, time);
+        showState(row, closed);
       }
     } catch {
       // The status says that the server cannot be reached.
@@ -60,6 +66,7 @@
   if (!asked.has("after")) {
     const stream = new ForeverFrame(`/c/${asked.get("prefix") ?? ""}*`, { since: "each" });
     stream.addEventListener("message", showMessage);
+    stream.addEventListener("closed", ({ channel }) => showState(rowOf(channel) ?? addRow(channel), true));
     stream.show(status);
   }
   setInterval(showFigures, figuresEvery);

@@ -26,7 +26,9 @@
    Events: message and those of `events` (a MessageEvent: data, lastEventId, origin; also cursor,
    channel, event, time as far as the transport gives them), gap (reason, missed, cursor), live
    (cursor): all that was in the log when the stream was connected has been delivered, and what
-   comes now is new; state (state, transport, leader, shared), and open: the server has answered, for
+   comes now is new; closed (channel, cursor): nothing was appended to the channel after the entry that
+   closes it, and all that it has has been delivered. When all channels that the address names are closed
+   the stream closes, too. Then: state (state, transport, leader, shared), and open: the server has answered, for
    the first time or again.
 
    The promise: every message once and in order, in every tab, whatever breaks. All of it rests on
@@ -81,7 +83,7 @@ globalThis.ForeverFrame = (() => {
   const joins = (from, seen) => isSameEpoch(from, seen) && !isNewer(from, seen);
 
   // ---- Transports: each opens a connection, passes on what the server sends as a list of
-  //      {type: open | message | gap | live | heartbeat | end, cursor, …}, reports when it is over
+  //      {type: open | message | gap | live | closed | heartbeat | end, cursor, …}, reports when it is over
   //      (with an error that may say when to come back), and returns a function that ends it. ----
 
   const TRANSPORTS = {
@@ -89,7 +91,7 @@ globalThis.ForeverFrame = (() => {
       const source = new EventSource(ask({ as: 'sse', heartbeat_event: 1 }));
       const message = e => hear([{ type: 'message', event: e.type, cursor: e.lastEventId, data: e.data }]);
       for (const name of ['message', ...(events ?? [])]) source.addEventListener(name, message);
-      for (const type of ['heartbeat', 'live', 'gap', 'end']) {
+      for (const type of ['heartbeat', 'live', 'closed', 'gap', 'end']) {
         source.addEventListener(type, e => hear([{ ...JSON.parse(e.data), type }]));
       }
       // The `open` event is not used: it only says that the head is there, and a proxy may let
@@ -184,7 +186,7 @@ globalThis.ForeverFrame = (() => {
   };
 
   /** Whether these items have no message and no gap. */
-  const isQuiet = items => items.every(({ type }) => type === 'live' || type === 'heartbeat');
+  const isQuiet = items => items.every(({ type }) => ['live', 'closed', 'heartbeat'].includes(type));
 
   /** Makes one long poll, and returns the list that other transports pass on. */
   async function poll(ask, wait, signal) {
@@ -195,9 +197,10 @@ globalThis.ForeverFrame = (() => {
     try {
       const response = await fetch(ask({ as: 'json', wait: `${wait}s` }), { signal: stop.signal, cache: 'no-store' });
       if (!response.ok) throw refusal(response);
-      const { gap, messages, live, cursor } = await response.json();
+      const { gap, messages, closed, live, cursor } = await response.json();
       const items = messages.map(message => ({ ...message, type: 'message' }));
       if (gap) items.unshift({ ...gap, type: 'gap' });
+      for (const channel of closed) items.push({ type: 'closed', channel, cursor });
       if (live) items.push({ type: 'live', cursor });
       return [...items, { type: 'heartbeat', cursor }];
     } finally {
@@ -305,7 +308,7 @@ globalThis.ForeverFrame = (() => {
       if (!end || attempt !== this.#current) return;
       this.stop();
       // A server that stops says when another one may have taken over.
-      if (end.reason === 'until') this.#host.done();
+      if (end.reason === 'until' || end.reason === 'closed') this.#host.done();
       else if (end.reason === 'stop') this.#wait(end.retry ?? Math.random() * 1000);
       else if (attempt.newItems || end.reason === 'rotate') this.connect(true);
       else this.#failed();
@@ -350,7 +353,7 @@ globalThis.ForeverFrame = (() => {
   //      the server for what is missing. ----
 
   return class ForeverFrame extends EventTarget {
-    #url; #since; #events; #channelName; #key; #host; #listening = new AbortController();
+    #url; #since; #events; #names; #channelName; #closed = new Set(); #key; #host; #listening = new AbortController();
     #cursor = null; #state = 'connecting'; #transport = null; #shared;
     #leading = false; #connection = null; #session = null; #queue = null; #channel = null;
     #reached = null; #saidLive = false; #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
@@ -367,8 +370,8 @@ globalThis.ForeverFrame = (() => {
       for (const name of ['lastEventId', 'since']) address.delete(name);
       // A cursor tells what has been seen; any other value of `since` only says where to begin.
       if (/^[^-]+-\d+$/.test(this.#since)) this.#cursor = this.#since;
-      const channels = decodeURIComponent(this.#url.pathname.split('/').pop()).split(',');
-      this.#channelName = channels.length === 1 ? channels[0] : null;
+      this.#names = decodeURIComponent(this.#url.pathname.split('/').pop()).split(',');
+      this.#channelName = this.#names.length === 1 ? this.#names[0] : null;
       const usual = this.#events && this.#channelName ? ['sse', 'ndjson', 'script', 'json'] : ['ndjson', 'script', 'json'];
       const named = Object.hasOwn(TRANSPORTS, address.get('as')) ? [address.get('as')] : usual;
       // Both are missing if the page came neither over https nor from localhost; then each tab has its own connection.
@@ -545,6 +548,13 @@ globalThis.ForeverFrame = (() => {
           items.push({ type: 'live', cursor: at });
           continue;
         }
+        // Its cursor may be that of the message before it, but it is not older than what was delivered.
+        if (item.type === 'closed') {
+          if (isSameEpoch(at, item.cursor) && isNewer(at, item.cursor)) continue;
+          at = item.cursor;
+          items.push(item);
+          continue;
+        }
         const seen = item.reason === 'future' ? item.cursor === at : !isNewer(item.cursor, at);
         if (seen) continue;
         at = item.cursor;
@@ -559,8 +569,12 @@ globalThis.ForeverFrame = (() => {
         // A listener has closed the stream: the rest stays unseen, so that a new one can go on from here.
         if (session !== this.#session) break;
       }
-      if (session === this.#session) this.#cursor = at;
-      return items.filter(({ type }) => type !== 'live').length;
+      if (session === this.#session) {
+        this.#cursor = at;
+        // A pattern is no name of a closed channel.
+        if (this.#names.every(name => this.#closed.has(name))) this.close();
+      }
+      return items.filter(({ type }) => type !== 'live' && type !== 'closed').length;
     }
 
     #wants(name) { return !this.#events || name === 'message' || this.#events.includes(name); }
@@ -575,10 +589,17 @@ globalThis.ForeverFrame = (() => {
 
     #fire({ type, cursor, channel = this.#channelName, event, time, data, reason, missed }) {
       if (type === 'live') return this.#sayLive(cursor);
+      if (type === 'closed') {
+        if (this.#closed.has(channel)) return;
+        this.#closed.add(channel);
+        this.dispatchEvent(Object.assign(new Event('closed'), { channel, cursor }));
+        return;
+      }
       if (type === 'gap') {
         this.dispatchEvent(Object.assign(new Event('gap'), { reason, missed, cursor }));
         return;
       }
+      this.#closed.delete(channel);
       const name = this.#events ? event : 'message';
       const message = new MessageEvent(name, { data, origin: this.#url.origin, lastEventId: cursor });
       this.dispatchEvent(Object.assign(message, { cursor, channel, event, time }));

@@ -18,7 +18,7 @@ use crate::wire::{Wire, to_json};
 pub(super) const PATH: &str = "/c/";
 
 /// A channel, as programs get it.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct ChannelObject<'a> {
     channel: &'a str,
     cursor: String,
@@ -88,19 +88,16 @@ async fn page(
     next: Option<&str>,
 ) -> Response<Body> {
     let template = call.app.pages.template("channels-row.html").await;
-    let row = |channel: &str, time: &str, messages: u64, followers: usize| {
+    let row = |object: ChannelObject<'_>| {
         template.fill(&[
-            ("channel", channel),
-            ("messages", &messages.to_string()),
-            ("time", time),
-            ("followers", &followers.to_string()),
+            ("channel", object.channel),
+            ("state", if object.closed { "closed" } else { "" }),
+            ("messages", &object.messages.to_string()),
+            ("time", object.time.as_deref().unwrap_or_default()),
+            ("followers", &object.followers.to_string()),
         ])
     };
-    let row_of = |object: ChannelObject<'_>| {
-        let time = object.time.as_deref().unwrap_or_default();
-        row(object.channel, time, object.messages, object.followers)
-    };
-    let mut rows: String = channels.map(row_of).collect();
+    let mut rows: String = channels.map(row).collect();
     if rows.is_empty() {
         rows =
             "<tr class=\"none\"><td colspan=\"5\">There are no channels here yet.</td></tr>".into();
@@ -110,7 +107,7 @@ async fn page(
         format!("<p><a rel=\"next\" href=\"{next}\">More channels</a></p>")
     });
     // The row of a channel that comes later, for the page's script.
-    let new = row("", "", 0, 0);
+    let new = row(ChannelObject::default());
     let values = [("rows", rows.as_str()), ("new", &new), ("next", &next)];
     let page = call.page("channels.html", &values).await;
     reply::html(StatusCode::OK, page.before)

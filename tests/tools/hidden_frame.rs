@@ -13,7 +13,7 @@ use crate::support::port::Port;
 use crate::support::{TestServer, eventually, soon};
 
 /// A script that loads `forever-frame.js` into a page that has no scripts, and then runs `then`.
-fn with_library(then: &str) -> String {
+pub(crate) fn with_library(then: &str) -> String {
     format!(
         "const library = document.createElement('script');
          library.src = '/forever-frame.js';
@@ -23,7 +23,7 @@ fn with_library(then: &str) -> String {
 }
 
 /// Waits until an expression in the page has this value.
-async fn becomes(browser: &Browser, expression: &str, expected: Value) {
+pub(crate) async fn becomes(browser: &Browser, expression: &str, expected: Value) {
     eventually(&format!("{expression} is {expected}"), async || {
         let value = browser.execute(&format!("return {expression}")).await;
         (value == expected).then_some(()).ok_or(value.to_string())

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
 //! | `colored_pages` | colours in messages |
+//! | `closed_streams` | channels that are closed, for pages and for curl |
 //! | `hidden_frame` | the hidden iframe and its library, `forever-frame.js` |
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
 //! | `parsers` | streams as they are read by parsers that others wrote |
@@ -32,6 +33,7 @@ mod chat_browser;
 mod chat_page;
 mod chat_plain;
 mod chat_silence;
+mod closed_streams;
 mod colored_pages;
 mod curl;
 mod firefox;
