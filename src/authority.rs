@@ -116,6 +116,15 @@ impl fmt::Display for HostName {
     }
 }
 
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => write!(f, "{}", self.host),
+        }
+    }
+}
+
 impl FromStr for WebOrigin {
     type Err = ParseAuthorityError;
 
@@ -142,6 +151,12 @@ impl WebOrigin {
         &self.authority.host
     }
 
+    /// The host and the port, if one is written.
+    #[must_use]
+    pub fn into_authority(self) -> Authority {
+        self.authority
+    }
+
     /// Whether this is the origin of a server that is asked as `own`, by the origin's scheme.
     #[must_use]
     pub fn is_of(&self, own: &Authority) -> bool {
@@ -160,11 +175,7 @@ impl WebOrigin {
 impl fmt::Display for WebOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_secure { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority.host)?;
-        match self.authority.port {
-            Some(port) => write!(f, ":{port}"),
-            None => Ok(()),
-        }
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod command_line;
+mod health_url;
 mod listen;
 mod values;
 
@@ -12,10 +13,11 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
 use ipnet::IpNet;
 
 pub use bounds::{MemoryBudgets, Timeouts};
+pub use command_line::{CheckArgs, Command, CommandLine};
+pub use health_url::HealthUrl;
 pub use listen::Listen;
 pub use values::{duration, heartbeat};
 
@@ -27,15 +29,8 @@ use values::{
     store, switch,
 };
 
-/// A forever frame server: HTTP responses that never end, over one message log.
-///
-/// `forever-frame serve` is the same as `forever-frame`. An option that is given neither here nor in the
-/// environment, or there with an empty value, has its default.
-///
-/// Watch with `curl -N http://HOST/stream`, send with `curl -d hello http://HOST/send`,
-/// or open `http://HOST/` in a browser.
-#[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
+/// The options of a server.
+#[derive(clap::Args, Debug)]
 pub struct Args {
     /// Address and port to listen on, such as `127.0.0.1:8080`, `localhost:8080` (each address of the
     /// name) or `:8080` (all addresses of the machine); a port alone is one of 127.0.0.1, and port 0
@@ -264,17 +259,20 @@ impl Default for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
-    #[test]
-    fn args_are_consistent() {
-        Args::command().debug_assert();
+    /// What these options of a server mean.
+    fn read(options: &[&str]) -> Result<Config, clap::Error> {
+        let words = std::iter::once("x").chain(options.iter().copied());
+        match CommandLine::try_read(words.map(Into::into))? {
+            Command::Serve(args) => Ok(Config::from(*args)),
+            other @ Command::Check(_) => panic!("{options:?}: {other:?}"),
+        }
     }
 
     /// A command line without options gives the same as [`Config::default`].
     #[test]
     fn config_defaults_are_those_of_args() {
-        let no_options = Config::from(Args::try_parse_from(["x"]).unwrap());
+        let no_options = read(&[]).unwrap();
         assert_eq!(
             format!("{no_options:?}"),
             format!("{:?}", Config::default())
@@ -299,10 +297,7 @@ mod tests {
             ["--trusted-proxy", "proxy.example"],
             ["--trusted-proxy", "10.0.0.0/33"],
         ] {
-            assert!(
-                Args::try_parse_from(["x"].into_iter().chain(bad)).is_err(),
-                "{bad:?}"
-            );
+            assert!(read(&bad).is_err(), "{bad:?}");
         }
     }
 
@@ -310,14 +305,8 @@ mod tests {
     #[test]
     fn args_take_trusted_proxies() {
         let list = "192.0.2.7, 10.0.0.0/8,::ffff:198.51.100.0/120";
-        let args = [
-            "x",
-            "--trusted-proxy",
-            list,
-            "--trusted-proxy",
-            "2001:db8::/32",
-        ];
-        let config = Config::from(Args::try_parse_from(args).unwrap());
+        let args = ["--trusted-proxy", list, "--trusted-proxy", "2001:db8::/32"];
+        let config = read(&args).unwrap();
         let proxies: Vec<String> = config
             .trusted_proxies
             .iter()

@@ -147,6 +147,7 @@
 //! | a parameter of a request | `http/query.rs`, the one table of parameters; `http/params.rs` reads those of a stream |
 //! | a third store | `log/store.rs`, whose doc says what a store owes |
 //! | an option, such as the tail's size | `config.rs`; its default is in `limits.rs` |
+//! | a command, such as `check` | `config/command_line.rs`; `main.rs` runs it |
 //! | what expires, such as a session | `log/moment.rs`: ages are told by [`log::Log::now`], never by the wall clock |
 //! | when an append is refused or a second try | `log/store.rs` says it; `log/used_keys.rs` has the keys |
 //! | a bound, such as streams per address | `limits.rs`; a stream begins in `http/stream.rs` |

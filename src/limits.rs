@@ -8,6 +8,7 @@
 
 mod accounts;
 mod budgets;
+mod check_limits;
 mod clock_limits;
 mod color_limits;
 mod follow_limits;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use accounts::*;
 pub use budgets::*;
+pub use check_limits::*;
 pub use clock_limits::*;
 pub use color_limits::*;
 pub use follow_limits::*;

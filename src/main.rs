@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::{io, thread};
 
-use forever_frame::config::{Args, Config};
+use forever_frame::config::{Command, CommandLine, Config, HealthUrl};
 use forever_frame::diagnostics;
 use forever_frame::server::{self, Server};
 
@@ -13,7 +13,13 @@ use forever_frame::server::{self, Server};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let config = Config::from(Args::read());
+    match CommandLine::read() {
+        Command::Serve(args) => serve(Config::from(*args)),
+        Command::Check(args) => check(&HealthUrl::from(args)),
+    }
+}
+
+fn serve(config: Config) -> ExitCode {
     let _flush = match diagnostics::init() {
         Ok(flush) => flush,
         Err(error) => {
@@ -50,6 +56,26 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     // What still reads or waits for the store has nobody to answer.
     runtime.shutdown_background();
     Ok(())
+}
+
+/// Asks whether a server is ready.
+fn check(url: &HealthUrl) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ready = runtime.map(|runtime| {
+        let ready = runtime.block_on(server::check_ready(url));
+        // The lookup of a name may go on.
+        runtime.shutdown_background();
+        ready
+    });
+    let (code, line) = match ready {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(why)) => (ExitCode::FAILURE, format!("{url} {why}\n")),
+        Err(error) => (ExitCode::FAILURE, format!("cannot start: {error}\n")),
+    };
+    let _ = diagnostics::write_all(&mut io::stderr(), line.as_bytes());
+    code
 }
 
 /// Prints a line for each address on standard output, which scripts wait for.

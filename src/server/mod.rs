@@ -9,6 +9,7 @@ mod head_wait;
 mod lanes;
 mod listeners;
 mod monitored_io;
+mod ready_check;
 mod rlimits;
 mod signal;
 mod socket;
@@ -24,6 +25,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+pub use ready_check::{NotReady, check_ready};
 pub use signal::asked_to_stop;
 
 use accept::Acceptor;

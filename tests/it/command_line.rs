@@ -7,7 +7,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::support::binary::{self, Binary};
 use crate::support::client::{get, send};
-use crate::support::soon;
+use crate::support::port::Port;
+use crate::support::{eventually, soon};
 
 /// Runs the binary with these variables, and gives its exit code and standard error.
 async fn fails(args: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -134,6 +135,69 @@ async fn serve_is_the_same_as_nothing() {
     let server = Binary::spawn(binary::command(&["serve", "--listen", "127.0.0.1:0"])).await;
     assert_eq!(get(server.addr, "/healthz").await.status, 200);
     let (code, err) = fails(&["serve", "--listen"], &[]).await;
+    assert_eq!(code, Some(2), "{err}");
+}
+
+/// Asks with `forever-frame check`, and gives the exit code and standard error.
+async fn check(url: &str) -> (Option<i32>, String) {
+    fails(&["check", url], &[]).await
+}
+
+/// `check` tells by its exit code whether a server is ready, and why not.
+#[tokio::test]
+async fn check_asks_whether_a_server_is_ready() {
+    let server = Binary::start(&["--drain", "30s"]).await;
+    let listen = server.addr.to_string();
+    for url in [
+        &listen,
+        &format!("http://{listen}"),
+        &format!("http://localhost:{}/", listen.split_once(':').unwrap().1),
+        &format!("http://{listen}/healthz"),
+    ] {
+        assert_eq!(check(url).await, (Some(0), String::new()), "{url}");
+    }
+    // The server on this machine that has the same environment.
+    let here = [
+        ("FOREVER_FRAME_LISTEN", &*listen),
+        ("FOREVER_FRAME_KEEP", "not of this command"),
+    ];
+    assert_eq!(fails(&["check"], &here).await, (Some(0), String::new()));
+    let (code, err) = check(&format!("{listen}/nothing")).await;
+    assert_eq!(code, Some(1));
+    assert!(err.contains("is not ready: 404 Not Found"), "{err}");
+
+    // One stream keeps it from its end.
+    let _stream = get(server.addr, "/c/a").await;
+    server.signal("-TERM").await;
+    let stopping = eventually("it stops", async || {
+        let (code, err) = check(&listen).await;
+        (code == Some(1))
+            .then_some(err)
+            .ok_or("still ready".to_owned())
+    });
+    let err = stopping.await;
+    assert_eq!(err.lines().count(), 1, "{err}");
+    assert!(
+        err.ends_with("503 Service Unavailable: the server is stopping\n"),
+        "{err}"
+    );
+    assert!(
+        err.starts_with(&format!("http://{listen}/healthz/ready ")),
+        "{err}"
+    );
+}
+
+/// `check` fails where there is no server, and is used wrongly with what is no URL.
+#[tokio::test]
+async fn check_without_a_server() {
+    let nobody = Port::reserve();
+    let (code, err) = check(&format!("http://{}", nobody.addr)).await;
+    assert_eq!((code, err.lines().count()), (Some(1), 1), "{err}");
+    assert!(err.contains("cannot be reached"), "{err}");
+    for bad in ["https://localhost", "ftp://localhost", "", "a b"] {
+        assert_eq!(check(bad).await.0, Some(2), "{bad}");
+    }
+    let (code, err) = fails(&["--keep", "1", "check"], &[]).await;
     assert_eq!(code, Some(2), "{err}");
 }
 

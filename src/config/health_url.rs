@@ -1,0 +1,145 @@
+//! The URL that `forever-frame check` asks.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use super::Listen;
+use crate::authority::{Authority, HostName, WebOrigin};
+
+/// The path that tells whether a server is ready.
+const READY_PATH: &str = "/healthz/ready";
+
+/// The URL at which a server tells whether it is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthUrl {
+    /// The server.
+    pub authority: Authority,
+    /// The path, with the query if there is one.
+    pub path: String,
+}
+
+impl HealthUrl {
+    /// The port of the server: that of `http` if none is written.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.authority.port.unwrap_or(80)
+    }
+}
+
+impl FromStr for HealthUrl {
+    type Err = String;
+
+    /// Reads a URL, or a host and a port. A path other than `/` is asked in the place of the usual one.
+    fn from_str(text: &str) -> Result<HealthUrl, String> {
+        let text = text.trim();
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let scheme = text.strip_suffix(rest).filter(|scheme| !scheme.is_empty());
+        let origin = format!("{}{rest}", scheme.unwrap_or("http://"));
+        let origin: WebOrigin = origin.parse().map_err(|_| {
+            "is not the URL of a server; write it like http://127.0.0.1:8080".to_owned()
+        })?;
+        if origin.is_secure {
+            return Err(
+                "is https, which this command does not speak; give the address at which the server \
+                 listens without TLS"
+                    .to_owned(),
+            );
+        }
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let path = rest[end..].split('#').next().unwrap_or("");
+        if !path.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err("has a path with characters that a URL does not have".to_owned());
+        }
+        let path = match path {
+            "" | "/" => READY_PATH.to_owned(),
+            _ if path.starts_with('?') => format!("/{path}"),
+            _ => path.to_owned(),
+        };
+        Ok(HealthUrl {
+            authority: origin.into_authority(),
+            path,
+        })
+    }
+}
+
+impl From<Listen> for HealthUrl {
+    /// The URL at which a server that listens here is reached on its own machine.
+    fn from(listen: Listen) -> HealthUrl {
+        let (host, port) = match listen {
+            Listen::Address(address) => (HostName::Ip(reached(address.ip())), address.port()),
+            Listen::Name(name, port) => (HostName::Name(name), port),
+            Listen::All(port) => (HostName::Ip(Ipv4Addr::LOCALHOST.into()), port),
+        };
+        let port = Some(port);
+        HealthUrl {
+            authority: Authority { host, port },
+            path: READY_PATH.to_owned(),
+        }
+    }
+}
+
+/// The address at which a server on this machine is reached that listens on `ip`.
+fn reached(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
+}
+
+impl fmt::Display for HealthUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.authority, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_url_is_what_people_write() {
+        for (text, url) in [
+            (
+                "http://127.0.0.1:8080",
+                "http://127.0.0.1:8080/healthz/ready",
+            ),
+            ("HTTP://Push.example/", "http://push.example/healthz/ready"),
+            ("localhost:81", "http://localhost:81/healthz/ready"),
+            (" [::1]:81 ", "http://[::1]:81/healthz/ready"),
+            ("http://a/healthz?x#y", "http://a/healthz?x"),
+            ("http://a?x", "http://a/?x"),
+        ] {
+            let parsed = text.parse::<HealthUrl>();
+            assert_eq!(parsed.map(|parsed| parsed.to_string()), Ok(url.into()));
+        }
+        for bad in [
+            "",
+            "/",
+            "ftp://a",
+            "http://",
+            "http://a b",
+            "http://a/b c",
+            "u@a",
+        ] {
+            assert!(bad.parse::<HealthUrl>().is_err(), "{bad}");
+        }
+        let error = "https://a".parse::<HealthUrl>().unwrap_err();
+        assert!(error.contains("TLS"), "{error}");
+    }
+
+    #[test]
+    fn health_url_of_a_server_here() {
+        for (listen, url) in [
+            ("127.0.0.1:81", "http://127.0.0.1:81/healthz/ready"),
+            ("0.0.0.0:81", "http://127.0.0.1:81/healthz/ready"),
+            ("[::]:81", "http://[::1]:81/healthz/ready"),
+            (":81", "http://127.0.0.1:81/healthz/ready"),
+            ("localhost:81", "http://localhost:81/healthz/ready"),
+        ] {
+            let listen: Listen = listen.parse().unwrap();
+            assert_eq!(HealthUrl::from(listen).to_string(), url);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Bounds of `forever-frame check`.
+
+use std::time::Duration;
+
+/// How long a server may take to tell that it is ready: less than the 10 to 30 s that those who run the
+/// command give it.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest answer that is read for the reason in its first line.
+pub const CHECK_ANSWER_BYTES_MAX: usize = 4 * 1024;
