@@ -29,7 +29,7 @@ use std::thread;
 use std::time::Instant;
 
 use env_logger::{Env, Target};
-use log::{Level, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 
 pub use patient::write_all;
@@ -38,6 +38,10 @@ use call_sites::{CallSites, LeftOut, LineFate};
 use line_queue::LineQueue;
 
 use crate::limits;
+
+/// The target of the lines of the access log. They are written only where `RUST_LOG` names it, and then
+/// all of them, as far as standard error takes them.
+pub const ACCESS_TARGET: &str = "forever_frame::access";
 
 /// The one logger of the process, if [`init`] was called.
 static LOGGER: OnceLock<Logger> = OnceLock::new();
@@ -123,8 +127,12 @@ impl Logger {
             .default_filter_or("info")
             .default_write_style_or(style);
         let target = Target::Pipe(Box::new(&QUEUE));
+        let mut wanted = env_logger::Builder::new();
+        // What `RUST_LOG` says takes the place of these.
+        wanted.filter_level(LevelFilter::Error);
+        wanted.filter_module(ACCESS_TARGET, LevelFilter::Off);
         Logger {
-            wanted: env_logger::Builder::from_env(env).target(target).build(),
+            wanted: wanted.parse_env(env).target(target).build(),
             call_sites: Mutex::default(),
             repeated: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -210,6 +218,9 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         if !self.wanted.matches(record) {
             return;
+        }
+        if record.target() == ACCESS_TARGET {
+            return self.put(record.level(), record.target(), *record.args());
         }
         let admission = self.call_sites.lock().admit(record, Instant::now());
         match admission {

@@ -154,6 +154,7 @@
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
 //! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |
 //! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
+//! | the access log | `http/access_log.rs` |
 //! | how often a line may be logged, how long it may be | `diagnostics.rs` |
 //! | an endpoint | `http/route.rs`, the one table of paths; `http/mod.rs` calls its handler |
 //! | who may use an endpoint | `http/permission.rs`, by the effect that `http/route.rs` gives each method; whose conversation it is, by the chat's session, in `http/chat/mod.rs`; how a stream sees that it has ended is in `right.rs` |

@@ -86,7 +86,7 @@ pub struct Metrics {
     latency_micros: AtomicU64,
     /// The metrics of the mailboxes.
     pub letters: Letters,
-    /// The metrics of requests that are refused for now.
+    /// The metrics of requests that are refused.
     pub refusals: Refusals,
 }
 
@@ -304,6 +304,12 @@ impl OpenConnection {
     pub fn new(metrics: Arc<Metrics>) -> OpenConnection {
         metrics.open_connections.fetch_add(1, Relaxed);
         OpenConnection(metrics)
+    }
+
+    /// The metrics in which the connection is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0
     }
 }
 

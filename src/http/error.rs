@@ -291,16 +291,31 @@ impl Error {
         }
     }
 
-    /// Why the request is refused though nothing is wrong with it, if that is so.
-    pub(super) fn refusal_reason(&self) -> Option<RefusalReason> {
+    /// Why the request is refused, as the metrics count it.
+    pub(super) fn refusal_reason(&self) -> RefusalReason {
         match self {
-            Error::Full => Some(RefusalReason::Connections),
-            Error::NoBodyMemory => Some(RefusalReason::BodyMemory),
-            Error::NoAnswerMemory => Some(RefusalReason::AnswerMemory),
-            Error::KeysFull(_) => Some(RefusalReason::Keys),
-            Error::Stopping => Some(RefusalReason::Stop),
-            Error::Store(_) => Some(RefusalReason::Store),
-            _ => (self.status() == StatusCode::TOO_MANY_REQUESTS).then_some(RefusalReason::Rate),
+            Error::CrossOrigin(_) => RefusalReason::Origin,
+            Error::Full => RefusalReason::Connections,
+            Error::NoBodyMemory => RefusalReason::BodyMemory,
+            Error::NoAnswerMemory => RefusalReason::AnswerMemory,
+            Error::KeysFull(_) => RefusalReason::Keys,
+            Error::Prefetch => RefusalReason::Prefetch,
+            Error::Stopping => RefusalReason::Stop,
+            Error::Login(LoginError::HasherBusy(_))
+            | Error::Register(
+                RegisterError::Login(LoginError::HasherBusy(_))
+                | RegisterError::Create(CreateError::Full),
+            ) => RefusalReason::Accounts,
+            _ => match self.status() {
+                StatusCode::MISDIRECTED_REQUEST => RefusalReason::Host,
+                StatusCode::UNAUTHORIZED => RefusalReason::Login,
+                StatusCode::CONFLICT
+                | StatusCode::PRECONDITION_FAILED
+                | StatusCode::UNPROCESSABLE_ENTITY => RefusalReason::Conflict,
+                StatusCode::TOO_MANY_REQUESTS => RefusalReason::Rate,
+                StatusCode::SERVICE_UNAVAILABLE => RefusalReason::Store,
+                _ => RefusalReason::Request,
+            },
         }
     }
 

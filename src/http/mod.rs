@@ -4,6 +4,7 @@
 //! place where a response that goes on is made, head and body. Each handler is a file. A handler
 //! parses, calls, and answers; what an endpoint does is decided in the modules above this one.
 
+mod access_log;
 mod answer_memory;
 mod append;
 mod body;
@@ -72,6 +73,7 @@ use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::pages::{HtmlPage, Pages};
 use crate::receiver_session::ReceiverSessions;
+use access_log::AccessLine;
 use body_reader::BodyReader;
 use checks::Checked;
 use error::Error;
@@ -207,6 +209,7 @@ pub async fn respond(
     connection.on_request(client::forwarded_sender(&head.headers));
     let (refusal, grant) = (Refusal::of(&head), app.cors.grant(&head));
     let client = app.trusted_proxies.client(&head.headers, connection.peer());
+    let line = AccessLine::begin(&head, client);
     let mut response = match dispatch(&app, &connection, client, head, body).await {
         Ok(response) => response,
         Err(error) => {
@@ -215,6 +218,9 @@ pub async fn respond(
         }
     };
     grant.apply(response.headers_mut());
+    if let Some(line) = line {
+        line.write(&response);
+    }
     response
 }
 
@@ -234,6 +240,7 @@ pub async fn refuse(
     }
     let (head, _) = request.into_parts();
     let client = app.trusted_proxies.client(&head.headers, connection.peer());
+    let line = AccessLine::begin(&head, client);
     let grant = app.cors.grant(&head);
     let error = if app.drain.has_begun() {
         Error::Stopping
@@ -242,6 +249,9 @@ pub async fn refuse(
     };
     let mut response = Refusal::of(&head).reply(&error, &app, client).await;
     grant.apply(response.headers_mut());
+    if let Some(line) = line {
+        line.write(&response);
+    }
     response
 }
 

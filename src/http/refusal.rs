@@ -38,11 +38,7 @@ impl Refusal {
 
     /// The response that says what was wrong.
     pub(super) async fn reply(self, error: &Error, app: &App, client: IpAddr) -> Response<Body> {
-        let count = |error: &Error| {
-            if let Some(reason) = error.refusal_reason() {
-                app.metrics.refusals.count(reason);
-            }
-        };
+        let count = |error: &Error| app.metrics.refusals.count(error.refusal_reason());
         count(error);
         let share = app.answer_share(client, false);
         let response = self.render(error, app).await;

@@ -30,12 +30,12 @@ use super::socket::{self, ClientSocket};
 use super::stall::Stall;
 use super::stream_conn::StreamConn;
 use crate::config::Timeouts;
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, HeadFault, Phase};
 use crate::drain::Busy;
 use crate::follow::ChunkStream;
 use crate::http::{self, App};
 use crate::limits;
-use crate::metrics::OpenConnection;
+use crate::metrics::{OpenConnection, RefusalReason};
 
 /// An accepted connection that is not served yet.
 pub(super) struct Accepted {
@@ -165,6 +165,11 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
             if let Some(answer) = fault.and_then(http::answer_to_fault) {
                 // It fits the send buffer, unless the client has not read for long.
                 let _ = socket.try_write(answer.as_bytes());
+            }
+            if fault.is_some_and(|fault| fault != HeadFault::Idle)
+                || result.as_ref().is_err_and(hyper::Error::is_parse)
+            {
+                open.metrics().refusals.count(RefusalReason::Request);
             }
             let all_arrived = match result {
                 // What is no request has had its answer.

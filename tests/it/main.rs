@@ -24,6 +24,7 @@
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
+//! | `operators` | the metrics of refusals, the access log |
 //! | `diagnostics` | standard error and standard output, and what clients write there |
 //! | `process`, `command_line`, `signals` | the binary: its command line and environment, signals, and limits of the system |
 //! | `tidy` | the source tree itself |
@@ -85,6 +86,7 @@ mod mailbox_proxy;
 mod mailbox_restart;
 mod named_lines;
 mod open_store;
+mod operators;
 mod origins;
 mod pace;
 mod parameters;
