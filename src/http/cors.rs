@@ -54,9 +54,11 @@ impl Cors {
     /// chat, whose cookie says who somebody is, to none.
     pub(super) fn allows(&self, endpoint: Endpoint, origin: &str) -> bool {
         match endpoint {
-            Endpoint::Channels | Endpoint::Stream | Endpoint::Send => {
-                self.allows_all() || self.names(origin)
-            }
+            Endpoint::Channels
+            | Endpoint::ChannelList
+            | Endpoint::ToChannelList
+            | Endpoint::Stream
+            | Endpoint::Send => self.allows_all() || self.names(origin),
             Endpoint::Chat(_) => false,
             _ => self.names(origin),
         }

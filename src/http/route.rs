@@ -257,7 +257,7 @@ pub(super) fn find(path: &str, demos: bool) -> Result<(&'static Route, String), 
 
 /// Whether pages of other origins can be allowed to use this path: it is one of the channels'.
 pub(super) fn is_open(path: &str) -> bool {
-    path.starts_with("/c/") || path == "/stream" || path == "/send"
+    path.starts_with("/c/") || ["/c", "/stream", "/send"].contains(&path)
 }
 
 impl Route {

@@ -8,18 +8,21 @@ use crate::support::client::{get, send_raw};
 
 const NAMED: &str = "https://app.example";
 
-/// What an endpoint answers to a page of another origin.
+/// To which pages of other origins an endpoint is open.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// It explains, and answers anybody.
+    /// It explains, and answers all of them.
     Open,
-    /// It acts or streams, and is open to origins that the operator names.
-    Named,
-    /// It is the chat's, and is open to no other origin.
+    /// It is the channels', and is open to those whose origin is allowed, also by `*`.
+    Channels,
+    /// It is a demonstration, and is open to those whose origin is named.
+    Demo,
+    /// It is the chat's, and is open to none.
     Chat,
 }
 
-/// Requests to each endpoint. With `Named` and `Chat`, 403 is the answer to a foreign page alone.
+/// Requests to each method of each endpoint, but for HEAD, which goes with GET. 403 is the answer to a
+/// foreign page alone.
 const ENDPOINTS: &[(Kind, &str, &str)] = &[
     (Kind::Open, "GET /", ""),
     (Kind::Open, "GET /mailbox", ""),
@@ -32,26 +35,33 @@ const ENDPOINTS: &[(Kind, &str, &str)] = &[
     (Kind::Open, "GET /healthz/ready", ""),
     (Kind::Open, "GET /style.css", ""),
     (Kind::Open, "GET /forever-frame.js", ""),
+    (Kind::Open, "GET /favicon.svg", ""),
+    (Kind::Open, "GET /wire.js", ""),
     (Kind::Open, "OPTIONS /c/a", ""),
-    (Kind::Named, "GET /c/a?timeout=1ms", ""),
-    (Kind::Named, "GET /c/a?timeout=1ms&as=sse", ""),
-    (Kind::Named, "GET /c/a?wait=0s&as=json", ""),
-    (Kind::Named, "HEAD /c/a", ""),
-    (Kind::Named, "POST /c/a", "x"),
-    (Kind::Named, "PUT /c/a", "x"),
-    (Kind::Named, "POST /send", "x"),
-    (Kind::Named, "PUT /send", "x"),
-    (Kind::Named, "GET /stream?timeout=1ms", ""),
-    (Kind::Named, "GET /sender", ""),
-    (Kind::Named, "POST /sender", "msg=x"),
-    (Kind::Named, "GET /receiver", ""),
-    (Kind::Named, "GET /clock?as=text&timeout=1ms", ""),
+    (Kind::Open, "OPTIONS *", ""),
+    (Kind::Channels, "GET /c", ""),
+    (Kind::Channels, "GET /c/", ""),
+    (Kind::Channels, "GET /c/?as=ndjson", ""),
+    (Kind::Channels, "GET /c/a?timeout=1ms", ""),
+    (Kind::Channels, "GET /c/a?timeout=1ms&as=sse", ""),
+    (Kind::Channels, "GET /c/*?timeout=1ms&as=html", ""),
+    (Kind::Channels, "GET /c/a?wait=0s&as=json", ""),
+    (Kind::Channels, "POST /c/a", "x"),
+    (Kind::Channels, "PUT /c/a", "x"),
+    (Kind::Channels, "POST /send", "x"),
+    (Kind::Channels, "PUT /send", "x"),
+    (Kind::Channels, "GET /stream?timeout=1ms", ""),
+    (Kind::Demo, "GET /sender", ""),
+    (Kind::Demo, "POST /sender", "msg=x"),
+    (Kind::Demo, "GET /receiver", ""),
+    (Kind::Demo, "POST /receiver?timeout=1ms", ""),
+    (Kind::Demo, "GET /clock?as=text&timeout=1ms", ""),
     (
-        Kind::Named,
+        Kind::Demo,
         "POST /mailbox",
         "action=send&me=a&toUserName=b&msg=c",
     ),
-    (Kind::Named, "POST /mailbox?action=receive&me=b&wait=0s", ""),
+    (Kind::Demo, "POST /mailbox?action=receive&me=b&wait=0s", ""),
     (Kind::Chat, "GET /chat", ""),
     (Kind::Chat, "GET /chat/login", ""),
     (Kind::Chat, "POST /chat/login", "name=a&password=12345678"),
@@ -69,6 +79,53 @@ const ENDPOINTS: &[(Kind, &str, &str)] = &[
     (Kind::Chat, "GET /chat/frame/a", ""),
     (Kind::Chat, "GET /chat/presence?timeout=1ms", ""),
 ];
+
+/// The endpoints, and HEAD where there is GET.
+fn requests() -> impl Iterator<Item = (Kind, String, &'static str)> {
+    let head = |line: &str| line.strip_prefix("GET ").map(|path| format!("HEAD {path}"));
+    ENDPOINTS.iter().flat_map(move |(kind, line, body)| {
+        let lines = std::iter::once((*line).to_owned()).chain(head(line));
+        lines.map(|line| (*kind, line, *body))
+    })
+}
+
+/// Each method of each route stands in the table above: what is new there is to be answered here.
+#[test]
+fn permission_table_has_each_endpoint() {
+    let table = include_str!("../../src/http/route.rs");
+    // A test of the program holds this list to its routes.
+    let rows = table.lines().filter_map(|line| {
+        let (path, rest) = line.strip_prefix("//! | `")?.split_once("` | ")?;
+        Some((path, rest.split_once(" | ")?.0))
+    });
+    let files = ("/FILE", "GET");
+    let (mut seen, mut missing) = (0, Vec::new());
+    for (path, methods) in rows.chain([files]) {
+        let fixed = path.trim_end_matches(|c: char| c.is_ascii_uppercase());
+        let leads_there = |asked: &str| {
+            let asked = asked.split('?').next().unwrap();
+            match path {
+                "/FILE" => asked == "/wire.js",
+                _ if fixed == path => asked == path,
+                _ => asked.len() > fixed.len() && asked.starts_with(fixed),
+            }
+        };
+        for method in methods.split(", ") {
+            seen += 1;
+            let is_here = ENDPOINTS.iter().any(|(_, line, _)| {
+                let asked = line
+                    .strip_prefix(method)
+                    .and_then(|rest| rest.strip_prefix(' '));
+                asked.is_some_and(leads_there)
+            });
+            if !is_here {
+                missing.push(format!("{method} {path}"));
+            }
+        }
+    }
+    assert!(seen > 40, "the test looks at something: {seen}");
+    assert!(missing.is_empty(), "without an answer: {missing:?}");
+}
 
 /// The status of a request with these headers and this body.
 async fn status(addr: SocketAddr, line: &str, headers: &str, body: &str) -> u16 {
@@ -88,61 +145,102 @@ async fn last_seq(addr: SocketAddr) -> String {
     line.unwrap().to_owned()
 }
 
-/// A foreign page gets 403 from each endpoint that acts or streams, and nothing is appended; all
-/// others get what the endpoint answers.
+/// The headers of a page of somebody else, as browsers send them, and as nobody should.
+const FOREIGN: [&str; 9] = [
+    "Origin: https://evil.example",
+    "Origin: https://app.example.evil.example",
+    "Origin: null",
+    "Origin:",
+    "Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors",
+    "Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document",
+    "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image",
+    "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: script",
+    "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe",
+];
+
+/// A foreign page gets 403 from each endpoint that acts, streams or tells, with or without a cookie,
+/// and nothing is appended.
 #[tokio::test]
-async fn permission_of_each_endpoint() {
+async fn foreign_pages_are_refused() {
     let server = TestServer::with(|config| config.cors_origins = vec![NAMED.into()]);
-    let host = format!("Host: {}", server.addr);
-    let foreign = [
-        "Origin: https://evil.example",
-        "Origin: https://app.example.evil.example",
-        "Origin: null",
-        "Origin:",
-        "Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors",
-        "Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document",
-        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image",
-        "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: script",
-        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe",
-    ];
-    for (kind, line, body) in ENDPOINTS {
-        for headers in foreign {
-            let headers = format!("{host}\r\n{headers}");
-            let status = status(server.addr, line, &headers, body).await;
-            assert_eq!(
-                status == 403,
-                *kind != Kind::Open,
-                "{line} {headers}: {status}"
-            );
+    for (kind, line, body) in requests() {
+        for headers in FOREIGN {
+            let headers = format!("Host: {}\r\n{headers}", server.addr);
             let cookie = format!("{headers}\r\nCookie: forever-frame=1; forever-frame-chat=2");
-            let with_cookie = self::status(server.addr, line, &cookie, body).await;
-            assert_eq!(with_cookie == 403, *kind != Kind::Open, "{line} {cookie}");
+            for headers in [headers, cookie] {
+                let status = status(server.addr, &line, &headers, body).await;
+                let is_refused = kind != Kind::Open;
+                assert_eq!(status == 403, is_refused, "{line} {headers}: {status}");
+            }
         }
     }
     assert_eq!(last_seq(server.addr).await, "0");
-    for (kind, line, body) in ENDPOINTS {
+    server.stop().await;
+}
+
+/// The server's own pages and programs may use each endpoint, whatever origins are allowed besides.
+#[tokio::test]
+async fn own_pages_and_programs_are_served() {
+    for origins in [&[][..], &[NAMED], &["*"]] {
+        let allowed = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        let server = TestServer::with(|config| config.cors_origins = allowed);
         let own = format!("Origin: http://{}", server.addr);
-        for headers in [
-            "X-Nothing: 1",
-            &own,
-            "Sec-Fetch-Site: same-origin",
-            "Sec-Fetch-Site: none",
-        ] {
-            let headers = format!("{host}\r\n{headers}");
-            let status = status(server.addr, line, &headers, body).await;
-            assert_ne!(status, 403, "{line} {headers}");
+        for (_, line, body) in requests() {
+            for headers in [
+                "X-Nothing: 1",
+                &own,
+                "Sec-Fetch-Site: same-origin",
+                "Sec-Fetch-Site: none",
+            ] {
+                let headers = format!("Host: {}\r\n{headers}", server.addr);
+                let status = status(server.addr, &line, &headers, body).await;
+                assert_ne!(status, 403, "{line} {headers}");
+            }
         }
-        let headers = format!("{host}\r\nOrigin: {NAMED}\r\nSec-Fetch-Site: cross-site");
-        let status = status(server.addr, line, &headers, body).await;
-        assert_eq!(
-            status == 403,
-            *kind == Kind::Chat,
-            "{line} {headers}: {status}"
-        );
-        let rebound = self::status(server.addr, line, "Host: evil.example:8080", body).await;
-        let expected = if line.contains("/healthz") { 200 } else { 421 };
-        assert_eq!(rebound, expected, "{line}");
+        server.stop().await;
     }
+}
+
+/// A page of another origin that is allowed may use what is open to it, and no more.
+#[tokio::test]
+async fn allowed_pages_may_use_what_is_open() {
+    for (origins, may) in [
+        (&[NAMED][..], &[Kind::Open, Kind::Channels, Kind::Demo][..]),
+        (&["*"], &[Kind::Open, Kind::Channels]),
+        (&["*", NAMED], &[Kind::Open, Kind::Channels, Kind::Demo]),
+    ] {
+        let allowed = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        let server = TestServer::with(|config| config.cors_origins = allowed);
+        let page = format!("Origin: {NAMED}\r\nSec-Fetch-Site: cross-site");
+        let headers = format!("Host: {}\r\n{page}", server.addr);
+        for (kind, line, body) in requests() {
+            let status = status(server.addr, &line, &headers, body).await;
+            let expected = !may.contains(&kind);
+            assert_eq!(status == 403, expected, "{origins:?} {line}: {status}");
+        }
+        server.stop().await;
+    }
+}
+
+/// Under a name that anybody may have let lead here, a server on the loopback answers nothing but
+/// whether it works, whatever else the request says.
+#[tokio::test]
+async fn forged_hosts_are_refused() {
+    let server = TestServer::with(|config| config.cors_origins = vec!["*".into(), NAMED.into()]);
+    for (_, line, body) in requests() {
+        for headers in [
+            "Host: evil.example:8080",
+            "Host: localhost.evil.example",
+            "Host: evil.example\r\nOrigin: http://evil.example\r\nSec-Fetch-Site: same-origin",
+            "Host: evil.example\r\nX-Forwarded-Host: localhost",
+            &format!("Host: evil.example\r\nOrigin: {NAMED}"),
+        ] {
+            let status = status(server.addr, &line, headers, body).await;
+            let expected = if line.contains("/healthz") { 200 } else { 421 };
+            assert_eq!(status, expected, "{line} {headers}");
+        }
+    }
+    assert_eq!(last_seq(server.addr).await, "0");
     server.stop().await;
 }
 
