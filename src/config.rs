@@ -34,7 +34,8 @@ use values::{
 pub struct Args {
     /// Address and port to listen on, such as `127.0.0.1:8080`, `localhost:8080` (each address of the
     /// name) or `:8080` (all addresses of the machine); a port alone is one of 127.0.0.1, and port 0
-    /// picks a free one. An address other than loopback lets other machines read and write
+    /// picks a free one. An address other than loopback lets other machines read and write. Sockets that
+    /// systemd hands over take its place
     #[arg(
         long,
         value_name = "ADDR",

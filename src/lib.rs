@@ -152,6 +152,7 @@
 //! | when an append is refused or a second try | `log/store.rs` says it; `log/used_keys.rs` has the keys |
 //! | a bound, such as streams per address | `limits.rs`; a stream begins in `http/stream.rs` |
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
+//! | what systemd is told, and its sockets | `server/systemd.rs`, `server/inherited.rs` |
 //! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |
 //! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
 //! | the access log | `http/access_log.rs` |

@@ -8,23 +8,23 @@
 
 mod accounts;
 mod budgets;
-mod check_limits;
 mod clock_limits;
 mod color_limits;
 mod follow_limits;
 mod key_limits;
 mod log_limits;
+mod service_limits;
 
 use std::time::Duration;
 
 pub use accounts::*;
 pub use budgets::*;
-pub use check_limits::*;
 pub use clock_limits::*;
 pub use color_limits::*;
 pub use follow_limits::*;
 pub use key_limits::*;
 pub use log_limits::*;
+pub use service_limits::*;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

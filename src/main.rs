@@ -6,7 +6,7 @@ use std::{io, thread};
 
 use forever_frame::config::{Command, CommandLine, Config, HealthUrl};
 use forever_frame::diagnostics;
-use forever_frame::server::{self, Server};
+use forever_frame::server::{self, InheritError, InheritedSockets, Server};
 
 #[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
 #[global_allocator]
@@ -20,6 +20,8 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> ExitCode {
+    // Before anything is opened.
+    let inherited = InheritedSockets::take();
     let _flush = match diagnostics::init() {
         Ok(flush) => flush,
         Err(error) => {
@@ -27,7 +29,7 @@ fn serve(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match run(config) {
+    match run(config, inherited) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
@@ -36,14 +38,18 @@ fn serve(config: Config) -> ExitCode {
     }
 }
 
-fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+fn run(
+    config: Config,
+    inherited: Result<InheritedSockets, InheritError>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let inherited = inherited?;
     // This thread accepts, and runs the few tasks that no connection needs. Connections are served on
     // the lanes.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let server = Server::bind(config)?;
+        let server = Server::bind_or_inherit(config, inherited)?;
         let addrs = server.local_addrs()?;
         let stop = server::asked_to_stop()?;
         // On a thread of its own, since nobody may read it.

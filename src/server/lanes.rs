@@ -62,6 +62,16 @@ impl Lanes {
         Some((&lane.runtime, &lane.crowd, load))
     }
 
+    /// Waits until every lane has run a task.
+    pub(super) async fn answer(&self) {
+        let runtimes = self.0.iter().map(|lane| &lane.runtime);
+        let tasks: Vec<_> = runtimes.map(|runtime| runtime.spawn(async {})).collect();
+        for task in tasks {
+            // A lane that has ended has no task to wait for.
+            let _ = task.await;
+        }
+    }
+
     /// Ends the lanes, and waits until their threads have ended.
     pub(super) async fn end(self) {
         for Lane { stop, thread, .. } in self.0 {

@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use tokio::net::{TcpListener, TcpStream};
 
+use super::inherited::InheritedSockets;
 use super::socket;
 use crate::config::Listen;
 use crate::limits;
@@ -31,6 +32,15 @@ impl Listeners {
         };
         Ok(Listeners {
             sockets,
+            first: AtomicUsize::new(0),
+        })
+    }
+
+    /// Listens on sockets that are open already, of which there is at least one.
+    pub(super) fn inherit(sockets: InheritedSockets) -> io::Result<Listeners> {
+        let sockets = sockets.0.into_iter().map(TcpListener::from_std);
+        Ok(Listeners {
+            sockets: sockets.collect::<Result<_, _>>()?,
             first: AtomicUsize::new(0),
         })
     }

@@ -6,6 +6,7 @@ mod conn;
 mod crowd;
 mod departure;
 mod head_wait;
+mod inherited;
 mod lanes;
 mod listeners;
 mod monitored_io;
@@ -15,6 +16,7 @@ mod signal;
 mod socket;
 mod stall;
 mod stream_conn;
+mod systemd;
 mod unsent;
 
 use std::io;
@@ -25,6 +27,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+pub use inherited::{InheritError, InheritedSockets};
 pub use ready_check::{NotReady, check_ready};
 pub use signal::asked_to_stop;
 
@@ -59,6 +62,9 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}; choose an address with --listen")]
     Listen(Listen, io::Error),
+    /// The sockets of the service manager cannot be listened on.
+    #[error("cannot listen on the sockets of LISTEN_FDS: {0}")]
+    Inherit(io::Error),
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
@@ -76,8 +82,24 @@ impl Server {
     /// # Errors
     /// When the address cannot be listened on, or the log cannot be opened.
     pub fn bind(config: Config) -> Result<Server, StartError> {
-        let listeners = Listeners::bind(&config.listen)
-            .map_err(|error| StartError::Listen(config.listen.clone(), error))?;
+        Server::bind_or_inherit(config, InheritedSockets::default())
+    }
+
+    /// Listens on the inherited sockets, or, if there are none, binds the address, and opens the log.
+    ///
+    /// # Errors
+    /// When the sockets or the address cannot be listened on, or the log cannot be opened.
+    pub fn bind_or_inherit(
+        config: Config,
+        inherited: InheritedSockets,
+    ) -> Result<Server, StartError> {
+        let listeners = if inherited.is_empty() {
+            Listeners::bind(&config.listen)
+                .map_err(|error| StartError::Listen(config.listen.clone(), error))?
+        } else {
+            log::info!("listening on the sockets of the service manager, and not on --listen");
+            Listeners::inherit(inherited).map_err(StartError::Inherit)?
+        };
         let is_loopback = |addr: &SocketAddr| addr.ip().to_canonical().is_loopback();
         let is_local = listeners.local_addrs()?.iter().all(is_loopback);
         rlimits::survive_size_limit();
@@ -160,10 +182,17 @@ impl Server {
             log::error!("cannot delete the demo accounts of an earlier run: {error}");
         }
         let mut connections = JoinSet::new();
-        acceptor
-            .accept_until(stop, &listeners, &mut connections)
-            .await;
-        stop_serving(&acceptor, listeners, connections).await;
+        systemd::tell_ready(&status(&listeners));
+        let serve = async {
+            acceptor
+                .accept_until(stop, &listeners, &mut connections)
+                .await;
+            stop_serving(&acceptor, listeners, connections).await;
+        };
+        tokio::select! {
+            () = serve => {}
+            () = systemd::feed_watchdog(&acceptor.lanes) => {}
+        }
         if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.wait_idle())
             .await
             .is_err()
@@ -177,11 +206,19 @@ impl Server {
     }
 }
 
+/// Where the server listens, for the service manager's users.
+fn status(listeners: &Listeners) -> String {
+    let addrs = listeners.local_addrs().unwrap_or_default();
+    let addrs: Vec<String> = addrs.iter().map(ToString::to_string).collect();
+    format!("listening on {}", addrs.join(", "))
+}
+
 /// Ends the drain's streams, answers whoever comes meanwhile, and then closes everything.
 async fn stop_serving(acceptor: &Acceptor, listeners: Listeners, mut connections: JoinSet<()>) {
     let drain = &acceptor.app.drain;
     let open = acceptor.app.metrics.open_streams();
     log::info!("stopping; {open} streams are open");
+    systemd::tell_stopping(drain.window() + limits::DRAIN_GRACE_MAX + limits::STOP_GRACE);
     let began = Instant::now();
     let all_ended = async {
         drain.begin(began);

@@ -57,6 +57,8 @@ mod unix {
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
+    use super::super::systemd;
+
     /// The signals that have a meaning here, or would end the process without one.
     pub(super) struct Signals {
         terminate: Signal,
@@ -96,6 +98,8 @@ mod unix {
                             }
                             continue;
                         }
+                        systemd::tell_reloading();
+                        systemd::tell_reloaded();
                         "SIGHUP: nothing is read again while the server runs"
                     }
                     _ = self.user1.recv() => "SIGUSR1 has no meaning here",

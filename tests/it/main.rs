@@ -26,6 +26,7 @@
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
 //! | `operators` | the metrics of refusals, the access log |
 //! | `diagnostics` | standard error and standard output, and what clients write there |
+//! | `systemd` | the binary as a service: sockets that are handed over, and what is told |
 //! | `process`, `command_line`, `signals` | the binary: its command line and environment, signals, and limits of the system |
 //! | `tidy` | the source tree itself |
 //!
@@ -112,6 +113,8 @@ mod store_times;
 mod stored;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod tidy;
 mod unread;
 mod unreadable;
