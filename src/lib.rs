@@ -40,6 +40,7 @@
 //! | [`network`] | whom a share belongs to: a client's address |
 //! | [`diagnostics`] | what the program says on standard error |
 //! | [`budget`] | what many clients share, and how much of it each may hold |
+//! | [`rate_limiter`] | how often a client, or whoever else, may try |
 //! | [`message`] | messages and their names: seq, epoch, cursor, channel |
 //! | [`machine_clock`] | the machine's clocks: the wall clock and the uptime |
 //! | [`wire`] | transports: the moments of a stream as bytes |
@@ -188,6 +189,7 @@ pub mod message;
 pub mod metrics;
 pub mod network;
 pub mod pages;
+pub mod rate_limiter;
 pub mod receiver_session;
 pub mod right;
 pub mod server;

@@ -11,10 +11,11 @@ use blake2::{Blake2b128, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::account_event::{AccountEvent, ReadEvent, account_channel};
-use super::{Account, AccountId, Chat, Friend, LookupError, RateLimited, Session, SessionEnded};
+use super::{Account, AccountId, Chat, Friend, LookupError, Session, SessionEnded};
 use crate::limits;
 use crate::log::{AppendError, History, PageLimit, StoreError, Stored};
 use crate::message::{Channel, Draft, IdempotencyKey, Message, Receipt, Seq};
+use crate::rate_limiter::RateLimited;
 use crate::wire::to_json;
 
 /// A chat message: the JSON data of the messages of a conversation.

@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use super::{
     Account, AccountName, AccountNameError, Chat, CreateError, HasherBusy, LogIn, NewPassword,
-    PasswordError, RateLimited, StoredHash, Token,
+    PasswordError, StoredHash, Token,
 };
 use crate::log::{Moment, StoreError};
 use crate::network::Network;
+use crate::rate_limiter::RateLimited;
 
 /// Why a client is not logged in, or may not change the password.
 #[derive(Debug, thiserror::Error)]

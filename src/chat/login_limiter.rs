@@ -8,14 +8,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::account_name::AccountName;
-use super::rate_limiter::RateLimiter;
 use crate::limits;
 use crate::network::Network;
+use crate::rate_limiter::{RateLimited, RateLimiter};
 
 /// Counts logins and registrations, and refuses those of which there are too many.
 #[derive(Debug)]
@@ -35,24 +35,6 @@ struct LoginRates {
 pub(super) struct LoginAttempt {
     name: Arc<str>,
     from: Network,
-}
-
-/// The client has used up its attempts, and has to wait.
-#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("there were too many attempts; try again in {} s", self.seconds())]
-pub struct RateLimited(Duration);
-
-impl RateLimited {
-    /// The refusal of a client that has to wait so long.
-    pub(super) fn new(wait: Duration) -> RateLimited {
-        RateLimited(wait)
-    }
-
-    /// Returns how long to wait, in seconds, rounded up.
-    #[must_use]
-    pub fn seconds(&self) -> u64 {
-        self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
-    }
 }
 
 impl Default for LoginLimiter {
@@ -88,7 +70,7 @@ impl LoginLimiter {
         // All rates are asked before any is charged: an attempt that one of them refuses does not
         // use up the others.
         if let Some(wait) = waits.into_iter().flatten().max() {
-            return Err(RateLimited(wait));
+            return Err(RateLimited::new(wait));
         }
         rates.pairs.charge(pair, now);
         rates.addresses.charge(from, now);
@@ -116,7 +98,7 @@ impl LoginLimiter {
     ) -> Result<(), RateLimited> {
         let mut rates = self.0.lock();
         let charged = rates.registrations.try_charge(Network::of(from), now);
-        charged.map_err(RateLimited)
+        charged.map_err(RateLimited::new)
     }
 
     /// Refunds a registration that was not refused for what it asked.

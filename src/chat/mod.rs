@@ -36,7 +36,6 @@ mod online;
 mod overview;
 mod password;
 mod presence;
-mod rate_limiter;
 mod sessions;
 mod social_limiter;
 #[cfg(test)]
@@ -55,7 +54,6 @@ pub use demo::{DemoAccountError, NAMES as DEMO_NAMES, PASSWORD as DEMO_PASSWORD}
 pub use directory::LookupError;
 pub use friendship::FriendAction;
 pub use login::{LoginError, RegisterError};
-pub use login_limiter::RateLimited;
 pub use overview::{Contact, Overview};
 pub use password::{HasherBusy, PasswordError};
 pub use presence::PresenceGuard;

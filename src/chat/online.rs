@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::rate_limiter::RateLimiter;
 use super::{Account, AccountId};
 use crate::limits;
+use crate::rate_limiter::RateLimiter;
 
 /// An account has come online, or has gone offline.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::rate_limiter::RateLimiter;
-use super::{AccountId, FriendAction, RateLimited};
+use super::{AccountId, FriendAction};
 use crate::limits;
+use crate::rate_limiter::{RateLimited, RateLimiter};
 
 /// Counts what accounts do to each other, and refuses it when there is too much.
 #[derive(Debug)]

@@ -8,13 +8,13 @@ use hyper::StatusCode;
 use hyper::header::{ACCEPT_ENCODING, ALLOW, ETAG, HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::chat::{
-    CreateError, FriendError, LoginError, LookupError, RateLimited, RegisterError, SayError,
-    SessionEnded,
+    CreateError, FriendError, LoginError, LookupError, RegisterError, SayError, SessionEnded,
 };
 use crate::limits;
 use crate::log::{AppendError, DraftRefusal, LocateError, StoreError};
 use crate::message::{Cursor, NameError, Seq};
 use crate::metrics::RefusalReason;
+use crate::rate_limiter::RateLimited;
 
 /// Why a request is refused. The sentence says what was wrong, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,9 @@
 //! What a friend action does, and why it is refused.
 
 use super::Account;
-use crate::chat::{RateLimited, SessionEnded};
+use crate::chat::SessionEnded;
 use crate::limits;
+use crate::rate_limiter::RateLimited;
 
 /// What a friend action has changed between two accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

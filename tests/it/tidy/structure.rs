@@ -189,7 +189,7 @@ fn pure_modules_read_no_clock() {
         "src/log/trimmed",
         "src/log/recent_keys",
         "src/chat/online",
-        "src/chat/rate_limiter",
+        "src/rate_limiter",
         "src/chat/account_name",
         "src/chat/name_rules",
         "src/mailbox/deliveries",

@@ -10,7 +10,7 @@ use crate::limits::{self, Rate};
 /// The attempts of some keys. When there are too many keys, the one that has the most attempts left is
 /// forgotten: whoever tries with many keys does not give a key its attempts back that has used them up.
 #[derive(Debug)]
-pub(super) struct RateLimiter<K> {
+pub struct RateLimiter<K> {
     rate: Rate,
     /// For each key the moment from which it has all its attempts again.
     full_at: HashMap<K, Instant>,
@@ -20,7 +20,8 @@ pub(super) struct RateLimiter<K> {
 
 impl<K: Hash + Ord + Clone> RateLimiter<K> {
     /// A limiter under which each key may try as often as `rate` says.
-    pub(super) fn new(rate: Rate) -> RateLimiter<K> {
+    #[must_use]
+    pub fn new(rate: Rate) -> RateLimiter<K> {
         RateLimiter {
             rate,
             full_at: HashMap::new(),
@@ -29,7 +30,8 @@ impl<K: Hash + Ord + Clone> RateLimiter<K> {
     }
 
     /// Returns how long a key has to wait before its next attempt; `None` if it need not.
-    pub(super) fn wait<Q>(&self, key: &Q, now: Instant) -> Option<Duration>
+    #[must_use]
+    pub fn wait<Q>(&self, key: &Q, now: Instant) -> Option<Duration>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -41,7 +43,7 @@ impl<K: Hash + Ord + Clone> RateLimiter<K> {
     }
 
     /// Charges an attempt, before it is made: attempts at the same time do not slip through.
-    pub(super) fn charge(&mut self, key: K, now: Instant) {
+    pub fn charge(&mut self, key: K, now: Instant) {
         let full_at = self
             .full_at
             .get(&key)
@@ -66,7 +68,7 @@ impl<K: Hash + Ord + Clone> RateLimiter<K> {
     ///
     /// # Errors
     /// When it has none: how long it has to wait.
-    pub(super) fn try_charge(&mut self, key: K, now: Instant) -> Result<(), Duration> {
+    pub fn try_charge(&mut self, key: K, now: Instant) -> Result<(), Duration> {
         if let Some(wait) = self.wait(&key, now) {
             return Err(wait);
         }
@@ -75,7 +77,7 @@ impl<K: Hash + Ord + Clone> RateLimiter<K> {
     }
 
     /// Gives an attempt back that has been charged.
-    pub(super) fn refund<Q>(&mut self, key: &Q)
+    pub fn refund<Q>(&mut self, key: &Q)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -85,6 +87,25 @@ impl<K: Hash + Ord + Clone> RateLimiter<K> {
         {
             self.set(key.clone(), full_at);
         }
+    }
+}
+
+/// The client has used up its attempts, and has to wait.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("there were too many attempts; try again in {} s", self.seconds())]
+pub struct RateLimited(Duration);
+
+impl RateLimited {
+    /// The refusal of a client that has to wait so long.
+    #[must_use]
+    pub fn new(wait: Duration) -> RateLimited {
+        RateLimited(wait)
+    }
+
+    /// Returns how long to wait, in seconds, rounded up.
+    #[must_use]
+    pub fn seconds(&self) -> u64 {
+        self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
     }
 }
 
