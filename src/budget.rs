@@ -31,6 +31,8 @@ pub struct Budget(Arc<Mutex<Books>>);
 struct Books {
     total: usize,
     free: usize,
+    /// The most that a network may hold, however much is left.
+    most: usize,
     /// The networks that hold something or wait.
     shares: HashMap<Network, BudgetShare>,
     /// The networks that wait, each once; the first has its turn next.
@@ -98,9 +100,16 @@ impl Budget {
     /// A budget of this amount, nothing of it held.
     #[must_use]
     pub fn new(total: usize) -> Budget {
+        Budget::capped(total, None)
+    }
+
+    /// A budget of which no network holds more than `most` in any case.
+    #[must_use]
+    pub fn capped(total: usize, most: Option<usize>) -> Budget {
         Budget(Arc::new(Mutex::new(Books {
             total,
             free: total,
+            most: most.unwrap_or(total),
             shares: HashMap::new(),
             turns: VecDeque::new(),
             tickets: 0,
@@ -237,7 +246,7 @@ impl Books {
     fn fits(&self, held: usize, amount: usize) -> bool {
         self.free
             .checked_sub(amount)
-            .is_some_and(|left| held + amount <= left)
+            .is_some_and(|left| held + amount <= left.min(self.most))
     }
 
     fn take(&mut self, network: Network, amount: usize) {

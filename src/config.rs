@@ -22,6 +22,7 @@ pub use listen::Listen;
 pub use values::{duration, heartbeat};
 
 use crate::authority::HostName;
+use crate::client_shares::ClientBounds;
 use crate::limits;
 use crate::machine_clock::MachineClock;
 use values::{
@@ -77,6 +78,29 @@ pub struct Args {
     /// [default: the open-file limit less 128]
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_MAX_CONNECTIONS", value_parser = at_least_one)]
     max_connections: Option<usize>,
+
+    /// Most connections at once of one address, or of one /64 network of IPv6; more are answered 429. The
+    /// machine itself, and proxies that are trusted, have no bound [default: as many as are left for all
+    /// others, so half of --max-connections for one alone]
+    #[arg(long, value_name = "N", env = "FOREVER_FRAME_CONNECTIONS_PER_ADDRESS", value_parser = at_least_one)]
+    connections_per_address: Option<usize>,
+
+    /// Most requests in progress at once of one address: streams, long polls, uploads, and appends whose
+    /// body is still to come; more are answered 429. Behind a proxy that is trusted the address of its
+    /// client counts [default: as many as are left for all others]
+    #[arg(long, value_name = "N", env = "FOREVER_FRAME_REQUESTS_PER_ADDRESS", value_parser = at_least_one)]
+    requests_per_address: Option<usize>,
+
+    /// Most appends a second of one address (1 to 1000000), of which those of two seconds may come at
+    /// once; more are answered 429. Lines of uploads have as many besides, and wait
+    #[arg(
+        long,
+        value_name = "N",
+        env = "FOREVER_FRAME_APPENDS_PER_ADDRESS",
+        default_value_t = limits::APPENDS_PER_ADDRESS_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::APPENDS_PER_ADDRESS_MAX))
+    )]
+    appends_per_address: u32,
 
     /// Interval between heartbeats on a quiet sse, ndjson or script stream (1s to 60s); each is a
     /// small write. Keep it below the idle timeout of any proxy in between. The dots of text and
@@ -160,6 +184,8 @@ pub struct Config {
     pub max_message: usize,
     /// The most connections at once; `None` for what the open-file limit allows.
     pub max_connections: Option<usize>,
+    /// The most that one client may use.
+    pub clients: ClientBounds,
     /// The interval between heartbeats on quiet streams that have no dots.
     pub heartbeat: Duration,
     /// The longest life of a stream, if it has one.
@@ -204,6 +230,11 @@ impl From<Args> for Config {
             keep_bytes: args.keep_bytes,
             max_message: args.max_message,
             max_connections: args.max_connections,
+            clients: ClientBounds {
+                connections: args.connections_per_address,
+                requests: args.requests_per_address,
+                appends: args.appends_per_address,
+            },
             heartbeat: args.heartbeat,
             rotate: args.rotate,
             drain: args.drain,
@@ -239,6 +270,7 @@ impl Default for Config {
             keep_bytes: None,
             max_message: limits::MESSAGE_BYTES_DEFAULT,
             max_connections: None,
+            clients: ClientBounds::default(),
             heartbeat: limits::HEARTBEAT_INTERVAL_DEFAULT,
             rotate: None,
             drain: limits::DRAIN_DEFAULT,

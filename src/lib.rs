@@ -41,6 +41,7 @@
 //! | [`diagnostics`] | what the program says on standard error |
 //! | [`budget`] | what many clients share, and how much of it each may hold |
 //! | [`rate_limiter`] | how often a client, or whoever else, may try |
+//! | [`client_shares`] | what one client may use of the server |
 //! | [`message`] | messages and their names: seq, epoch, cursor, channel |
 //! | [`machine_clock`] | the machine's clocks: the wall clock and the uptime |
 //! | [`wire`] | transports: the moments of a stream as bytes |
@@ -151,7 +152,8 @@
 //! | a command, such as `check` | `config/command_line.rs`; `main.rs` runs it |
 //! | what expires, such as a session | `log/moment.rs`: ages are told by [`log::Log::now`], never by the wall clock |
 //! | when an append is refused or a second try | `log/store.rs` says it; `log/used_keys.rs` has the keys |
-//! | a bound, such as streams per address | `limits.rs`; a stream begins in `http/stream.rs` |
+//! | a bound | `limits.rs` |
+//! | what one client may use | `client_shares.rs`; connections ask in `server/accept.rs`, requests in `http/client_places.rs` |
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
 //! | what systemd is told, and its sockets | `server/systemd.rs`, `server/inherited.rs` |
 //! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |
@@ -174,6 +176,7 @@
 pub mod authority;
 pub mod budget;
 pub mod chat;
+pub mod client_shares;
 pub mod clock;
 pub mod config;
 pub mod connection;

@@ -19,6 +19,7 @@ pub use refusals::{RefusalReason, Refusals};
 use counter::Counter;
 use exposition::Exposition;
 
+use crate::client_shares::ClientPlace;
 use crate::diagnostics::LostLines;
 use crate::message::Seq;
 use crate::wire::Wire;
@@ -264,6 +265,8 @@ impl Readings {
 pub struct OpenStream {
     metrics: Arc<Metrics>,
     wire: Wire,
+    /// The client's place for the stream.
+    place: ClientPlace,
     /// The reason that is counted if the stream is closed now.
     pub closed: Closed,
 }
@@ -276,8 +279,16 @@ impl OpenStream {
         OpenStream {
             metrics,
             wire,
+            place: ClientPlace::default(),
             closed: Closed::Client,
         }
+    }
+
+    /// The stream, which has this place of its client's as long as it is open.
+    #[must_use]
+    pub fn with_place(mut self, place: ClientPlace) -> OpenStream {
+        self.place = place;
+        self
     }
 
     /// The metrics in which the stream is counted.

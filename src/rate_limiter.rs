@@ -44,11 +44,16 @@ impl<K: Hash + Ord + Clone> RateLimiter<K> {
 
     /// Charges an attempt, before it is made: attempts at the same time do not slip through.
     pub fn charge(&mut self, key: K, now: Instant) {
+        self.charge_many(key, 1, now);
+    }
+
+    /// Charges so many attempts, which have been made.
+    pub fn charge_many(&mut self, key: K, count: u32, now: Instant) {
         let full_at = self
             .full_at
             .get(&key)
             .map_or(now, |moment| (*moment).max(now));
-        self.set(key, full_at + self.rate.every);
+        self.set(key, full_at + self.rate.every * count);
         if self.full_at.len() > limits::RATE_LIMIT_KEYS_MAX
             && let Some((_, key)) = self.in_order.pop_first()
         {

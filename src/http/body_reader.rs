@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use crate::client_shares::ClientPlace;
 use crate::connection::Connection;
 use crate::follow::ChunkStream;
 
@@ -15,13 +16,20 @@ use crate::follow::ChunkStream;
 pub(super) struct BodyReader {
     body: Incoming,
     connection: Arc<Connection<ChunkStream>>,
+    _place: ClientPlace,
 }
 
 impl BodyReader {
-    pub(super) fn new(body: Incoming, connection: &Arc<Connection<ChunkStream>>) -> BodyReader {
+    /// The body of a request that has this place of its client's.
+    pub(super) fn new(
+        body: Incoming,
+        connection: &Arc<Connection<ChunkStream>>,
+        place: ClientPlace,
+    ) -> BodyReader {
         BodyReader {
             body,
             connection: Arc::clone(connection),
+            _place: place,
         }
     }
 }

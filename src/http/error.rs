@@ -152,6 +152,22 @@ pub(super) enum Error {
     LineSlow(u64),
     #[error("the server is at its connection limit; try again shortly")]
     Full,
+    #[error(
+        "your address has as many connections as it may, so that others find room; close some of them, \
+         and try again"
+    )]
+    ManyConnections,
+    #[error(
+        "your address has as many streams and other requests in progress as it may, so that others find \
+         room; end some of them, and try again"
+    )]
+    ManyRequests,
+    #[error(
+        "your address appends more often than it may; try again in {} s, or send the messages as the lines \
+         of one upload (PUT), which waits by itself",
+        .0.seconds()
+    )]
+    ManyAppends(RateLimited),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -238,7 +254,10 @@ impl Error {
             | Error::Lookup(LookupError::NoAccount(_) | LookupError::NoFriend(_))
             | Error::Friend(FriendError::NoAccount) => StatusCode::NOT_FOUND,
             Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
-            Error::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Error::RateLimited(_)
+            | Error::ManyConnections
+            | Error::ManyRequests
+            | Error::ManyAppends(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::CrossOrigin(_) | Error::Friend(FriendError::NotTaken) => StatusCode::FORBIDDEN,
             Error::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Error::UrlTooLong(_) => StatusCode::URI_TOO_LONG,
@@ -296,6 +315,9 @@ impl Error {
         match self {
             Error::CrossOrigin(_) => RefusalReason::Origin,
             Error::Full => RefusalReason::Connections,
+            Error::ManyConnections => RefusalReason::ClientConnections,
+            Error::ManyRequests => RefusalReason::ClientRequests,
+            Error::ManyAppends(_) => RefusalReason::ClientAppends,
             Error::NoBodyMemory => RefusalReason::BodyMemory,
             Error::NoAnswerMemory => RefusalReason::AnswerMemory,
             Error::KeysFull(_) => RefusalReason::Keys,
@@ -328,7 +350,9 @@ impl Error {
             Error::Login(error) | Error::Register(RegisterError::Login(error)) => {
                 login_retry_after(error).map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)))
             }
-            Error::RateLimited(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
+            Error::RateLimited(wait) | Error::ManyAppends(wait) => {
+                Some((RETRY_AFTER, HeaderValue::from(wait.seconds())))
+            }
             Error::OtherLast(Some(last)) => {
                 let tag = HeaderValue::from_str(&format!("\"{last}\"")).ok()?;
                 Some((ETAG, tag))
@@ -351,6 +375,7 @@ impl Error {
         matches!(
             self,
             Error::Full
+                | Error::ManyConnections
                 | Error::Stopping
                 | Error::BodySlow(_)
                 | Error::BodyBroke(_)

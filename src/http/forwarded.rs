@@ -69,7 +69,8 @@ impl TrustedProxies {
         host.filter(|_| self.trusts(peer.to_canonical()))
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether the proxy at this address, in its canonical form, is believed.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }

@@ -14,6 +14,7 @@ mod channel_list;
 mod chat;
 mod checks;
 mod client;
+mod client_places;
 mod clock_stream;
 mod cors;
 mod error;
@@ -55,6 +56,7 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response};
 
+pub use client_places::NoPlace;
 pub use cors::Cors;
 pub use forwarded::TrustedProxies;
 pub use host::Hosts;
@@ -63,6 +65,7 @@ pub use reply::Body;
 
 use crate::budget::Budget;
 use crate::chat::Chat;
+use crate::client_shares::ClientShares;
 use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::drain::Drain;
@@ -126,6 +129,8 @@ pub struct App {
     pub answers: Budget,
     /// The memory for what operators have not read yet, in bytes.
     pub operator_answers: Budget,
+    /// What each client uses.
+    pub clients: ClientShares,
     /// Whether endless streams are taken out of hyper's hands.
     pub handover: bool,
     /// How many files may be open, where the system reports it.
@@ -224,12 +229,13 @@ pub async fn respond(
     response
 }
 
-/// Answers a request on a connection beyond the limit of connections: that it is beyond it, unless it
+/// Answers a request on a connection beyond a limit of connections: that it is beyond it, unless it
 /// is for operators, who are answered always.
 pub async fn refuse(
     app: Arc<App>,
     connection: Arc<Connection<ChunkStream>>,
     request: Request<Incoming>,
+    why: NoPlace,
 ) -> Response<Body> {
     let path = request.uri().path();
     if route::find(path, app.demos).is_ok_and(|(route, _)| route.endpoint.is_for_operators()) {
@@ -245,7 +251,7 @@ pub async fn refuse(
     let error = if app.drain.has_begun() {
         Error::Stopping
     } else {
-        Error::Full
+        why.into()
     };
     let mut response = Refusal::of(&head).reply(&error, &app, client).await;
     grant.apply(response.headers_mut());
@@ -270,14 +276,15 @@ async fn dispatch(
         } => (route, rest, permission),
         Checked::Options(allow) => return Ok(reply::options(&allow)),
     };
-    let endpoint = route.endpoint;
+    let (endpoint, effect) = (route.endpoint, route.effect(&head.method)?);
+    let place = app.place_of_act(effect, &head.method, client)?;
     let share = app.answer_share(client, endpoint.is_for_operators());
     let response = handle(Call {
         app,
         connection,
         client,
         head,
-        body: BodyReader::new(body, connection),
+        body: BodyReader::new(body, connection, place),
         endpoint,
         rest,
         permission,

@@ -54,7 +54,11 @@ impl Refusal {
     async fn render(self, error: &Error, app: &App) -> Response<Body> {
         let status = error.status();
         let wait = retry_after(error, &app.drain);
-        if self.form == Form::Sse && self.is_get && status == StatusCode::SERVICE_UNAVAILABLE {
+        let is_for_now = [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        if self.form == Form::Sse && self.is_get && is_for_now.contains(&status) {
             return sse_retry(error, wait);
         }
         let sentence = error.to_string();
@@ -130,7 +134,9 @@ pub fn answer_to_fault(fault: HeadFault) -> Option<String> {
 /// spread, or all of them come back together.
 fn retry_after(error: &Error, drain: &Drain) -> Option<Duration> {
     match error {
-        Error::Full => Some(random_seconds(limits::RETRY_AFTER_FULL_SECONDS)),
+        Error::Full | Error::ManyConnections | Error::ManyRequests => {
+            Some(random_seconds(limits::RETRY_AFTER_FULL_SECONDS))
+        }
         Error::Stopping => Some(drain.retry_after(Instant::now())),
         _ => None,
     }

@@ -164,7 +164,9 @@ impl StreamSpec {
         let is_handed_over = call.app.handover
             && !options.ends().are_near()
             && call.head.version == Version::HTTP_11;
+        let place = call.place_of_stream()?;
         let open = OpenStream::new(Arc::clone(&call.app.metrics), options.encoder.wire());
+        let open = open.with_place(place);
         let drain = call.app.drain.clone();
         let memory = call.answer_share();
         let stream = ChunkStream::new(&log, start, drain, open, memory, options);

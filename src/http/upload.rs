@@ -6,6 +6,7 @@
 //! batches of lines. After each batch other tasks on the thread have their turn: those that serve the
 //! followers of the lines.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use http_body_util::BodyExt;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use tokio::task::yield_now;
 
 use super::body_reader::BodyReader;
+use super::client_places::LineRate;
 use super::error::Error;
 use super::line_appends::{LineAppends, UploadProgress};
 use super::line_memory::LineMemory;
@@ -53,6 +55,7 @@ pub(super) struct UploadRun {
     body: BodyReader,
     lines: LineSplitter,
     memory: LineMemory,
+    rate: LineRate,
     pub(super) appends: LineAppends,
 }
 
@@ -84,6 +87,7 @@ impl UploadRun {
             app: Arc::clone(call.app),
             lines: LineSplitter::new(call.app.max_message),
             memory: LineMemory::new(&call),
+            rate: LineRate::new(&call),
             body: call.body,
             appends,
         }
@@ -135,7 +139,7 @@ impl UploadRun {
                 continue;
             };
             self.reserve(self.lines.partial() + data.len()).await?;
-            self.split(&data).await?;
+            let lines = self.split(&data).await?;
             // Uploads may last for days, and each holds no more than its unfinished line meanwhile. If a
             // line ended in this piece, others have their turn before the line that has begun.
             if self.lines.partial() < data.len() {
@@ -143,6 +147,7 @@ impl UploadRun {
                 self.reserve(self.lines.partial()).await?;
             }
             self.memory.grow(data.len());
+            self.keep_rate(lines).await?;
         }
         // A last line without a newline counts.
         if let Some(line) = self.lines.finish()? {
@@ -151,8 +156,26 @@ impl UploadRun {
         Ok(())
     }
 
-    /// Splits a piece of the body into lines, and lets them gather.
-    async fn split(&mut self, mut piece: &[u8]) -> Result<(), Error> {
+    /// Waits until the client may send more lines. What is being appended goes on meanwhile.
+    async fn keep_rate(&mut self, lines: usize) -> Result<(), Error> {
+        let Some(wait) = self.rate.charge(&self.app, lines) else {
+            return Ok(());
+        };
+        let mut waited = pin!(tokio::time::sleep(wait));
+        loop {
+            self.appends.begin();
+            tokio::select! {
+                biased;
+                () = self.app.drain.begun() => return Err(Error::Stopping),
+                appended = self.appends.appended() => appended?,
+                () = &mut waited => return Ok(()),
+            }
+        }
+    }
+
+    /// Splits a piece of the body into lines, lets them gather, and returns how many there were.
+    async fn split(&mut self, mut piece: &[u8]) -> Result<usize, Error> {
+        let mut count = 0;
         while !piece.is_empty() {
             while self.appends.room() == 0 {
                 self.appends.begin();
@@ -160,10 +183,11 @@ impl UploadRun {
                 yield_now().await;
             }
             let (found, result) = self.lines.take(&mut piece, self.appends.room());
+            count += found.len();
             self.appends.gather(found);
             result?;
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Makes sure that there is memory for an unfinished line of so many bytes. What is being appended

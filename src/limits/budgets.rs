@@ -1,4 +1,4 @@
-//! The memory that clients share, and how long one of them may hold it while others need it.
+//! What clients share: memory, how long one of them may hold it while others need it, and appends.
 
 use std::time::Duration;
 
@@ -63,3 +63,17 @@ pub const OPERATOR_UNSENT_BYTES: usize = 4 * MIB;
 /// Files of `--pages DIR` that are read at the same time, each of which may have
 /// [`PAGE_FILE_BYTES_MAX`](super::PAGE_FILE_BYTES_MAX).
 pub const PAGE_READERS_MAX: usize = 4;
+
+/// Appends a second that an address may make, unless `--appends-per-address` says otherwise: a tenth of
+/// what a disk takes, and more than people and most programs make.
+pub const APPENDS_PER_ADDRESS_DEFAULT: u32 = 5_000;
+
+/// Appends that an address may make at once, in seconds of its rate.
+pub const APPENDS_BURST_SECONDS: u32 = 2;
+
+/// Highest `--appends-per-address`.
+pub const APPENDS_PER_ADDRESS_MAX: u32 = 1_000_000;
+
+/// Connections of clients beyond their own bound that are answered at the same time. They do not take the
+/// places of the others ([`REFUSALS_MAX`](super::REFUSALS_MAX)): a client that comes again and again keeps no operator out.
+pub const CLIENT_REFUSALS_MAX: usize = 16;

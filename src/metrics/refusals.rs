@@ -27,7 +27,13 @@ pub enum RefusalReason {
     AnswerMemory,
     /// As many idempotency keys are held as may be.
     Keys,
-    /// The client tries too often.
+    /// The client has as many connections as it may.
+    ClientConnections,
+    /// The client has as many requests in progress as it may.
+    ClientRequests,
+    /// The client appends too often.
+    ClientAppends,
+    /// The client tries too often to log in, or to do something else.
     Rate,
     /// No more passwords can be hashed now, or no more accounts be held.
     Accounts,
@@ -39,7 +45,7 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons, in the order of their counters.
-    const ALL: [RefusalReason; 14] = [
+    const ALL: [RefusalReason; 17] = [
         RefusalReason::Request,
         RefusalReason::Origin,
         RefusalReason::Host,
@@ -50,6 +56,9 @@ impl RefusalReason {
         RefusalReason::BodyMemory,
         RefusalReason::AnswerMemory,
         RefusalReason::Keys,
+        RefusalReason::ClientConnections,
+        RefusalReason::ClientRequests,
+        RefusalReason::ClientAppends,
         RefusalReason::Rate,
         RefusalReason::Accounts,
         RefusalReason::Store,
@@ -69,6 +78,9 @@ impl RefusalReason {
             RefusalReason::BodyMemory => "body_memory",
             RefusalReason::AnswerMemory => "answer_memory",
             RefusalReason::Keys => "idempotency_keys",
+            RefusalReason::ClientConnections => "client_connections",
+            RefusalReason::ClientRequests => "client_requests",
+            RefusalReason::ClientAppends => "client_appends",
             RefusalReason::Rate => "rate",
             RefusalReason::Accounts => "accounts",
             RefusalReason::Store => "store",

@@ -8,15 +8,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Duration, Instant};
 
-use super::conn::{self, Accepted};
+use super::conn::{self, Accepted, ServedPlace};
 use super::lanes::Lanes;
 use super::listeners::Listeners;
 use crate::config::Timeouts;
-use crate::http::App;
+use crate::http::{App, NoPlace};
 use crate::limits;
 
 /// Accepts connections, as many as the server takes, and gives each to a lane.
@@ -27,9 +27,19 @@ pub(super) struct Acceptor {
     timeouts: Timeouts,
     /// A permit for each connection that is served.
     served: Arc<Semaphore>,
-    /// The connections beyond that, the oldest first: their one request is answered with 503, unless
-    /// it is an operator's.
-    refused: Mutex<VecDeque<AbortHandle>>,
+    /// The connections beyond that: their one request is answered with 503, unless it is an operator's.
+    refused: RefusedConnections,
+    /// The connections of clients that have as many as each may: their one request is answered with 429.
+    refused_clients: RefusedConnections,
+}
+
+/// Connections that are only answered that they are refused.
+#[derive(Debug)]
+struct RefusedConnections {
+    /// The connections, the oldest first.
+    connections: Mutex<VecDeque<AbortHandle>>,
+    /// How many there may be.
+    max: usize,
 }
 
 impl Acceptor {
@@ -45,7 +55,8 @@ impl Acceptor {
             lanes,
             timeouts,
             served: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
-            refused: Mutex::default(),
+            refused: RefusedConnections::new(limits::REFUSALS_MAX),
+            refused_clients: RefusedConnections::new(limits::CLIENT_REFUSALS_MAX),
         }
     }
 
@@ -71,9 +82,12 @@ impl Acceptor {
                         Ok((socket, peer)) if spare.is_there() => {
                             self.admit(socket, peer, connections);
                         }
-                        Ok((socket, peer)) => self.refuse(socket, peer, connections),
+                        Ok((socket, peer)) => {
+                            self.refuse(socket, peer, NoPlace::ForAnybody, connections);
+                        }
                         Err(error) if is_out_of_files(&error) => {
-                            self.close_oldest_refused();
+                            self.refused_clients.close_oldest();
+                            self.refused.close_oldest();
                             spare.release();
                             failures.wait(&error).await;
                         }
@@ -96,45 +110,47 @@ impl Acceptor {
         }
     }
 
-    /// Serves a connection if the server is not at its limit.
+    /// Serves a connection if neither the server nor its client is at a limit.
     fn admit(&self, socket: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
-        match Arc::clone(&self.served).try_acquire_owned() {
-            Ok(permit) => {
-                self.spawn(socket, peer, Some(permit), connections);
+        match self.place(peer) {
+            Ok(place) => {
+                self.spawn(socket, peer, Ok(place), connections);
             }
-            Err(_) => self.refuse(socket, peer, connections),
+            Err(why) => self.refuse(socket, peer, why, connections),
         }
     }
 
-    /// Answers a connection beyond the limit. There is room for some; the oldest of them makes room for
-    /// a new one, so that those who say nothing do not keep operators out.
-    fn refuse(&self, socket: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
+    /// A place for a connection.
+    fn place(&self, peer: SocketAddr) -> Result<ServedPlace, NoPlace> {
+        let permit = Arc::clone(&self.served).try_acquire_owned();
+        let permit = permit.map_err(|_| NoPlace::ForAnybody)?;
+        let place = self.app.connection_of(peer.ip());
+        place.map_or(Err(NoPlace::ForClient), |place| Ok((permit, place)))
+    }
+
+    /// Answers a connection beyond a limit.
+    fn refuse(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        why: NoPlace,
+        connections: &mut JoinSet<()>,
+    ) {
         self.app.metrics.refused();
-        let mut refused = self.refused.lock();
-        refused.retain(|connection| !connection.is_finished());
-        while refused.len() >= limits::REFUSALS_MAX
-            && let Some(oldest) = refused.pop_front()
-        {
-            oldest.abort();
-        }
-        refused.extend(self.spawn(socket, peer, None, connections));
+        let others = match why {
+            NoPlace::ForAnybody => &self.refused,
+            NoPlace::ForClient => &self.refused_clients,
+        };
+        others.make_room();
+        others.add(self.spawn(socket, peer, Err(why), connections));
     }
 
-    /// Closes the connection beyond the limit that has been open for longest, if there is one.
-    fn close_oldest_refused(&self) {
-        let mut refused = self.refused.lock();
-        refused.retain(|connection| !connection.is_finished());
-        if let Some(oldest) = refused.pop_front() {
-            oldest.abort();
-        }
-    }
-
-    /// Gives a connection to a lane: one that has a permit is served, any other is refused.
+    /// Gives a connection to a lane: one that has a place is served, any other is refused.
     fn spawn(
         &self,
         socket: TcpStream,
         peer: SocketAddr,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Result<ServedPlace, NoPlace>,
         connections: &mut JoinSet<()>,
     ) -> Option<AbortHandle> {
         let (runtime, crowd, load) = self.lanes.least_busy()?;
@@ -143,12 +159,46 @@ impl Acceptor {
             peer,
             app: Arc::clone(&self.app),
             timeouts: self.timeouts,
-            permit,
+            place,
             load,
         };
         // Boxed, so that what only the beginning of a connection needs is not a part of its task.
         let serve = conn::serve(Box::new(accepted), Some(crowd.clone()));
         Some(connections.spawn_on(serve, runtime))
+    }
+}
+
+impl RefusedConnections {
+    fn new(max: usize) -> RefusedConnections {
+        RefusedConnections {
+            connections: Mutex::default(),
+            max,
+        }
+    }
+
+    /// Closes the oldest if there is no room for one more: those who say nothing do not keep operators
+    /// out.
+    fn make_room(&self) {
+        let mut connections = self.connections.lock();
+        connections.retain(|connection| !connection.is_finished());
+        while connections.len() >= self.max
+            && let Some(oldest) = connections.pop_front()
+        {
+            oldest.abort();
+        }
+    }
+
+    fn add(&self, connection: Option<AbortHandle>) {
+        self.connections.lock().extend(connection);
+    }
+
+    /// Closes the connection that has been open for longest, if there is one.
+    fn close_oldest(&self) {
+        let mut connections = self.connections.lock();
+        connections.retain(|connection| !connection.is_finished());
+        if let Some(oldest) = connections.pop_front() {
+            oldest.abort();
+        }
     }
 }
 

@@ -29,11 +29,12 @@ use super::monitored_io::MonitoredIo;
 use super::socket::{self, ClientSocket};
 use super::stall::Stall;
 use super::stream_conn::StreamConn;
+use crate::client_shares::ClientPlace;
 use crate::config::Timeouts;
 use crate::connection::{Connection, HeadFault, Phase};
 use crate::drain::Busy;
 use crate::follow::ChunkStream;
-use crate::http::{self, App};
+use crate::http::{self, App, NoPlace};
 use crate::limits;
 use crate::metrics::{OpenConnection, RefusalReason};
 
@@ -43,10 +44,13 @@ pub(super) struct Accepted {
     pub(super) peer: SocketAddr,
     pub(super) app: Arc<App>,
     pub(super) timeouts: Timeouts,
-    /// `None` beyond the limit of connections: the one request is answered with that.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// Its place; without one the one request is answered with that.
+    pub(super) place: Result<ServedPlace, NoPlace>,
     pub(super) load: LaneLoad,
 }
+
+/// The place of a connection that is served: one of the server's, and one of its client's.
+pub(super) type ServedPlace = (OwnedSemaphorePermit, ClientPlace);
 
 /// Serves a connection until it is over, or is one of its lane's crowd, if there is one.
 pub(super) async fn serve(accepted: Box<Accepted>, crowd: Option<CrowdHandle>) {
@@ -73,7 +77,7 @@ pub(super) async fn serve_stream(
 #[derive(Debug)]
 #[expect(dead_code, reason = "held until it is dropped")]
 pub(super) struct ConnPermit {
-    permit: Option<OwnedSemaphorePermit>,
+    place: Option<ServedPlace>,
     load: LaneLoad,
     open: OpenConnection,
     busy: Busy,
@@ -86,10 +90,13 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         peer,
         app,
         timeouts,
-        permit,
+        place,
         load,
     } = *accepted;
-    let is_served = permit.is_some();
+    let (place, refused) = match place {
+        Ok(place) => (Some(place), None),
+        Err(why) => (None, Some(why)),
+    };
     let open = OpenConnection::new(Arc::clone(&app.metrics));
     let socket = TcpStream::from_std(socket)
         .and_then(|socket| socket::tune(&socket).map(|()| socket))
@@ -110,10 +117,9 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
             // Boxed, so that the connection can be moved, and taken apart in the end.
             Box::pin(async move {
                 let answering = Arc::clone(&connection);
-                let response = if is_served {
-                    http::respond(app, connection, request).await
-                } else {
-                    http::refuse(app, connection, request).await
+                let response = match refused {
+                    None => http::respond(app, connection, request).await,
+                    Some(why) => http::refuse(app, connection, request, why).await,
                 };
                 Ok::<_, Infallible>(response.map(|body| AnswerBody::new(body, answering)))
             })
@@ -151,7 +157,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
         // dropped.
         Served::HandedOver(stream) => {
             let permit = ConnPermit {
-                permit,
+                place,
                 load,
                 open,
                 busy,
@@ -183,7 +189,7 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
                 _ => close(socket, &connection, timeouts.stall).await,
             };
             connection.on_end(all_arrived);
-            drop((permit, load, open, busy));
+            drop((place, load, open, busy));
             None
         }
     }

@@ -37,6 +37,7 @@ use listeners::Listeners;
 
 use crate::budget::Budget;
 use crate::chat::Chat;
+use crate::client_shares::ClientShares;
 use crate::clock::Clock;
 use crate::config::{Config, Listen, StoreKind};
 use crate::drain::Drain;
@@ -136,6 +137,7 @@ impl Server {
             bodies: Budget::new(config.memory.bodies),
             answers: Budget::new(config.memory.answers),
             operator_answers: Budget::new(limits::OPERATOR_UNSENT_BYTES),
+            clients: ClientShares::new(config.clients, max_connections),
             handover: config.handover,
             max_files,
         };

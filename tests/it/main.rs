@@ -21,6 +21,7 @@
 //! | `conformance`, `round_trip`, `exactly_once` | streams on all six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `replaced`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
+//! | `client_shares` | what one client may use, so that there is room for the others |
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
@@ -53,6 +54,7 @@ mod chat_revoked;
 mod chat_spam;
 mod chat_strangers;
 mod chat_streams;
+mod client_shares;
 mod clock_steps;
 mod closing;
 mod closing_uploads;

@@ -15,6 +15,7 @@
 //! | `foreign_clients` | clients that others wrote, over a cut and a restart |
 //! | `html_libraries` | libraries for pages without JavaScript of their own |
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
+//! | `many_addresses` | clients with addresses of their own (iproute2) |
 //! | `curl` | a terminal |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
 //! | `wrong_clock` | a wall clock that is set (faketime) |
@@ -43,6 +44,7 @@ mod hidden_frame;
 mod html_libraries;
 mod lost_packets;
 mod mailbox_page;
+mod many_addresses;
 mod pages;
 mod pages_live;
 mod parsers;
