@@ -139,13 +139,15 @@ pub(super) fn page_size(header: &[u8]) -> u64 {
     }
 }
 
+/// Reads the first bytes of a file.
 #[cfg(unix)]
-fn read_at_start(file: &File, bytes: &mut [u8]) -> io::Result<()> {
+pub(super) fn read_at_start(file: &File, bytes: &mut [u8]) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, 0)
 }
 
+/// Reads the first bytes of a file.
 #[cfg(not(unix))]
-fn read_at_start(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
+pub(super) fn read_at_start(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
     use std::io::{Read, Seek, SeekFrom};
     file.seek(SeekFrom::Start(0))?;
     file.read_exact(bytes)

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use super::main_file::read_at_start;
 use super::open::with_suffix;
 
 /// The life of a write-ahead log, which ends when all of it is in the main file: the salts in its
@@ -36,10 +37,13 @@ fn number(bytes: &[u8]) -> u32 {
 impl WalId {
     /// Reads the life of the write-ahead log of the log at `path`; `None` if it has none.
     pub(super) fn read(path: &Path) -> Option<WalId> {
+        WalId::read_from(&File::open(wal_path(path)).ok()?)
+    }
+
+    /// Reads the life of a write-ahead log that is open; `None` if it is empty.
+    pub(super) fn read_from(wal: &File) -> Option<WalId> {
         let mut header = [0; HEADER];
-        File::open(wal_path(path))
-            .and_then(|mut file| file.read_exact(&mut header))
-            .ok()?;
+        read_at_start(wal, &mut header).ok()?;
         Some(WalId::of(&header[16..24]))
     }
 

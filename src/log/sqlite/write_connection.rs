@@ -1,5 +1,6 @@
 //! The connection that writes the log. There is only one.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use super::log_row::LogRow;
 use super::retain::{self, Allowance, Retention, RetentionStep};
 use super::shortage::Shortage;
 use super::value::{Count, params};
-use super::wal_file::WalId;
+use super::wal_file::{WalId, wal_path};
 use super::{Bounds, SqliteShared, clock_table, insert, key_table, vacuum};
 use crate::limits;
 use crate::log::used_keys::UsedKeys;
@@ -27,6 +28,8 @@ pub(super) struct WriteConnection {
     connection: Connection,
     identity: Arc<FileIdentity>,
     shared: Arc<SqliteShared>,
+    /// The write-ahead log, if it could be opened to look at its header after each commit.
+    wal: Option<File>,
     /// How far the log has come, as the lock file has it.
     record: LogRecord,
     keep: Keep,
@@ -58,6 +61,7 @@ impl WriteConnection {
         WriteConnection {
             connection,
             shortage: Shortage::new(identity.path()),
+            wal: File::open(wal_path(identity.path())).ok(),
             identity,
             shared,
             record,
@@ -310,7 +314,7 @@ impl WriteConnection {
         if log_row.last == self.record.last {
             return;
         }
-        let wal = WalId::read(self.identity.path());
+        let wal = self.wal.as_ref().and_then(WalId::read_from);
         if wal != self.record.wal {
             // The write-ahead log began anew after the commit before, or later.
             self.record.base = self.record.last;
