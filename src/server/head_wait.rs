@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::connection::{Connection, HeadFault};
 use crate::limits;
@@ -24,8 +24,11 @@ pub(super) struct HeadWait {
     bytes: usize,
     /// Whether the first line of the head has come.
     has_line: bool,
-    /// Runs while a head is waited for.
-    deadline: Option<Pin<Box<Sleep>>>,
+    /// Whether the timer is set for what is waited for.
+    is_set: bool,
+    /// Stays when a wait is over: to set it for a later time is only a store, and where a runtime has no
+    /// timer left, the next one costs a system call.
+    timer: Option<Pin<Box<Sleep>>>,
     fault: Option<HeadFault>,
 }
 
@@ -38,7 +41,8 @@ impl HeadWait {
             heads: 0,
             bytes: 0,
             has_line: false,
-            deadline: None,
+            is_set: false,
+            timer: None,
             fault: None,
         }
     }
@@ -57,6 +61,7 @@ impl HeadWait {
         if connection.heads() != self.heads {
             *self = HeadWait {
                 heads: connection.heads(),
+                timer: self.timer.take(),
                 ..HeadWait::new(self.idle, self.head)
             };
         }
@@ -75,7 +80,7 @@ impl HeadWait {
         }
         if self.bytes == 0 && self.heads > 0 {
             // The connection is idle no longer: from here on the head has its own time.
-            self.deadline = None;
+            self.is_set = false;
         }
         self.has_line |= bytes.contains(&b'\n');
         self.bytes += bytes.len();
@@ -96,8 +101,7 @@ impl HeadWait {
         } else {
             self.head
         };
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(time)));
-        ready!(deadline.as_mut().poll(cx));
+        ready!(self.poll_timer(cx, time));
         let fault = if is_idle {
             HeadFault::Idle
         } else {
@@ -105,6 +109,22 @@ impl HeadWait {
         };
         self.fault = Some(fault);
         Poll::Ready(fault)
+    }
+
+    /// Ready when this time has passed since the first poll of a wait.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()> {
+        let is_set = std::mem::replace(&mut self.is_set, true);
+        let end = || Instant::now() + time;
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                if !is_set {
+                    timer.as_mut().reset(end());
+                }
+                timer
+            }
+            none => none.insert(Box::pin(sleep_until(end()))),
+        };
+        timer.as_mut().poll(cx)
     }
 }
 
@@ -114,7 +134,6 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use tokio::time::Instant;
 
     const IDLE: Duration = Duration::from_secs(75);
     const HEAD: Duration = Duration::from_secs(20);
