@@ -10,7 +10,8 @@ use crate::wire::{Chunk, Encoding};
 #[derive(Debug)]
 pub struct Entry {
     message: Arc<Message>,
-    encoded: [OnceLock<Chunk>; Encoding::COUNT],
+    /// A slot for each encoding, once there is any: most lines of an upload have no follower.
+    encoded: OnceLock<Box<[OnceLock<Chunk>; Encoding::COUNT]>>,
 }
 
 impl Entry {
@@ -19,7 +20,7 @@ impl Entry {
     pub fn new(message: Arc<Message>) -> Entry {
         Entry {
             message,
-            encoded: Default::default(),
+            encoded: OnceLock::new(),
         }
     }
 
@@ -42,7 +43,7 @@ impl Entry {
     /// Returns the message's bytes in an encoding.
     #[must_use]
     pub fn encoded(&self, encoding: Encoding, epoch: &Epoch) -> &Chunk {
-        self.encoded[encoding.index()]
+        self.encoded.get_or_init(Box::default)[encoding.index()]
             .get_or_init(|| Chunk::new(&encoding.message(&self.message, epoch)))
     }
 }
