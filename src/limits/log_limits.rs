@@ -39,7 +39,7 @@ pub const QUEUED_APPENDS_MAX: usize = 4096;
 
 /// Most messages in one commit: enough that all waiting senders share the price of a commit, few
 /// enough that the first of them is not held up by the last.
-pub const BATCH_MESSAGES_MAX: usize = 1024;
+pub const BATCH_MESSAGES_MAX: usize = 2048;
 
 /// Most text in one commit: enough that all waiting senders share the price of a commit, little
 /// enough that the first of them is not held up by the last.
