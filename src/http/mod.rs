@@ -239,7 +239,7 @@ pub async fn refuse(
 ) -> Response<Body> {
     let path = request.uri().path();
     if route::find(path, app.demos).is_ok_and(|(route, _)| route.endpoint.is_for_operators()) {
-        let mut response = respond(app, connection, request).await;
+        let mut response = Box::pin(respond(app, connection, request)).await;
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
         return response;
@@ -293,27 +293,28 @@ async fn dispatch(
     answer_memory::cover(response, &share)
 }
 
-/// Calls the handler of a request.
+/// Calls the handler of a request. The future of a request has room for that of any handler, and is
+/// moved: so those that are much longer than that of an append are on the heap.
 async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
     let (endpoint, method) = (call.endpoint, call.head.method.clone());
     match (endpoint, method) {
         (Endpoint::Home, _) => page::home(call).await,
         (Endpoint::File, _) => page::file(call).await,
         (Endpoint::Page(name), _) => page::show(call, name).await,
-        (Endpoint::Receiver, Method::POST) => receiver::receive(call).await,
+        (Endpoint::Receiver, Method::POST) => Box::pin(receiver::receive(call)).await,
         (Endpoint::Receiver, _) => receiver::show(call).await,
         (Endpoint::Sender, Method::POST) => sender::send(call).await,
-        (Endpoint::Sender, _) => sender::show(call).await,
+        (Endpoint::Sender, _) => Box::pin(sender::show(call)).await,
         (Endpoint::ToChannelList, _) => Ok(reply::moved(channel_list::PATH)),
         (Endpoint::ChannelList, _) => channel_list::list(call).await,
         (Endpoint::Channels | Endpoint::Send, Method::POST) => append::append(call).await,
-        (Endpoint::Channels | Endpoint::Send, Method::PUT) => upload::upload(call).await,
-        (Endpoint::Channels | Endpoint::Send, _) => follow::channels(call).await,
-        (Endpoint::Stream, _) => follow::main_as_text(call).await,
-        (Endpoint::Mailbox, Method::POST) => mailbox::act(call).await,
+        (Endpoint::Channels | Endpoint::Send, Method::PUT) => Box::pin(upload::upload(call)).await,
+        (Endpoint::Channels | Endpoint::Send, _) => Box::pin(follow::channels(call)).await,
+        (Endpoint::Stream, _) => Box::pin(follow::main_as_text(call)).await,
+        (Endpoint::Mailbox, Method::POST) => Box::pin(mailbox::act(call)).await,
         (Endpoint::Mailbox, _) => mailbox::show(call).await,
-        (Endpoint::Clock, _) => clock_stream::clock(call).await,
-        (Endpoint::Chat(endpoint), _) => chat::answer(endpoint, call).await,
+        (Endpoint::Clock, _) => Box::pin(clock_stream::clock(call)).await,
+        (Endpoint::Chat(endpoint), _) => Box::pin(chat::answer(endpoint, call)).await,
         (Endpoint::Live, _) => Ok(operator::live()),
         (Endpoint::Ready, _) => Ok(operator::ready(&call)),
         (Endpoint::Metrics, _) => Ok(operator::metrics(&call).await),
