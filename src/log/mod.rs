@@ -125,7 +125,7 @@ pub use until::{ParseUntilError, Until};
 
 use crate::limits;
 use crate::machine_clock::MachineClock;
-use crate::message::{Close, Cursor, Draft, Epoch, Gap, Receipt, Seq};
+use crate::message::{Close, Closing, Cursor, Draft, Epoch, Gap, Receipt, Seq};
 use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
@@ -315,7 +315,9 @@ impl Log {
     /// Commits drafts, and returns the answers to them.
     async fn commit(&self, drafts: Vec<Draft>) -> Result<Vec<DraftAnswer>, StoreError> {
         let began = Instant::now();
-        let sizes: Vec<usize> = drafts.iter().map(|draft| draft.data.len()).collect();
+        // A close that is an entry of its own is no message.
+        let size = |draft: &Draft| (draft.closing != Closing::Alone).then_some(draft.data.len());
+        let sizes: Vec<_> = drafts.iter().map(size).collect();
         let answers = if let Some(memory) = self.shared.store.as_nonblocking() {
             self.shared.append(memory, drafts)
         } else {
@@ -326,7 +328,9 @@ impl Log {
         };
         let latency = began.elapsed();
         for (answer, bytes) in answers.iter().zip(sizes) {
-            if answer.as_ref().is_ok_and(|receipt| !receipt.duplicate) {
+            if let Some(bytes) = bytes
+                && answer.as_ref().is_ok_and(|receipt| !receipt.duplicate)
+            {
                 self.shared.metrics.appended(bytes, latency);
             }
         }

@@ -87,6 +87,8 @@ async fn close_ends_those_who_come_later() {
         all_say(&server, "a", "since=99", &[&["gap 2"][..], &end].concat()).await;
         // Without text the close is an entry of its own. It is no message.
         assert_eq!(close(&server, "b", "").await["seq"], 3);
+        let metrics = get(server.addr, "/metrics").await.text().await;
+        assert!(metrics.contains("_messages_in_total 2\n"), "{metrics}");
         all_say(
             &server,
             "b",
