@@ -4,6 +4,7 @@
 //! [`Args`] and of [`Config`], and an argument there (for the size of the tail, one of `Log::open`).
 
 mod bounds;
+mod certificate_files;
 mod command_line;
 mod health_url;
 mod listen;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use bounds::{MemoryBudgets, Timeouts};
+pub use certificate_files::CertificateFiles;
 pub use command_line::{CheckArgs, Command, CommandLine};
 pub use health_url::HealthUrl;
 pub use listen::Listen;
@@ -44,6 +46,32 @@ pub struct Args {
         default_value = "127.0.0.1:8080"
     )]
     listen: Listen,
+
+    /// File with the certificate, and with those that lead to its issuer, in PEM; --listen then speaks
+    /// TLS. Both files are read again on SIGHUP, and when they have changed
+    #[cfg(feature = "secure")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FOREVER_FRAME_TLS_CERT",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+
+    /// File with the private key of --tls-cert, in PEM
+    #[cfg(feature = "secure")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FOREVER_FRAME_TLS_KEY",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+
+    /// Address and port to listen on besides, always without TLS, for a proxy or for the machine itself;
+    /// written like --listen [default: none]
+    #[arg(long, value_name = "ADDR", env = "FOREVER_FRAME_LISTEN_PLAIN")]
+    listen_plain: Option<Listen>,
 
     /// Where the log is kept: `sqlite:PATH`, a file that survives the process (each commit is
     /// a synchronous write to the disk), or `memory` (lost at exit)
@@ -174,6 +202,10 @@ pub enum StoreKind {
 pub struct Config {
     /// Where to listen; port 0 picks a free one.
     pub listen: Listen,
+    /// The certificate with which TLS is spoken there.
+    pub certificate: Option<CertificateFiles>,
+    /// Where to listen besides, without TLS.
+    pub listen_plain: Option<Listen>,
     /// The store that holds the log.
     pub store: StoreKind,
     /// How much of the log is kept.
@@ -220,8 +252,14 @@ pub struct Config {
 
 impl From<Args> for Config {
     fn from(args: Args) -> Config {
+        #[cfg(feature = "secure")]
+        let files = args.tls_cert.zip(args.tls_key);
+        #[cfg(not(feature = "secure"))]
+        let files = None;
         Config {
             listen: args.listen,
+            certificate: files.map(|(cert, key)| CertificateFiles { cert, key }),
+            listen_plain: args.listen_plain,
             store: args.store,
             keep: crate::log::Keep {
                 messages: args.keep,
@@ -262,6 +300,8 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            certificate: None,
+            listen_plain: None,
             store: StoreKind::Sqlite("forever-frame.db".into()),
             keep: crate::log::Keep {
                 messages: limits::KEEP_MESSAGES_DEFAULT,

@@ -134,6 +134,8 @@
 //! | handover | a stream's socket goes from hyper to the connection |
 //! | right | what a stream was let in with, such as a login session; when it ends, so does the stream |
 //! | drain | the time over which streams end when the server stops |
+//! | stream of HTTP/2 | a request and its answer, among others on one connection (`server/h2.rs`) |
+//! | handshake | what comes before the first request where TLS is spoken |
 //! | stalled | a client that has taken no byte for [`limits::STALL_TIMEOUT`] |
 //! | in flight | a letter that was delivered and is neither acknowledged nor returned |
 //! | lease | what a connection holds for a client until the letter is acknowledged |
@@ -156,7 +158,8 @@
 //! | what one client may use | `client_shares.rs`; connections ask in `server/accept.rs`, requests in `http/client_places.rs` |
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
 //! | what systemd is told, and its sockets | `server/systemd.rs`, `server/inherited.rs` |
-//! | TLS on the listener | `server/conn.rs`, which turns an accepted socket into a connection |
+//! | what HTTP/2 may take | `limits/h2_limits.rs`; `server/h2.rs` has what differs from HTTP/1.1 |
+//! | what TLS is spoken, which certificate is shown | `server/tls`; `server/conn.rs` turns an accepted socket into a connection |
 //! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
 //! | the access log | `http/access_log.rs` |
 //! | how often a line may be logged, how long it may be | `diagnostics.rs` |

@@ -11,9 +11,11 @@ mod budgets;
 mod clock_limits;
 mod color_limits;
 mod follow_limits;
+mod h2_limits;
 mod key_limits;
 mod log_limits;
 mod service_limits;
+mod tls_limits;
 
 use std::time::Duration;
 
@@ -22,9 +24,11 @@ pub use budgets::*;
 pub use clock_limits::*;
 pub use color_limits::*;
 pub use follow_limits::*;
+pub use h2_limits::*;
 pub use key_limits::*;
 pub use log_limits::*;
 pub use service_limits::*;
+pub use tls_limits::*;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -196,8 +200,7 @@ pub const REFUSALS_MAX: usize = 64;
 /// Longest name of a host, in a request or an option (RFC 1035, section 2.3.4).
 pub const HOST_BYTES_MAX: usize = 255;
 
-/// Longest list of headers that a browser may ask for before it sends a request of another origin's
-/// page: the list is repeated in the answer.
+/// Longest list of headers that a browser may ask for on behalf of a page: the answer repeats it.
 pub const CORS_HEADERS_BYTES_MAX: usize = KIB;
 
 /// How long a client may take for a request's head.

@@ -1,6 +1,5 @@
 //! Parse, log, bind, run.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::{io, thread};
 
@@ -50,12 +49,12 @@ fn run(
         .build()?;
     runtime.block_on(async {
         let server = Server::bind_or_inherit(config, inherited)?;
-        let addrs = server.local_addrs()?;
-        let stop = server::asked_to_stop()?;
+        let urls = server.urls()?;
+        let stop = server::asked_to_stop(server.reload())?;
         // On a thread of its own, since nobody may read it.
         thread::Builder::new()
             .name("announce".to_owned())
-            .spawn(move || announce(&addrs))?;
+            .spawn(move || announce(&urls))?;
         server.run(stop).await;
         Ok::<_, Box<dyn std::error::Error>>(())
     })?;
@@ -84,10 +83,10 @@ fn check(url: &HealthUrl) -> ExitCode {
     code
 }
 
-/// Prints a line for each address on standard output, which scripts wait for.
-fn announce(addrs: &[SocketAddr]) {
-    let line = |addr| format!("forever-frame listening on http://{addr}\n");
-    let line: String = addrs.iter().map(line).collect();
+/// Prints a line for each listener on standard output, which scripts wait for.
+fn announce(urls: &[String]) {
+    let line = |url| format!("forever-frame listening on {url}\n");
+    let line: String = urls.iter().map(line).collect();
     if let Err(error) = diagnostics::write_all(&mut io::stdout(), line.as_bytes()) {
         log::warn!("cannot print the listening address: {error}");
     }

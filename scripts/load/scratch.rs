@@ -59,7 +59,7 @@ fn clean_up_early(dir: &Path) {
         .enable_all()
         .build();
     let Ok(runtime) = runtime else { return };
-    let Ok(asked_to_stop) = forever_frame::server::asked_to_stop() else {
+    let Ok(asked_to_stop) = forever_frame::server::asked_to_stop(|| false) else {
         return;
     };
     let why = runtime.block_on(async {

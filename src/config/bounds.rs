@@ -27,6 +27,9 @@ impl Default for MemoryBudgets {
 pub struct Timeouts {
     /// The time that a connection may be idle between two requests; the option `--keep-alive`.
     pub keep_alive: Duration,
+    /// The time that a client may take for the handshake of TLS; [`limits::HANDSHAKE_TIMEOUT`] by
+    /// default.
+    pub handshake: Duration,
     /// The time that a client may take for the head of a request; [`limits::HEAD_TIMEOUT`] by
     /// default.
     pub head: Duration,
@@ -46,6 +49,7 @@ impl Default for Timeouts {
     fn default() -> Timeouts {
         Timeouts {
             keep_alive: limits::KEEP_ALIVE_DEFAULT,
+            handshake: limits::HANDSHAKE_TIMEOUT,
             head: limits::HEAD_TIMEOUT,
             body: limits::BODY_TIMEOUT,
             line: limits::LINE_TIMEOUT,

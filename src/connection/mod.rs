@@ -90,7 +90,10 @@ pub enum Client {
 /// The state of one connection, which may hand it over to a stream `S`. See the module for the
 /// events and their effects.
 pub struct Connection<S> {
+    /// The whole connection, if this is one of many streams on it.
+    whole: Option<Arc<Connection<S>>>,
     peer: IpAddr,
+    is_tls: bool,
     phase: Arc<PhaseCell>,
     deliveries: Mutex<UnconfirmedDeliveries>,
     /// Whether the client has sent anything since the last delivery was added.
@@ -115,7 +118,9 @@ impl<S> Connection<S> {
     #[must_use]
     pub fn new(peer: IpAddr) -> Connection<S> {
         Connection {
+            whole: None,
             peer,
+            is_tls: false,
             phase: Arc::default(),
             deliveries: Mutex::default(),
             has_read_since_delivery: AtomicBool::default(),
@@ -134,6 +139,36 @@ impl<S> Connection<S> {
     #[must_use]
     pub fn peer(&self) -> IpAddr {
         self.peer
+    }
+
+    /// One of many streams on a connection: a request and its answer. It has deliveries of its own until
+    /// all of its answer has been sent; from then on they are the connection's
+    /// ([`Connection::on_stream_complete`]). A lease and a request for liveness are the connection's at
+    /// once.
+    #[must_use]
+    pub fn stream_of(connection: &Arc<Connection<S>>) -> Connection<S> {
+        Connection {
+            whole: Some(Arc::clone(connection)),
+            phase: Arc::new(PhaseCell::of_stream(&connection.phase)),
+            ..Connection::new(connection.peer).with_tls(connection.is_tls)
+        }
+    }
+
+    /// What all requests on the connection share.
+    fn shared(&self) -> &Connection<S> {
+        self.whole.as_deref().unwrap_or(self)
+    }
+
+    /// The connection, on which TLS is spoken or not.
+    #[must_use]
+    pub fn with_tls(self, is_tls: bool) -> Connection<S> {
+        Connection { is_tls, ..self }
+    }
+
+    /// Whether TLS is spoken with the peer.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     /// The phase, for a stream, which outlives its request.
@@ -218,25 +253,26 @@ impl<S> Connection<S> {
     /// The head of a request was read. `sender` stands for the client that a proxy names; it is
     /// `None` where the request names none.
     pub fn on_request(&self, sender: Option<u64>) {
-        let is_proof = self.has_read_since_delivery.load(Relaxed);
+        let shared = self.shared();
+        let is_proof = shared.has_read_since_delivery.load(Relaxed);
         self.request_is_proof.store(is_proof, Relaxed);
         if !is_proof {
             return;
         }
-        self.confirm(|client| *client == Client::Direct);
+        shared.confirm(|client| *client == Client::Direct);
         let is_other = |client: &Client| match client {
             Client::Direct => false,
             Client::Forwarded { sender: other, .. } => Some(*other) != sender,
         };
-        drop(self.take(is_other));
+        drop(shared.take(is_other));
     }
 
     /// The current request, whose head was reported by [`Connection::on_request`], asks for letters
     /// as `client`.
     pub fn on_receive(&self, client: Client) {
         if self.request_is_proof.load(Relaxed) {
-            self.confirm(|receiver| *receiver == client);
-            drop(self.take(|receiver| *receiver != client));
+            self.shared().confirm(|receiver| *receiver == client);
+            drop(self.shared().take(|receiver| *receiver != client));
         }
     }
 
@@ -249,7 +285,9 @@ impl<S> Connection<S> {
     /// The connection is over. `all_arrived` is whether the other side is known to have taken all
     /// that was sent to it.
     pub fn on_end(&self, all_arrived: bool) {
-        self.release_lease();
+        if self.whole.is_none() {
+            self.release_lease();
+        }
         if all_arrived {
             self.confirm(|_| true);
         } else {
@@ -266,18 +304,18 @@ impl<S> Connection<S> {
     /// Holds a value until the connection ends or the lease is released, in the place of the one
     /// held before.
     pub fn hold_lease(&self, lease: Lease) {
-        drop(self.lease.lock().replace(lease));
+        drop(self.shared().lease.lock().replace(lease));
     }
 
     /// Drops the value that is held, if there is one.
     pub fn release_lease(&self) {
-        drop(self.lease.lock().take());
+        drop(self.shared().lease.lock().take());
     }
 
     /// Asks that a client that vanishes without closing is noticed within
     /// [`PRESENCE_TIMEOUT`](crate::limits::PRESENCE_TIMEOUT).
     pub fn request_liveness(&self) {
-        self.liveness_requested.store(true, Relaxed);
+        self.shared().liveness_requested.store(true, Relaxed);
     }
 
     /// Returns true once after each [`Connection::request_liveness`].
@@ -301,6 +339,26 @@ impl<S> Connection<S> {
     pub fn on_flushed(&self) {
         if self.answer_is_complete.load(Relaxed) {
             self.on_answer_end();
+        }
+    }
+
+    /// All of the answer on this stream has been sent, as far as its client has room for it. What it
+    /// delivers is the connection's from here on, and the answer is to be written.
+    pub fn on_stream_complete(&self) {
+        let Some(connection) = &self.whole else {
+            return;
+        };
+        let delivered = std::mem::take(&mut *self.deliveries.lock());
+        if !delivered.is_empty() {
+            connection.has_read_since_delivery.store(false, Relaxed);
+            let mut deliveries = connection.deliveries.lock();
+            if connection.phase.get().can_deliver() {
+                deliveries.append(delivered);
+            }
+        }
+        if let Some(busy) = self.answering.lock().take() {
+            connection.on_answer_begin(busy);
+            connection.on_answer_complete();
         }
     }
 

@@ -1,5 +1,6 @@
 //! The phase of a connection, which only goes forward.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use crate::metrics::Closed;
@@ -35,19 +36,41 @@ impl Phase {
 
 /// The current [`Phase`] of a connection, shared by the connection and its streams.
 #[derive(Debug)]
-pub struct PhaseCell(AtomicU8);
+pub struct PhaseCell {
+    number: AtomicU8,
+    /// The connection's, for a stream that shares it with others: the later of both counts.
+    connection: Option<Arc<PhaseCell>>,
+}
 
 impl Default for PhaseCell {
     fn default() -> PhaseCell {
-        PhaseCell(AtomicU8::new(Phase::Open as u8))
+        PhaseCell {
+            number: AtomicU8::new(Phase::Open as u8),
+            connection: None,
+        }
     }
 }
 
 impl PhaseCell {
+    /// The phase of a stream that shares its connection with others.
+    pub(super) fn of_stream(connection: &Arc<PhaseCell>) -> PhaseCell {
+        PhaseCell {
+            connection: Some(Arc::clone(connection)),
+            ..PhaseCell::default()
+        }
+    }
+
     /// The phase at this moment.
     #[must_use]
     pub fn get(&self) -> Phase {
-        let number = self.0.load(Relaxed);
+        let own = self.own();
+        self.connection
+            .as_ref()
+            .map_or(own, |connection| connection.own().max(own))
+    }
+
+    fn own(&self) -> Phase {
+        let number = self.number.load(Relaxed);
         let phase = Phase::ALL.into_iter().find(|phase| *phase as u8 == number);
         // Only numbers of phases are ever stored.
         phase.unwrap_or(Phase::Broken)
@@ -58,7 +81,7 @@ impl PhaseCell {
     pub(super) fn advance(&self, next: Phase) {
         let step = |now: u8| (now < (next as u8).min(Phase::Stalled as u8)).then_some(next as u8);
         // Where the phase is later already there is nothing to do.
-        let _ = self.0.fetch_update(Relaxed, Relaxed, step);
+        let _ = self.number.fetch_update(Relaxed, Relaxed, step);
     }
 
     /// Why a stream on this connection was closed, if it is dropped now before its end.
@@ -74,6 +97,19 @@ impl PhaseCell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A stream ends with its connection, and its connection not with it.
+    #[test]
+    fn phase_of_stream_follows_the_connection() {
+        let connection = Arc::new(PhaseCell::default());
+        let streams = [(); 2].map(|()| PhaseCell::of_stream(&connection));
+        streams[0].advance(Phase::Stalled);
+        assert_eq!(streams[0].closed(), Closed::Stalled);
+        assert_eq!(connection.get(), Phase::Open);
+        assert_eq!(streams[1].get(), Phase::Open);
+        connection.advance(Phase::Broken);
+        assert_eq!(streams[1].get(), Phase::Broken);
+    }
 
     /// Of each two phases in a row the later one stays, except that the first of two ends stays.
     #[test]

@@ -29,6 +29,11 @@ impl UnconfirmedDeliveries {
         });
     }
 
+    /// Adds those of a stream.
+    pub(super) fn append(&mut self, mut others: UnconfirmedDeliveries) {
+        self.0.append(&mut others.0);
+    }
+
     /// Takes out the deliveries for whose client `belongs` returns true, in their order.
     pub(super) fn take(&mut self, belongs: impl Fn(&Client) -> bool) -> Vec<OnDelivered> {
         let matching = self.0.extract_if(.., |delivery| belongs(&delivery.client));

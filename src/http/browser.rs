@@ -1,10 +1,9 @@
-//! What only browsers say and need: prefetching, cookies, padded pages.
+//! What only browsers say and need: prefetching, sessions, padded pages.
 
-use hyper::header::SET_COOKIE;
 use hyper::{HeaderMap, Response};
 
-use super::reply::{self, Body};
-use super::{Call, header};
+use super::reply::Body;
+use super::{Call, cookie, header};
 use crate::limits;
 
 /// The name of the cookie that holds the id of a `/receiver` session.
@@ -36,25 +35,13 @@ pub(super) fn pad(mut prelude: String, headers: &HeaderMap) -> String {
 }
 
 /// Returns the id of the `/receiver` session that the browser names.
-pub(super) fn receiver_session_id(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, RECEIVER_COOKIE)
-}
-
-/// Returns the value of a cookie.
-pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let cookies = headers
-        .get_all("cookie")
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    cookies
-        .flat_map(|line| line.split(';'))
-        .find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
+pub(super) fn receiver_session_id<'c>(call: &'c Call<'_>) -> Option<&'c str> {
+    cookie::find(call, RECEIVER_COOKIE)
 }
 
 /// Gives the browser the id of its `/receiver` session, as a cookie.
-pub(super) fn set_receiver_session(response: &mut Response<Body>, id: &str) {
-    let cookie = format!("{RECEIVER_COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax");
-    reply::add_header(response, SET_COOKIE, &cookie);
+pub(super) fn set_receiver_session(call: &Call<'_>, response: &mut Response<Body>, id: &str) {
+    cookie::set(call, response, RECEIVER_COOKIE, id, None);
 }
 
 /// Returns the origin under which the browser knows this server, for commands to copy. A `Host`
@@ -82,21 +69,6 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
             .collect()
-    }
-
-    #[test]
-    fn receiver_session_found_among_cookies() {
-        assert_eq!(
-            receiver_session_id(&headers(&[("cookie", "a=b; forever-frame=77; c=d")])),
-            Some("77")
-        );
-        assert_eq!(
-            receiver_session_id(&headers(&[(
-                "cookie",
-                "xforever-frame=77; forever-framex=1"
-            )])),
-            None
-        );
     }
 
     #[test]

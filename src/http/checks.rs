@@ -1,8 +1,6 @@
 //! What every request has to pass before its handler has it: its host, its path, its method, and who
 //! sent it.
 
-use std::net::IpAddr;
-
 use hyper::Method;
 use hyper::http::request::Parts;
 
@@ -11,6 +9,7 @@ use super::initiator::Initiator;
 use super::permission::{Permission, permission};
 use super::route::{self, Route};
 use super::{App, browser, framing, host};
+use crate::connection::Connection;
 
 /// A request that has passed.
 pub(super) enum Checked {
@@ -25,8 +24,12 @@ pub(super) enum Checked {
     Options(String),
 }
 
-/// Checks a request that came from the address `peer`.
-pub(super) fn check(app: &App, head: &Parts, peer: IpAddr) -> Result<Checked, Error> {
+/// Checks a request that came on a connection.
+pub(super) fn check<S>(
+    app: &App,
+    head: &Parts,
+    connection: &Connection<S>,
+) -> Result<Checked, Error> {
     let asked = host::asked(head)?;
     let path = head.uri.path();
     let found = route::find(path, app.demos);
@@ -56,11 +59,10 @@ pub(super) fn check(app: &App, head: &Parts, peer: IpAddr) -> Result<Checked, Er
     if effect.forbids_prefetch() && browser::is_prefetch(&head.headers) {
         return Err(Error::Prefetch);
     }
-    let proxies = &app.trusted_proxies;
-    let forwarded = proxies.host(&head.headers, peer);
+    let forwarded = app.trusted_proxies.host(&head.headers, connection.peer());
     let forwarded = forwarded.and_then(|host| host.parse().ok());
     let own: Vec<_> = asked.into_iter().chain(forwarded).collect();
-    let is_secure = proxies.is_secure(&head.headers, peer);
+    let is_secure = app.is_secure(&head.headers, connection);
     let initiator = Initiator::of(&head.headers, &own, is_secure);
     let is_allowed = |origin: &str| app.cors.allows(route.endpoint, origin);
     let permission = permission(effect, head, &initiator, &own, is_allowed)?;

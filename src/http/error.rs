@@ -101,6 +101,8 @@ pub(super) enum Error {
     UrlTooLong(usize),
     #[error("the head of the request is longer than the limit of {0} bytes")]
     HeadTooLarge(usize),
+    #[error("this port speaks TLS; ask for it with https:// in front of its address")]
+    PlainHttp,
     #[error("the head of the request took longer than {0} s to arrive")]
     HeadSlow(u64),
     #[error("the Transfer-Encoding {0:?} is not known; send the body as it is, or chunked")]
@@ -296,6 +298,7 @@ impl Error {
             | Error::FieldNotUtf8
             | Error::TooManyFields
             | Error::Lookup(LookupError::Name(_))
+            | Error::PlainHttp
             | Error::BodyBroke(_) => StatusCode::BAD_REQUEST,
             // A prefetch that gets 503 is thrown away, and the page loaded when it is wanted.
             Error::Prefetch

@@ -53,13 +53,13 @@ impl TrustedProxies {
         client
     }
 
-    /// Whether the browser speaks TLS with a trusted proxy that forwards its request from `peer`. If
-    /// several proxies say how they were spoken to, the last of them counts.
+    /// Whether the browser speaks TLS with a trusted proxy that forwards its request from `peer`, if such
+    /// a proxy says how it was spoken to. If several say it, the last of them counts.
     #[must_use]
-    pub fn is_secure(&self, headers: &HeaderMap, peer: IpAddr) -> bool {
-        let proto = items(headers, "x-forwarded-proto").next_back().flatten();
+    pub fn is_secure(&self, headers: &HeaderMap, peer: IpAddr) -> Option<bool> {
+        let proto = items(headers, "x-forwarded-proto").next_back()?;
         self.trusts(peer.to_canonical())
-            && proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+            .then(|| proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https")))
     }
 
     /// The host that the browser asked a trusted proxy for, if the proxy that forwards the request from
@@ -179,7 +179,7 @@ mod tests {
         let proxies = TrustedProxies::default();
         let is_secure = |peer: &str, list: &[&'static str]| {
             let headers = lines("x-forwarded-proto", list);
-            proxies.is_secure(&headers, peer.parse().unwrap())
+            proxies.is_secure(&headers, peer.parse().unwrap()) == Some(true)
         };
         assert!(is_secure("127.0.0.1", &["https"]));
         assert!(is_secure("::ffff:127.0.0.1", &["HTTPS"]));

@@ -6,7 +6,7 @@
 //! can have, and to those that its operator gives it.
 
 use hyper::Version;
-use hyper::header::HOST;
+use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
 
 use super::error::Error;
@@ -32,6 +32,17 @@ impl Hosts {
             return Ok(());
         }
         Err(Error::UnknownHost(host.to_string()))
+    }
+}
+
+/// Adds the `Host` of a request of HTTP/2, which says it in another place (RFC 9113, section 8.3.1).
+pub(super) fn add_authority(head: &mut Parts) {
+    if head.version == Version::HTTP_2
+        && !head.headers.contains_key(HOST)
+        && let Some(authority) = head.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        head.headers.insert(HOST, host);
     }
 }
 

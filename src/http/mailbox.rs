@@ -138,7 +138,7 @@ async fn receive(call: &Call<'_>, request: ReceiveRequest) -> Result<Response<Bo
         acknowledge(&mailbox, id).await?;
     }
     // This request may prove that the client has what this connection delivered before.
-    let client = client::of_mailbox(&call.head.headers, request.me.as_str());
+    let client = client::of_mailbox(&call.head, request.me.as_str());
     call.connection.on_receive(client);
     // A letter that this connection got before and that is not acknowledged by now returns to its
     // mailbox.

@@ -16,6 +16,7 @@ mod checks;
 mod client;
 mod client_places;
 mod clock_stream;
+mod cookie;
 mod cors;
 mod error;
 mod follow;
@@ -60,7 +61,7 @@ pub use client_places::NoPlace;
 pub use cors::Cors;
 pub use forwarded::TrustedProxies;
 pub use host::Hosts;
-pub use refusal::answer_to_fault;
+pub use refusal::{answer_to_fault, answer_to_plain_http};
 pub use reply::Body;
 
 use crate::budget::Budget;
@@ -138,6 +139,12 @@ pub struct App {
 }
 
 impl App {
+    /// Whether the browser speaks TLS, with this server or with a proxy that forwards its request.
+    fn is_secure<S>(&self, headers: &HeaderMap, connection: &Connection<S>) -> bool {
+        let said = self.trusted_proxies.is_secure(headers, connection.peer());
+        said.unwrap_or_else(|| connection.is_tls())
+    }
+
     /// The page of a path, with links to the other pages if they are served.
     async fn page(&self, name: &'static str, path: &str, values: &[(&str, &str)]) -> HtmlPage {
         let nav = if self.demos {
@@ -184,10 +191,9 @@ impl Call<'_> {
         Network::of(self.client)
     }
 
-    /// Whether the browser speaks TLS, with a proxy.
+    /// Whether the browser speaks TLS, with this server or with a proxy.
     fn is_secure(&self) -> bool {
-        let proxies = &self.app.trusted_proxies;
-        proxies.is_secure(&self.head.headers, self.connection.peer())
+        self.app.is_secure(&self.head.headers, self.connection)
     }
 
     fn is_head(&self) -> bool {
@@ -210,8 +216,9 @@ pub async fn respond(
     connection: Arc<Connection<ChunkStream>>,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    connection.on_request(client::forwarded_sender(&head.headers));
+    let (mut head, body) = request.into_parts();
+    host::add_authority(&mut head);
+    connection.on_request(client::forwarded_sender(&head));
     let (refusal, grant) = (Refusal::of(&head), app.cors.grant(&head));
     let client = app.trusted_proxies.client(&head.headers, connection.peer());
     let line = AccessLine::begin(&head, client);
@@ -268,7 +275,7 @@ async fn dispatch(
     head: Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Error> {
-    let (route, rest, permission) = match checks::check(app, &head, connection.peer())? {
+    let (route, rest, permission) = match checks::check(app, &head, connection)? {
         Checked::Call {
             route,
             rest,

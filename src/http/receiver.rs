@@ -18,10 +18,10 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let mut response = reply::html(StatusCode::OK, page.before);
     if call.may_act() {
         let sessions = &call.app.receiver_sessions;
-        let cookie = browser::receiver_session_id(&call.head.headers);
+        let cookie = browser::receiver_session_id(&call);
         sessions.clear(cookie);
         let id = sessions.id(cookie);
-        browser::set_receiver_session(&mut response, id.as_str());
+        browser::set_receiver_session(&call, &mut response, id.as_str());
     }
     Ok(response)
 }
@@ -35,13 +35,13 @@ pub(super) async fn receive(call: Call<'_>) -> Result<Response<Body>, Error> {
     let mut spec = StreamSpec::in_page(&call.app.log, since, page);
     spec.extras().on_progress = Some(Box::new(move |seq| receiving.saw(seq)));
     let mut response = spec.respond(&call).await?;
-    browser::set_receiver_session(&mut response, id.as_str());
+    browser::set_receiver_session(&call, &mut response, id.as_str());
     Ok(response)
 }
 
 /// Returns the browser's session, or a new one, with its id.
 fn enter(call: &Call<'_>) -> (ReceiverSessionId, Arc<ReceiverSession>) {
-    let cookie = browser::receiver_session_id(&call.head.headers);
+    let cookie = browser::receiver_session_id(call);
     let sessions = &call.app.receiver_sessions;
     sessions.enter(cookie, call.network(), Instant::now())
 }

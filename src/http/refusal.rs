@@ -121,13 +121,24 @@ pub fn answer_to_fault(fault: HeadFault) -> Option<String> {
         HeadFault::UrlTooLong => Error::UrlTooLong(limits::URL_BYTES_MAX),
         HeadFault::TooLarge => Error::HeadTooLarge(limits::HEAD_BYTES_MAX),
     };
+    Some(whole_response(&error))
+}
+
+/// The whole response to a request in plain HTTP where TLS is spoken.
+#[must_use]
+pub fn answer_to_plain_http() -> String {
+    whole_response(&Error::PlainHttp)
+}
+
+/// An error as the bytes of the last response on its connection.
+fn whole_response(error: &Error) -> String {
     let body = format!("{}\n", serde_json::json!({ "error": error.to_string() }));
-    Some(format!(
+    format!(
         "HTTP/1.1 {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",
         error.status(),
         body.len()
-    ))
+    )
 }
 
 /// When a client that was refused for want of room, or because the server stops, is to come back:

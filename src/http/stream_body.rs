@@ -1,4 +1,4 @@
-//! A stream that hyper polls: over HTTP/1.0, and where the response ends soon.
+//! A stream that hyper polls: over HTTP/1.0 and HTTP/2, and where the response ends soon.
 
 use std::fmt;
 use std::pin::Pin;

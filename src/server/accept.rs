@@ -14,16 +14,25 @@ use tokio::time::{Duration, Instant};
 
 use super::conn::{self, Accepted, ServedPlace};
 use super::lanes::Lanes;
-use super::listeners::Listeners;
+use super::listeners::{Listeners, Scheme};
+use super::tls::Tls;
 use crate::config::Timeouts;
 use crate::http::{App, NoPlace};
 use crate::limits;
+
+/// A connection that has been accepted.
+struct Incoming {
+    socket: TcpStream,
+    peer: SocketAddr,
+    scheme: Scheme,
+}
 
 /// Accepts connections, as many as the server takes, and gives each to a lane.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) app: Arc<App>,
     pub(super) lanes: Lanes,
+    pub(super) tls: Option<Arc<Tls>>,
     timeouts: Timeouts,
     /// A permit for each connection that is served.
     served: Arc<Semaphore>,
@@ -47,12 +56,14 @@ impl Acceptor {
     pub(super) fn new(
         app: Arc<App>,
         lanes: Lanes,
+        tls: Option<Arc<Tls>>,
         timeouts: Timeouts,
         max_connections: usize,
     ) -> Acceptor {
         Acceptor {
             app,
             lanes,
+            tls,
             timeouts,
             served: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
             refused: RefusedConnections::new(limits::REFUSALS_MAX),
@@ -77,14 +88,13 @@ impl Acceptor {
                 Some(ended) = connections.join_next() => log_panic(ended),
                 accepted = listeners.accept() => {
                     // From here on the socket belongs to its lane.
-                    let accepted = accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer)));
+                    let accepted = accepted.and_then(|(socket, peer, scheme)| {
+                        let socket = socket.into_std()?;
+                        Ok(Incoming { socket, peer, scheme })
+                    });
                     match accepted {
-                        Ok((socket, peer)) if spare.is_there() => {
-                            self.admit(socket, peer, connections);
-                        }
-                        Ok((socket, peer)) => {
-                            self.refuse(socket, peer, NoPlace::ForAnybody, connections);
-                        }
+                        Ok(incoming) if spare.is_there() => self.admit(incoming, connections),
+                        Ok(incoming) => self.refuse(incoming, NoPlace::ForAnybody, connections),
                         Err(error) if is_out_of_files(&error) => {
                             self.refused_clients.close_oldest();
                             self.refused.close_oldest();
@@ -101,64 +111,61 @@ impl Acceptor {
     /// Accepts what is waiting to be accepted, and then listens no more.
     pub(super) fn accept_last(&self, listeners: Listeners, connections: &mut JoinSet<()>) {
         // Not by the runtime, which may not have heard yet of those that came last.
-        for listener in listeners.into_std() {
+        for (listener, scheme) in listeners.into_std() {
             while let Ok((socket, peer)) = listener.accept() {
                 if socket.set_nonblocking(true).is_ok() {
-                    self.admit(socket, peer, connections);
+                    let incoming = Incoming {
+                        socket,
+                        peer,
+                        scheme,
+                    };
+                    self.admit(incoming, connections);
                 }
             }
         }
     }
 
     /// Serves a connection if neither the server nor its client is at a limit.
-    fn admit(&self, socket: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
-        match self.place(peer) {
+    fn admit(&self, incoming: Incoming, connections: &mut JoinSet<()>) {
+        match conn::place(&self.served, &self.app, incoming.peer.ip()) {
             Ok(place) => {
-                self.spawn(socket, peer, Ok(place), connections);
+                self.spawn(incoming, Ok(place), connections);
             }
-            Err(why) => self.refuse(socket, peer, why, connections),
+            Err(why) => self.refuse(incoming, why, connections),
         }
     }
 
-    /// A place for a connection.
-    fn place(&self, peer: SocketAddr) -> Result<ServedPlace, NoPlace> {
-        let permit = Arc::clone(&self.served).try_acquire_owned();
-        let permit = permit.map_err(|_| NoPlace::ForAnybody)?;
-        let place = self.app.connection_of(peer.ip());
-        place.map_or(Err(NoPlace::ForClient), |place| Ok((permit, place)))
-    }
-
     /// Answers a connection beyond a limit.
-    fn refuse(
-        &self,
-        socket: TcpStream,
-        peer: SocketAddr,
-        why: NoPlace,
-        connections: &mut JoinSet<()>,
-    ) {
+    fn refuse(&self, incoming: Incoming, why: NoPlace, connections: &mut JoinSet<()>) {
         self.app.metrics.refused();
         let others = match why {
             NoPlace::ForAnybody => &self.refused,
             NoPlace::ForClient => &self.refused_clients,
         };
         others.make_room();
-        others.add(self.spawn(socket, peer, Err(why), connections));
+        others.add(self.spawn(incoming, Err(why), connections));
     }
 
     /// Gives a connection to a lane: one that has a place is served, any other is refused.
     fn spawn(
         &self,
-        socket: TcpStream,
-        peer: SocketAddr,
+        incoming: Incoming,
         place: Result<ServedPlace, NoPlace>,
         connections: &mut JoinSet<()>,
     ) -> Option<AbortHandle> {
+        let Incoming {
+            socket,
+            peer,
+            scheme,
+        } = incoming;
         let (runtime, crowd, load) = self.lanes.least_busy()?;
         let accepted = Accepted {
             socket,
             peer,
             app: Arc::clone(&self.app),
+            tls: self.tls.clone().filter(|_| scheme == Scheme::Https),
             timeouts: self.timeouts,
+            served: Arc::clone(&self.served),
             place,
             load,
         };

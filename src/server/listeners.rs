@@ -1,4 +1,5 @@
-//! The sockets that the server listens on: one for each address that `--listen` leads to.
+//! The sockets that the server listens on: one for each address that `--listen` and `--listen-plain`
+//! lead to.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,10 +14,27 @@ use super::socket;
 use crate::config::Listen;
 use crate::limits;
 
+/// What is spoken with those who connect to a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// The scheme as it stands in a URL.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
 /// The listening sockets; there is at least one.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    sockets: Vec<TcpListener>,
+    sockets: Vec<(TcpListener, Scheme)>,
     /// The socket that is asked first, so that none of them waits for the others for ever.
     first: AtomicUsize,
 }
@@ -24,40 +42,59 @@ pub(super) struct Listeners {
 impl Listeners {
     /// Listens on all addresses that `listen` leads to. Of a name's addresses, those that this machine
     /// does not have are left out, unless it has none of them.
-    pub(super) fn bind(listen: &Listen) -> io::Result<Listeners> {
+    pub(super) fn bind(listen: &Listen, scheme: Scheme) -> io::Result<Listeners> {
         let sockets = match listen {
             Listen::Address(address) => vec![socket::listen(*address)?],
             Listen::All(port) => vec![bind_every_address(*port)?],
             Listen::Name(name, port) => bind_name(name, *port)?,
         };
         Ok(Listeners {
-            sockets,
+            sockets: sockets.into_iter().map(|socket| (socket, scheme)).collect(),
             first: AtomicUsize::new(0),
         })
     }
 
+    /// Listens on the sockets of both.
+    pub(super) fn and(mut self, others: Listeners) -> Listeners {
+        self.sockets.extend(others.sockets);
+        self
+    }
+
     /// Listens on sockets that are open already, of which there is at least one.
-    pub(super) fn inherit(sockets: InheritedSockets) -> io::Result<Listeners> {
-        let sockets = sockets.0.into_iter().map(TcpListener::from_std);
+    pub(super) fn inherit(sockets: InheritedSockets, scheme: Scheme) -> io::Result<Listeners> {
+        let sockets = sockets.0.into_iter();
+        let sockets = sockets.map(|socket| Ok((TcpListener::from_std(socket)?, scheme)));
         Ok(Listeners {
-            sockets: sockets.collect::<Result<_, _>>()?,
+            sockets: sockets.collect::<io::Result<_>>()?,
             first: AtomicUsize::new(0),
         })
     }
 
     /// The addresses of the sockets.
-    pub(super) fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
-        self.sockets.iter().map(TcpListener::local_addr).collect()
+    pub(super) fn local_addrs(&self) -> io::Result<Vec<(SocketAddr, Scheme)>> {
+        let sockets = self.sockets.iter();
+        sockets
+            .map(|(socket, scheme)| Ok((socket.local_addr()?, *scheme)))
+            .collect()
+    }
+
+    /// The addresses of the sockets as URLs, without a path.
+    pub(super) fn urls(&self) -> io::Result<Vec<String>> {
+        let addrs = self.local_addrs()?.into_iter();
+        let urls = addrs.map(|(addr, scheme)| format!("{}://{addr}", scheme.as_str()));
+        Ok(urls.collect())
     }
 
     /// Waits for a connection on any of the sockets.
-    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, Scheme)> {
         let first = self.first.fetch_add(1, Relaxed) % self.sockets.len();
         let (later, earlier) = self.sockets.split_at(first);
         poll_fn(|cx| {
             let mut sockets = earlier.iter().chain(later);
-            let accepted = sockets.find_map(|socket| match socket.poll_accept(cx) {
-                Poll::Ready(accepted) => Some(accepted),
+            let accepted = sockets.find_map(|(socket, scheme)| match socket.poll_accept(cx) {
+                Poll::Ready(accepted) => {
+                    Some(accepted.map(|(socket, peer)| (socket, peer, *scheme)))
+                }
                 Poll::Pending => None,
             });
             accepted.map_or(Poll::Pending, Poll::Ready)
@@ -66,9 +103,9 @@ impl Listeners {
     }
 
     /// The sockets without their runtime.
-    pub(super) fn into_std(self) -> impl Iterator<Item = std::net::TcpListener> {
+    pub(super) fn into_std(self) -> impl Iterator<Item = (std::net::TcpListener, Scheme)> {
         let sockets = self.sockets.into_iter();
-        sockets.filter_map(|socket| socket.into_std().ok())
+        sockets.filter_map(|(socket, scheme)| Some((socket.into_std().ok()?, scheme)))
     }
 }
 

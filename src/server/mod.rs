@@ -2,9 +2,12 @@
 
 mod accept;
 mod answer_body;
+mod client_stream;
+mod closing;
 mod conn;
 mod crowd;
 mod departure;
+mod h2;
 mod head_wait;
 mod inherited;
 mod lanes;
@@ -12,11 +15,14 @@ mod listeners;
 mod monitored_io;
 mod ready_check;
 mod rlimits;
+mod shared_answer;
 mod signal;
 mod socket;
 mod stall;
 mod stream_conn;
 mod systemd;
+#[cfg_attr(not(feature = "secure"), path = "no_tls.rs")]
+mod tls;
 mod unsent;
 
 use std::io;
@@ -30,10 +36,12 @@ use tokio::time::Instant;
 pub use inherited::{InheritError, InheritedSockets};
 pub use ready_check::{NotReady, check_ready};
 pub use signal::asked_to_stop;
+pub use tls::TlsError;
 
 use accept::Acceptor;
 use lanes::Lanes;
-use listeners::Listeners;
+use listeners::{Listeners, Scheme};
+use tls::Tls;
 
 use crate::budget::Budget;
 use crate::chat::Chat;
@@ -61,8 +69,11 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {0}: {1}; choose an address with --listen")]
-    Listen(Listen, io::Error),
+    #[error("cannot listen on {0}: {1}; choose an address with {2}")]
+    Listen(Listen, io::Error, &'static str),
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The sockets of the service manager cannot be listened on.
     #[error("cannot listen on the sockets of LISTEN_FDS: {0}")]
     Inherit(io::Error),
@@ -94,14 +105,11 @@ impl Server {
         config: Config,
         inherited: InheritedSockets,
     ) -> Result<Server, StartError> {
-        let listeners = if inherited.is_empty() {
-            Listeners::bind(&config.listen)
-                .map_err(|error| StartError::Listen(config.listen.clone(), error))?
-        } else {
-            log::info!("listening on the sockets of the service manager, and not on --listen");
-            Listeners::inherit(inherited).map_err(StartError::Inherit)?
-        };
-        let is_loopback = |addr: &SocketAddr| addr.ip().to_canonical().is_loopback();
+        let tls = config.certificate.clone();
+        let tls = tls.map(|files| Tls::open(files, config.timeouts.handshake));
+        let tls = tls.transpose()?.map(Arc::new);
+        let listeners = listen(&config, inherited, tls.is_some())?;
+        let is_loopback = |(addr, _): &(SocketAddr, Scheme)| addr.ip().to_canonical().is_loopback();
         let is_local = listeners.local_addrs()?.iter().all(is_loopback);
         rlimits::survive_size_limit();
         let (store, side_tables) = open_store(&config)?;
@@ -144,7 +152,7 @@ impl Server {
         let lanes = Lanes::start(&app, config.timeouts.stall)?;
         Ok(Server {
             listeners,
-            acceptor: Acceptor::new(Arc::new(app), lanes, config.timeouts, max_connections),
+            acceptor: Acceptor::new(Arc::new(app), lanes, tls, config.timeouts, max_connections),
         })
     }
 
@@ -153,7 +161,28 @@ impl Server {
     /// # Errors
     /// When the system does not report them.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.local_addrs()
+        let addrs = self.listeners.local_addrs()?;
+        Ok(addrs.into_iter().map(|(addr, _)| addr).collect())
+    }
+
+    /// The addresses that the server listens on as URLs, without a path.
+    ///
+    /// # Errors
+    /// When the system does not report them.
+    pub fn urls(&self) -> io::Result<Vec<String>> {
+        self.listeners.urls()
+    }
+
+    /// Has what the server reads at its start read again: the certificate. Returns whether there is
+    /// anything of that kind.
+    pub fn reload(&self) -> impl Fn() -> bool + Send + 'static {
+        let tls = self.acceptor.tls.clone();
+        move || {
+            if let Some(tls) = &tls {
+                tls.reload();
+            }
+            tls.is_some()
+        }
     }
 
     /// The counters of the server.
@@ -194,6 +223,7 @@ impl Server {
         tokio::select! {
             () = serve => {}
             () = systemd::feed_watchdog(&acceptor.lanes) => {}
+            () = follow_files(acceptor.tls.as_deref()) => {}
         }
         if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.wait_idle())
             .await
@@ -210,9 +240,42 @@ impl Server {
 
 /// Where the server listens, for the service manager's users.
 fn status(listeners: &Listeners) -> String {
-    let addrs = listeners.local_addrs().unwrap_or_default();
-    let addrs: Vec<String> = addrs.iter().map(ToString::to_string).collect();
-    format!("listening on {}", addrs.join(", "))
+    format!(
+        "listening on {}",
+        listeners.urls().unwrap_or_default().join(", ")
+    )
+}
+
+/// Listens on the inherited sockets, or, if there are none, where `--listen` says; and where
+/// `--listen-plain` says.
+fn listen(
+    config: &Config,
+    inherited: InheritedSockets,
+    has_tls: bool,
+) -> Result<Listeners, StartError> {
+    let scheme = if has_tls { Scheme::Https } else { Scheme::Http };
+    let bind = |listen: &Listen, scheme, option| {
+        let bound = Listeners::bind(listen, scheme);
+        bound.map_err(|error| StartError::Listen(listen.clone(), error, option))
+    };
+    let listeners = if inherited.is_empty() {
+        bind(&config.listen, scheme, "--listen")?
+    } else {
+        log::info!("listening on the sockets of the service manager, and not on --listen");
+        Listeners::inherit(inherited, scheme).map_err(StartError::Inherit)?
+    };
+    Ok(match &config.listen_plain {
+        Some(plain) => listeners.and(bind(plain, Scheme::Http, "--listen-plain")?),
+        None => listeners,
+    })
+}
+
+/// Reads the certificate again whenever it is to be read again.
+async fn follow_files(tls: Option<&Tls>) {
+    match tls {
+        Some(tls) => tls.follow_files().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Ends the drain's streams, answers whoever comes meanwhile, and then closes everything.

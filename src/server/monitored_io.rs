@@ -81,7 +81,7 @@ impl<S: ClientSocket, H> MonitoredIo<S, H> {
         Poll::Ready(error)
     }
 
-    /// Reports what a write of `bytes` has come to.
+    /// Reports what a write of `bytes`, or of what was written before, has come to.
     fn monitor(
         &mut self,
         cx: &mut Context<'_>,
@@ -101,7 +101,7 @@ impl<S: ClientSocket, H> MonitoredIo<S, H> {
                 Poll::Ready(Err(error))
             }
             Poll::Pending => {
-                let wrote = ready!(self.stall.poll(cx, &self.socket, bytes));
+                let wrote = ready!(self.stall.poll(cx, &mut self.socket, bytes));
                 if wrote.is_err() {
                     self.connection.on_stalled();
                 }
@@ -164,9 +164,10 @@ impl<S: AsyncWrite + ClientSocket + Unpin, H> AsyncWrite for MonitoredIo<S, H> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx).map_ok(|()| 0);
+        ready!(self.monitor(cx, &[], flushed))?;
         self.connection.handover().flushed();
         self.connection.on_flushed();
-        ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
         match self.poll_departure(cx) {
             Poll::Ready(error) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Ready(Ok(())),
@@ -193,7 +194,7 @@ mod tests {
 
     /// A pipe has no kernel that could be asked for anything.
     impl ClientSocket for DuplexStream {
-        fn write_now(&self, _: &[u8]) -> io::Result<usize> {
+        fn write_now(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(io::ErrorKind::WouldBlock.into())
         }
 
@@ -201,7 +202,7 @@ mod tests {
 
         fn expect_liveness(&self) {}
 
-        fn poll_eof(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        fn poll_eof(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Pending
         }
 

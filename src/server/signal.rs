@@ -1,4 +1,5 @@
-//! Signals: SIGTERM and SIGINT stop the server, and nothing else ends it in disorder.
+//! Signals: SIGTERM and SIGINT stop the server, SIGHUP has files read again, and nothing else ends it in
+//! disorder.
 //!
 //! They are waited for on a thread of its own: the others may be waiting for the store, or for each
 //! other, just when somebody wants the server to end.
@@ -12,11 +13,14 @@ use tokio::sync::oneshot;
 use crate::diagnostics;
 
 /// Begins to watch the signals. The future is ready when the process is asked to stop; when it is asked
-/// a second time, it exits at once.
+/// a second time, it exits at once. SIGHUP calls `reload`, which returns whether there is anything to be
+/// read again.
 ///
 /// # Errors
 /// When the thread cannot be started, or the signals cannot be watched.
-pub fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+pub fn asked_to_stop(
+    reload: impl Fn() -> bool + Send + 'static,
+) -> io::Result<impl Future<Output = ()>> {
     let (asked, stop) = oneshot::channel();
     let (ready_tx, ready_rx) = std::sync::mpsc::channel();
     let watch = move || {
@@ -31,9 +35,9 @@ pub fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
         };
         let _ = ready_tx.send(Ok(()));
         runtime.block_on(async {
-            signals.asked(true).await;
+            signals.asked(true, &reload).await;
             let _ = asked.send(());
-            signals.asked(false).await;
+            signals.asked(false, &reload).await;
             log::warn!("asked again to stop; streams are cut");
             diagnostics::exit(0);
         });
@@ -85,7 +89,7 @@ mod unix {
 
         /// Waits until a signal asks the process to stop. SIGHUP does if `hangup_stops` and it says
         /// that the terminal of the process has been closed.
-        pub(super) async fn asked(&mut self, hangup_stops: bool) {
+        pub(super) async fn asked(&mut self, hangup_stops: bool, reload: &impl Fn() -> bool) {
             loop {
                 let ignored = tokio::select! {
                     _ = self.terminate.recv() => return,
@@ -99,8 +103,13 @@ mod unix {
                             continue;
                         }
                         systemd::tell_reloading();
+                        let is_read = reload();
                         systemd::tell_reloaded();
-                        "SIGHUP: nothing is read again while the server runs"
+                        if is_read {
+                            "SIGHUP: the certificate is read again"
+                        } else {
+                            "SIGHUP: there is nothing to be read again"
+                        }
                     }
                     _ = self.user1.recv() => "SIGUSR1 has no meaning here",
                     _ = self.user2.recv() => "SIGUSR2 has no meaning here",
@@ -135,7 +144,7 @@ impl CtrlC {
         Ok(CtrlC)
     }
 
-    async fn asked(&mut self, _: bool) {
+    async fn asked(&mut self, _: bool, _: &impl Fn() -> bool) {
         if let Err(error) = tokio::signal::ctrl_c().await {
             log::warn!("cannot listen for Ctrl-C: {error}");
             std::future::pending::<()>().await;

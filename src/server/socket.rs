@@ -75,8 +75,15 @@ fn set_user_timeout(_: &TcpStream, _: Option<Duration>) -> io::Result<()> {
 /// What the server asks of a client's socket besides reading and writing.
 pub(super) trait ClientSocket {
     /// Writes what fits at this moment, whatever the socket's readiness says: this server's kernel
-    /// reports a socket ready only when a third of its send buffer is free.
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize>;
+    /// reports a socket ready only when a third of its send buffer is free. Returns how many of these
+    /// bytes it took; 0 if it took others, which had been written before and were waiting.
+    fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Whether the socket has taken anything since this was asked last although a write was not done: a
+    /// part of what had been written before.
+    fn take_progress(&mut self) -> bool {
+        false
+    }
 
     /// Sets how long the kernel waits for acknowledgements; `None` for as long as it does by itself.
     fn set_ack_timeout(&self, timeout: Option<Duration>);
@@ -85,19 +92,19 @@ pub(super) trait ClientSocket {
     fn expect_liveness(&self);
 
     /// Ready when the client has closed its sending side, and all that it sent before has been read.
-    /// Nothing is read here.
-    fn poll_eof(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Whether the kernel still has a peer for the socket.
     fn is_connected(&self) -> bool;
 }
 
 impl ClientSocket for TcpStream {
-    fn poll_eof(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Nothing is read here.
+    fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut byte = [MaybeUninit::uninit()];
         loop {
             ready!(self.poll_read_ready(cx))?;
-            match self.try_io(Interest::READABLE, || SockRef::from(self).peek(&mut byte)) {
+            match self.try_io(Interest::READABLE, || SockRef::from(&*self).peek(&mut byte)) {
                 Ok(0) => return Poll::Ready(Ok(())),
                 // Something is there that will be read later; what comes after it cannot be seen.
                 Ok(_) => return Poll::Pending,
@@ -112,8 +119,8 @@ impl ClientSocket for TcpStream {
         self.peer_addr().is_ok()
     }
 
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
-        SockRef::from(self).send(bytes)
+    fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SockRef::from(&*self).send(bytes)
     }
 
     fn set_ack_timeout(&self, timeout: Option<Duration>) {

@@ -63,14 +63,17 @@ impl Stall {
         }
     }
 
-    /// The socket took none of these bytes. Ready with the number of bytes that it has taken after
-    /// all, or with the error of a client that is given up.
+    /// The socket took none of these bytes, or of those that were written before. Ready with the number
+    /// of bytes that it has taken after all, or with the error of a client that is given up.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        socket: &impl ClientSocket,
+        socket: &mut impl ClientSocket,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if socket.take_progress() {
+            self.on_progress(socket);
+        }
         let (pause, expects_liveness) = (self.timeout / CHECKS, self.expects_liveness);
         let blocked = self.blocked.get_or_insert_with(|| {
             if !expects_liveness {
@@ -83,9 +86,13 @@ impl Stall {
         });
         loop {
             ready!(blocked.pause.as_mut().poll(cx));
-            if let Ok(written @ 1..) = socket.write_now(bytes) {
+            if let Ok(written) = socket.write_now(bytes) {
                 self.on_progress(socket);
-                return Poll::Ready(Ok(written));
+                if written > 0 {
+                    return Poll::Ready(Ok(written));
+                }
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             blocked.checks_left -= 1;
             if blocked.checks_left == 0 {
@@ -130,15 +137,15 @@ mod tests {
         }
 
         /// Writes until the client is given up, and returns after how many seconds.
-        async fn write_until_given_up(&self) -> u64 {
+        async fn write_until_given_up(&mut self) -> u64 {
             let mut stall = Stall::new(TIMEOUT);
-            while poll_fn(|cx| stall.poll(cx, self, b"x")).await.is_ok() {}
+            while poll_fn(|cx| stall.poll(cx, &mut *self, b"x")).await.is_ok() {}
             self.seconds()
         }
     }
 
     impl ClientSocket for FakeSocket {
-        fn write_now(&self, _: &[u8]) -> io::Result<usize> {
+        fn write_now(&mut self, _: &[u8]) -> io::Result<usize> {
             let next = self.room_at.get(self.taken.get());
             if next.is_none_or(|at| *at > self.seconds()) {
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -151,7 +158,7 @@ mod tests {
 
         fn expect_liveness(&self) {}
 
-        fn poll_eof(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        fn poll_eof(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Pending
         }
 

@@ -244,7 +244,7 @@ impl StreamConn {
                         let follower = self.stream.follower_mut();
                         self.unsent.on_blocked(follower, self.chunk_size);
                         let bytes = self.unsent.bytes();
-                        match ready!(self.stall.poll(cx, &self.socket, bytes)) {
+                        match ready!(self.stall.poll(cx, &mut self.socket, bytes)) {
                             Ok(written) => self.unsent.advance(written),
                             Err(error) => {
                                 self.stream.follower_mut().on_stalled();

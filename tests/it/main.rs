@@ -22,6 +22,8 @@
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `replaced`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `client_shares` | what one client may use, so that there is room for the others |
+//! | `h2` | requests that share a connection |
+//! | `tls` | handshakes, certificates, and listeners with and without TLS |
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
@@ -75,6 +77,7 @@ mod file_permissions;
 mod first_version;
 mod follow;
 mod framing;
+mod h2;
 mod half_closed;
 mod hosts;
 mod keep_alive;
@@ -118,6 +121,8 @@ mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod tidy;
+#[cfg(feature = "secure")]
+mod tls;
 mod unread;
 mod unreadable;
 mod until;

@@ -156,7 +156,7 @@ async fn service_manager_hears_of_each_step() {
     let manager = Manager::new();
     let server = Binary::spawn(manager.command(&["--drain", "3s"])).await;
     let ready = manager.hears();
-    let status = format!("STATUS=listening on {}", server.addr);
+    let status = format!("STATUS=listening on http://{}", server.addr);
     assert!(ready.starts_with("READY=1\n"), "{ready}");
     assert!(ready.contains(&status), "{ready}");
     assert_eq!(get(server.addr, "/healthz/ready").await.status, 200);

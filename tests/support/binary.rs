@@ -19,6 +19,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_forever-frame");
 /// A running server.
 pub(crate) struct Binary {
     pub(crate) addr: SocketAddr,
+    /// What its first lines say, a URL each listener.
+    pub(crate) urls: Vec<String>,
     child: Child,
     /// The file of its log: a pipe that nobody reads could hold the server up.
     log: PathBuf,
@@ -70,17 +72,27 @@ impl Binary {
             .stderr(File::create(&log).unwrap())
             .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
-        let (mut line, out) = (String::new(), child.stdout.take().unwrap());
-        soon(BufReader::new(out).read_line(&mut line))
-            .await
-            .unwrap();
-        let addr = line
-            .trim_end()
-            .strip_prefix("forever-frame listening on http://");
-        let addr = addr
-            .and_then(|addr| addr.parse().ok())
-            .unwrap_or_else(|| panic!("{line:?} {}", std::fs::read_to_string(&log).unwrap()));
-        Binary { addr, child, log }
+        let (mut lines, out) = (String::new(), child.stdout.take().unwrap());
+        let mut out = BufReader::new(out);
+        soon(out.read_line(&mut lines)).await.unwrap();
+        // All lines come in one write.
+        lines += std::str::from_utf8(out.buffer()).unwrap();
+        let url = |line: &str| {
+            line.strip_prefix("forever-frame listening on ")
+                .map(str::to_owned)
+        };
+        let urls: Vec<String> = lines.lines().filter_map(url).collect();
+        let addr = urls
+            .first()
+            .and_then(|url| url.split_once("://")?.1.parse().ok());
+        let addr =
+            addr.unwrap_or_else(|| panic!("{lines:?} {}", std::fs::read_to_string(&log).unwrap()));
+        Binary {
+            addr,
+            urls,
+            child,
+            log,
+        }
     }
 
     /// The memory of the process in KiB, shared pages by their share. Linux tells it.

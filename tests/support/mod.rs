@@ -2,6 +2,8 @@
 //! needs nothing but this package and the loopback.
 
 pub(crate) mod binary;
+#[cfg(feature = "secure")]
+pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod difficult;
@@ -16,6 +18,9 @@ pub(crate) mod reference_log;
 pub(crate) mod refusal;
 pub(crate) mod sender;
 pub(crate) mod text;
+#[cfg(feature = "secure")]
+pub(crate) mod tls;
+pub(crate) mod translator;
 pub(crate) mod unavailable;
 pub(crate) mod upload;
 pub(crate) mod wires;
@@ -31,6 +36,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+use translator::Translator;
 
 /// Longer than any single step of a test takes: a test that waits this long has failed.
 pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -102,13 +108,19 @@ pub(crate) fn directory() -> TempDir {
 
 /// Whether the servers here take streams over from hyper, as they do by default.
 pub(crate) fn has_handover() -> bool {
-    std::env::var_os("WITHOUT_HANDOVER").is_none()
+    std::env::var_os("WITHOUT_HANDOVER").is_none() && !is_over_h2()
+}
+
+/// Whether the servers here are asked by HTTP/2.
+pub(crate) fn is_over_h2() -> bool {
+    std::env::var_os("OVER_H2").is_some()
 }
 
 /// A server in this process.
 pub(crate) struct TestServer {
     pub(crate) addr: SocketAddr,
     pub(crate) metrics: Arc<Metrics>,
+    translator: Option<Translator>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -132,17 +144,23 @@ impl TestServer {
             store: StoreKind::Memory,
             drain: Duration::ZERO,
             // scripts/test runs the tests of streams once more without handover.
-            handover: has_handover(),
+            handover: std::env::var_os("WITHOUT_HANDOVER").is_none(),
             ..Config::default()
         };
         change(&mut config);
         let server = Server::bind(config).unwrap();
         let (addr, metrics) = (server.local_addrs().unwrap()[0], server.metrics());
+        // And once more by HTTP/2.
+        let translator = is_over_h2().then(|| Translator::to(addr));
+        let addr = translator
+            .as_ref()
+            .map_or(addr, |translator| translator.addr);
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
         TestServer {
             addr,
             metrics,
+            translator,
             stop,
             running,
         }
@@ -157,6 +175,7 @@ impl TestServer {
             0,
             "open streams after the server has stopped"
         );
+        drop(self.translator);
     }
 
     /// Waits until this many streams are open.

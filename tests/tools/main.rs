@@ -17,6 +17,7 @@
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `many_addresses` | clients with addresses of their own (iproute2) |
 //! | `curl` | a terminal |
+//! | `openssl` | TLS, and that nothing weak is spoken |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
 //! | `wrong_clock` | a wall clock that is set (faketime) |
 //! | `permissions` | a log that may not be opened (setpriv, for root) |
@@ -45,6 +46,8 @@ mod html_libraries;
 mod lost_packets;
 mod mailbox_page;
 mod many_addresses;
+#[cfg(feature = "secure")]
+mod openssl;
 mod pages;
 mod pages_live;
 mod parsers;

@@ -1,13 +1,14 @@
 //! Login, registration, logout, and change of password: their forms, and the session's cookie.
 
-use hyper::header::SET_COOKIE;
+use std::time::Duration;
+
 use hyper::{Response, StatusCode};
 
 use super::{AccountObject, COOKIE, done, is_browser, token, view};
 use crate::chat::{Account, LogIn, Session, Token};
 use crate::http::error::Error;
 use crate::http::reply::{self, Body};
-use crate::http::{Call, body, form};
+use crate::http::{Call, body, cookie, form};
 use crate::limits;
 use crate::wire::escape_html;
 
@@ -184,17 +185,12 @@ pub(super) async fn change_password(
     }
 }
 
-/// Sets the cookie with the session's token, or removes it. Scripts cannot read the cookie, and pages
-/// of other sites cannot send it along with what they post (RFC 6265bis, section 5.6.7).
+/// Sets the cookie with the session's token, or removes it.
 fn set_cookie(call: &Call<'_>, response: &mut Response<Body>, token: Option<&Token>) {
-    let (token, seconds) = match token {
-        // The server decides when a session ends, so the browser keeps the cookie for as long as it
-        // may.
-        Some(token) => (token.as_str(), limits::LOGIN_COOKIE_AGE.as_secs()),
-        None => ("", 0),
+    // The server decides when a session ends, so the browser keeps the cookie for as long as it may.
+    let (token, age) = match token {
+        Some(token) => (token.as_str(), limits::LOGIN_COOKIE_AGE),
+        None => ("", Duration::ZERO),
     };
-    let secure = if call.is_secure() { "; Secure" } else { "" };
-    let cookie =
-        format!("{COOKIE}={token}; Path=/chat; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    reply::add_header(response, SET_COOKIE, &cookie);
+    cookie::set(call, response, COOKIE, token, Some(age));
 }

@@ -16,7 +16,7 @@ use crate::chat::{Account, Session, Token};
 use crate::http::error::Error;
 use crate::http::negotiate::{self, Form};
 use crate::http::reply::{self, Body};
-use crate::http::{Call, browser};
+use crate::http::{Call, cookie};
 use crate::right::Right;
 
 /// The name of the cookie with a session's token.
@@ -86,7 +86,7 @@ async fn find_session(call: &Call<'_>) -> Result<Option<Session>, Error> {
 
 /// Returns the token in the client's cookie.
 fn token(call: &Call<'_>) -> Option<Token> {
-    browser::cookie(&call.head.headers, COOKIE).and_then(Token::new)
+    cookie::find(call, COOKIE).and_then(Token::new)
 }
 
 /// Returns the friend that the path names, and the right to the conversation.

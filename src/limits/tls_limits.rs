@@ -1,0 +1,24 @@
+//! Bounds of TLS.
+
+use std::time::Duration;
+
+use super::KIB;
+
+/// How long a client may take for the handshake: a few round trips, and a moment of work.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Handshakes that go on at the same time. Each takes about 10 KiB, and up to 80 KiB for a client that
+/// sends a long one slowly. When there are more, the one that began first makes room, so that those who
+/// say nothing keep nobody out.
+pub const HANDSHAKES_MAX: usize = 1024;
+
+/// What is read at once from a client that speaks TLS: most records of requests, and a quarter of the
+/// longest.
+pub const TLS_READ_BYTES: usize = 4 * KIB;
+
+/// How often the files of the certificate are looked at, to see whether they have changed. They are a
+/// few KiB, and a certificate is renewed days before it expires.
+pub const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Longest file of a certificate or key: a chain of many certificates is far shorter.
+pub const CERTIFICATE_FILE_BYTES_MAX: u64 = 1024 * 1024;

@@ -1,0 +1,37 @@
+//! In the place of `tls`, in a program that is built without it.
+
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::client_stream::{ClientStream, HandshakeFault};
+use crate::config::CertificateFiles;
+
+/// There is none.
+#[derive(Debug)]
+pub(super) enum Tls {}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+#[error("this program was built without TLS; build it with the feature `secure`")]
+pub struct TlsError;
+
+impl Tls {
+    pub(super) fn open(_: CertificateFiles, _: Duration) -> Result<Tls, TlsError> {
+        Err(TlsError)
+    }
+
+    #[expect(clippy::unused_async, reason = "with TLS it waits")]
+    pub(super) async fn accept(&self, _: TcpStream) -> Result<ClientStream, HandshakeFault> {
+        match *self {}
+    }
+
+    pub(super) fn reload(&self) {
+        match *self {}
+    }
+
+    #[expect(clippy::unused_async, reason = "with TLS it waits")]
+    pub(super) async fn follow_files(&self) {
+        match *self {}
+    }
+}
