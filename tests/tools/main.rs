@@ -19,6 +19,7 @@
 //! | `curl` | a terminal |
 //! | `openssl` | TLS, and that nothing weak is spoken |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
+//! | `service` | systemd's own programs |
 //! | `wrong_clock` | a wall clock that is set (faketime) |
 //! | `permissions` | a log that may not be opened (setpriv, for root) |
 
@@ -53,6 +54,7 @@ mod pages_live;
 mod parsers;
 mod permissions;
 mod proxies;
+mod service;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "tests/it uses all of it, and would warn")]
 mod support;
