@@ -8,6 +8,7 @@ mod certificate_files;
 mod command_line;
 mod health_url;
 mod listen;
+mod token_command;
 mod values;
 
 use std::net::Ipv4Addr;
@@ -21,6 +22,7 @@ pub use certificate_files::CertificateFiles;
 pub use command_line::{CheckArgs, Command, CommandLine};
 pub use health_url::HealthUrl;
 pub use listen::Listen;
+pub use token_command::TokenArgs;
 pub use values::{duration, heartbeat};
 
 use crate::authority::HostName;
@@ -28,8 +30,8 @@ use crate::client_shares::ClientBounds;
 use crate::limits;
 use crate::machine_clock::MachineClock;
 use values::{
-    ValueList, at_least_one, directory, host, list, message_bytes, origin, proxy, rotate, size,
-    store, switch,
+    ValueList, access, at_least_one, directory, host, list, message_bytes, origin, proxy, rotate,
+    size, store, switch,
 };
 
 /// The options of a server.
@@ -37,8 +39,8 @@ use values::{
 pub struct Args {
     /// Address and port to listen on, such as `127.0.0.1:8080`, `localhost:8080` (each address of the
     /// name) or `:8080` (all addresses of the machine); a port alone is one of 127.0.0.1, and port 0
-    /// picks a free one. An address other than loopback lets other machines read and write. Sockets that
-    /// systemd hands over take its place
+    /// picks a free one. An address other than loopback lets other machines in: `--access` has to say
+    /// then what they may. Sockets that systemd hands over take its place
     #[arg(
         long,
         value_name = "ADDR",
@@ -153,6 +155,12 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", env = "FOREVER_FRAME_DRAIN", default_value = "5s", value_parser = duration)]
     drain: Duration,
 
+    /// Who may read and write which channels, and see the metrics: a file (TOML) without which nobody may
+    /// anything, or `open`: everybody may all. SIGHUP reads the file again
+    /// [default: open on a loopback address; elsewhere the server does not start without it]
+    #[arg(long, value_name = "FILE|open", env = "FOREVER_FRAME_ACCESS", value_parser = access)]
+    access: Option<AccessOption>,
+
     /// Name under which a server on a loopback address may be asked, besides localhost and addresses,
     /// such as the public name that a proxy passes on; may be given several times (in the
     /// environment: separated by commas). Any other name is answered 421, since a page on the web
@@ -196,6 +204,15 @@ pub enum StoreKind {
     Sqlite(PathBuf),
 }
 
+/// Who may read and write, as `--access` says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessOption {
+    /// Everybody may all.
+    Open,
+    /// Nobody may anything but what this file says.
+    File(PathBuf),
+}
+
 /// Everything that a server is started with: the options of the command line, and what only tests
 /// change.
 #[derive(Clone, Debug)]
@@ -224,6 +241,8 @@ pub struct Config {
     pub rotate: Option<Duration>,
     /// The time over which open streams are ended when the server stops.
     pub drain: Duration,
+    /// Who may read and write; `None` for everybody, on a loopback address alone.
+    pub access: Option<AccessOption>,
     /// The names under which a server on a loopback address may be asked, besides `localhost` and
     /// addresses.
     pub hosts: Vec<HostName>,
@@ -276,6 +295,7 @@ impl From<Args> for Config {
             heartbeat: args.heartbeat,
             rotate: args.rotate,
             drain: args.drain,
+            access: args.access,
             hosts: values::all(args.hosts),
             cors_origins: values::all(args.cors_origins),
             trusted_proxies: values::all(args.trusted_proxies),
@@ -314,6 +334,7 @@ impl Default for Config {
             heartbeat: limits::HEARTBEAT_INTERVAL_DEFAULT,
             rotate: None,
             drain: limits::DRAIN_DEFAULT,
+            access: None,
             hosts: Vec::new(),
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
@@ -338,7 +359,7 @@ mod tests {
         let words = std::iter::once("x").chain(options.iter().copied());
         match CommandLine::try_read(words.map(Into::into))? {
             Command::Serve(args) => Ok(Config::from(*args)),
-            other @ Command::Check(_) => panic!("{options:?}: {other:?}"),
+            other => panic!("{options:?}: {other:?}"),
         }
     }
 

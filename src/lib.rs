@@ -26,8 +26,9 @@
 //! - Only [`http`] knows requests and responses, and only [`http`] and [`server`] know hyper; only
 //!   [`server`] knows sockets; only [`config`] parses flags; only `log/sqlite` and `chat/database`
 //!   know SQL (`tidy`).
-//! - Nothing expires by the wall clock, which may be wrong and may be set: the log's clock counts the
-//!   time that passes, also across restarts (`clock_steps`, [`log::LogClock`]).
+//! - Nothing in the log expires by the wall clock, which may be wrong and may be set: the log's clock
+//!   counts the time that passes, also across restarts (`clock_steps`, [`log::LogClock`]). Only rights
+//!   end by it, whose givers name a date ([`access`]).
 //! - Everything that could grow has a bound, and each bound stands in [`limits`] with its reason.
 //! - A module uses only modules that stand above it in the map (`tidy`).
 //!
@@ -51,6 +52,7 @@
 //! | [`clock`] | the server's time, as messages |
 //! | [`drain`] | the end of the server, spread over time |
 //! | [`right`] | what a stream or a request was let in with, and how that ends |
+//! | [`access`] | who may: the access file and a token go in, rights come out |
 //! | [`connection`] | what one connection knows: its phase, its deliveries, its handover |
 //! | [`follow`] | cursor + encoder + time → the bytes of a stream |
 //! | [`chat`] | accounts, friends, presence, conversations |
@@ -164,7 +166,7 @@
 //! | the access log | `http/access_log.rs` |
 //! | how often a line may be logged, how long it may be | `diagnostics.rs` |
 //! | an endpoint | `http/route.rs`, the one table of paths; `http/mod.rs` calls its handler |
-//! | who may use an endpoint | `http/permission.rs`, by the effect that `http/route.rs` gives each method; whose conversation it is, by the chat's session, in `http/chat/mod.rs`; how a stream sees that it has ended is in `right.rs` |
+//! | who may use an endpoint | for pages of other origins `http/permission.rs`, by the effect that `http/route.rs` gives each method; for holders of tokens `http/admission.rs`, by the need that it gives each method, and `access/rules.rs`; whose conversation it is, by the chat's session, in `http/chat/mod.rs`; how a stream sees that it has ended is in `right.rs` |
 //! | the sentence of an error, its status | `http/error.rs`, the one table of errors; `Retry-After` of a server that is full or stopping is in `http/refusal.rs` |
 
 #![cfg_attr(
@@ -176,6 +178,7 @@
     )
 )]
 
+pub mod access;
 pub mod authority;
 pub mod budget;
 pub mod chat;

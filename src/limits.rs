@@ -6,6 +6,7 @@
 //! budget that many share, or a size at which work is cut into parts. The unit stands at the end of a
 //! name, before such a word.
 
+mod access_limits;
 mod accounts;
 mod budgets;
 mod clock_limits;
@@ -19,6 +20,7 @@ mod tls_limits;
 
 use std::time::Duration;
 
+pub use access_limits::*;
 pub use accounts::*;
 pub use budgets::*;
 pub use clock_limits::*;
@@ -199,9 +201,6 @@ pub const REFUSALS_MAX: usize = 64;
 
 /// Longest name of a host, in a request or an option (RFC 1035, section 2.3.4).
 pub const HOST_BYTES_MAX: usize = 255;
-
-/// Longest list of headers that a browser may ask for on behalf of a page: the answer repeats it.
-pub const CORS_HEADERS_BYTES_MAX: usize = KIB;
 
 /// How long a client may take for a request's head.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);

@@ -5,6 +5,7 @@ use std::{io, thread};
 
 use forever_frame::config::{Command, CommandLine, Config, HealthUrl};
 use forever_frame::diagnostics;
+use forever_frame::machine_clock::MachineClock;
 use forever_frame::server::{self, InheritError, InheritedSockets, Server};
 
 #[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     match CommandLine::read() {
         Command::Serve(args) => serve(Config::from(*args)),
         Command::Check(args) => check(&HealthUrl::from(args)),
+        Command::Token(args) => print(&args.make(MachineClock::System.read().wall)),
     }
 }
 
@@ -81,6 +83,17 @@ fn check(url: &HealthUrl) -> ExitCode {
     };
     let _ = diagnostics::write_all(&mut io::stderr(), line.as_bytes());
     code
+}
+
+/// Prints what a command has made.
+fn print(text: &str) -> ExitCode {
+    match diagnostics::write_all(&mut io::stdout(), text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot print: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Prints a line for each listener on standard output, which scripts wait for.

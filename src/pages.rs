@@ -50,6 +50,8 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "frame.html",
     "frame.js",
     "index.html",
+    "login-holder.html",
+    "login.html",
     "mailbox.html",
     "mailbox.js",
     "nav.html",

@@ -18,9 +18,10 @@
 //! set.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
 use slab::Slab;
@@ -118,6 +119,15 @@ impl RightHold {
         self.right.end()
     }
 
+    /// Waits until the right ends.
+    pub async fn ended(&mut self) -> RightEnd {
+        poll_fn(|cx| {
+            self.register(cx.waker());
+            self.end().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
     /// Has the stream's task woken when the right ends. A task registers before it asks whether the
     /// right has ended, or it could miss the end.
     pub fn register(&mut self, waker: &Waker) {
@@ -185,6 +195,23 @@ impl<K: Eq + Hash + Clone> Rights<K> {
         let right = self.0.lock().by_key.remove(key)?.upgrade().map(Right)?;
         right.set_end(end);
         Some(right)
+    }
+
+    /// Ends each right in use for which `end` says how. Returns how many those were.
+    pub fn end_where(&self, mut end: impl FnMut(&K) -> Option<RightEnd>) -> usize {
+        let mut ended = Vec::new();
+        self.0.lock().by_key.retain(|key, right| {
+            let Some(right) = right.upgrade() else {
+                return false;
+            };
+            let how = end(key);
+            ended.extend(how.map(|how| (Right(right), how)));
+            how.is_none()
+        });
+        for (right, how) in &ended {
+            right.set_end(*how);
+        }
+        ended.len()
     }
 
     /// Returns what the rights in use stand for.

@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
 use super::health_url::HealthUrl;
-use super::{Args, Listen};
+use super::{Args, Listen, TokenArgs};
 
 /// A forever frame server: HTTP responses that never end, over one message log.
 ///
@@ -37,6 +37,8 @@ pub enum Command {
     Serve(Box<Args>),
     /// Ask a server whether it is ready: exit 0 if it is, and else 1 with the reason
     Check(CheckArgs),
+    /// Make a token for the file of --access: print its secret, once, and the lines for the file
+    Token(TokenArgs),
 }
 
 /// Whom `forever-frame check` asks.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use ipnet::{IpNet, Ipv4Net};
 
-use super::StoreKind;
+use super::{AccessOption, StoreKind};
 use crate::authority::{Authority, HostName};
 use crate::limits;
 
@@ -53,6 +53,15 @@ pub(super) fn store(text: &str) -> Result<StoreKind, String> {
         Some(path) if !path.is_empty() => Ok(StoreKind::Sqlite(path.into())),
         _ => Err("write it like sqlite:forever-frame.db, or memory".to_owned()),
     }
+}
+
+/// Reads `--access`.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+pub(super) fn access(text: &str) -> Result<AccessOption, String> {
+    Ok(match text {
+        "open" => AccessOption::Open,
+        path => AccessOption::File(path.into()),
+    })
 }
 
 /// Reads a duration such as 500ms, 15s, 10m or 7d.

@@ -127,6 +127,9 @@ impl Follower {
                     frame,
                     trimmed_through,
                 } => {
+                    if let Some(reason) = self.options.ended_right() {
+                        return self.finish(now, reason);
+                    }
                     self.position.advance(frame.through, trimmed_through);
                     return Step::Write(self.output(now, frame.chunk, frame.messages));
                 }

@@ -27,6 +27,9 @@ pub struct Options {
     pub encoder: Encoder,
     /// The interval of heartbeats while nothing is new; `None` for a transport without heartbeats.
     pub heartbeat: Option<Duration>,
+    /// The right with which the client was let in. Followers with one share what they write all the
+    /// same: whoever writes it looks at the right after it was read.
+    pub access: Option<RightHold>,
     /// Boxed, because most streams are idle and have none.
     extras: Option<Box<Extras>>,
 }
@@ -76,6 +79,7 @@ impl Options {
         Options {
             encoder,
             heartbeat,
+            access: None,
             extras: None,
         }
     }
@@ -180,15 +184,21 @@ impl Options {
 
     /// Has the stream's task woken when one of its rights ends.
     pub(super) fn register(&mut self, waker: &Waker) {
-        for right in self.extras_mut().into_iter().flat_map(|e| &mut e.rights) {
+        let extras = self.extras.as_mut().into_iter();
+        for right in self
+            .access
+            .iter_mut()
+            .chain(extras.flat_map(|e| &mut e.rights))
+        {
             right.register(waker);
         }
     }
 
     /// Why the stream may not go on, if one of its rights has ended.
     pub(super) fn ended_right(&self) -> Option<EndReason> {
-        let rights = &self.extras.as_ref()?.rights;
-        rights.iter().find_map(RightHold::end).map(|end| match end {
+        let extras = self.extras.as_ref().into_iter();
+        let mut rights = self.access.iter().chain(extras.flat_map(|e| &e.rights));
+        rights.find_map(RightHold::end).map(|end| match end {
             RightEnd::Revoked => EndReason::Revoked,
             RightEnd::Expired => EndReason::Expired,
         })
@@ -202,7 +212,7 @@ impl Options {
     /// Whether the stream ends when a right does.
     pub(super) fn has_rights(&self) -> bool {
         let extras = self.extras.as_ref();
-        extras.is_some_and(|extras| !extras.rights.is_empty())
+        self.access.is_some() || extras.is_some_and(|extras| !extras.rights.is_empty())
     }
 
     /// Whether something is held for as long as the stream is open.

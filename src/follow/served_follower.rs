@@ -100,6 +100,12 @@ impl ServedFollower {
         self.follower.options.has_rights()
     }
 
+    /// Whether one of the stream's rights has ended.
+    #[must_use]
+    pub fn has_ended_right(&self) -> bool {
+        self.follower.options.ended_right().is_some()
+    }
+
     /// The drain, which says when the server stops.
     #[must_use]
     pub fn drain(&self) -> &Drain {

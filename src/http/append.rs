@@ -13,12 +13,16 @@ use crate::message::{Channel, Closing, Draft, EventName, IdempotencyKey};
 
 /// Returns the channel that a message goes to: the one that the path names, or `main` for `/send`.
 pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
-    let name = &call.rest;
     if call.endpoint == Endpoint::Send {
         return Ok(Channel::main());
     }
+    channel_named(&call.rest)
+}
+
+/// Returns the one channel that a path names.
+pub(super) fn channel_named(name: &str) -> Result<Channel, Error> {
     if name.contains(',') {
-        return Err(Error::OneChannel(name.clone()));
+        return Err(Error::OneChannel(name.to_owned()));
     }
     route::channel(name)
 }
@@ -46,6 +50,7 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     let max = call.app.max_message;
     // The trailing newline that is dropped does not count.
     let mut body = body::read(&mut call, max + 1).await?;
+    call.check_right()?;
     let closing = match (closes, body.bytes.is_empty()) {
         (false, _) => Closing::No,
         (true, false) => Closing::WithMessage,

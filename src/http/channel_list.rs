@@ -9,9 +9,10 @@ use super::params::parse;
 use super::query::{self, Query};
 use super::reply::{self, Body};
 use super::{Call, negotiate, route};
+use crate::access::ChannelSet;
 use crate::limits;
 use crate::log::ListedChannel;
-use crate::message::{Cursor, Epoch};
+use crate::message::{Cursor, Epoch, Pattern};
 use crate::wire::{Wire, to_json};
 
 /// The address of the list.
@@ -46,7 +47,7 @@ pub(super) async fn list(call: Call<'_>) -> Result<Response<Body>, Error> {
     let wire = wire.unwrap_or_else(|| negotiate::wire(&call.head.headers));
     // One more tells whether there are more.
     let after = after.unwrap_or_default();
-    let mut channels = call.app.log.channels(&pattern, after, limit + 1).await?;
+    let mut channels = readable(&call, &pattern, after, limit + 1).await?;
     let is_cut = channels.len() > limit;
     channels.truncate(limit);
     let next = channels.last().filter(|_| is_cut).map(|last| {
@@ -79,6 +80,37 @@ pub(super) async fn list(call: Call<'_>) -> Result<Response<Body>, Error> {
         reply::add_header(&mut response, LINK, &format!("<{next}>; rel=\"next\""));
     }
     Ok(response)
+}
+
+/// The first channels of a pattern after `after` that the sender of the request may read.
+async fn readable(
+    call: &Call<'_>,
+    pattern: &Pattern,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<ListedChannel>, Error> {
+    let (log, all) = (
+        &call.app.log,
+        ChannelSet::new(Vec::new(), vec![pattern.clone()]),
+    );
+    let asked = all.meet(&call.readable());
+    let mut found = Vec::new();
+    for pattern in asked.patterns() {
+        found.extend(log.channels(pattern, after, limit).await?);
+    }
+    for channel in asked.channels().iter().filter(|name| name.as_str() > after) {
+        // The name comes first among those that begin with it.
+        let pattern = route::pattern(&format!("{channel}*"))?;
+        let first = log.channels(&pattern, after, 1).await?;
+        found.extend(
+            first
+                .into_iter()
+                .filter(|found| found.info.channel == *channel),
+        );
+    }
+    found.sort_by(|one, other| one.info.channel.cmp(&other.info.channel));
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// The page for browsers. Names of channels have no character that means something in HTML.

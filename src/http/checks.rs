@@ -1,14 +1,18 @@
 //! What every request has to pass before its handler has it: its host, its path, its method, and who
-//! sent it.
+//! sent it: whose page, and with which rights.
+
+use std::net::IpAddr;
 
 use hyper::Method;
 use hyper::http::request::Parts;
 
+use super::admission::{self, Sender};
 use super::error::Error;
 use super::initiator::Initiator;
 use super::permission::{Permission, permission};
 use super::route::{self, Route};
 use super::{App, browser, framing, host};
+use crate::access::Admission;
 use crate::connection::Connection;
 
 /// A request that has passed.
@@ -19,16 +23,18 @@ pub(super) enum Checked {
         /// The part of the path that the route leaves open.
         rest: String,
         permission: Permission,
+        admission: Option<Admission>,
     },
     /// The request asks which methods there are; this is the value of `Allow`.
     Options(String),
 }
 
-/// Checks a request that came on a connection.
+/// Checks a request that came on a connection from this client.
 pub(super) fn check<S>(
     app: &App,
     head: &Parts,
     connection: &Connection<S>,
+    client: IpAddr,
 ) -> Result<Checked, Error> {
     let asked = host::asked(head)?;
     let path = head.uri.path();
@@ -52,7 +58,7 @@ pub(super) fn check<S>(
     if head.method == Method::OPTIONS {
         return Ok(Checked::Options(route.allow()));
     }
-    let effect = route.effect(&head.method)?;
+    let (effect, need) = route.method(&head.method)?;
     if app.drain.has_begun() && !route.endpoint.is_for_operators() {
         return Err(Error::Stopping);
     }
@@ -66,9 +72,16 @@ pub(super) fn check<S>(
     let initiator = Initiator::of(&head.headers, &own, is_secure);
     let is_allowed = |origin: &str| app.cors.allows(route.endpoint, origin);
     let permission = permission(effect, head, &initiator, &own, is_allowed)?;
+    let sender = Sender {
+        client,
+        peer: connection.peer(),
+        is_secure,
+    };
+    let admission = admission::admit(app, head, sender, need, &rest)?;
     Ok(Checked::Call {
         route,
         rest,
         permission,
+        admission,
     })
 }

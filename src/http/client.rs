@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::LazyLock;
 
+use hyper::HeaderMap;
 use hyper::Version;
 use hyper::header::{AUTHORIZATION, USER_AGENT};
 use hyper::http::request::Parts;
@@ -15,14 +16,18 @@ const FORWARDING: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip
 /// Keyed anew by each process, so that no client can make up headers with the hash of another's.
 static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
+/// Whether a proxy says that it forwards the request for somebody.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    FORWARDING.iter().any(|name| headers.contains_key(*name))
+}
+
 /// A number that stands for the client that a proxy names; `None` if no proxy names one. Over HTTP/2 a
 /// connection has requests of several pages at the same time, as a proxy's has, so each of them stands for
 /// a client there. It is used for nothing but to tell clients apart, so what a client makes up harms only
 /// itself.
 pub(super) fn forwarded_sender(head: &Parts) -> Option<u64> {
     let headers = &head.headers;
-    let is_shared = head.version == Version::HTTP_2
-        || FORWARDING.iter().any(|name| headers.contains_key(*name));
+    let is_shared = head.version == Version::HTTP_2 || is_forwarded(headers);
     is_shared.then(|| {
         let mut hasher = HASHES.build_hasher();
         let marks = FORWARDING.iter().copied();

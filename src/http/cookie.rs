@@ -18,7 +18,9 @@ pub(super) fn find<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c str> {
     find_in(&call.head.headers, name, call.is_secure())
 }
 
-fn find_in<'h>(headers: &'h HeaderMap, name: &str, is_secure: bool) -> Option<&'h str> {
+/// Returns the value of the server's cookie with this name, if it is among these headers of a browser that
+/// speaks TLS, or does not.
+pub(super) fn find_in<'h>(headers: &'h HeaderMap, name: &str, is_secure: bool) -> Option<&'h str> {
     let lines = headers.get_all(COOKIE).iter();
     let cookies = lines
         .filter_map(|value| value.to_str().ok())
@@ -43,7 +45,8 @@ pub(super) fn set(
     reply::add_header(response, SET_COOKIE, &cookie);
 }
 
-fn line(name: &str, value: &str, age: Option<Duration>, is_secure: bool) -> String {
+/// The line that gives a cookie to a browser.
+pub(super) fn line(name: &str, value: &str, age: Option<Duration>, is_secure: bool) -> String {
     let age = age.map_or(String::new(), |age| format!("; Max-Age={}", age.as_secs()));
     let (prefix, secure) = (prefix(is_secure), if is_secure { "; Secure" } else { "" });
     format!("{prefix}{name}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}")

@@ -5,8 +5,12 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{ACCEPT_ENCODING, ALLOW, ETAG, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ACCEPT_ENCODING, ALLOW, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 
+use super::challenge;
+use crate::access::Denial;
 use crate::chat::{
     CreateError, FriendError, LoginError, LookupError, RegisterError, SayError, SessionEnded,
 };
@@ -15,6 +19,7 @@ use crate::log::{AppendError, DraftRefusal, LocateError, StoreError};
 use crate::message::{Cursor, NameError, Seq};
 use crate::metrics::RefusalReason;
 use crate::rate_limiter::RateLimited;
+use crate::right::RightEnd;
 
 /// Why a request is refused. The sentence says what was wrong, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +123,10 @@ pub(super) enum Error {
          localhost, to addresses, and to the names that --host gives it; start it with --host {0}"
     )]
     UnknownHost(String),
+    #[error(transparent)]
+    Access(#[from] Denial),
+    #[error("the right to write ended while this came: {}", ended(*.0))]
+    RightEnded(RightEnd),
     #[error("you are not logged in; log in at /chat/login, and send the cookie that it sets")]
     NotLoggedIn,
     #[error(transparent)]
@@ -252,10 +261,11 @@ impl Error {
             Error::Login(error) | Error::Register(RegisterError::Login(error)) => {
                 login_status(error)
             }
+            Error::Access(denial) => challenge::status(denial),
             Error::NotFound(_)
             | Error::Lookup(LookupError::NoAccount(_) | LookupError::NoFriend(_))
             | Error::Friend(FriendError::NoAccount) => StatusCode::NOT_FOUND,
-            Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
+            Error::NotLoggedIn | Error::RightEnded(_) => StatusCode::UNAUTHORIZED,
             Error::RateLimited(_)
             | Error::ManyConnections
             | Error::ManyRequests
@@ -353,8 +363,12 @@ impl Error {
             Error::Login(error) | Error::Register(RegisterError::Login(error)) => {
                 login_retry_after(error).map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)))
             }
-            Error::RateLimited(wait) | Error::ManyAppends(wait) => {
-                Some((RETRY_AFTER, HeaderValue::from(wait.seconds())))
+            Error::Access(Denial::TooManyTries(wait))
+            | Error::RateLimited(wait)
+            | Error::ManyAppends(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
+            Error::Access(denial) => {
+                let challenge = HeaderValue::from_str(&challenge::challenge(denial)?).ok()?;
+                Some((WWW_AUTHENTICATE, challenge))
             }
             Error::OtherLast(Some(last)) => {
                 let tag = HeaderValue::from_str(&format!("\"{last}\"")).ok()?;
@@ -385,6 +399,14 @@ impl Error {
                 | Error::BadHost(_)
                 | Error::TransferEncoding(_)
         )
+    }
+}
+
+/// How a right has ended, in words.
+fn ended(end: RightEnd) -> &'static str {
+    match end {
+        RightEnd::Revoked => "it was taken back",
+        RightEnd::Expired => "its time is over",
     }
 }
 

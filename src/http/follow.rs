@@ -33,7 +33,7 @@ pub(super) async fn channels(call: Call<'_>) -> Result<Response<Body>, Error> {
 ///
 /// # Errors
 /// When there are too many, or one is neither a channel name nor a pattern.
-fn subscription(list: &str) -> Result<Subscription, Error> {
+pub(super) fn subscription(list: &str) -> Result<Subscription, Error> {
     let all: BTreeSet<&str> = list.split(',').collect();
     let count = list.split(',').count();
     if count > limits::STREAM_CHANNELS_MAX {

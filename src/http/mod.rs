@@ -5,11 +5,13 @@
 //! parses, calls, and answers; what an endpoint does is decided in the modules above this one.
 
 mod access_log;
+mod admission;
 mod answer_memory;
 mod append;
 mod body;
 mod body_reader;
 mod browser;
+mod challenge;
 mod channel_list;
 mod chat;
 mod checks;
@@ -45,6 +47,7 @@ mod route;
 mod sender;
 mod stream;
 mod stream_body;
+mod token_login;
 mod upload;
 
 use std::net::IpAddr;
@@ -64,6 +67,7 @@ pub use host::Hosts;
 pub use refusal::{answer_to_fault, answer_to_plain_http};
 pub use reply::Body;
 
+use crate::access::{Access, Admission, ChannelSet};
 use crate::budget::Budget;
 use crate::chat::Chat;
 use crate::client_shares::ClientShares;
@@ -73,10 +77,12 @@ use crate::drain::Drain;
 use crate::follow::ChunkStream;
 use crate::log::Log;
 use crate::mailbox::Mailboxes;
+use crate::message::Channel;
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::pages::{HtmlPage, Pages};
 use crate::receiver_session::ReceiverSessions;
+use crate::right::RightHold;
 use access_log::AccessLine;
 use body_reader::BodyReader;
 use checks::Checked;
@@ -90,6 +96,8 @@ use route::Endpoint;
 pub struct App {
     /// The log.
     pub log: Log,
+    /// Who may read and write what.
+    pub access: Access,
     /// The mailboxes.
     pub mailboxes: Mailboxes,
     /// The clock that `/clock` shows.
@@ -170,6 +178,8 @@ struct Call<'a> {
     /// The part of the path that the route leaves open: the channels of `/c/…`, the name of a file.
     rest: String,
     permission: Permission,
+    /// The right with which the request was let in, where access is restricted.
+    admission: Option<Admission>,
 }
 
 impl Call<'_> {
@@ -196,6 +206,32 @@ impl Call<'_> {
         self.app.is_secure(&self.head.headers, self.connection)
     }
 
+    /// Checks that the right with which the request was let in has not ended meanwhile.
+    fn check_right(&self) -> Result<(), Error> {
+        let admission = self.admission.as_ref();
+        let end = admission.and_then(|admission| admission.right.end());
+        end.map_or(Ok(()), |end| Err(Error::RightEnded(end)))
+    }
+
+    /// A hold on the right with which the request was let in, where access is restricted.
+    fn right_hold(&self) -> Option<RightHold> {
+        let admission = self.admission.as_ref();
+        admission.map(|admission| RightHold::new(admission.right.clone()))
+    }
+
+    /// The channels that the sender of the request may read.
+    fn readable(&self) -> ChannelSet {
+        match (&self.admission, self.app.access.restricted()) {
+            (Some(admission), Some(restricted)) => restricted.rules().readable(&admission.holder),
+            _ => ChannelSet::all(),
+        }
+    }
+
+    /// Whether the sender of the request may read a channel.
+    fn may_read(&self, channel: &Channel) -> bool {
+        self.readable().has(channel)
+    }
+
     fn is_head(&self) -> bool {
         self.head.method == Method::HEAD
     }
@@ -219,7 +255,8 @@ pub async fn respond(
     let (mut head, body) = request.into_parts();
     host::add_authority(&mut head);
     connection.on_request(client::forwarded_sender(&head));
-    let (refusal, grant) = (Refusal::of(&head), app.cors.grant(&head));
+    let is_secure = app.is_secure(&head.headers, &connection);
+    let (refusal, grant) = (Refusal::of(&head, is_secure), app.cors.grant(&head));
     let client = app.trusted_proxies.client(&head.headers, connection.peer());
     let line = AccessLine::begin(&head, client);
     let mut response = match dispatch(&app, &connection, client, head, body).await {
@@ -260,7 +297,10 @@ pub async fn refuse(
     } else {
         why.into()
     };
-    let mut response = Refusal::of(&head).reply(&error, &app, client).await;
+    let is_secure = app.is_secure(&head.headers, &connection);
+    let mut response = Refusal::of(&head, is_secure)
+        .reply(&error, &app, client)
+        .await;
     grant.apply(response.headers_mut());
     if let Some(line) = line {
         line.write(&response);
@@ -275,15 +315,17 @@ async fn dispatch(
     head: Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Error> {
-    let (route, rest, permission) = match checks::check(app, &head, connection)? {
+    let (route, rest, permission, admission) = match checks::check(app, &head, connection, client)?
+    {
         Checked::Call {
             route,
             rest,
             permission,
-        } => (route, rest, permission),
+            admission,
+        } => (route, rest, permission, admission),
         Checked::Options(allow) => return Ok(reply::options(&allow)),
     };
-    let (endpoint, effect) = (route.endpoint, route.effect(&head.method)?);
+    let (endpoint, (effect, _)) = (route.endpoint, route.method(&head.method)?);
     let place = app.place_of_act(effect, &head.method, client)?;
     let share = app.answer_share(client, endpoint.is_for_operators());
     let response = handle(Call {
@@ -295,6 +337,7 @@ async fn dispatch(
         endpoint,
         rest,
         permission,
+        admission,
     })
     .await?;
     answer_memory::cover(response, &share)
@@ -322,6 +365,9 @@ async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
         (Endpoint::Mailbox, _) => mailbox::show(call).await,
         (Endpoint::Clock, _) => Box::pin(clock_stream::clock(call)).await,
         (Endpoint::Chat(endpoint), _) => Box::pin(chat::answer(endpoint, call)).await,
+        (Endpoint::Login, Method::POST) => Box::pin(token_login::log_in(call)).await,
+        (Endpoint::Login, _) => Box::pin(token_login::show(call)).await,
+        (Endpoint::Logout, _) => token_login::log_out(&call),
         (Endpoint::Live, _) => Ok(operator::live()),
         (Endpoint::Ready, _) => Ok(operator::ready(&call)),
         (Endpoint::Metrics, _) => Ok(operator::metrics(&call).await),

@@ -9,6 +9,10 @@
 
 use super::error::{Error, ParamError};
 use super::form;
+use crate::access::Denial;
+
+/// The parameter in which a token stands, for those who cannot send a header. `admission.rs` reads it.
+pub(super) const KEY: &str = "key";
 
 /// The parameters of a request that follows.
 pub(super) const FOLLOW: &[&str] = &[
@@ -28,10 +32,11 @@ pub(super) const FOLLOW: &[&str] = &[
     "marks",
     "color",
     "origin",
+    KEY,
 ];
 
 /// The parameters of the list of channels.
-pub(super) const LIST: &[&str] = &["prefix", "after", "limit", "as"];
+pub(super) const LIST: &[&str] = &["prefix", "after", "limit", "as", KEY];
 
 /// The parameter that names the account whose stream of the chat a page wants.
 pub(super) const OF: &str = "of";
@@ -79,6 +84,10 @@ impl Query {
                 form::decode(value)?
             };
             match read.iter().find(|(before, _)| *before == name) {
+                // Neither is repeated.
+                Some((KEY, before)) if *before != value => {
+                    return Err(Denial::SeveralTokens.into());
+                }
                 Some((_, before)) if *before != value => {
                     let why = format!("is given with another value before, {before:?}");
                     return Err(ParamError::new(name, &value, why).into());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Response, StatusCode};
+use hyper::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -14,6 +14,8 @@ use super::answer_memory;
 use super::error::Error;
 use super::negotiate::{self, Form};
 use super::reply::{self, Body};
+use super::token_login;
+use crate::access::Denial;
 use crate::connection::HeadFault;
 use crate::drain::{Drain, random_seconds};
 use crate::limits;
@@ -21,18 +23,27 @@ use crate::message::Cursor;
 use crate::wire::{Wire, escape_html};
 
 /// How a request would be refused, as far as the request decides it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Refusal {
     form: Form,
     /// Whether the request is a `GET`: an `EventSource` sends no other.
     is_get: bool,
+    /// What was asked for, which a browser gets when it has logged in.
+    uri: Uri,
+    is_secure: bool,
+    /// Whether the request shows its token in a cookie.
+    has_cookie: bool,
 }
 
 impl Refusal {
-    pub(super) fn of(head: &Parts) -> Refusal {
+    /// How this request would be refused, which came over TLS or did not.
+    pub(super) fn of(head: &Parts, is_secure: bool) -> Refusal {
         Refusal {
             form: negotiate::error_form(head),
             is_get: head.method == Method::GET,
+            uri: head.uri.clone(),
+            is_secure,
+            has_cookie: token_login::cookie(&head.headers, is_secure).is_some(),
         }
     }
 
@@ -49,6 +60,16 @@ impl Refusal {
             response.headers_mut().extend(error.header());
             response
         })
+    }
+
+    /// The page on which a browser can show a token, if that would help.
+    async fn login_page(&self, error: &Error, app: &App) -> Option<String> {
+        match error {
+            Error::Access(denial) => {
+                token_login::page_of(app, denial, &token_login::next(&self.uri)).await
+            }
+            _ => None,
+        }
     }
 
     async fn render(self, error: &Error, app: &App) -> Response<Body> {
@@ -71,6 +92,9 @@ impl Refusal {
                 _ => reply::json(status, &serde_json::json!({ "error": sentence })),
             },
             Form::Text => reply::text(status, format!("{sentence}\n")),
+            Form::Html if let Some(page) = self.login_page(error, app).await => {
+                reply::html(status, page)
+            }
             Form::Html => {
                 let (status_line, message) = (status.to_string(), escape_html(&sentence));
                 let values = [("status", &*status_line), ("message", &*message)];
@@ -78,6 +102,10 @@ impl Refusal {
             }
         };
         add_headers(error, &app.drain, response.headers_mut());
+        // With a token that is of no use the browser could not even see what is open to all.
+        if self.has_cookie && matches!(error, Error::Access(Denial::BadToken(_))) {
+            token_login::clear_cookie(&mut response, self.is_secure);
+        }
         response
     }
 }

@@ -29,6 +29,8 @@
 //! | `/c` | GET | redirects to `/c/` |
 //! | `/c/` | GET | lists the channels |
 //! | `/c/NAMES` | GET, POST, PUT | follows channels (`A,B*,…`); appends one message; a message per line |
+//! | `/login` | GET, POST | the form for a token; logs in |
+//! | `/logout` | POST | logs out |
 //! | `/healthz` | GET | 200 while the log takes messages and can be read |
 //! | `/healthz/live` | GET | 200 while the process works |
 //! | `/healthz/ready` | GET | the same as `/healthz` |
@@ -37,7 +39,7 @@
 //! | `/forever-frame.js` | GET | a file of `pages/` |
 //! | `/favicon.svg` | GET | a file of `pages/` |
 //!
-//! With `--no-demos` only the last ten rows are left. Otherwise GET `/FILE`, a name with a dot in
+//! With `--no-demos` only the last twelve rows are left. Otherwise GET `/FILE`, a name with a dot in
 //! it, is any other file of `pages/`.
 
 use hyper::Method;
@@ -57,6 +59,9 @@ pub(super) enum Endpoint {
     Send,
     /// The way to the list of channels.
     ToChannelList,
+    /// The form with which browsers show a token, and the way back.
+    Login,
+    Logout,
     /// The list of channels.
     ChannelList,
     /// The channels that the path names, to follow or to append to.
@@ -112,8 +117,30 @@ impl Effect {
     }
 }
 
-/// The methods of a route, each with its effect; GET includes HEAD.
-type Methods = &'static [(Method, Effect)];
+/// What a request needs the right to, where the access file says who may: `admission.rs` decides by it.
+/// Each method of a route has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing: everybody may.
+    Nothing,
+    /// That the demonstrations are open.
+    Demos,
+    /// To read `main`.
+    ReadMain,
+    /// To write to `main`.
+    WriteMain,
+    /// To read the channels that the path names.
+    ReadChannels,
+    /// To write to the channel that the path names.
+    WriteChannel,
+    /// To read any channel; the answer has those alone that may be read.
+    ReadAny,
+    /// To read the metrics.
+    Metrics,
+}
+
+/// The methods of a route, each with its effect and what it needs; GET includes HEAD.
+type Methods = &'static [(Method, Effect, Need)];
 
 /// A row of the table.
 #[derive(Debug)]
@@ -156,52 +183,90 @@ const fn demo(path: &'static str, methods: Methods, endpoint: Endpoint) -> Route
     }
 }
 
-const PAGE: Methods = &[(Method::GET, Effect::Explain)];
-const HEALTH: Methods = &[(Method::GET, Effect::Health)];
-const READ: Methods = &[(Method::GET, Effect::Read)];
-const STREAM: Methods = &[(Method::GET, Effect::Stream)];
-const ACT: Methods = &[(Method::POST, Effect::Act)];
-const PAGE_ACT: Methods = &[(Method::GET, Effect::Explain), (Method::POST, Effect::Act)];
-const READ_ACT: Methods = &[(Method::GET, Effect::Read), (Method::POST, Effect::Act)];
-const VISIT_ACT: Methods = &[(Method::GET, Effect::Visit), (Method::POST, Effect::Act)];
-const VISIT_STREAM: Methods = &[(Method::GET, Effect::Visit), (Method::POST, Effect::Stream)];
-const APPEND: Methods = &[(Method::POST, Effect::Act), (Method::PUT, Effect::Act)];
-const STREAM_APPEND: Methods = &[
-    (Method::GET, Effect::Stream),
-    (Method::POST, Effect::Act),
-    (Method::PUT, Effect::Act),
+const fn get(effect: Effect, need: Need) -> (Method, Effect, Need) {
+    (Method::GET, effect, need)
+}
+
+const fn post(effect: Effect, need: Need) -> (Method, Effect, Need) {
+    (Method::POST, effect, need)
+}
+
+const fn put(effect: Effect, need: Need) -> (Method, Effect, Need) {
+    (Method::PUT, effect, need)
+}
+
+const PAGE: Methods = &[get(Effect::Explain, Need::Nothing)];
+const HEALTH: Methods = &[get(Effect::Health, Need::Nothing)];
+const METRICS: Methods = &[get(Effect::Explain, Need::Metrics)];
+const LOGIN: Methods = &[
+    get(Effect::Explain, Need::Nothing),
+    post(Effect::Act, Need::Nothing),
+];
+const LOGOUT: Methods = &[post(Effect::Act, Need::Nothing)];
+const TO_LIST: Methods = &[get(Effect::Read, Need::Nothing)];
+const LIST: Methods = &[get(Effect::Read, Need::ReadAny)];
+const RECEIVER: Methods = &[
+    get(Effect::Visit, Need::ReadMain),
+    post(Effect::Stream, Need::ReadMain),
+];
+const SENDER: Methods = &[
+    get(Effect::Visit, Need::WriteMain),
+    post(Effect::Act, Need::WriteMain),
+];
+const STREAM_MAIN: Methods = &[get(Effect::Stream, Need::ReadMain)];
+const SEND_MAIN: Methods = &[
+    post(Effect::Act, Need::WriteMain),
+    put(Effect::Act, Need::WriteMain),
+];
+const CHANNELS: Methods = &[
+    get(Effect::Stream, Need::ReadChannels),
+    post(Effect::Act, Need::WriteChannel),
+    put(Effect::Act, Need::WriteChannel),
+];
+const DEMO_READ: Methods = &[get(Effect::Read, Need::Demos)];
+const DEMO_STREAM: Methods = &[get(Effect::Stream, Need::Demos)];
+const DEMO_ACT: Methods = &[post(Effect::Act, Need::Demos)];
+const DEMO_PAGE_ACT: Methods = &[
+    get(Effect::Explain, Need::Demos),
+    post(Effect::Act, Need::Demos),
+];
+const DEMO_READ_ACT: Methods = &[
+    get(Effect::Read, Need::Demos),
+    post(Effect::Act, Need::Demos),
 ];
 
 #[rustfmt::skip]
 static ROUTES: &[Route] = &[
     demo("/", PAGE, Endpoint::Home),
-    demo("/receiver", VISIT_STREAM, Endpoint::Receiver),
-    demo("/sender", VISIT_ACT, Endpoint::Sender),
-    demo("/mailbox", PAGE_ACT, Endpoint::Mailbox),
-    demo("/clock", STREAM, Endpoint::Clock),
+    demo("/receiver", RECEIVER, Endpoint::Receiver),
+    demo("/sender", SENDER, Endpoint::Sender),
+    demo("/mailbox", DEMO_PAGE_ACT, Endpoint::Mailbox),
+    demo("/clock", DEMO_STREAM, Endpoint::Clock),
     demo("/events", PAGE, Endpoint::Page("events.html")),
     demo("/frame", PAGE, Endpoint::Page("frame.html")),
     demo("/wire", PAGE, Endpoint::Page("wire.html")),
-    demo("/chat", READ, Endpoint::Chat(ChatEndpoint::Home)),
-    demo("/chat/login", READ_ACT, Endpoint::Chat(ChatEndpoint::Login)),
-    demo("/chat/register", READ_ACT, Endpoint::Chat(ChatEndpoint::Register)),
-    demo("/chat/logout", ACT, Endpoint::Chat(ChatEndpoint::Logout)),
-    demo("/chat/password", READ_ACT, Endpoint::Chat(ChatEndpoint::Password)),
-    demo("/chat/friends", READ_ACT, Endpoint::Chat(ChatEndpoint::Friends)),
-    demo("/chat/with/", READ_ACT, Endpoint::Chat(ChatEndpoint::With)),
-    demo("/chat/read/", ACT, Endpoint::Chat(ChatEndpoint::Read)),
-    demo("/chat/stream", STREAM, Endpoint::Chat(ChatEndpoint::Stream)),
-    demo("/chat/frame/", STREAM, Endpoint::Chat(ChatEndpoint::Frame)),
-    demo("/chat/presence", STREAM, Endpoint::Chat(ChatEndpoint::Presence)),
-    demo("/stream", STREAM, Endpoint::Stream),
-    demo("/send", APPEND, Endpoint::Send),
-    route("/c", READ, Endpoint::ToChannelList),
-    exact("/c/", READ, Endpoint::ChannelList),
-    route("/c/", STREAM_APPEND, Endpoint::Channels),
+    demo("/chat", DEMO_READ, Endpoint::Chat(ChatEndpoint::Home)),
+    demo("/chat/login", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::Login)),
+    demo("/chat/register", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::Register)),
+    demo("/chat/logout", DEMO_ACT, Endpoint::Chat(ChatEndpoint::Logout)),
+    demo("/chat/password", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::Password)),
+    demo("/chat/friends", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::Friends)),
+    demo("/chat/with/", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::With)),
+    demo("/chat/read/", DEMO_ACT, Endpoint::Chat(ChatEndpoint::Read)),
+    demo("/chat/stream", DEMO_STREAM, Endpoint::Chat(ChatEndpoint::Stream)),
+    demo("/chat/frame/", DEMO_STREAM, Endpoint::Chat(ChatEndpoint::Frame)),
+    demo("/chat/presence", DEMO_STREAM, Endpoint::Chat(ChatEndpoint::Presence)),
+    demo("/stream", STREAM_MAIN, Endpoint::Stream),
+    demo("/send", SEND_MAIN, Endpoint::Send),
+    route("/c", TO_LIST, Endpoint::ToChannelList),
+    exact("/c/", LIST, Endpoint::ChannelList),
+    route("/c/", CHANNELS, Endpoint::Channels),
+    route("/login", LOGIN, Endpoint::Login),
+    route("/logout", LOGOUT, Endpoint::Logout),
     route("/healthz", HEALTH, Endpoint::Ready),
     route("/healthz/live", HEALTH, Endpoint::Live),
     route("/healthz/ready", HEALTH, Endpoint::Ready),
-    route("/metrics", PAGE, Endpoint::Metrics),
+    route("/metrics", METRICS, Endpoint::Metrics),
     route("/style.css", PAGE, Endpoint::File),
     route("/forever-frame.js", PAGE, Endpoint::File),
     route("/favicon.svg", PAGE, Endpoint::File),
@@ -261,35 +326,36 @@ pub(super) fn is_open(path: &str) -> bool {
 }
 
 impl Route {
-    /// Returns the effect of a method of the route.
+    /// Returns the effect of a method of the route, and what it needs.
     ///
     /// # Errors
     /// [`Error::MethodNotAllowed`] with the methods that the route has.
-    pub(super) fn effect(&self, method: &Method) -> Result<Effect, Error> {
+    pub(super) fn method(&self, method: &Method) -> Result<(Effect, Need), Error> {
         let asked = if method == Method::HEAD {
             &Method::GET
         } else {
             method
         };
-        let found = self.methods.iter().find(|(method, _)| method == asked);
+        let found = self.methods.iter().find(|(method, ..)| method == asked);
         let refused = || Error::MethodNotAllowed {
             method: method.to_string(),
             allow: self.allow(),
         };
-        found.map(|(_, effect)| *effect).ok_or_else(refused)
+        let answer = found.map(|(_, effect, need)| (*effect, *need));
+        answer.ok_or_else(refused)
     }
 
     /// Whether the route tells of the server's health, whatever the method.
     pub(super) fn is_of_health(&self) -> bool {
         self.methods
             .iter()
-            .any(|(_, effect)| *effect == Effect::Health)
+            .any(|(_, effect, _)| *effect == Effect::Health)
     }
 
     /// Returns the value of `Allow`.
     pub(super) fn allow(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
-        for (method, _) in self.methods {
+        for (method, ..) in self.methods {
             names.push(method.as_str());
             if *method == Method::GET {
                 names.push("HEAD");
@@ -325,7 +391,7 @@ mod tests {
             ))
         });
         let routes = ROUTES.iter().map(|route| {
-            let names = route.methods.iter().map(|(method, _)| method.as_str());
+            let names = route.methods.iter().map(|(method, ..)| method.as_str());
             let methods: Vec<&str> = names.collect();
             (route.path, methods.join(", "))
         });
@@ -333,11 +399,11 @@ mod tests {
         assert_eq!(listed, routes.collect::<Vec<_>>());
     }
 
-    /// `--no-demos` leaves the ten rows that the head of this file says.
+    /// `--no-demos` leaves the twelve rows that the head of this file says.
     #[test]
     fn route_list_without_demos() {
         let left = ROUTES.iter().filter(|route| !route.demo).count();
-        assert_eq!(left, 10);
+        assert_eq!(left, 12);
         assert!(
             ROUTES[ROUTES.len() - left..]
                 .iter()

@@ -52,6 +52,7 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
 pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
     let max = call.app.max_message;
     let fields = body::fields(&mut call, max * limits::FORM_ENCODING_FACTOR + "msg=".len()).await?;
+    call.check_right()?;
     let msg = form::field(&fields, "msg")?;
     let data = body::message(msg.into(), max)?;
     let message = call
@@ -68,7 +69,13 @@ async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body
     let page = call
         .page("sender.html", &[("notice", &escape_html(notice))])
         .await;
-    let mut spec = StreamSpec::in_page(&call.app.log, Since::All, page);
+    // Whoever may only write is not shown what others wrote.
+    let since = if call.may_read(&Channel::main()) {
+        Since::All
+    } else {
+        Since::Now
+    };
+    let mut spec = StreamSpec::in_page(&call.app.log, since, page);
     let ends = spec.options.ends_mut();
     (ends.until, ends.is_page) = (Some(EndAt::Seq(until)), true);
     spec.respond(call).await

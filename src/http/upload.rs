@@ -26,6 +26,7 @@ use super::reply::{self, Body};
 use super::{App, Call, append, if_match, receipts, refusal};
 use crate::log::AppendError;
 use crate::message::UploadKey;
+use crate::right::{RightEnd, RightHold};
 
 /// Appends the lines of the body as they arrive, and answers when the body has ended, or broken off,
 /// with what was appended; or after each batch, if the client wants receipts.
@@ -56,6 +57,8 @@ pub(super) struct UploadRun {
     lines: LineSplitter,
     memory: LineMemory,
     rate: LineRate,
+    /// The right with which the upload was let in.
+    right: Option<RightHold>,
     pub(super) appends: LineAppends,
 }
 
@@ -88,6 +91,7 @@ impl UploadRun {
             lines: LineSplitter::new(call.app.max_message),
             memory: LineMemory::new(&call),
             rate: LineRate::new(&call),
+            right: call.right_hold(),
             body: call.body,
             appends,
         }
@@ -124,6 +128,7 @@ impl UploadRun {
                 // In this order, since a fast client always has a frame.
                 biased;
                 () = self.app.drain.begun() => return Err(Error::Stopping),
+                end = ended(&mut self.right) => return Err(Error::RightEnded(end)),
                 appended = self.appends.appended() => {
                     appended?;
                     yield_now().await;
@@ -238,6 +243,14 @@ impl UploadEnd {
         refusal::add_headers(&error, &app.drain, headers);
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         response
+    }
+}
+
+/// Waits for the end of a right, for ever if there is none.
+async fn ended(right: &mut Option<RightHold>) -> RightEnd {
+    match right {
+        Some(right) => right.ended().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -148,7 +148,7 @@ impl fmt::Display for Channel {
 
 /// A pattern of channel names: a beginning and `*`, or `*` alone. It has all channels that begin so, those
 /// that come later too, but none of the server's own.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pattern(Arc<str>);
 
 impl Pattern {

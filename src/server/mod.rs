@@ -43,17 +43,18 @@ use lanes::Lanes;
 use listeners::{Listeners, Scheme};
 use tls::Tls;
 
+use crate::access::{Access, AccessFileError, Restricted};
 use crate::budget::Budget;
 use crate::chat::Chat;
 use crate::client_shares::ClientShares;
 use crate::clock::Clock;
-use crate::config::{Config, Listen, StoreKind};
+use crate::config::{AccessOption, Config, Listen, StoreKind};
 use crate::drain::Drain;
 use crate::http::{App, Cors, Hosts, TrustedProxies};
 use crate::limits;
 use crate::log::{Log, Memory, OpenError, SideTables, Sqlite, Store, StoreError};
 use crate::mailbox::Mailboxes;
-use crate::message;
+use crate::message::{self, Timestamp};
 use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::receiver_session::ReceiverSessions;
@@ -77,6 +78,15 @@ pub enum StartError {
     /// The sockets of the service manager cannot be listened on.
     #[error("cannot listen on the sockets of LISTEN_FDS: {0}")]
     Inherit(io::Error),
+    /// Other machines could do everything, and nobody has said that they may.
+    #[error(
+        "other machines reach {0}, so --access has to say who may read and write: a file (see \
+         forever-frame token), or --access open if everybody may all"
+    )]
+    NoAccess(SocketAddr),
+    /// The access file cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessFileError),
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
@@ -109,8 +119,11 @@ impl Server {
         let tls = tls.map(|files| Tls::open(files, config.timeouts.handshake));
         let tls = tls.transpose()?.map(Arc::new);
         let listeners = listen(&config, inherited, tls.is_some())?;
-        let is_loopback = |(addr, _): &(SocketAddr, Scheme)| addr.ip().to_canonical().is_loopback();
-        let is_local = listeners.local_addrs()?.iter().all(is_loopback);
+        let is_loopback = |addr: &SocketAddr| addr.ip().to_canonical().is_loopback();
+        let addrs = listeners.local_addrs()?.into_iter().map(|(addr, _)| addr);
+        let reached: Vec<SocketAddr> = addrs.filter(|addr| !is_loopback(addr)).collect();
+        let is_local = reached.is_empty();
+        let access = access(config.access.as_ref(), &reached)?;
         rlimits::survive_size_limit();
         let (store, side_tables) = open_store(&config)?;
         let max_files = rlimits::raise_limit();
@@ -119,10 +132,13 @@ impl Server {
         store.set_keys_max(config.idempotency_keys_max);
         let clock = Arc::new(store.resume_clock(config.machine_clock));
         let log = Log::open_with(store, Arc::clone(&clock), Arc::clone(&metrics))?;
+        let wall = Arc::clone(&clock);
+        access.expire_rights(move || wall.now().time);
         let app = App {
             chat: Chat::open(log.clone(), side_tables)?,
             mailboxes: Mailboxes::new(log.clone(), Arc::clone(&metrics)),
             log,
+            access,
             demo_accounts: config.demo_accounts.into(),
             clock: Clock::new(clock)?,
             receiver_sessions: ReceiverSessions::new(limits::RECEIVER_SESSION_IDLE_TIMEOUT),
@@ -173,15 +189,20 @@ impl Server {
         self.listeners.urls()
     }
 
-    /// Has what the server reads at its start read again: the certificate. Returns whether there is
-    /// anything of that kind.
+    /// Has what the server reads at its start read again: the certificate, and the access file.
+    /// Returns whether there is anything of that kind.
     pub fn reload(&self) -> impl Fn() -> bool + Send + 'static {
-        let tls = self.acceptor.tls.clone();
+        // No more than is needed: this may outlive the server.
+        let (tls, app) = (self.acceptor.tls.clone(), &self.acceptor.app);
+        let (access, clock) = (app.access.clone(), Arc::clone(app.log.clock()));
         move || {
             if let Some(tls) = &tls {
                 tls.reload();
             }
-            tls.is_some()
+            if let Some(restricted) = access.restricted() {
+                reload_access(restricted, clock.now().time);
+            }
+            tls.is_some() || access.restricted().is_some()
         }
     }
 
@@ -275,6 +296,26 @@ async fn follow_files(tls: Option<&Tls>) {
     match tls {
         Some(tls) => tls.follow_files().await,
         None => std::future::pending().await,
+    }
+}
+
+/// Reads the access file again, and says what came of it.
+fn reload_access(restricted: &Restricted, now: Timestamp) {
+    match restricted.reload(now) {
+        Ok(ended) => log::info!(
+            "the access file {} was read again; {ended} of the rights in use have ended",
+            restricted.path().display()
+        ),
+        Err(error) => log::error!("{error}; what was in force stays in force"),
+    }
+}
+
+/// Who may read and write a server that other machines reach at these addresses.
+fn access(option: Option<&AccessOption>, reached: &[SocketAddr]) -> Result<Access, StartError> {
+    match (option, reached.first()) {
+        (Some(AccessOption::File(path)), _) => Ok(Access::load(path)?),
+        (None, Some(addr)) => Err(StartError::NoAccess(*addr)),
+        (Some(AccessOption::Open), _) | (None, None) => Ok(Access::Open),
     }
 }
 

@@ -88,7 +88,7 @@ mod unix {
         }
 
         /// Waits until a signal asks the process to stop. SIGHUP does if `hangup_stops` and it says
-        /// that the terminal of the process has been closed.
+        /// that the terminal of the process has been closed; otherwise it asks for a reload.
         pub(super) async fn asked(&mut self, hangup_stops: bool, reload: &impl Fn() -> bool) {
             loop {
                 let ignored = tokio::select! {
@@ -106,7 +106,7 @@ mod unix {
                         let is_read = reload();
                         systemd::tell_reloaded();
                         if is_read {
-                            "SIGHUP: the certificate is read again"
+                            "SIGHUP: files are read again"
                         } else {
                             "SIGHUP: there is nothing to be read again"
                         }

@@ -203,7 +203,7 @@ async fn check_without_a_server() {
 
 /// The addresses that a server says it listens on.
 async fn addresses(listen: &str, count: usize) -> (tokio::process::Child, Vec<SocketAddr>) {
-    let mut command = binary::command(&["--listen", listen]);
+    let mut command = binary::command(&["--listen", listen, "--access", "open"]);
     command.stdout(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -10,6 +10,7 @@
 //! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
 //! | `framing`, `half_closed`, `keep_alive` | heads and bodies that cannot be served; clients that send no more; connections between requests |
 //! | `append`, `receipts`, `keys`, `upload_tries`, `backpressure`, `body_memory` | messages, uploads of lines and their receipts, idempotency keys, a slow store, scarce memory |
+//! | `access…`, `login` | who may, by the access file and the tokens that are shown |
 //! | `preconditions` | appends that depend on a channel's last entry |
 //! | `clock_steps`, `first_version` | a wall clock that is set; a file of the first version |
 //! | `parameters` | the parameters of requests |
@@ -42,6 +43,13 @@
     reason = "a test that fails panics"
 )]
 
+mod access;
+mod access_ends;
+mod access_file;
+#[cfg(feature = "secure")]
+mod access_jwt;
+#[cfg(feature = "secure")]
+mod access_keys;
 mod append;
 mod backpressure;
 mod beginnings;
@@ -86,6 +94,7 @@ mod keys;
 mod live;
 mod locked;
 mod log;
+mod login;
 mod mailbox;
 mod mailbox_delivery;
 mod mailbox_proxy;

@@ -112,6 +112,11 @@ impl Binary {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// What the server has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
     /// Whether the server still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

@@ -1,6 +1,7 @@
 //! A server to test, and the clients that test it. `tests/it` and `tests/tools` share this; it
 //! needs nothing but this package and the loopback.
 
+pub(crate) mod access;
 pub(crate) mod binary;
 #[cfg(feature = "secure")]
 pub(crate) mod certificates;
@@ -8,6 +9,8 @@ pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod difficult;
 pub(crate) mod follower;
+#[cfg(feature = "secure")]
+pub(crate) mod issuer;
 pub(crate) mod log_dir;
 pub(crate) mod mailbox;
 pub(crate) mod member;
@@ -121,6 +124,7 @@ pub(crate) struct TestServer {
     pub(crate) addr: SocketAddr,
     pub(crate) metrics: Arc<Metrics>,
     translator: Option<Translator>,
+    reload: Box<dyn Fn() -> bool + Send + Sync>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -155,15 +159,22 @@ impl TestServer {
         let addr = translator
             .as_ref()
             .map_or(addr, |translator| translator.addr);
+        let reload = Box::new(server.reload());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
         TestServer {
             addr,
             metrics,
             translator,
+            reload,
             stop,
             running,
         }
+    }
+
+    /// Has the server read its files again, as it does at SIGHUP.
+    pub(crate) fn reload(&self) {
+        (self.reload)();
     }
 
     /// Stops the server, and checks that no stream is counted as open then.

@@ -27,6 +27,10 @@ pub(super) enum OnMessage {
 /// A follower that has been written all that there is. What every message touches is here; the rest
 /// of the follower is elsewhere in memory, and only touched when it says something of its own.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is asked by itself, and is a byte"
+)]
 pub(super) struct CrowdFollower {
     pub(super) socket: TcpStream,
     /// The index of the log that is followed.
@@ -37,6 +41,8 @@ pub(super) struct CrowdFollower {
     pub(super) is_ahead: bool,
     /// Whether the client's disappearance is to be noticed soon.
     pub(super) expects_liveness: bool,
+    /// Whether the follower ends when a right does, which is looked at before each write.
+    pub(super) has_rights: bool,
     /// Whether the follower is to be looked at in a slice that follows.
     pub(super) is_queued: bool,
     /// The ticks between heartbeats, if these are shared with others and there is nothing else to be done
@@ -70,6 +76,7 @@ impl CrowdFollower {
             on_message: OnMessage::Look,
             is_ahead: false,
             expects_liveness: false,
+            has_rights: rest.has_rights(),
             is_queued: false,
             heartbeat: 0,
             ignored: 0,
@@ -90,6 +97,11 @@ impl CrowdFollower {
                 .wrote_shared(self.at, ticks.moment(self.wrote));
         }
         &mut self.rest
+    }
+
+    /// Whether a right of the follower has ended.
+    pub(super) fn has_ended_right(&self) -> bool {
+        self.has_rights && self.rest.has_ended_right()
     }
 
     /// Whether the follower has a slot for each of its channels.

@@ -74,6 +74,10 @@ impl Crowd {
         let Some((frame, has_more)) = frame else {
             return self.look(key);
         };
+        // Looked at after the read: what was said after the right had ended may be in the frame.
+        if follower.has_ended_right() {
+            return self.look(key);
+        }
         let bytes = frame.chunk.framed();
         let wrote = write(&follower.socket, bytes);
         if wrote.is_ok() {
