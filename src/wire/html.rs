@@ -15,7 +15,7 @@
 //! closed  = '<p class="closed" data-channel="' channel '" data-cursor="' cursor '">The channel '
 //!           channel ' is closed.</p>' LF           ; with `marks=1`
 //! end     = '<p class="end" data-cursor="' cursor '" data-reason="' end-reason
-//!           '">This stream ends here. Its cursor is ' cursor '.</p>' LF
+//!           '">' sentence ' Its cursor is ' cursor '.</p>' LF
 //! text    = chars / "<span>" *( chars / '<span class="' class *( " " class ) '">' chars "</span>" ) "</span>"
 //! class   = ( "fg" / "bg" ) 1*2DIGIT / "bold" / "faint" / "italic" / "underline" / "inverse" / "strike"
 //! chars   = *( plain / "&amp;" / "&lt;" / "&gt;" / "&quot;" / "&#" 1*3DIGIT ";" )
@@ -175,9 +175,13 @@ fn sentence(gap: &Gap) -> String {
 /// Puts the element that ends the stream at `cursor`.
 pub(super) fn end(dots: &mut Dots, cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
     dots.lead(out);
+    let sentence = match reason {
+        EndReason::Closed => "Nothing more comes: what this stream follows is closed.",
+        _ => "This stream ends here.",
+    };
     let reason = reason.as_str();
     let element = format!(
-        "<p class=\"end\" data-cursor=\"{cursor}\" data-reason=\"{reason}\">This stream ends here. Its cursor is {cursor}.</p>\n"
+        "<p class=\"end\" data-cursor=\"{cursor}\" data-reason=\"{reason}\">{sentence} Its cursor is {cursor}.</p>\n"
     );
     out.extend_from_slice(element.as_bytes());
 }
@@ -314,6 +318,9 @@ mod tests {
             ended(&mut html, EndReason::Stop),
             "\n<p class=\"end\" data-cursor=\"k3f9x2qa0b-9\" data-reason=\"stop\">This stream ends here. Its cursor is \
              k3f9x2qa0b-9.</p>\n"
+        );
+        assert!(
+            ended(&mut html, EndReason::Closed).contains("is closed. Its cursor is k3f9x2qa0b-9.")
         );
     }
 
