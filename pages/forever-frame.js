@@ -16,6 +16,9 @@
      transports  the transports to try, best first: 'sse', 'ndjson', 'script', 'json'. EventSource
                  hears only names that it is told, and is not told the channel: so 'sse' is among the
                  defaults only if `events` is given and the address names one channel.
+     token       a function that gives a token, or a promise of one: it is sent as Authorization: Bearer,
+                 and asked for again when it has expired. Only 'ndjson' and 'json' can send it, so they are
+                 the transports then. (A token in the address, ?key=, needs no such function.)
      shared      true (the default) for one connection for all tabs of this browser, false for one each
      heartbeat   seconds after which a quiet server is to send a sign of life, 1 to 60 (15; for
                  'script' at most 5, since nothing else tells of a hidden iframe that is cut)
@@ -102,7 +105,7 @@ globalThis.ForeverFrame = (() => {
       return () => source.close();
     },
 
-    ndjson({ ask, hear, over }) {
+    ndjson({ ask, fetch, hear, over }) {
       const stop = new AbortController();
       (async () => {
         const response = await fetch(ask({ as: 'ndjson' }), { signal: stop.signal, cache: 'no-store' });
@@ -164,13 +167,13 @@ globalThis.ForeverFrame = (() => {
       return () => { removeEventListener('message', listen); frame.remove(); };
     },
 
-    json({ ask, hear, over, longest }) {
+    json({ ask, fetch, hear, over, longest }) {
       const stop = new AbortController();
       (async () => {
         // The first poll asks for an answer at once, so that it is soon known to work.
         for (let wait = 0, isLive = false; ; wait = longest) {
           const began = Date.now();
-          const answer = await poll(ask, wait, stop.signal);
+          const answer = await poll(ask, fetch, wait, stop.signal);
           // Each poll says whether it has caught up, where a stream says it once.
           const items = answer.filter(item => item.type !== 'live' || !isLive);
           isLive ||= items.some(item => item.type === 'live');
@@ -189,7 +192,7 @@ globalThis.ForeverFrame = (() => {
   const isQuiet = items => items.every(({ type }) => ['live', 'closed', 'heartbeat'].includes(type));
 
   /** Makes one long poll, and returns the list that other transports pass on. */
-  async function poll(ask, wait, signal) {
+  async function poll(ask, fetch, wait, signal) {
     const stop = new AbortController();
     const abort = () => stop.abort();
     signal.addEventListener('abort', abort);
@@ -232,7 +235,7 @@ globalThis.ForeverFrame = (() => {
     #host; #attempts = new Set(); #current = null; #latest = null; #ladder = [];
     #timer; #quiet; #better; #waiting = false; #tries = 0; #failures = 0;
 
-    /** host: {transports, memory, events, heartbeat, pace and longest (poll, in seconds), origin, ask(), hear(items) → how many items were new, done(), state()} */
+    /** host: {transports, memory, events, heartbeat, pace and longest (poll, in seconds), origin, ask(), fetch(), renew() → whether there is another token, hear(items) → how many items were new, done(), state()} */
     constructor(host) { this.#host = host; }
 
     connect(silently = false) {
@@ -263,13 +266,13 @@ globalThis.ForeverFrame = (() => {
       clearTimeout(this.#timer);
       const name = this.#ladder.shift();
       if (name === undefined) return this.#giveUpSilent();
-      const { ask, events, origin, longest } = this.#host;
+      const { ask, fetch, events, origin, longest } = this.#host;
       const heartbeat = name === 'script' ? Math.min(this.#host.heartbeat, SCRIPT_HEARTBEAT) : this.#host.heartbeat;
       const attempt = { name, heartbeat, began: Date.now(), newItems: 0 };
       const alive = () => this.#attempts.has(attempt);
       this.#attempts.add(this.#latest = attempt);
       attempt.stop = TRANSPORTS[name]({
-        events, origin, longest,
+        events, origin, longest, fetch,
         ask: params => ask({ heartbeat: duration(heartbeat), ...params }),
         hear: items => alive() && this.#hear(attempt, items),
         over: error => alive() && this.#over(attempt, error),
@@ -310,6 +313,7 @@ globalThis.ForeverFrame = (() => {
       // A server that stops says when another one may have taken over.
       if (end.reason === 'until' || end.reason === 'closed') this.#host.done();
       else if (end.reason === 'stop') this.#wait(end.retry ?? Math.random() * 1000);
+      else if (end.reason === 'expired' && this.#host.renew()) this.connect(true);
       else if (attempt.newItems || end.reason === 'rotate') this.connect(true);
       else this.#failed();
     }
@@ -356,14 +360,15 @@ globalThis.ForeverFrame = (() => {
     #url; #since; #events; #names; #channelName; #closed = new Set(); #key; #host; #listening = new AbortController();
     #cursor = null; #state = 'connecting'; #transport = null; #shared;
     #leading = false; #connection = null; #session = null; #queue = null; #channel = null;
-    #reached = null; #saidLive = false; #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
+    #reached = null; #saidLive = false; #token; #secret = null; #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
 
-    constructor(url, { since, events = null, transports, shared = true, heartbeat } = {}) {
+    constructor(url, { since, events = null, transports, token = null, shared = true, heartbeat } = {}) {
       super();
       const bad = events?.find(name => RESERVED.includes(name));
       if (bad) throw new TypeError(`the event name ${bad} is reserved by ForeverFrame`);
       this.#url = new URL(url, document.baseURI);
       const address = this.#url.searchParams;
+      this.#token = token;
       this.#events = events?.filter(name => name !== 'message') ?? null;
       this.#since = String(since ?? (address.get('lastEventId') || address.get('since') || 'all'));
       // They only say where to begin. Later the cursor does, and `lastEventId` would win over it.
@@ -377,7 +382,8 @@ globalThis.ForeverFrame = (() => {
       // Both are missing if the page came neither over https nor from localhost; then each tab has its own connection.
       this.#shared = shared && Boolean(navigator.locks) && 'BroadcastChannel' in globalThis;
       this.#key = `forever-frame ${this.#url} ${this.#events ? [...this.#events].sort() : '*'}`;
-      const possible = (transports ?? named).filter(name => name !== 'sse' || 'EventSource' in globalThis);
+      const possible = (transports ?? named).filter(name => (name !== 'sse' || 'EventSource' in globalThis)
+        && (!token || name === 'ndjson' || name === 'json'));
       this.#host = {
         transports: possible,
         memory: new Memory(possible),
@@ -387,6 +393,8 @@ globalThis.ForeverFrame = (() => {
         pace: secondsIn(address.get('pace')) ?? 0,
         longest: secondsIn(address.get('wait')) ?? POLL_SECONDS,
         ask: params => this.#ask(params),
+        fetch: (url, options) => this.#fetch(url, options),
+        renew: () => this.#renew(),
         hear: items => this.#take(items),
         done: () => this.close(),
         state: (state, transport = null) => this.#setState(state, transport),
@@ -439,6 +447,27 @@ globalThis.ForeverFrame = (() => {
       const url = new URL(this.#url);
       for (const [name, value] of Object.entries({ ...params, since: this.#cursor ?? this.#since })) url.searchParams.set(name, value);
       return url.href;
+    }
+
+    /** Fetches with the token, if there is one, and once more with a new one if that one is of no use. */
+    async #fetch(url, options) {
+      if (!this.#token) return fetch(url, options);
+      const send = async () => {
+        const secret = this.#secret ??= Promise.resolve(this.#token());
+        // What cannot be had now may be had the next time.
+        secret.catch(() => { if (this.#secret === secret) this.#secret = null; });
+        return fetch(url, { ...options, headers: { Authorization: `Bearer ${await secret}` } });
+      };
+      const response = await send();
+      if (response.status !== 401) return response;
+      this.#renew();
+      return send();
+    }
+
+    /** Forgets the token, and returns whether there is another. */
+    #renew() {
+      this.#secret = null;
+      return this.#token !== null;
     }
 
     // -- Leadership --
@@ -625,7 +654,7 @@ globalThis.ForeverFrame = (() => {
       this.#showLeaderState();
       for (let tries = 0; ;) {
         try {
-          const items = await poll(this.#host.ask, 0, signal);
+          const items = await poll(this.#host.ask, this.#host.fetch, 0, signal);
           if (signal.aborted) return;
           tries = 0;
           const before = this.#cursor;

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
 //! | `colored_pages` | colours in messages |
+//! | `token_page` | pages that show a token |
 //! | `closed_streams` | channels that are closed, for pages and for curl |
 //! | `hidden_frame` | the hidden iframe and its library, `forever-frame.js` |
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
@@ -58,5 +59,7 @@ mod service;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "tests/it uses all of it, and would warn")]
 mod support;
+#[cfg(feature = "secure")]
+mod token_page;
 mod wire_page;
 mod wrong_clock;
