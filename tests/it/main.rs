@@ -10,7 +10,7 @@
 //! | `requests`, `origins`, `permission`, `hosts` | each request and its answer; pages of other origins; who may do what; names of the server |
 //! | `framing`, `half_closed`, `keep_alive` | heads and bodies that cannot be served; clients that send no more; connections between requests |
 //! | `append`, `receipts`, `keys`, `upload_tries`, `backpressure`, `body_memory` | messages, uploads of lines and their receipts, idempotency keys, a slow store, scarce memory |
-//! | `access…`, `login` | who may, by the access file and the tokens that are shown |
+//! | `access…`, `login`, `secrets` | who may, by the access file and the tokens that are shown |
 //! | `preconditions` | appends that depend on a channel's last entry |
 //! | `clock_steps`, `first_version` | a wall clock that is set; a file of the first version |
 //! | `parameters` | the parameters of requests |
@@ -117,6 +117,7 @@ mod requests;
 mod retained;
 mod rotate;
 mod round_trip;
+mod secrets;
 mod signals;
 mod stop;
 mod store;
