@@ -4,10 +4,12 @@
 //! [`Args`] and of [`Config`], and an argument there (for the size of the tail, one of `Log::open`).
 
 mod bounds;
-mod certificate_files;
+mod certificate_source;
 mod command_line;
 mod health_url;
 mod listen;
+#[cfg(feature = "secure")]
+mod tls_args;
 mod token_command;
 mod values;
 
@@ -18,7 +20,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use bounds::{MemoryBudgets, Timeouts};
-pub use certificate_files::CertificateFiles;
+pub use certificate_source::{AcmeOptions, CertificateFiles, CertificateSource};
 pub use command_line::{CheckArgs, Command, CommandLine};
 pub use health_url::HealthUrl;
 pub use listen::Listen;
@@ -29,6 +31,8 @@ use crate::authority::HostName;
 use crate::client_shares::ClientBounds;
 use crate::limits;
 use crate::machine_clock::MachineClock;
+#[cfg(feature = "secure")]
+use tls_args::TlsArgs;
 use values::{
     ValueList, access, at_least_one, directory, host, list, message_bytes, origin, proxy, rotate,
     size, store, switch,
@@ -49,26 +53,9 @@ pub struct Args {
     )]
     listen: Listen,
 
-    /// File with the certificate, and with those that lead to its issuer, in PEM; --listen then speaks
-    /// TLS. Both files are read again on SIGHUP, and when they have changed
     #[cfg(feature = "secure")]
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "FOREVER_FRAME_TLS_CERT",
-        requires = "tls_key"
-    )]
-    tls_cert: Option<PathBuf>,
-
-    /// File with the private key of --tls-cert, in PEM
-    #[cfg(feature = "secure")]
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "FOREVER_FRAME_TLS_KEY",
-        requires = "tls_cert"
-    )]
-    tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsArgs,
 
     /// Address and port to listen on besides, always without TLS, for a proxy or for the machine itself;
     /// written like --listen [default: none]
@@ -219,8 +206,8 @@ pub enum AccessOption {
 pub struct Config {
     /// Where to listen; port 0 picks a free one.
     pub listen: Listen,
-    /// The certificate with which TLS is spoken there.
-    pub certificate: Option<CertificateFiles>,
+    /// Where the certificate comes from with which TLS is spoken there.
+    pub certificate: Option<CertificateSource>,
     /// Where to listen besides, without TLS.
     pub listen_plain: Option<Listen>,
     /// The store that holds the log.
@@ -272,12 +259,12 @@ pub struct Config {
 impl From<Args> for Config {
     fn from(args: Args) -> Config {
         #[cfg(feature = "secure")]
-        let files = args.tls_cert.zip(args.tls_key);
+        let certificate = args.tls.source();
         #[cfg(not(feature = "secure"))]
-        let files = None;
+        let certificate = None;
         Config {
             listen: args.listen,
-            certificate: files.map(|(cert, key)| CertificateFiles { cert, key }),
+            certificate,
             listen_plain: args.listen_plain,
             store: args.store,
             keep: crate::log::Keep {

@@ -145,6 +145,29 @@ pub(super) fn host(text: &str) -> Result<HostName, String> {
         .map_err(|_| "write it as browsers send it in Host, like push.example.org".to_owned())
 }
 
+/// Reads `--acme`: a name, for which the authority gives a certificate.
+#[cfg(feature = "secure")]
+pub(super) fn acme_host(text: &str) -> Result<String, String> {
+    match text.trim().parse() {
+        Ok(Authority {
+            host: HostName::Name(name),
+            port: None,
+        }) if !name.contains('*') => Ok(name.into()),
+        _ => Err("write the name alone, like push.example.org".to_owned()),
+    }
+}
+
+/// Reads `--acme-contact`: an address of mail, with `mailto:` in front or without.
+#[cfg(feature = "secure")]
+pub(super) fn contact(text: &str) -> Result<String, String> {
+    let address = text.trim();
+    let address = address.strip_prefix("mailto:").unwrap_or(address);
+    address
+        .contains('@')
+        .then(|| format!("mailto:{address}"))
+        .ok_or_else(|| "write it like admin@example.org".to_owned())
+}
+
 /// Reads a number that must not be 0.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse()

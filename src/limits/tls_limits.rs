@@ -20,5 +20,8 @@ pub const TLS_READ_BYTES: usize = 4 * KIB;
 /// few KiB, and a certificate is renewed days before it expires.
 pub const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The authority that is asked for certificates unless `--acme-directory` says otherwise: Let's Encrypt.
+pub const ACME_DIRECTORY_DEFAULT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
 /// Longest file of a certificate or key: a chain of many certificates is far shorter.
 pub const CERTIFICATE_FILE_BYTES_MAX: u64 = 1024 * 1024;

@@ -59,7 +59,7 @@ pub(super) async fn is_spoken(stream: &ClientStream, head: Duration) -> io::Resu
     let socket = match stream {
         ClientStream::Plain(socket) => socket,
         #[cfg(feature = "secure")]
-        ClientStream::Tls(stream) => return Ok(stream.speaks_h2()),
+        ClientStream::Tls(stream) => return Ok(stream.protocol() == Some(b"h2")),
     };
     let is_preface = async {
         let mut first = [0; PREFACE.len()];

@@ -115,8 +115,8 @@ impl Server {
         config: Config,
         inherited: InheritedSockets,
     ) -> Result<Server, StartError> {
-        let tls = config.certificate.clone();
-        let tls = tls.map(|files| Tls::open(files, config.timeouts.handshake));
+        let tls = config.certificate.as_ref();
+        let tls = tls.map(|source| Tls::open(source, config.timeouts.handshake));
         let tls = tls.transpose()?.map(Arc::new);
         let listeners = listen(&config, inherited, tls.is_some())?;
         let is_loopback = |addr: &SocketAddr| addr.ip().to_canonical().is_loopback();
@@ -196,13 +196,11 @@ impl Server {
         let (tls, app) = (self.acceptor.tls.clone(), &self.acceptor.app);
         let (access, clock) = (app.access.clone(), Arc::clone(app.log.clock()));
         move || {
-            if let Some(tls) = &tls {
-                tls.reload();
-            }
+            let has_files = tls.as_ref().is_some_and(|tls| tls.reload());
             if let Some(restricted) = access.restricted() {
                 reload_access(restricted, clock.now().time);
             }
-            tls.is_some() || access.restricted().is_some()
+            has_files || access.restricted().is_some()
         }
     }
 
@@ -244,7 +242,7 @@ impl Server {
         tokio::select! {
             () = serve => {}
             () = systemd::feed_watchdog(&acceptor.lanes) => {}
-            () = follow_files(acceptor.tls.as_deref()) => {}
+            () = renew_certificate(acceptor.tls.as_deref()) => {}
         }
         if tokio::time::timeout(limits::DRAIN_GRACE, app.mailboxes.wait_idle())
             .await
@@ -291,10 +289,10 @@ fn listen(
     })
 }
 
-/// Reads the certificate again whenever it is to be read again.
-async fn follow_files(tls: Option<&Tls>) {
+/// Has a certificate of today, if there is to be one.
+async fn renew_certificate(tls: Option<&Tls>) {
     match tls {
-        Some(tls) => tls.follow_files().await,
+        Some(tls) => tls.renew().await,
         None => std::future::pending().await,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use super::client_stream::{ClientStream, HandshakeFault};
-use crate::config::CertificateFiles;
+use crate::config::CertificateSource;
 
 /// There is none.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Tls {}
 pub struct TlsError;
 
 impl Tls {
-    pub(super) fn open(_: CertificateFiles, _: Duration) -> Result<Tls, TlsError> {
+    pub(super) fn open(_: &CertificateSource, _: Duration) -> Result<Tls, TlsError> {
         Err(TlsError)
     }
 
@@ -26,12 +26,12 @@ impl Tls {
         match *self {}
     }
 
-    pub(super) fn reload(&self) {
+    pub(super) fn reload(&self) -> bool {
         match *self {}
     }
 
     #[expect(clippy::unused_async, reason = "with TLS it waits")]
-    pub(super) async fn follow_files(&self) {
+    pub(super) async fn renew(&self) {
         match *self {}
     }
 }

@@ -155,7 +155,7 @@ async fn stalled_client_is_given_up() {
     let certificates = Certificates::new();
     let server = TestServer::with(|config| {
         config.certificate = Some(certificates.files());
-        config.timeouts.stall = Duration::from_secs(1);
+        config.timeouts.stall = Duration::from_secs(3);
     });
     let connector = connector(&certificates, &TLS13, &[]);
     let request = b"GET /c/main?as=ndjson HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -165,13 +165,8 @@ async fn stalled_client_is_given_up() {
     slow.write_all(request).await.unwrap();
     server.open_streams(2).await;
     let tunnel = tunnel(&certificates, server.addr).await;
-    let text = "x".repeat(48_000);
-    for _ in 0..300 {
-        append(tunnel.addr, "main", &text).await;
-    }
-    append(tunnel.addr, "main", "the last").await;
     let mut all = Vec::new();
-    at_last(async {
+    let read = async {
         while !all.ends_with(b"\r\n") || !all.windows(8).any(|part| part == b"the last") {
             let mut part = vec![0; 100_000];
             let read = slow.read(&mut part).await.unwrap();
@@ -180,8 +175,15 @@ async fn stalled_client_is_given_up() {
             all.drain(..all.len().saturating_sub(1000));
             sleep(Duration::from_millis(2)).await;
         }
-    })
-    .await;
+    };
+    let text = "x".repeat(48_000);
+    let write = async {
+        for _ in 0..300 {
+            append(tunnel.addr, "main", &text).await;
+        }
+        append(tunnel.addr, "main", "the last").await;
+    };
+    at_last(async { tokio::join!(read, write) }).await;
     server.open_streams(1).await;
     drop(slow);
     server.stop().await;

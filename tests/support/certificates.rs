@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use forever_frame::config::CertificateFiles;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use forever_frame::config::{CertificateFiles, CertificateSource};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
 /// The files of an authority, and of a certificate for `localhost` and 127.0.0.1.
 pub(crate) struct Certificates {
     directory: TempDir,
-    authority: Issuer<'static, KeyPair>,
+    authority: (Certificate, KeyPair),
     /// The authority's certificate, in PEM.
     pub(crate) root: String,
 }
@@ -22,10 +22,11 @@ impl Certificates {
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        let root = params.self_signed(&key).unwrap().pem();
+        let authority = params.self_signed(&key).unwrap();
+        let root = authority.pem();
         let certificates = Certificates {
             directory: super::directory(),
-            authority: Issuer::new(params, key),
+            authority: (authority, key),
             root,
         };
         std::fs::write(certificates.path("root.pem"), &certificates.root).unwrap();
@@ -38,7 +39,9 @@ impl Certificates {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let params = CertificateParams::new(names).unwrap();
         let key = KeyPair::generate().unwrap();
-        let cert = params.signed_by(&key, &self.authority).unwrap();
+        let cert = params
+            .signed_by(&key, &self.authority.0, &self.authority.1)
+            .unwrap();
         std::fs::write(self.path("key.pem"), key.serialize_pem()).unwrap();
         std::fs::write(self.path("cert.pem"), cert.pem()).unwrap();
     }
@@ -53,10 +56,10 @@ impl Certificates {
     }
 
     /// The files of the certificate.
-    pub(crate) fn files(&self) -> CertificateFiles {
-        CertificateFiles {
+    pub(crate) fn files(&self) -> CertificateSource {
+        CertificateSource::Files(CertificateFiles {
             cert: self.path("cert.pem"),
             key: self.path("key.pem"),
-        }
+        })
     }
 }

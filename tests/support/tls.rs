@@ -22,8 +22,17 @@ pub(crate) fn connector(
     version: &'static SupportedProtocolVersion,
     alpn: &[&str],
 ) -> TlsConnector {
+    connector_of(&certificates.root, version, alpn)
+}
+
+/// A client that trusts what a certificate, in PEM, has signed, and speaks one version of TLS.
+pub(crate) fn connector_of(
+    root: &str,
+    version: &'static SupportedProtocolVersion,
+    alpn: &[&str],
+) -> TlsConnector {
     let mut roots = RootCertStore::empty();
-    let root = CertificateDer::from_pem_slice(certificates.root.as_bytes()).unwrap();
+    let root = CertificateDer::from_pem_slice(root.as_bytes()).unwrap();
     roots.add(root).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[version])
@@ -42,9 +51,18 @@ pub(crate) async fn connect(
     connector: &TlsConnector,
     addr: SocketAddr,
 ) -> io::Result<TlsStream<TcpStream>> {
+    connect_to(connector, addr, "localhost").await
+}
+
+/// Connects to a server, which is asked for by this name.
+pub(crate) async fn connect_to(
+    connector: &TlsConnector,
+    addr: SocketAddr,
+    name: &'static str,
+) -> io::Result<TlsStream<TcpStream>> {
     let socket = TcpStream::connect(addr).await?;
     socket.set_nodelay(true)?;
-    let name = ServerName::try_from("localhost").unwrap();
+    let name = ServerName::try_from(name).unwrap();
     connector.connect(name, socket).await
 }
 

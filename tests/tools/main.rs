@@ -18,6 +18,7 @@
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `many_addresses` | clients with addresses of their own (iproute2) |
 //! | `curl` | a terminal |
+//! | `acme` | certificates by ACME (pebble) |
 //! | `openssl` | TLS, and that nothing weak is spoken |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
 //! | `service` | systemd's own programs |
@@ -31,6 +32,8 @@
     reason = "a test that fails panics"
 )]
 
+#[cfg(feature = "secure")]
+mod acme;
 mod channels_page;
 mod chat_breaks;
 mod chat_browser;

@@ -2,7 +2,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `certificate.rs` | the certificate, and its files |
+//! | `acme.rs` | certificates by ACME |
+//! | `certificate.rs` | the certificate of files |
 //! | `handshakes.rs` | how many handshakes go on |
 //! | `tls_session.rs` | records and text. No IO |
 //! | `tls_stream.rs` | TLS on a socket |
@@ -12,6 +13,7 @@
 //! spoken, with the suites that rustls has, all of which have forward secrecy. A client that comes back
 //! shows a ticket, which this server keeps nothing for.
 
+mod acme;
 mod certificate;
 mod handshakes;
 mod tls_session;
@@ -21,28 +23,32 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use certificate::CertificateError;
 pub(super) use tls_stream::TlsStream;
 
-use certificate::Certificate;
+use acme::{Acme, AcmeError, CHALLENGE_PROTOCOL};
+use certificate::{Certificate, CertificateError};
 use handshakes::Handshakes;
 
 use super::client_stream::{ClientStream, HandshakeFault};
-use crate::config::CertificateFiles;
+use crate::config::CertificateSource;
 use crate::limits;
 
 /// What the connections of a listener that speaks TLS share.
 #[derive(Debug)]
 pub(super) struct Tls {
     config: Arc<ServerConfig>,
-    certificate: Arc<Certificate>,
+    /// The certificate of files.
+    certificate: Option<Arc<Certificate>>,
+    /// What asks for certificates, until it runs.
+    acme: Mutex<Option<Acme>>,
     handshakes: Handshakes,
     timeout: Duration,
     /// Rung when the certificate is to be read again at once.
@@ -55,26 +61,46 @@ pub enum TlsError {
     /// There is no certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// None can be asked for.
+    #[error(transparent)]
+    Acme(#[from] AcmeError),
     /// What rustls says.
     #[error("cannot speak TLS: {0}")]
     Rustls(#[from] rustls::Error),
 }
 
 impl Tls {
-    /// Reads the certificate. A client that does not come to the end of the handshake in this time is
+    /// Reads the certificate, or prepares to ask for one. A client that does not come to the end of the handshake in this time is
     /// given up.
-    pub(super) fn open(files: CertificateFiles, timeout: Duration) -> Result<Tls, TlsError> {
-        let certificate = Arc::new(Certificate::open(files)?);
+    pub(super) fn open(source: &CertificateSource, timeout: Duration) -> Result<Tls, TlsError> {
+        let (mut certificate, mut acme) = (None, None);
+        let shown: Arc<dyn ResolvesServerCert> = match source {
+            CertificateSource::Files(files) => {
+                let files = Arc::new(Certificate::open(files.clone())?);
+                certificate = Some(Arc::clone(&files));
+                files
+            }
+            CertificateSource::Acme(options) => {
+                let asking = Acme::new(options)?;
+                let shown = asking.certificate();
+                acme = Some(asking);
+                shown
+            }
+        };
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::<Certificate>::clone(&certificate));
+            .with_cert_resolver(shown);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        if acme.is_some() {
+            config.alpn_protocols.push(CHALLENGE_PROTOCOL.to_vec());
+        }
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Tls {
             config: Arc::new(config),
             certificate,
+            acme: Mutex::new(acme),
             handshakes: Handshakes::new(limits::HANDSHAKES_MAX),
             timeout,
             reload: Notify::new(),
@@ -94,6 +120,10 @@ impl Tls {
                 return Err(HandshakeFault::PlainHttp(socket));
             }
             let stream = TlsStream::accept(socket, Arc::clone(&self.config)).await?;
+            if stream.protocol() == Some(CHALLENGE_PROTOCOL) {
+                let seen = "the authority of ACME has seen that this is the server";
+                return Err(io::Error::other(seen).into());
+            }
             Ok(ClientStream::Tls(stream))
         };
         tokio::select! {
@@ -104,17 +134,26 @@ impl Tls {
         }
     }
 
-    /// Has the certificate read again.
-    pub(super) fn reload(&self) {
+    /// Has the certificate read again. Returns whether it is one of files.
+    pub(super) fn reload(&self) -> bool {
         self.reload.notify_one();
+        self.certificate.is_some()
     }
 
-    /// Reads the certificate again whenever that is asked for, or its files have changed.
-    pub(super) async fn follow_files(&self) {
+    /// Has a certificate of today: asks for one, or reads its files again whenever that is asked for, or
+    /// they have changed.
+    pub(super) async fn renew(&self) {
+        let acme = self.acme.lock().take();
+        if let Some(acme) = acme {
+            acme.run().await;
+        }
+        let Some(certificate) = &self.certificate else {
+            return std::future::pending().await;
+        };
         loop {
             let asked = timeout(limits::CERTIFICATE_CHECK_INTERVAL, self.reload.notified());
             let is_asked = asked.await.is_ok();
-            let certificate = Arc::clone(&self.certificate);
+            let certificate = Arc::clone(certificate);
             let reloaded = tokio::task::spawn_blocking(move || certificate.reload()).await;
             match reloaded {
                 Ok(Ok(true)) => log::info!("the certificate has been read again"),

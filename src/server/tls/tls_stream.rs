@@ -67,9 +67,9 @@ impl TlsStream {
         &self.socket
     }
 
-    /// Whether both sides have agreed on HTTP/2.
-    pub(in super::super) fn speaks_h2(&self) -> bool {
-        self.session.protocol() == Some(b"h2")
+    /// The protocol inside that both sides have agreed on, if they have.
+    pub(in super::super) fn protocol(&self) -> Option<&[u8]> {
+        self.session.protocol()
     }
 
     /// Sends what the socket takes at once of the records that have not been sent, whatever is said of
