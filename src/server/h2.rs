@@ -56,11 +56,11 @@ const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 /// # Errors
 /// When nothing came, or the connection is broken.
 pub(super) async fn is_spoken(stream: &ClientStream, head: Duration) -> io::Result<bool> {
-    let socket = match stream {
-        ClientStream::Plain(socket) => socket,
-        #[cfg(feature = "secure")]
-        ClientStream::Tls(stream) => return Ok(stream.protocol() == Some(b"h2")),
-    };
+    #[cfg(feature = "secure")]
+    if let ClientStream::Tls(stream) = stream {
+        return Ok(stream.protocol() == Some(b"h2"));
+    }
+    let socket = stream.socket();
     let is_preface = async {
         let mut first = [0; PREFACE.len()];
         loop {
