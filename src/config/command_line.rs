@@ -44,8 +44,9 @@ pub enum Command {
 /// Whom `forever-frame check` asks.
 #[derive(clap::Args, Debug)]
 pub struct CheckArgs {
-    /// The server, such as `http://127.0.0.1:8080`. A URL with a path is asked as it is, one without is
-    /// asked for /healthz/ready [default: the server on this machine that --listen names]
+    /// The server, such as `https://push.example` or `http://127.0.0.1:8080`. A URL with a path is asked as
+    /// it is, one without is asked for /healthz/ready [default: the server on this machine that
+    /// --listen-plain, or else --listen, names]
     #[arg(value_name = "URL")]
     url: Option<HealthUrl>,
 
@@ -57,11 +58,16 @@ pub struct CheckArgs {
         default_value = "127.0.0.1:8080"
     )]
     listen: Listen,
+
+    /// Where it listens without TLS besides
+    #[arg(long, value_name = "ADDR", env = "FOREVER_FRAME_LISTEN_PLAIN")]
+    listen_plain: Option<Listen>,
 }
 
 impl From<CheckArgs> for HealthUrl {
     fn from(args: CheckArgs) -> HealthUrl {
-        args.url.unwrap_or_else(|| args.listen.into())
+        let here = args.listen_plain.unwrap_or(args.listen);
+        args.url.unwrap_or_else(|| here.into())
     }
 }
 
@@ -182,11 +188,13 @@ mod tests {
         assert_eq!(asks(&["check"]), "http://127.0.0.1:8080/healthz/ready");
         let listen = ["check", "--listen", ":81"];
         assert_eq!(asks(&listen), "http://127.0.0.1:81/healthz/ready");
+        let plain = ["check", "--listen", ":443", "--listen-plain", ":81"];
+        assert_eq!(asks(&plain), "http://127.0.0.1:81/healthz/ready");
         assert_eq!(asks(&["check", "http://a"]), "http://a/healthz/ready");
         for bad in [
             &["--keep", "7", "serve"][..],
             &["check", "--keep", "7"],
-            &["check", "https://a"],
+            &["check", "ftp://a"],
             &["ask"],
         ] {
             assert!(read(bad).is_err(), "{bad:?}");

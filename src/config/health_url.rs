@@ -13,6 +13,8 @@ const READY_PATH: &str = "/healthz/ready";
 /// The URL at which a server tells whether it is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthUrl {
+    /// Whether the scheme is `https`.
+    pub is_secure: bool,
     /// The server.
     pub authority: Authority,
     /// The path, with the query if there is one.
@@ -20,10 +22,11 @@ pub struct HealthUrl {
 }
 
 impl HealthUrl {
-    /// The port of the server: that of `http` if none is written.
+    /// The port of the server: that of the scheme if none is written.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.authority.port.unwrap_or(80)
+        let usual = if self.is_secure { 443 } else { 80 };
+        self.authority.port.unwrap_or(usual)
     }
 }
 
@@ -39,13 +42,6 @@ impl FromStr for HealthUrl {
         let origin: WebOrigin = origin.parse().map_err(|_| {
             "is not the URL of a server; write it like http://127.0.0.1:8080".to_owned()
         })?;
-        if origin.is_secure {
-            return Err(
-                "is https, which this command does not speak; give the address at which the server \
-                 listens without TLS"
-                    .to_owned(),
-            );
-        }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let path = rest[end..].split('#').next().unwrap_or("");
         if !path.bytes().all(|b| b.is_ascii_graphic()) {
@@ -57,6 +53,7 @@ impl FromStr for HealthUrl {
             _ => path.to_owned(),
         };
         Ok(HealthUrl {
+            is_secure: origin.is_secure,
             authority: origin.into_authority(),
             path,
         })
@@ -73,6 +70,7 @@ impl From<Listen> for HealthUrl {
         };
         let port = Some(port);
         HealthUrl {
+            is_secure: false,
             authority: Authority { host, port },
             path: READY_PATH.to_owned(),
         }
@@ -90,7 +88,8 @@ fn reached(ip: IpAddr) -> IpAddr {
 
 impl fmt::Display for HealthUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.path)
+        let scheme = if self.is_secure { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority, self.path)
     }
 }
 
@@ -110,6 +109,7 @@ mod tests {
             (" [::1]:81 ", "http://[::1]:81/healthz/ready"),
             ("http://a/healthz?x#y", "http://a/healthz?x"),
             ("http://a?x", "http://a/?x"),
+            ("https://a", "https://a/healthz/ready"),
         ] {
             let parsed = text.parse::<HealthUrl>();
             assert_eq!(parsed.map(|parsed| parsed.to_string()), Ok(url.into()));
@@ -125,8 +125,11 @@ mod tests {
         ] {
             assert!(bad.parse::<HealthUrl>().is_err(), "{bad}");
         }
-        let error = "https://a".parse::<HealthUrl>().unwrap_err();
-        assert!(error.contains("TLS"), "{error}");
+        let port = |text: &str| text.parse::<HealthUrl>().unwrap().port();
+        assert_eq!(
+            (port("http://a"), port("https://a"), port("https://a:81")),
+            (80, 443, 81)
+        );
     }
 
     #[test]

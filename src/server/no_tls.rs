@@ -1,10 +1,12 @@
 //! In the place of `tls`, in a program that is built without it.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use super::client_stream::{ClientStream, HandshakeFault};
+use crate::authority::HostName;
 use crate::config::CertificateSource;
 
 /// There is none.
@@ -15,6 +17,12 @@ pub(super) enum Tls {}
 #[derive(Debug, thiserror::Error)]
 #[error("this program was built without TLS; build it with the feature `secure`")]
 pub struct TlsError;
+
+/// Fails: no TLS is spoken with other servers, either.
+#[expect(clippy::unused_async, reason = "with TLS it waits")]
+pub(super) async fn connect(_: &HostName, _: TcpStream) -> io::Result<TcpStream> {
+    Err(io::Error::other(TlsError))
+}
 
 impl Tls {
     pub(super) fn open(_: &CertificateSource, _: Duration) -> Result<Tls, TlsError> {

@@ -8,9 +8,11 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::tls;
 use crate::authority::HostName;
 use crate::config::HealthUrl;
 use crate::limits;
@@ -55,7 +57,20 @@ async fn ask(url: &HealthUrl) -> Result<(StatusCode, String), NotReady> {
         HostName::Ip(ip) => TcpStream::connect((*ip, port)).await,
         HostName::Name(name) => TcpStream::connect((&**name, port)).await,
     };
-    let (mut server, connection) = http1::handshake(TokioIo::new(socket?)).await?;
+    if url.is_secure {
+        let secured = tls::connect(&url.authority.host, socket?).await?;
+        exchange(url, secured).await
+    } else {
+        exchange(url, socket?).await
+    }
+}
+
+/// Asks on a connection.
+async fn exchange<C>(url: &HealthUrl, connection: C) -> Result<(StatusCode, String), NotReady>
+where
+    C: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let (mut server, connection) = http1::handshake(TokioIo::new(connection)).await?;
     let request = Request::get(&url.path)
         .header(HOST, url.authority.to_string())
         .header(CONNECTION, "close")

@@ -310,3 +310,31 @@ async fn bad_certificates_are_named() {
     let output = soon(binary::command(&args).output()).await.unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// `forever-frame check` speaks TLS, and a certificate that this machine does not trust is not ready.
+#[tokio::test]
+async fn check_asks_by_tls() {
+    let certificates = Certificates::new();
+    let server = start(&certificates);
+    let check = async |host: &str, roots: &str| {
+        let url = format!("https://{host}:{}", server.addr.port());
+        let mut command = binary::command(&["check", &url]);
+        command
+            .env("SSL_CERT_FILE", roots)
+            .env_remove("SSL_CERT_DIR");
+        let output = soon(command.output()).await.unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), err)
+    };
+    let root = certificates.name("root.pem");
+    for host in ["localhost", "127.0.0.1"] {
+        assert_eq!(check(host, &root).await, (Some(0), String::new()), "{host}");
+    }
+    let other = Certificates::new();
+    for roots in [other.name("root.pem"), "/nowhere".to_owned()] {
+        let (code, err) = check("localhost", &roots).await;
+        assert_eq!((code, err.lines().count()), (Some(1), 1), "{err}");
+        assert!(err.contains("certificate"), "{err}");
+    }
+    server.stop().await;
+}

@@ -5,6 +5,7 @@
 //! | `acme.rs` | certificates by ACME |
 //! | `certificate.rs` | the certificate of files |
 //! | `handshakes.rs` | how many handshakes go on |
+//! | `outgoing.rs` | TLS with another server, for `check` |
 //! | `tls_session.rs` | records and text. No IO |
 //! | `tls_stream.rs` | TLS on a socket |
 //!
@@ -16,6 +17,7 @@
 mod acme;
 mod certificate;
 mod handshakes;
+mod outgoing;
 mod tls_session;
 mod tls_stream;
 
@@ -31,6 +33,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+pub(super) use outgoing::connect;
 pub(super) use tls_stream::TlsStream;
 
 use acme::{Acme, AcmeError, CHALLENGE_PROTOCOL};
