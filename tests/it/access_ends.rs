@@ -112,7 +112,8 @@ async fn access_revoked_in_a_crowd() {
     let access = AccessFile::new(&file(&token("reader", "read = [\"*\"]")));
     let server = access.serve();
     let mut streams = Vec::new();
-    for n in 0..300 {
+    // No more than one connection of HTTP/2 takes, by which the test may run, too.
+    for n in 0..90 {
         let name = if n % 2 == 0 { "reader" } else { "" };
         streams.push((
             open(&server, "/c/open?since=now&as=ndjson", name).await,
