@@ -249,3 +249,15 @@ async fn listen_takes_names_and_ports() {
         assert!(err.contains(bad) && err.contains("write it like"), "{err}");
     }
 }
+
+/// `--listen-plain` is a second listener, which the second line names.
+#[tokio::test]
+async fn second_listener_is_named() {
+    let server = starts(&["--listen-plain", "127.0.0.1:0"], &[]).await;
+    assert_eq!(server.urls.len(), 2);
+    for url in &server.urls {
+        let addr = url.strip_prefix("http://").unwrap().parse().unwrap();
+        assert_eq!(get(addr, "/healthz").await.status, 200);
+    }
+    server.end("-TERM").await;
+}

@@ -9,7 +9,6 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -263,7 +262,7 @@ async fn alpn_chooses_h2() {
     let mut client = Client::on(stream, WINDOW).await;
     let mut stream = client.get("/c/main?as=ndjson").await;
     let answer = client.send("POST", "/c/main", "hello").await;
-    let answer: Value = serde_json::from_str(&text(answer).await).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&text(answer).await).unwrap();
     assert_eq!(answer["seq"], 1);
     read_until(&mut stream, "hello").await;
     drop(stream);

@@ -75,20 +75,27 @@ async fn openssl_finds_nothing_weak() {
     soon(server.stop()).await;
 }
 
-/// curl trusts the certificate by its authority, and follows a stream.
+/// curl trusts the certificate by its authority, and follows a stream, by HTTP/1.1 and by HTTP/2.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn curl_speaks_tls() {
     let certificates = Certificates::new();
     let server = start(&certificates);
     let root = certificates.name("root.pem");
-    for version in ["1.2", "1.3"] {
-        let url = format!("https://localhost:{}/c/{version}", server.addr.port());
-        let version = format!("--tls{}", version.replace("1.", "v1."));
+    for (version, http) in [
+        ("--tlsv1.2", "--http1.1"),
+        ("--tlsv1.3", "--http1.1"),
+        ("--tlsv1.3", "--http2"),
+    ] {
+        let url = format!(
+            "https://localhost:{}/c/x{version}{http}",
+            server.addr.port()
+        );
+        let options = ["--cacert", &root, version, http];
         let mut send = curl(&url);
-        send.args(["--cacert", &root, &version, "-d", "hello"]);
+        send.args(options).args(["-d", "hello"]);
         assert!(output(send).await.contains("cursor"));
         let mut follow = curl(&format!("{url}?limit=1"));
-        follow.args(["--cacert", &root, &version]);
+        follow.args(options);
         assert!(output(follow).await.starts_with("hello\n"));
     }
     soon(server.stop()).await;
