@@ -340,6 +340,7 @@ async fn close_answers_long_polls() {
     let at = cursor.as_str().unwrap();
     let quiet = ask("a", &format!("since={at}&wait=0s")).await;
     assert_eq!(quiet["closed"], serde_json::json!([]), "{quiet}");
+    server.open_streams(0).await;
     let since = at.to_owned();
     let waits = tokio::spawn(async move {
         get(addr, &format!("/c/a?as=json&since={since}&wait=20s"))

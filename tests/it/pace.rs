@@ -108,6 +108,7 @@ async fn past_is_written_at_once() {
         stream.until(3).await;
         assert!(began.elapsed() < Duration::from_secs(20), "{wire}");
     }
+    server.open_streams(0).await;
     let poll = tokio::spawn(async move {
         get(addr, "/c/a?as=json&since=now&pace=60s&wait=50s")
             .await
