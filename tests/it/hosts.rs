@@ -1,5 +1,7 @@
 //! The names under which the server may be asked: a page on the web can let its own name lead here.
 
+use forever_frame::config::AccessOption;
+
 use crate::support::TestServer;
 use crate::support::binary::{self, Binary};
 use crate::support::client::{get, send, send_raw};
@@ -86,7 +88,10 @@ async fn names_from_the_environment() {
             "{host}"
         );
     }
-    let public = TestServer::with(|config| config.listen = ([0, 0, 0, 0], 0).into());
+    let public = TestServer::with(|config| {
+        config.listen = ([0, 0, 0, 0], 0).into();
+        config.access = Some(AccessOption::Open);
+    });
     assert_eq!(status(public.addr, "/style.css", "c.example").await, 200);
     public.stop().await;
 }
