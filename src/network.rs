@@ -4,16 +4,11 @@ use std::net::IpAddr;
 
 /// The part of a client's address that stands for one client: an IPv4 address, or the /64 prefix of
 /// an IPv6 address, since that is the least that one site is given (RFC 6177).
+///
+/// It is a number of eight bytes, for the sake of those who hold many. The first half of an IPv6 address
+/// is a larger number than any IPv4 address, except for a few of no site, such as `::1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Network(Prefix);
-
-/// An IPv4 address, or the first half of an IPv6 one: half as large as an `IpAddr`, for the sake of
-/// those who hold many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Prefix {
-    V4(u32),
-    V6(u64),
-}
+pub struct Network(u64);
 
 impl Network {
     /// The network of an address. An IPv4 address that is written as an IPv6 one (`::ffff:192.0.2.1`)
@@ -21,11 +16,11 @@ impl Network {
     #[must_use]
     pub fn of(address: IpAddr) -> Network {
         Network(match address.to_canonical() {
-            IpAddr::V4(address) => Prefix::V4(address.to_bits()),
+            IpAddr::V4(address) => address.to_bits().into(),
             IpAddr::V6(address) => {
                 let first_half = address.to_bits() >> 64;
                 // It fits.
-                Prefix::V6(u64::try_from(first_half).unwrap_or(u64::MAX))
+                u64::try_from(first_half).unwrap_or(u64::MAX)
             }
         })
     }

@@ -31,7 +31,7 @@ impl Follower {
     /// client that is not there any more (such as its presence): then its time is over.
     #[must_use]
     pub fn half_closed(&mut self, now: Instant) -> Option<Output> {
-        if self.state == FollowerState::Streaming && self.options.heartbeat.is_some() {
+        if self.state == FollowerState::Streaming && self.options.heartbeat().is_some() {
             return Some(self.heartbeat(now));
         }
         if self.options.has_guard() {

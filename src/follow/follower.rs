@@ -254,7 +254,7 @@ impl Follower {
     }
 
     pub(super) fn due(&self, now: Instant) -> Due {
-        let heartbeat = self.options.heartbeat;
+        let heartbeat = self.options.heartbeat();
         let heartbeat = heartbeat.map(|beat| beat.saturating_sub(self.earlier_heartbeat()));
         timers::due(now, self.wrote, heartbeat, self.options.deadline())
     }

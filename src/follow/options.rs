@@ -2,6 +2,7 @@
 //! follower keeps it.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -25,11 +26,11 @@ pub type DropGuard = Box<dyn Send>;
 pub struct Options {
     /// How messages and marks are encoded.
     pub encoder: Encoder,
-    /// The interval of heartbeats while nothing is new; `None` for a transport without heartbeats.
-    pub heartbeat: Option<Duration>,
     /// The right with which the client was let in. Followers with one share what they write all the
     /// same: whoever writes it looks at the right after it was read.
     pub access: Option<RightHold>,
+    /// The interval of heartbeats in milliseconds: thousands of idle streams have little else.
+    heartbeat: Option<NonZeroU32>,
     /// Boxed, because most streams are idle and have none.
     extras: Option<Box<Extras>>,
 }
@@ -76,12 +77,28 @@ impl Options {
     /// A stream without end that shows heartbeats every `heartbeat`, if at all.
     #[must_use]
     pub fn new(encoder: Encoder, heartbeat: Option<Duration>) -> Options {
-        Options {
+        let mut options = Options {
             encoder,
-            heartbeat,
             access: None,
+            heartbeat: None,
             extras: None,
-        }
+        };
+        options.set_heartbeat(heartbeat);
+        options
+    }
+
+    /// The interval of heartbeats while nothing is new; `None` for a transport without heartbeats.
+    #[must_use]
+    pub fn heartbeat(&self) -> Option<Duration> {
+        let millis = self.heartbeat?.get();
+        Some(Duration::from_millis(millis.into()))
+    }
+
+    /// Sets the interval of heartbeats, in milliseconds, at most 49 days.
+    pub fn set_heartbeat(&mut self, heartbeat: Option<Duration>) {
+        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let at_least_one = |time| NonZeroU32::new(millis(time)).unwrap_or(NonZeroU32::MIN);
+        self.heartbeat = heartbeat.map(at_least_one);
     }
 
     /// The options that only some streams have, to be filled in.

@@ -30,7 +30,7 @@ impl Follower {
             _ => false,
         };
         let is_endless = self.options.deadline().is_none();
-        self.options.heartbeat.filter(|_| is_shared && is_endless)
+        self.options.heartbeat().filter(|_| is_shared && is_endless)
     }
 
     /// When something was written last, or when the stream began.

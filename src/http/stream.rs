@@ -88,7 +88,7 @@ impl StreamSpec {
             call.app.heartbeat
         };
         let options = &mut self.options;
-        options.heartbeat = Some(params.heartbeat.unwrap_or(usual));
+        options.set_heartbeat(Some(params.heartbeat.unwrap_or(usual)));
         let until = params.end_at(&self.log)?;
         if params.timeout.is_some() || params.limit.is_some() || until.is_some() {
             let ends = options.ends_mut();
@@ -116,7 +116,7 @@ impl StreamSpec {
             }
             Wire::Ndjson => Encoder::Ndjson,
             Wire::Json => {
-                options.heartbeat = None;
+                options.set_heartbeat(None);
                 options.ends_mut().is_long_poll = true;
                 let wait = params.wait.unwrap_or(limits::POLL_WAIT_DEFAULT);
                 let wait = jittered(wait, limits::POLL_JITTER);

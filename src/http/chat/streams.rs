@@ -44,7 +44,8 @@ pub(super) async fn stream(call: Call<'_>, session: Session) -> Result<Response<
     if params.heartbeat.is_none() {
         // A connection that has broken silently is to be noticed soon.
         let shortened = |heartbeat: Duration| heartbeat.min(limits::CHAT_HEARTBEAT_INTERVAL);
-        spec.options.heartbeat = spec.options.heartbeat.map(shortened);
+        let heartbeat = spec.options.heartbeat().map(shortened);
+        spec.options.set_heartbeat(heartbeat);
     }
     spec.respond(&call).await
 }
