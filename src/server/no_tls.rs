@@ -11,22 +11,25 @@ use crate::config::CertificateSource;
 
 /// There is none.
 #[derive(Debug)]
-pub(super) enum Tls {}
+pub(super) enum NoTls {}
+
+pub(super) use self::NoTls as Tls;
+pub use self::NoTlsError as TlsError;
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 #[error("this program was built without TLS; build it with the feature `secure`")]
-pub struct TlsError;
+pub struct NoTlsError;
 
 /// Fails: no TLS is spoken with other servers, either.
 #[expect(clippy::unused_async, reason = "with TLS it waits")]
 pub(super) async fn connect(_: &HostName, _: TcpStream) -> io::Result<TcpStream> {
-    Err(io::Error::other(TlsError))
+    Err(io::Error::other(NoTlsError))
 }
 
-impl Tls {
-    pub(super) fn open(_: &CertificateSource, _: Duration) -> Result<Tls, TlsError> {
-        Err(TlsError)
+impl NoTls {
+    pub(super) fn open(_: &CertificateSource, _: Duration) -> Result<NoTls, NoTlsError> {
+        Err(NoTlsError)
     }
 
     #[expect(clippy::unused_async, reason = "with TLS it waits")]
