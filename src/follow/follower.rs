@@ -296,10 +296,8 @@ impl Follower {
 
     /// Puts that the follower has caught up, if it has by now and this was not said before.
     pub(super) fn say_live(&mut self, out: &mut Vec<u8>) {
-        if self.live.is_due(self.position.at()) {
-            let cursor = self.cursor();
-            self.options.encoder.live(&cursor, out);
-        }
+        let at = self.position.at();
+        self.put_live(at, at, out);
     }
 
     /// The first bytes while nothing is there to be written.

@@ -77,7 +77,8 @@ impl Follower {
         if writing.messages > 0 && writing.out.len() + bytes.len() > limits::FRAME_BYTES {
             return false;
         }
-        self.put_live_before(message.seq, &mut writing.out);
+        let before = message.seq.before();
+        self.put_live(before, before, &mut writing.out);
         let encoder = &mut self.options.encoder;
         encoder.lead(message, &self.epoch, &mut writing.out);
         writing.out.extend_from_slice(&bytes);
@@ -96,7 +97,8 @@ impl Follower {
         if can_wait && writing.out.len() > limits::FRAME_BYTES {
             return false;
         }
-        self.put_live_before(close.seq, &mut writing.out);
+        let before = close.seq.before();
+        self.put_live(before, before, &mut writing.out);
         // One that was in force before the follower started does not take it back.
         let cursor = self.cursor_at(close.seq.max(writing.start));
         let encoder = &mut self.options.encoder;
@@ -106,11 +108,11 @@ impl Follower {
         true
     }
 
-    /// Puts that the follower has caught up, if it has where the item at `seq` comes next.
-    fn put_live_before(&mut self, seq: Seq, out: &mut Vec<u8>) {
-        let before = seq.before();
-        if self.live.is_due(before) {
-            let cursor = self.cursor_at(before);
+    /// Puts that the follower has caught up, if it has at `at` and this was not said before. It is said
+    /// with the cursor of `shown`.
+    pub(super) fn put_live(&mut self, at: Seq, shown: Seq, out: &mut Vec<u8>) {
+        if self.live.is_due(at) {
+            let cursor = self.cursor_at(shown);
             self.options.encoder.live(&cursor, out);
         }
     }
@@ -128,13 +130,10 @@ impl Follower {
             self.say_live(&mut out);
             Some(EndReason::Limit)
         } else if self.are_all_closed() {
-            let is_live = self.live.is_due(self.position.at());
             // Nothing of these channels comes after their last entry.
+            let at = self.position.at();
             self.position.rewind(last.max(start));
-            if is_live {
-                let cursor = self.cursor();
-                self.options.encoder.live(&cursor, &mut out);
-            }
+            self.put_live(at, self.position.at(), &mut out);
             Some(EndReason::Closed)
         } else {
             if !self.options.ends().are_reached_with(messages) {

@@ -51,14 +51,11 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     // The trailing newline that is dropped does not count.
     let mut body = body::read(&mut call, max + 1).await?;
     call.check_right()?;
-    let closing = match (closes, body.bytes.is_empty()) {
-        (false, _) => Closing::No,
-        (true, false) => Closing::WithMessage,
-        (true, true) => Closing::Alone,
-    };
-    let data = match closing {
-        Closing::Alone => Box::default(),
-        Closing::No | Closing::WithMessage => body::message(std::mem::take(&mut body.bytes), max)?,
+    let (closing, data) = if closes && body.bytes.is_empty() {
+        (Closing::Alone, Box::default())
+    } else {
+        let data = body::message(std::mem::take(&mut body.bytes), max)?;
+        (Closing::by_message(closes), data)
     };
     let draft = Draft {
         event,

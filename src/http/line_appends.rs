@@ -149,12 +149,7 @@ impl LineAppends {
     pub(super) fn gather_last(&mut self, line: Box<str>) {
         self.bytes += line.len();
         self.has_mark = self.closes;
-        let closing = if self.closes {
-            Closing::WithMessage
-        } else {
-            Closing::No
-        };
-        let draft = self.draft(line, closing);
+        let draft = self.draft(line, Closing::by_message(self.closes));
         self.gathered.push(draft);
     }
 

@@ -20,8 +20,15 @@ impl Closes {
     }
 
     /// The position of the entry that closes a channel; `None` for a channel that is open.
-    pub(super) fn get(&self, channel: &Channel) -> Option<Seq> {
+    pub(super) fn seq(&self, channel: &Channel) -> Option<Seq> {
         self.by_channel.get(channel).copied()
+    }
+
+    /// The close of a channel; `None` for a channel that is open.
+    pub(super) fn get(&self, channel: &Channel) -> Option<Close> {
+        let seq = self.seq(channel)?;
+        let channel = channel.clone();
+        Some(Close { channel, seq })
     }
 
     /// Closes a channel.
@@ -77,11 +84,7 @@ impl Closes {
         };
         if selection.patterns().is_empty() {
             let named = selection.channels().iter();
-            let closes = named.filter_map(|(channel, _)| {
-                let seq = self.get(channel)?;
-                let channel = channel.clone();
-                Some(Close { channel, seq })
-            });
+            let closes = named.filter_map(|(channel, _)| self.get(channel));
             return closes.filter(is_told).collect();
         }
         let closes = self.after(after);
@@ -124,7 +127,7 @@ mod tests {
         closes.insert(close("a", 3));
         closes.insert(close("b", 5));
         closes.insert(close("a", 8));
-        assert_eq!(closes.get(&close("a", 0).channel), Some(Seq(8)));
+        assert_eq!(closes.get(&close("a", 0).channel), Some(close("a", 8)));
         assert_eq!((closes.len(), closes.first()), (2, Some(Seq(5))));
         let all: Vec<_> = closes.after(Seq(4)).collect();
         assert_eq!(all, [close("b", 5), close("a", 8)]);

@@ -165,20 +165,18 @@ impl Memory {
         let Ok(mut page) = merge(runs, limit, state.last, state.trimmed_through);
         page.add_gaps(selection.gap_of_forgotten(after, state.forgotten, page.through));
         page.add_closes(channels.into_iter().filter_map(|(channel, from)| {
-            let seq = state.closes.get(&channel)?;
-            (seq > after.max(from)).then_some(Close { channel, seq })
+            let close = state.closes.get(&channel)?;
+            (close.seq > after.max(from)).then_some(close)
         }));
         page
     }
 
     pub(super) fn closes(&self, channels: &[Channel]) -> Vec<Close> {
         let state = self.state.lock();
-        let closes = channels.iter().filter_map(|channel| {
-            let seq = state.closes.get(channel)?;
-            let channel = channel.clone();
-            Some(Close { channel, seq })
-        });
-        closes.collect()
+        let closes = channels.iter();
+        closes
+            .filter_map(|channel| state.closes.get(channel))
+            .collect()
     }
 }
 
@@ -287,7 +285,7 @@ impl MemoryState {
         let kept = self.channels.get(channel)?;
         Some(
             kept.newest()
-                .max(self.closes.get(channel).unwrap_or_default()),
+                .max(self.closes.seq(channel).unwrap_or_default()),
         )
     }
 
@@ -377,7 +375,7 @@ impl MemoryState {
         kept.seqs.pop_front();
         kept.trimmed.through = seq;
         kept.trimmed.count += 1;
-        let close = self.closes.get(&message.channel).unwrap_or_default();
+        let close = self.closes.seq(&message.channel).unwrap_or_default();
         self.put_if_empty(&message.channel, seq.max(close));
     }
 

@@ -18,6 +18,8 @@ use crate::wire::{Chunk, Encoding};
 pub(super) struct SharedPage {
     /// The position after which the page was read.
     after: Seq,
+    /// Whether the page says the same to whoever reads it later.
+    is_lasting: bool,
     page: Page,
     frames: [OnceLock<Box<[SharedFrame]>>; Encoding::COUNT],
 }
@@ -55,6 +57,11 @@ impl SharedPage {
     pub(super) fn new(after: Seq, page: Page) -> SharedPage {
         SharedPage {
             after,
+            // A channel that was closed may have been opened since.
+            is_lasting: !page
+                .items
+                .iter()
+                .any(|item| matches!(item, Stored::Close(_))),
             page,
             frames: Default::default(),
         }
@@ -112,13 +119,7 @@ impl SharedPage {
     fn is_good(&self, trimmed_through: Seq) -> bool {
         let is_whole =
             self.after >= trimmed_through || self.page.trimmed_through == trimmed_through;
-        // A channel that was closed may have been opened since.
-        is_whole
-            && !self
-                .page
-                .items
-                .iter()
-                .any(|item| matches!(item, Stored::Close(_)))
+        is_whole && self.is_lasting
     }
 
     /// The messages as frames; none if there is a gap or a close among them, which each reader is told by

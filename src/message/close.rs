@@ -24,6 +24,16 @@ pub enum Closing {
 }
 
 impl Closing {
+    /// The closing of a message that closes its channel, or does not.
+    #[must_use]
+    pub fn by_message(closes: bool) -> Closing {
+        if closes {
+            Closing::WithMessage
+        } else {
+            Closing::No
+        }
+    }
+
     /// What a hash has of it after the text. No text, which is UTF-8, has these bytes in it.
     pub(super) fn hashed(self) -> &'static [u8] {
         match self {

@@ -78,7 +78,7 @@ impl Memory {
             let kept = state.channels.get(channel)?;
             let newest = kept.seqs.back();
             let message = newest.and_then(|seq| state.messages.get(seq));
-            let close = state.closes.get(channel);
+            let close = state.closes.seq(channel);
             Some(ChannelInfo {
                 channel: channel.clone(),
                 last: kept.newest().max(close.unwrap_or_default()),

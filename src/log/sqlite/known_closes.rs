@@ -61,10 +61,7 @@ impl KnownCloses {
         let mut closes = Vec::new();
         for channel in channels {
             match self.closes.get(channel) {
-                Some(seq) => closes.push(Close {
-                    channel: channel.clone(),
-                    seq,
-                }),
+                Some(close) => closes.push(close),
                 None if self.are_all => {}
                 None => return None,
             }

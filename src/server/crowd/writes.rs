@@ -59,10 +59,12 @@ impl Crowd {
                 ReadOutcome::Items { items, through, .. } => {
                     let encode = |entry: &Arc<Entry>| entry.encoded(encoding, view.epoch()).clone();
                     // All else each follower is told by itself.
-                    let messages = items.iter().map(Item::message).collect::<Option<Vec<_>>>();
-                    messages.and_then(|messages| {
+                    if items.iter().all(|item| item.message().is_some()) {
+                        let messages = items.iter().filter_map(Item::message);
                         SharedFrame::join(messages, follower.at, through, encode)
-                    })
+                    } else {
+                        None
+                    }
                 }
                 _ => None,
             }
