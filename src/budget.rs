@@ -1,18 +1,19 @@
-//! A budget that many clients share: of memory, or of places in a table.
+//! A budget that many owners share: of memory, or of places in a table.
 //!
 //! # The rule
 //!
-//! A network ([`Network`]) may hold as much as is left for all others. A single one gets half of the
-//! budget; of two each gets a third; of a hundred each gets a hundredth, and a hundredth is free. So
-//! nobody can use the budget up: whoever comes finds something, as much as is fair among those that are
-//! there, and no number has to be chosen for it.
+//! An owner, which is most often a network ([`Network`]), may hold as much as is left for all others. A
+//! single one gets half of the budget; of two each gets a third; of a hundred each gets a hundredth, and
+//! a hundredth is free. So nobody can use the budget up: whoever comes finds something, as much as is
+//! fair among those that are there, and no number has to be chosen for it.
 //!
 //! A reservation that does not fit is refused ([`Budget::try_reserve`]) or waits for its turn
-//! ([`Budget::reserve`]). Those of one network are granted in the order in which they were asked for,
-//! and the networks take turns. What is asked for is the whole of what is needed: who held a part and
+//! ([`Budget::reserve`]). Those of one owner are granted in the order in which they were asked for,
+//! and the owners take turns. What is asked for is the whole of what is needed: who held a part and
 //! waited for the rest could wait for another who does the same.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,26 +23,31 @@ use tokio::sync::oneshot;
 use crate::limits;
 use crate::network::Network;
 
+/// What tells the owners of a budget's parts apart.
+pub trait Owner: Copy + Eq + Hash {}
+
+impl<K: Copy + Eq + Hash> Owner for K {}
+
 /// A budget. Clones are handles on the same budget.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Mutex<Books>>);
+pub struct Budget<K: Owner = Network>(Arc<Mutex<Books<K>>>);
 
 /// What is held, by whom, and who waits.
 #[derive(Debug)]
-struct Books {
+struct Books<K> {
     total: usize,
     free: usize,
-    /// The most that a network may hold, however much is left.
+    /// The most that an owner may hold, however much is left.
     most: usize,
-    /// The networks that hold something or wait.
-    shares: HashMap<Network, BudgetShare>,
-    /// The networks that wait, each once; the first has its turn next.
-    turns: VecDeque<Network>,
+    /// The owners that hold something or wait.
+    shares: HashMap<K, BudgetShare>,
+    /// The owners that wait, each once; the first has its turn next.
+    turns: VecDeque<K>,
     /// The number of reservations that have waited so far.
     tickets: u64,
 }
 
-/// What a network holds, and what it waits for.
+/// What an owner holds, and what it waits for.
 #[derive(Debug, Default)]
 struct BudgetShare {
     held: usize,
@@ -57,9 +63,9 @@ struct WaitingReservation {
 
 /// A part of a budget, given back on drop.
 #[derive(Debug)]
-pub struct Reservation {
-    budget: Budget,
-    network: Network,
+pub struct Reservation<K: Owner = Network> {
+    budget: Budget<K>,
+    owner: K,
     amount: usize,
 }
 
@@ -96,16 +102,16 @@ impl MemoryShare {
     }
 }
 
-impl Budget {
+impl<K: Owner> Budget<K> {
     /// A budget of this amount, nothing of it held.
     #[must_use]
-    pub fn new(total: usize) -> Budget {
+    pub fn new(total: usize) -> Budget<K> {
         Budget::capped(total, None)
     }
 
-    /// A budget of which no network holds more than `most` in any case.
+    /// A budget of which no owner holds more than `most` in any case.
     #[must_use]
-    pub fn capped(total: usize, most: Option<usize>) -> Budget {
+    pub fn capped(total: usize, most: Option<usize>) -> Budget<K> {
         Budget(Arc::new(Mutex::new(Books {
             total,
             free: total,
@@ -123,64 +129,66 @@ impl Budget {
         books.total - books.free
     }
 
-    /// Whether the network could not reserve this amount now, or has reservations that wait.
+    /// Whether the owner could not reserve this amount now, or has reservations that wait.
     #[must_use]
-    pub fn is_short(&self, network: Network, amount: usize) -> bool {
-        !self.0.lock().admits(network, amount)
+    pub fn is_short(&self, owner: K, amount: usize) -> bool {
+        !self.0.lock().admits(owner, amount)
     }
 
-    /// Reserves an amount for a network; `None` if the budget is short.
+    /// Reserves an amount for an owner; `None` if the budget is short.
     #[must_use]
-    pub fn try_reserve(&self, network: Network, amount: usize) -> Option<Reservation> {
+    pub fn try_reserve(&self, owner: K, amount: usize) -> Option<Reservation<K>> {
         let mut books = self.0.lock();
-        if !books.admits(network, amount) {
+        if !books.admits(owner, amount) {
             return None;
         }
-        books.take(network, amount);
-        Some(self.reservation(network, amount))
+        books.take(owner, amount);
+        Some(self.reservation(owner, amount))
     }
 
-    /// Reserves an amount for a network, and waits while the budget is short. To drop the future is to
+    /// Reserves an amount for an owner, and waits while the budget is short. To drop the future is to
     /// wait no longer.
-    pub async fn reserve(&self, network: Network, amount: usize) -> Reservation {
+    pub async fn reserve(&self, owner: K, amount: usize) -> Reservation<K> {
         let (ticket, answered) = {
             let mut books = self.0.lock();
-            if books.admits(network, amount) {
-                books.take(network, amount);
-                return self.reservation(network, amount);
+            if books.admits(owner, amount) {
+                books.take(owner, amount);
+                return self.reservation(owner, amount);
             }
             let (granted, answered) = oneshot::channel();
-            let ticket = books.wait(network, WaitingReservation { amount, granted });
+            let ticket = books.wait(owner, WaitingReservation { amount, granted });
             (ticket, answered)
         };
         let mut turn = Turn {
             budget: self,
-            network,
+            owner,
             amount,
             ticket: Some(ticket),
         };
         // The sender stands in the books until it is used.
         let _ = answered.await;
         turn.ticket = None;
-        self.reservation(network, amount)
+        self.reservation(owner, amount)
     }
 
-    fn reservation(&self, network: Network, amount: usize) -> Reservation {
+    fn reservation(&self, owner: K, amount: usize) -> Reservation<K> {
         Reservation {
             budget: self.clone(),
-            network,
+            owner,
             amount,
         }
     }
 }
 
-impl Reservation {
+impl<K: Owner> Reservation<K> {
     /// How much is reserved.
     #[must_use]
     pub fn amount(&self) -> usize {
         self.amount
     }
+}
 
+impl Reservation {
     /// Returns the bytes for which the memory was reserved: it is given back when the last handle on
     /// them is dropped.
     #[must_use]
@@ -205,43 +213,43 @@ impl AsRef<[u8]> for CoveredBytes {
     }
 }
 
-impl Drop for Reservation {
+impl<K: Owner> Drop for Reservation<K> {
     fn drop(&mut self) {
-        self.budget.0.lock().give_back(self.network, self.amount);
+        self.budget.0.lock().give_back(self.owner, self.amount);
     }
 }
 
 /// The place of a reservation that waits, which is left on drop.
 #[derive(Debug)]
-struct Turn<'a> {
-    budget: &'a Budget,
-    network: Network,
+struct Turn<'a, K: Owner> {
+    budget: &'a Budget<K>,
+    owner: K,
     amount: usize,
     /// `None` when the reservation has been made.
     ticket: Option<u64>,
 }
 
-impl Drop for Turn<'_> {
+impl<K: Owner> Drop for Turn<'_, K> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             let mut books = self.budget.0.lock();
-            if !books.wait_no_longer(self.network, ticket) {
+            if !books.wait_no_longer(self.owner, ticket) {
                 // It had been granted, and nobody has looked.
-                books.give_back(self.network, self.amount);
+                books.give_back(self.owner, self.amount);
             }
         }
     }
 }
 
-impl Books {
-    /// Whether a network may take this amount at once.
-    fn admits(&self, network: Network, amount: usize) -> bool {
-        let share = self.shares.get(&network);
+impl<K: Owner> Books<K> {
+    /// Whether an owner may take this amount at once.
+    fn admits(&self, owner: K, amount: usize) -> bool {
+        let share = self.shares.get(&owner);
         share.is_none_or(|share| share.waiting.is_empty())
             && self.fits(share.map_or(0, |share| share.held), amount)
     }
 
-    /// Whether there is room for a network that holds so much to take this amount: no more than is
+    /// Whether there is room for an owner that holds so much to take this amount: no more than is
     /// left then.
     fn fits(&self, held: usize, amount: usize) -> bool {
         self.free
@@ -249,85 +257,85 @@ impl Books {
             .is_some_and(|left| held + amount <= left.min(self.most))
     }
 
-    fn take(&mut self, network: Network, amount: usize) {
+    fn take(&mut self, owner: K, amount: usize) {
         self.free -= amount;
-        self.shares.entry(network).or_default().held += amount;
+        self.shares.entry(owner).or_default().held += amount;
     }
 
     /// Takes an amount back, and grants what fits now.
-    fn give_back(&mut self, network: Network, amount: usize) {
+    fn give_back(&mut self, owner: K, amount: usize) {
         self.free += amount;
-        if let Some(share) = self.shares.get_mut(&network) {
+        if let Some(share) = self.shares.get_mut(&owner) {
             share.held -= amount;
         }
-        self.forget_if_unused(network);
+        self.forget_if_unused(owner);
         self.grant();
     }
 
     /// Queues a reservation, and returns its ticket.
-    fn wait(&mut self, network: Network, waiting: WaitingReservation) -> u64 {
+    fn wait(&mut self, owner: K, waiting: WaitingReservation) -> u64 {
         let ticket = self.tickets;
         self.tickets += 1;
-        let share = self.shares.entry(network).or_default();
+        let share = self.shares.entry(owner).or_default();
         if share.waiting.is_empty() {
-            self.turns.push_back(network);
+            self.turns.push_back(owner);
         }
         share.waiting.insert(ticket, waiting);
         ticket
     }
 
     /// Takes a reservation out of its queue; false if it is not there any more.
-    fn wait_no_longer(&mut self, network: Network, ticket: u64) -> bool {
-        let Some(share) = self.shares.get_mut(&network) else {
+    fn wait_no_longer(&mut self, owner: K, ticket: u64) -> bool {
+        let Some(share) = self.shares.get_mut(&owner) else {
             return false;
         };
         let was_waiting = share.waiting.remove(&ticket).is_some();
         if was_waiting && share.waiting.is_empty() {
-            self.turns.retain(|turn| *turn != network);
+            self.turns.retain(|turn| *turn != owner);
         }
-        self.forget_if_unused(network);
-        // Another of the network may be first now, and fit.
+        self.forget_if_unused(owner);
+        // Another of its reservations may be first now, and fit.
         self.grant();
         was_waiting
     }
 
-    /// Lets some networks have their turn: each gets what it waits for, as far as that fits.
+    /// Lets some owners have their turn: each gets what it waits for, as far as that fits.
     fn grant(&mut self) {
         for _ in 0..self.turns.len().min(limits::BUDGET_TURNS_AT_ONCE) {
-            let Some(network) = self.turns.pop_front() else {
+            let Some(owner) = self.turns.pop_front() else {
                 return;
             };
-            while let Some((amount, granted)) = self.next_of(network) {
-                self.take(network, amount);
+            while let Some((amount, granted)) = self.next_of(owner) {
+                self.take(owner, amount);
                 // A reservation whose task has ended meanwhile is given back by its `Turn`.
                 let _ = granted.send(());
             }
             if self
                 .shares
-                .get(&network)
+                .get(&owner)
                 .is_some_and(|share| !share.waiting.is_empty())
             {
-                self.turns.push_back(network);
+                self.turns.push_back(owner);
             }
         }
     }
 
-    /// Takes the first reservation of a network out of its queue if it fits.
-    fn next_of(&mut self, network: Network) -> Option<(usize, oneshot::Sender<()>)> {
-        let share = self.shares.get(&network)?;
+    /// Takes the first reservation of an owner out of its queue if it fits.
+    fn next_of(&mut self, owner: K) -> Option<(usize, oneshot::Sender<()>)> {
+        let share = self.shares.get(&owner)?;
         let (ticket, first) = share.waiting.first_key_value()?;
         if !self.fits(share.held, first.amount) {
             return None;
         }
         let ticket = *ticket;
-        let first = self.shares.get_mut(&network)?.waiting.remove(&ticket)?;
+        let first = self.shares.get_mut(&owner)?.waiting.remove(&ticket)?;
         Some((first.amount, first.granted))
     }
 
-    fn forget_if_unused(&mut self, network: Network) {
-        let share = self.shares.get(&network);
+    fn forget_if_unused(&mut self, owner: K) {
+        let share = self.shares.get(&owner);
         if share.is_some_and(|share| share.held == 0 && share.waiting.is_empty()) {
-            self.shares.remove(&network);
+            self.shares.remove(&owner);
         }
     }
 }

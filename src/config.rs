@@ -28,7 +28,7 @@ pub use token_command::TokenArgs;
 pub use values::{duration, heartbeat};
 
 use crate::authority::HostName;
-use crate::client_shares::ClientBounds;
+use crate::client_shares::{ClientBounds, ShareBounds};
 use crate::limits;
 use crate::machine_clock::MachineClock;
 #[cfg(feature = "secure")]
@@ -114,10 +114,25 @@ pub struct Args {
         long,
         value_name = "N",
         env = "FOREVER_FRAME_APPENDS_PER_ADDRESS",
-        default_value_t = limits::APPENDS_PER_ADDRESS_DEFAULT,
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::APPENDS_PER_ADDRESS_MAX))
+        default_value_t = limits::APPENDS_PER_CLIENT_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::APPENDS_PER_CLIENT_MAX))
     )]
     appends_per_address: u32,
+
+    /// Most requests in progress at once of those who show one token, from whichever addresses; more are
+    /// answered 429 [default: as many as are left for all others]
+    #[arg(long, value_name = "N", env = "FOREVER_FRAME_REQUESTS_PER_TOKEN", value_parser = at_least_one)]
+    requests_per_token: Option<usize>,
+
+    /// Most appends a second of those who show one token (1 to 1000000), counted like those of an address
+    #[arg(
+        long,
+        value_name = "N",
+        env = "FOREVER_FRAME_APPENDS_PER_TOKEN",
+        default_value_t = limits::APPENDS_PER_CLIENT_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::APPENDS_PER_CLIENT_MAX))
+    )]
+    appends_per_token: u32,
 
     /// Interval between heartbeats on a quiet sse, ndjson or script stream (1s to 60s); each is a
     /// small write. Keep it below the idle timeout of any proxy in between. The dots of text and
@@ -276,8 +291,14 @@ impl From<Args> for Config {
             max_connections: args.max_connections,
             clients: ClientBounds {
                 connections: args.connections_per_address,
-                requests: args.requests_per_address,
-                appends: args.appends_per_address,
+                address: ShareBounds {
+                    requests: args.requests_per_address,
+                    appends: args.appends_per_address,
+                },
+                token: ShareBounds {
+                    requests: args.requests_per_token,
+                    appends: args.appends_per_token,
+                },
             },
             heartbeat: args.heartbeat,
             rotate: args.rotate,

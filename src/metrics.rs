@@ -19,7 +19,7 @@ pub use refusals::{RefusalReason, Refusals};
 use counter::Counter;
 use exposition::Exposition;
 
-use crate::client_shares::ClientPlace;
+use crate::client_shares::RequestPlace;
 use crate::diagnostics::LostLines;
 use crate::message::Seq;
 use crate::wire::Wire;
@@ -266,7 +266,7 @@ pub struct OpenStream {
     metrics: Arc<Metrics>,
     wire: Wire,
     /// The client's place for the stream.
-    place: ClientPlace,
+    place: RequestPlace,
     /// The reason that is counted if the stream is closed now.
     pub closed: Closed,
 }
@@ -279,14 +279,14 @@ impl OpenStream {
         OpenStream {
             metrics,
             wire,
-            place: ClientPlace::default(),
+            place: RequestPlace::default(),
             closed: Closed::Client,
         }
     }
 
     /// The stream, which has this place of its client's as long as it is open.
     #[must_use]
-    pub fn with_place(mut self, place: ClientPlace) -> OpenStream {
+    pub fn with_place(mut self, place: RequestPlace) -> OpenStream {
         self.place = place;
         self
     }

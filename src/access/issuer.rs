@@ -30,7 +30,8 @@ pub(super) struct Issuer {
 /// The holder of a JSON Web Token.
 #[derive(Clone, Debug)]
 pub struct JwtHolder {
-    token: SecretHash,
+    /// The hash of what its signature signs, since some signatures can be written in two ways (ECDSA).
+    pub(super) says: SecretHash,
     /// The key that verified it.
     pub(super) key: SecretHash,
     /// What the token says that its holder may do.
@@ -38,10 +39,10 @@ pub struct JwtHolder {
     pub(super) until: Timestamp,
 }
 
-/// A holder is known by its token.
+/// A holder is known by what its token says, and by the key that verified it.
 impl PartialEq for JwtHolder {
     fn eq(&self, other: &JwtHolder) -> bool {
-        self.token == other.token
+        self.says == other.says && self.key == other.key
     }
 }
 
@@ -49,7 +50,7 @@ impl Eq for JwtHolder {}
 
 impl std::hash::Hash for JwtHolder {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.token.hash(state);
+        self.says.hash(state);
     }
 }
 
@@ -125,7 +126,7 @@ pub(super) fn identify(
         return Err(BadToken::NotInUrl);
     }
     Ok(Holder::Jwt(Arc::new(JwtHolder {
-        token: SecretHash::of(text),
+        says: SecretHash::of(jwt.signed),
         key,
         claimed,
         until,

@@ -60,6 +60,12 @@ impl SecretHash {
         SecretHash(Sha256::digest(bytes).into())
     }
 
+    /// Returns the first eight bytes, as a number.
+    pub(super) fn first_part(&self) -> u64 {
+        let (part, _) = self.0.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        u64::from_be_bytes(*part)
+    }
+
     /// Reads a hash as it stands in the access file: 64 hexadecimal digits.
     #[must_use]
     pub fn read(text: &str) -> Option<SecretHash> {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use crate::client_shares::ClientPlace;
+use crate::client_shares::RequestPlace;
 use crate::connection::Connection;
 use crate::follow::ChunkStream;
 
@@ -16,7 +16,7 @@ use crate::follow::ChunkStream;
 pub(super) struct BodyReader {
     body: Incoming,
     connection: Arc<Connection<ChunkStream>>,
-    _place: ClientPlace,
+    _place: RequestPlace,
 }
 
 impl BodyReader {
@@ -24,7 +24,7 @@ impl BodyReader {
     pub(super) fn new(
         body: Incoming,
         connection: &Arc<Connection<ChunkStream>>,
-        place: ClientPlace,
+        place: RequestPlace,
     ) -> BodyReader {
         BodyReader {
             body,

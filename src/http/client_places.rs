@@ -9,7 +9,8 @@ use hyper::Method;
 use super::error::Error;
 use super::route::Effect;
 use super::{App, Call};
-use crate::client_shares::ClientPlace;
+use crate::access::Admission;
+use crate::client_shares::{ConnectionPlace, RequestPlace, Requester};
 
 /// Why a connection is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +34,16 @@ impl App {
     /// A place for one more connection from `peer`; `None` if there are as many as a client may have. A
     /// proxy's are those of many clients.
     #[must_use]
-    pub fn connection_of(&self, peer: IpAddr) -> Option<ClientPlace> {
+    pub fn connection_of(&self, peer: IpAddr) -> Option<ConnectionPlace> {
         if self.trusted_proxies.trusts(peer.to_canonical()) {
-            return Some(ClientPlace::default());
+            return Some(ConnectionPlace::default());
         }
         self.clients.connection(peer)
     }
 
-    fn charge_append(&self, client: IpAddr) -> Result<(), Error> {
-        let charged = self.clients.append(client, Instant::now());
-        charged.map_err(Error::ManyAppends)
+    fn charge_append(&self, by: Requester) -> Result<(), Error> {
+        let charged = self.clients.append(by, Instant::now());
+        charged.map_err(|(of, wait)| Error::ManyAppends { of, wait })
     }
 
     /// A place for a request that acts, from its head to its answer: its body may take long to come, and
@@ -51,50 +52,57 @@ impl App {
         &self,
         effect: Effect,
         method: &Method,
-        client: IpAddr,
-    ) -> Result<ClientPlace, Error> {
+        by: Requester,
+    ) -> Result<RequestPlace, Error> {
         match effect {
             Effect::Act => {
                 if method == Method::POST {
-                    self.charge_append(client)?;
+                    self.charge_append(by)?;
                 }
-                self.clients.request(client).ok_or(Error::ManyRequests)
+                self.clients.request(by).map_err(Error::ManyRequests)
             }
             Effect::Visit if method == Method::GET => {
-                self.charge_append(client)?;
-                Ok(ClientPlace::default())
+                self.charge_append(by)?;
+                Ok(RequestPlace::default())
             }
             Effect::Visit | Effect::Health | Effect::Explain | Effect::Read | Effect::Stream => {
-                Ok(ClientPlace::default())
+                Ok(RequestPlace::default())
             }
         }
+    }
+}
+
+/// Whose shares a request takes that comes from this address.
+pub(super) fn requester(client: IpAddr, admission: Option<&Admission>) -> Requester {
+    Requester {
+        address: client,
+        token: admission.and_then(|admission| admission.holder.token_id()),
     }
 }
 
 impl Call<'_> {
+    /// Whose shares the request takes.
+    fn requester(&self) -> Requester {
+        requester(self.client, self.admission.as_ref())
+    }
+
     /// A place for a stream, from its beginning to its end.
-    pub(super) fn place_of_stream(&self) -> Result<ClientPlace, Error> {
-        self.app
-            .clients
-            .request(self.client)
-            .ok_or(Error::ManyRequests)
+    pub(super) fn place_of_stream(&self) -> Result<RequestPlace, Error> {
+        let reserved = self.app.clients.request(self.requester());
+        reserved.map_err(Error::ManyRequests)
     }
 }
 
 /// The lines of an upload, counted against the rate of its client.
-pub(super) struct LineRate {
-    client: IpAddr,
-}
+pub(super) struct LineRate(Requester);
 
 impl LineRate {
     pub(super) fn new(call: &Call<'_>) -> LineRate {
-        LineRate {
-            client: call.client,
-        }
+        LineRate(call.requester())
     }
 
     /// Charges lines that have come, and returns how long to wait before more are read.
     pub(super) fn charge(&self, app: &App, lines: usize) -> Option<Duration> {
-        app.clients.lines(self.client, lines, Instant::now())
+        app.clients.lines(self.0, lines, Instant::now())
     }
 }

@@ -14,6 +14,7 @@ use crate::access::Denial;
 use crate::chat::{
     CreateError, FriendError, LoginError, LookupError, RegisterError, SayError, SessionEnded,
 };
+use crate::client_shares::ShareOf;
 use crate::limits;
 use crate::log::{AppendError, DraftRefusal, LocateError, StoreError};
 use crate::message::{Cursor, NameError, Seq};
@@ -169,16 +170,16 @@ pub(super) enum Error {
     )]
     ManyConnections,
     #[error(
-        "your address has as many streams and other requests in progress as it may, so that others find \
-         room; end some of them, and try again"
+        "your {0} has as many streams and other requests in progress as it may, so that others find room; end \
+         some of them, and try again"
     )]
-    ManyRequests,
+    ManyRequests(ShareOf),
     #[error(
-        "your address appends more often than it may; try again in {} s, or send the messages as the lines \
-         of one upload (PUT), which waits by itself",
-        .0.seconds()
+        "your {of} appends more often than it may; try again in {} s, or send the messages as the lines of one \
+         upload (PUT), which waits by itself",
+        .wait.seconds()
     )]
-    ManyAppends(RateLimited),
+    ManyAppends { of: ShareOf, wait: RateLimited },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -268,8 +269,8 @@ impl Error {
             Error::NotLoggedIn | Error::RightEnded(_) => StatusCode::UNAUTHORIZED,
             Error::RateLimited(_)
             | Error::ManyConnections
-            | Error::ManyRequests
-            | Error::ManyAppends(_) => StatusCode::TOO_MANY_REQUESTS,
+            | Error::ManyRequests(_)
+            | Error::ManyAppends { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::CrossOrigin(_) | Error::Friend(FriendError::NotTaken) => StatusCode::FORBIDDEN,
             Error::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Error::UrlTooLong(_) => StatusCode::URI_TOO_LONG,
@@ -329,8 +330,8 @@ impl Error {
             Error::CrossOrigin(_) => RefusalReason::Origin,
             Error::Full => RefusalReason::Connections,
             Error::ManyConnections => RefusalReason::ClientConnections,
-            Error::ManyRequests => RefusalReason::ClientRequests,
-            Error::ManyAppends(_) => RefusalReason::ClientAppends,
+            Error::ManyRequests(_) => RefusalReason::ClientRequests,
+            Error::ManyAppends { .. } => RefusalReason::ClientAppends,
             Error::NoBodyMemory => RefusalReason::BodyMemory,
             Error::NoAnswerMemory => RefusalReason::AnswerMemory,
             Error::KeysFull(_) => RefusalReason::Keys,
@@ -365,7 +366,9 @@ impl Error {
             }
             Error::Access(Denial::TooManyTries(wait))
             | Error::RateLimited(wait)
-            | Error::ManyAppends(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.seconds()))),
+            | Error::ManyAppends { wait, .. } => {
+                Some((RETRY_AFTER, HeaderValue::from(wait.seconds())))
+            }
             Error::Access(denial) => {
                 let challenge = HeaderValue::from_str(&challenge::challenge(denial)?).ok()?;
                 Some((WWW_AUTHENTICATE, challenge))

@@ -326,7 +326,8 @@ async fn dispatch(
         Checked::Options(allow) => return Ok(reply::options(&allow)),
     };
     let (endpoint, (effect, _)) = (route.endpoint, route.method(&head.method)?);
-    let place = app.place_of_act(effect, &head.method, client)?;
+    let by = client_places::requester(client, admission.as_ref());
+    let place = app.place_of_act(effect, &head.method, by)?;
     let share = app.answer_share(client, endpoint.is_for_operators());
     let response = handle(Call {
         app,

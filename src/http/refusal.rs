@@ -173,7 +173,7 @@ fn whole_response(error: &Error) -> String {
 /// spread, or all of them come back together.
 fn retry_after(error: &Error, drain: &Drain) -> Option<Duration> {
     match error {
-        Error::Full | Error::ManyConnections | Error::ManyRequests => {
+        Error::Full | Error::ManyConnections | Error::ManyRequests(_) => {
             Some(random_seconds(limits::RETRY_AFTER_FULL_SECONDS))
         }
         Error::Stopping => Some(drain.retry_after(Instant::now())),

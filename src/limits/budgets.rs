@@ -64,15 +64,16 @@ pub const OPERATOR_UNSENT_BYTES: usize = 4 * MIB;
 /// [`PAGE_FILE_BYTES_MAX`](super::PAGE_FILE_BYTES_MAX).
 pub const PAGE_READERS_MAX: usize = 4;
 
-/// Appends a second that an address may make, unless `--appends-per-address` says otherwise: a tenth of
-/// what a disk takes, and more than people and most programs make.
-pub const APPENDS_PER_ADDRESS_DEFAULT: u32 = 5_000;
+/// Appends a second that an address or a token may make, unless `--appends-per-address` and
+/// `--appends-per-token` say otherwise: a tenth of what a disk takes, and more than people and most
+/// programs make.
+pub const APPENDS_PER_CLIENT_DEFAULT: u32 = 5_000;
 
-/// Appends that an address may make at once, in seconds of its rate.
+/// Appends that an address or a token may make at once, in seconds of its rate.
 pub const APPENDS_BURST_SECONDS: u32 = 2;
 
-/// Highest `--appends-per-address`.
-pub const APPENDS_PER_ADDRESS_MAX: u32 = 1_000_000;
+/// Highest `--appends-per-address` and `--appends-per-token`.
+pub const APPENDS_PER_CLIENT_MAX: u32 = 1_000_000;
 
 /// Connections of clients beyond their own bound that are answered at the same time. They do not take the
 /// places of the others ([`REFUSALS_MAX`](super::REFUSALS_MAX)): a client that comes again and again keeps no operator out.

@@ -29,7 +29,7 @@ use super::socket;
 use super::stall::Stall;
 use super::stream_conn::StreamConn;
 use super::tls::Tls;
-use crate::client_shares::ClientPlace;
+use crate::client_shares::ConnectionPlace;
 use crate::config::Timeouts;
 use crate::connection::{Connection, HeadFault};
 use crate::drain::Busy;
@@ -54,7 +54,7 @@ pub(super) struct Accepted {
 }
 
 /// The place of a connection that is served: one of the server's, and one of its client's.
-pub(super) type ServedPlace = (OwnedSemaphorePermit, ClientPlace);
+pub(super) type ServedPlace = (OwnedSemaphorePermit, ConnectionPlace);
 
 /// A place for a connection, or for a request that shares one.
 pub(super) fn place(

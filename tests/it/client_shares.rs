@@ -3,10 +3,12 @@
 
 use std::net::SocketAddr;
 
+use forever_frame::config::AccessOption;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant};
 
+use crate::support::access::{AccessFile, bearer};
 use crate::support::client::{Response, finish, get, post, send};
 use crate::support::{TestServer, at_last, eventually, soon};
 
@@ -68,7 +70,7 @@ async fn streams_of_one_client_leave_room() {
 /// `EventSource` an answer that it survives.
 #[tokio::test]
 async fn stream_beyond_the_bound_comes_back() {
-    let server = TestServer::with(|config| config.clients.requests = Some(2));
+    let server = TestServer::with(|config| config.clients.address.requests = Some(2));
     let streams = streams(server.addr, "192.0.2.1").await;
     assert_eq!(streams.len(), 2);
     let mut refused_stream = send(server.addr, &from("192.0.2.1", "GET /c/a"), b"").await;
@@ -116,7 +118,7 @@ async fn stream_beyond_the_bound_comes_back() {
 /// A client whose bodies do not come to their end keeps no other from appending.
 #[tokio::test]
 async fn unfinished_bodies_have_a_bound() {
-    let server = TestServer::with(|config| config.clients.requests = Some(2));
+    let server = TestServer::with(|config| config.clients.address.requests = Some(2));
     let mut unfinished = Vec::new();
     for request in [
         "POST /c/a HTTP/1.1\r\nContent-Length: 2",
@@ -156,7 +158,7 @@ async fn unfinished_bodies_have_a_bound() {
 /// the letters of the mailbox less than other messages.
 #[tokio::test]
 async fn appends_of_a_client_have_a_rate() {
-    let server = TestServer::with(|config| config.clients.appends = 3);
+    let server = TestServer::with(|config| config.clients.address.appends = 3);
     let append = async |address: &str, path: &str| {
         send(server.addr, &from(address, &format!("POST {path}")), b"x").await
     };
@@ -205,7 +207,7 @@ async fn appends_of_a_client_have_a_rate() {
 /// apart.
 #[tokio::test]
 async fn upload_beyond_the_rate_waits() {
-    let server = TestServer::with(|config| config.clients.appends = 10);
+    let server = TestServer::with(|config| config.clients.address.appends = 10);
     let lines = |count: usize| "x\n".repeat(count).into_bytes();
     let upload = async |address: &str, count| {
         let mut answer =
@@ -235,12 +237,67 @@ async fn upload_beyond_the_rate_waits() {
 async fn address_is_not_what_a_client_says() {
     let server = TestServer::with(|config| {
         config.trusted_proxies = vec!["192.0.2.7/32".parse().unwrap()];
-        config.clients.requests = Some(1);
+        config.clients.address.requests = Some(1);
     });
     let mut streams = Vec::new();
     for _ in 0..5 {
         streams.push(send(server.addr, &from("192.0.2.1", "GET /c/a"), b"").await);
     }
     assert!(streams.iter().all(|stream| stream.status == 200));
+    server.stop().await;
+}
+
+/// Who shows one token from many addresses takes no more than the token's share; others, and those who show
+/// none, have their own.
+#[tokio::test]
+async fn token_leaves_room_from_many_addresses() {
+    let rights = "read = [\"*\"]\nwrite = [\"*\"]";
+    let head = "[anyone]\nread = [\"*\"]\nmetrics = true";
+    let file = AccessFile::with_tokens(head, &[("one", rights), ("other", rights)]);
+    let server = TestServer::with(|config| {
+        config.access = Some(AccessOption::File(file.path()));
+        config.clients.token.requests = Some(2);
+        config.clients.token.appends = 1;
+    });
+    let asked = async |token: &str, address: u8, line: &str| {
+        let address = format!("192.0.2.{address}");
+        let line = format!("{}\r\n{}", from(&address, line), bearer(token));
+        send(server.addr, &line, b"x").await
+    };
+    let first = asked("one", 1, "GET /c/a").await;
+    let second = asked("one", 2, "GET /c/a").await;
+    assert_eq!((first.status, second.status), (200, 200));
+    for line in ["GET /c/a", "PUT /c/a", "POST /c/a"] {
+        let mut refused = asked("one", 3, line).await;
+        assert_eq!(refused.status, 429, "{line}");
+        assert_ne!(refused.header("retry-after"), "");
+        let error = refused.text().await;
+        assert!(error.contains("your token has as many"), "{line}: {error}");
+    }
+    let event_source = "GET /c/a\r\nAccept: text/event-stream";
+    let mut source = asked("one", 3, event_source).await;
+    let text = source.text().await;
+    assert_eq!(source.status, 200);
+    assert!(text.contains("your token") && text.contains("retry: "));
+    assert_eq!(asked("other", 1, "GET /c/a?timeout=1ms").await.status, 200);
+    let anyone = from("192.0.2.1", "GET /c/a?timeout=1ms");
+    assert_eq!(send(server.addr, &anyone, b"").await.status, 200);
+    drop((first, second));
+    eventually("room again", async || {
+        asked("one", 3, "GET /c/a?timeout=1ms").await.status == 200
+    })
+    .await;
+
+    let mut statuses = Vec::new();
+    for address in 1..=20 {
+        let answer = asked("one", address, "POST /c/a").await;
+        statuses.push((answer.status, answer.header("retry-after").to_owned()));
+    }
+    assert!(statuses.contains(&(429, "1".to_owned())), "{statuses:?}");
+    assert_eq!(asked("other", 1, "POST /c/a").await.status, 201);
+    let machine = format!("POST /c/a\r\n{}", bearer("one"));
+    for _ in 0..5 {
+        assert_eq!(send(server.addr, &machine, b"x").await.status, 201);
+    }
     server.stop().await;
 }
