@@ -303,7 +303,7 @@ mod tests {
             assert_eq!(append(one), Err(ShareOf::Token));
         }
         assert_eq!(append(other), Ok(()));
-        assert_eq!(shares.lines(other, 2, now), None);
+        assert_eq!(shares.lines(other, 1, now), None);
         assert_eq!(shares.lines(other, 1, now), Some(Duration::from_secs(1)));
     }
 
