@@ -93,13 +93,6 @@ async fn ask(addr: SocketAddr, line: &str, header: &str, body: &str) -> Response
     send(addr, request.trim_end(), body.as_bytes()).await
 }
 
-fn basic(user: &str, name: &str) -> String {
-    use base64ct::Encoding;
-    let pair = format!("{user}:{}", secret(name));
-    let pair = base64ct::Base64::encode_string(pair.as_bytes());
-    format!("Authorization: Basic {pair}")
-}
-
 /// Each method of each route is asked: the list of routes is what a test holds it to be.
 #[test]
 fn access_table_has_each_endpoint() {
@@ -126,10 +119,57 @@ fn access_table_has_each_endpoint() {
     assert!(seen > 30, "the test looks at something: {seen}");
 }
 
-/// Whoever has the right gets what the endpoint answers, and everybody else 401 or 403.
+/// The ways to show a token in a header.
+fn ways(secret: &str) -> [String; 4] {
+    use base64ct::{Base64, Encoding};
+    let basic = |user: &str| Base64::encode_string(format!("{user}:{secret}").as_bytes());
+    [
+        format!("Authorization: Bearer {secret}"),
+        format!("Authorization: Basic {}", basic("ci")),
+        format!("Authorization: Basic {}", basic("")),
+        format!("Cookie: other=1; forever-frame-access={secret}"),
+    ]
+}
+
+/// The secrets of a holder with this name: that of a token of the file, and a JSON Web Token that says the
+/// same.
+fn secrets(name: &str) -> Vec<String> {
+    #[allow(unused_mut, reason = "of the small server these are all")]
+    let mut secrets = vec![secret(name)];
+    #[cfg(feature = "secure")]
+    {
+        use crate::support::issuer::{jwt, now};
+        let scope = match name {
+            "reader" => "read:main",
+            "writer" => "write:main",
+            _ => "",
+        };
+        let exp = if name == "late" { 1 } else { now() + 600 };
+        let claims = serde_json::json!({ "scope": scope, "exp": exp });
+        secrets.push(jwt("ec", &claims));
+    }
+    secrets
+}
+
+/// A file with the tokens, and with an issuer of others like them.
+fn file_with_issuer() -> AccessFile {
+    let file = AccessFile::with_tokens("", TOKENS);
+    #[cfg(feature = "secure")]
+    {
+        use crate::support::issuer::{issuer, write_keys};
+        let most = "read = [\"main\"]\nwrite = [\"main\"]\nin_url = true";
+        let tokens = std::fs::read_to_string(file.path()).unwrap();
+        file.write(&format!("{tokens}{}", issuer("app", "ec", most)));
+        write_keys(&file);
+    }
+    file
+}
+
+/// Whoever has the right gets what the endpoint answers, in whichever way the token is shown, and everybody
+/// else 401 or 403.
 #[tokio::test]
 async fn access_to_each_endpoint() {
-    let file = AccessFile::with_tokens("", TOKENS);
+    let file = file_with_issuer();
     let server = file.serve();
     append_as(server.addr, "writer", "main").await;
     for (needs, line, body) in ENDPOINTS {
@@ -140,16 +180,29 @@ async fn access_to_each_endpoint() {
             Needs::Nothing | Needs::Demos => "none",
         };
         for (name, _) in TOKENS {
-            for header in [bearer(name), basic("ci", name), basic("", name)] {
-                let answer = ask(server.addr, line, &header, body).await;
+            for (nth, secret) in secrets(name).into_iter().enumerate() {
+                let is_jwt = nth == 1;
                 let expected = match needs {
                     Needs::Nothing => None,
                     _ if *name == "late" => Some(401),
                     Needs::Demos => Some(404),
+                    Needs::Metrics if is_jwt => Some(403),
                     _ if *name == holder => None,
                     _ => Some(403),
                 };
-                check(&answer, expected, &format!("{line} {name} {header}"));
+                for header in ways(&secret) {
+                    let answer = ask(server.addr, line, &header, body).await;
+                    check(&answer, expected, &format!("{line} {name} {header}"));
+                }
+                if *needs == Needs::Read && line.starts_with("GET /c/") {
+                    let mark = if line.contains('?') { '&' } else { '?' };
+                    let line = format!("{line}{mark}key={secret}");
+                    let answer = ask(server.addr, &line, "X-Nothing: 1", body).await;
+                    // What may write does not belong into an address.
+                    let is_bad = !is_jwt || *name == "writer";
+                    let expected = if is_bad { Some(401) } else { expected };
+                    check(&answer, expected, &line);
+                }
             }
         }
         let expected = match needs {
