@@ -9,6 +9,7 @@
 //! | `colored_pages` | colours in messages |
 //! | `token_page` | pages that show a token |
 //! | `closed_streams` | channels that are closed, for pages and for curl |
+//! | `twenty_tabs` | HTTP/2 in Chromium |
 //! | `hidden_frame` | the hidden iframe and its library, `forever-frame.js` |
 //! | `chat_…` | the chat in Chromium, with and without scripts; a network that is cut (iproute2) |
 //! | `parsers` | streams as they are read by parsers that others wrote |
@@ -64,5 +65,7 @@ mod service;
 mod support;
 #[cfg(feature = "secure")]
 mod token_page;
+#[cfg(feature = "secure")]
+mod twenty_tabs;
 mod wire_page;
 mod wrong_clock;

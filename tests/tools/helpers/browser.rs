@@ -64,6 +64,8 @@ impl Browser {
             "pageLoadStrategy": "none",
             // A dialog stays open, so that no test can overlook it.
             "unhandledPromptBehavior": "ignore",
+            // The certificates of tests are of an authority that no browser knows.
+            "acceptInsecureCerts": true,
             "goog:chromeOptions": {
                 "binary": program,
                 "args": arguments,
