@@ -70,7 +70,8 @@
 //! | `lane-N`, one for each processor | a single-threaded runtime that serves its connections for their whole life: requests, streams (`server/lanes.rs`). One of its tasks serves its crowd, the followers that have been written all there is (`server/crowd`) |
 //! | `signals` | waits for signals, whatever the others wait for (`server/signal.rs`) |
 //! | `log-writer` | commits batches to a store that blocks, and deletes expired messages (`log/writer.rs`); a store in memory is written by the appending task |
-//! | tokio's blocking pool of each runtime | reads of the file ([`limits::STORE_READERS_MAX`] at a time), the chat's tables, hashes of passwords, files of `--pages` |
+//! | tokio's blocking pool of each runtime | reads of the file ([`limits::STORE_READERS_MAX`] at a time), the chat's tables, files of `--pages` |
+//! | `hash` | hashes a password, and ends ([`limits::HASHES_AT_ONCE_MAX`] at a time) |
 //! | `diagnostics` | writes the lines of the `log` macros to standard error, so that no other thread waits for it (`diagnostics.rs`) |
 //! | jemalloc's | gives memory back while the server is idle |
 //!

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use tokio::sync::oneshot;
 use unicode_normalization::UnicodeNormalization;
 
 use super::hash_queue::{HashQueue, Hashed};
@@ -95,7 +97,7 @@ pub(super) struct Hasher(HashQueue);
 
 impl Default for Hasher {
     fn default() -> Hasher {
-        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let at_once = (processors / 2).clamp(1, limits::HASHES_AT_ONCE_MAX);
         Hasher(HashQueue::new(at_once, limits::HASHES_WAITING_MAX))
     }
@@ -149,11 +151,20 @@ impl Hasher {
         work: impl FnOnce() -> argon2::password_hash::Result<T> + Send + 'static,
     ) -> Result<T, HasherBusy> {
         let turn = self.0.turn(whose).await?;
-        let worked = tokio::task::spawn_blocking(move || {
-            // Held to the end, also if the client has left: so long the memory is in use.
-            let _turn = turn;
-            work()
+        let (done, worked) = oneshot::channel();
+        // A thread of its own, of which there are few at a time: some allocators keep what each thread of
+        // a larger pool has used. The turn is held to the end, also if the client has left.
+        let thread = thread::Builder::new().name("hash".to_owned());
+        let started = thread.spawn(move || {
+            let worked = work();
+            drop(turn);
+            // Nobody may wait any more.
+            let _ = done.send(worked);
         });
+        started.map_err(|error| {
+            log::error!("no thread for a password: {error}");
+            HasherBusy
+        })?;
         let worked = worked.await.map_err(|_| HasherBusy)?;
         worked.map_err(|error| {
             log::error!("cannot hash a password: {error}");
