@@ -49,6 +49,8 @@ pub(crate) struct Crowd<'a> {
     numbers: Vec<u64>,
     /// The server's memory before the followers connected.
     pub(crate) before: Memory,
+    /// How long it took to connect all followers, and the CPU time of the server.
+    pub(crate) connected: (Duration, Cpu),
 }
 
 /// What was published, and how it was delivered.
@@ -87,9 +89,12 @@ impl Crowd<'_> {
         create_channels(target, &server, names.chain([WARM.to_owned()]))?;
         warm_up(target, &server)?;
         let before = server.memory()?;
-        let followers = Followers::gather(server.addr, shape.followers, shape.bytes, |index| {
+        let (began, cpu) = (Instant::now(), server.cpu()?);
+        let endpoint = target.endpoint(&server);
+        let followers = Followers::gather(endpoint, shape.followers, shape.bytes, |index| {
             target.follow_with(&channel(index % shape.channels), parameters)
         })?;
+        let connected = (began.elapsed(), server.cpu_since(cpu)?);
         Ok(Crowd {
             target,
             server,
@@ -97,6 +102,7 @@ impl Crowd<'_> {
             shape,
             numbers: vec![0; shape.publishers * shape.channels],
             before,
+            connected,
         })
     }
 
@@ -187,7 +193,8 @@ pub(crate) fn fill(target: &Target, server: &Server, channel: &str, messages: u6
 /// Sends a few messages to a follower, so that what is loaded at the first use is loaded.
 pub(crate) fn warm_up(target: &Target, server: &Server) -> Result<()> {
     const MESSAGES: u64 = 5;
-    let mut follower = Followers::gather(server.addr, 1, BYTES, |_| target.follow(WARM))?;
+    let endpoint = target.endpoint(server);
+    let mut follower = Followers::gather(endpoint, 1, BYTES, |_| target.follow(WARM))?;
     fill(target, server, WARM, MESSAGES)?;
     follower.read_messages(MESSAGES)?;
     Ok(())

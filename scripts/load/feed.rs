@@ -75,6 +75,16 @@ impl Feed {
         self.next[publisher] - 1
     }
 
+    /// Begins with the body of an answer whose head has been read by somebody else.
+    pub(crate) fn begin_body(&mut self) {
+        self.part = Part::Rest;
+    }
+
+    /// Notes that the body has ended.
+    pub(crate) fn end_body(&mut self) {
+        self.part = Part::Nothing;
+    }
+
     /// Whether the head of the answer has come.
     pub(crate) fn is_open(&self) -> bool {
         self.part != Part::Head

@@ -1,16 +1,17 @@
 //! Followers that check what they receive, any number of them on one thread.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
 
+use crate::Result;
 use crate::feed::Feed;
-use crate::http::{self, TIMEOUT};
+use crate::h2::{self, Frames, Said};
+use crate::http::TIMEOUT;
 use crate::latency::Latencies;
-use crate::{Result, message};
+use crate::line::{Endpoint, Line, Protocol};
+use crate::message::{self, Message};
 
 /// The most that one call reads: more than the server's and the kernel's buffers usually hold, so that
 /// reading costs as few system calls as it can.
@@ -45,16 +46,22 @@ pub(crate) struct Tally {
 
 #[derive(Debug)]
 struct Stream {
-    socket: TcpStream,
+    line: Line,
+    /// The frames of HTTP/2, if that is spoken.
+    frames: Option<Frames>,
     feed: Feed,
 }
 
 impl Followers {
     /// Opens connections without requests. Their messages will have this length.
-    pub(crate) fn connect(addr: SocketAddr, count: usize, bytes: usize) -> Result<Followers> {
-        let mut followers = Followers::empty()?;
+    pub(crate) fn connect(
+        to: impl Into<Endpoint>,
+        count: usize,
+        bytes: usize,
+    ) -> Result<Followers> {
+        let (mut followers, to) = (Followers::empty()?, to.into());
         for index in 0..count {
-            followers.add(addr, index, bytes)?;
+            followers.add(to, index, bytes)?;
         }
         Ok(followers)
     }
@@ -62,15 +69,15 @@ impl Followers {
     /// Opens connections, each of which sends its request at once, and waits until all streams are
     /// open.
     pub(crate) fn gather(
-        addr: SocketAddr,
+        to: impl Into<Endpoint>,
         count: usize,
         bytes: usize,
         request: impl Fn(usize) -> String,
     ) -> Result<Followers> {
-        let mut followers = Followers::empty()?;
+        let (mut followers, to) = (Followers::empty()?, to.into());
         for index in 0..count {
-            let stream = followers.add(addr, index, bytes)?;
-            stream.socket.write_all(request(index).as_bytes())?;
+            let stream = followers.add(to, index, bytes)?;
+            stream.ask(&request(index))?;
             if (index + 1) % CONNECTING == 0 {
                 followers.read_heads()?;
             }
@@ -89,9 +96,10 @@ impl Followers {
         })
     }
 
-    fn add(&mut self, addr: SocketAddr, index: usize, bytes: usize) -> Result<&mut Stream> {
+    fn add(&mut self, to: Endpoint, index: usize, bytes: usize) -> Result<&mut Stream> {
         let stream = Stream {
-            socket: http::connect_for(&self.poll, addr, index)?,
+            line: Line::connect(&self.poll, to, index)?,
+            frames: (to.protocol == Protocol::H2).then(Frames::default),
             feed: Feed::new(bytes),
         };
         Ok(self.streams.push_mut(stream))
@@ -105,8 +113,7 @@ impl Followers {
     /// Sends the request of each follower.
     pub(crate) fn ask(&mut self, request: impl Fn(usize) -> String) -> Result<()> {
         for (index, stream) in self.streams.iter_mut().enumerate() {
-            // A request always fits the empty buffer of a new socket.
-            stream.socket.write_all(request(index).as_bytes())?;
+            stream.ask(&request(index))?;
         }
         Ok(())
     }
@@ -212,15 +219,26 @@ impl Followers {
 }
 
 impl Stream {
+    /// Sends a request, which always fits the empty buffer of a new socket.
+    fn ask(&mut self, request: &str) -> Result<()> {
+        let path = request.split(' ').nth(1).unwrap_or("/");
+        match self.frames {
+            Some(_) => self.line.write_all(&h2::request(path))?,
+            None => self.line.write_all(request.as_bytes())?,
+        }
+        Ok(())
+    }
+
     fn read(&mut self, buffer: &mut [u8], tally: &mut Tally) -> Result<()> {
         let was_open = self.feed.is_open();
         loop {
-            match self.socket.read(buffer) {
+            match self.line.read(buffer) {
                 Ok(0) => return Err("the server has closed the stream before its end".into()),
                 Ok(n) => {
                     self.parse(&buffer[..n], tally)?;
-                    // A read that leaves room has read all: what comes later is another event.
-                    if n < buffer.len() || self.feed.is_over() {
+                    // What comes later is another event.
+                    let is_all = n < buffer.len() && self.line.reads_all_at_once();
+                    if is_all || self.feed.is_over() {
                         break;
                     }
                 }
@@ -235,11 +253,25 @@ impl Stream {
 
     fn parse(&mut self, bytes: &[u8], tally: &mut Tally) -> Result<()> {
         let now = message::now();
-        self.feed.read(bytes, &mut |message| {
+        let mut got = |message: Message| {
             tally.messages += 1;
             if !message.sent.is_zero() {
                 tally.latencies.add(now.saturating_sub(message.sent));
             }
-        })
+        };
+        let feed = &mut self.feed;
+        let Some(frames) = &mut self.frames else {
+            return feed.read(bytes, &mut got);
+        };
+        let answers = frames.read(bytes, |said| {
+            match said {
+                Said::Head => feed.begin_body(),
+                Said::Data(_, true) => feed.chunks += 1,
+                Said::Data(part, false) => feed.read(part, &mut got)?,
+                Said::End => feed.end_body(),
+            }
+            Ok(())
+        })?;
+        Ok(self.line.write_all(&answers)?)
     }
 }

@@ -21,7 +21,8 @@
 //! | [`appends`] | appends a second, in rounds that take turns |
 //! | [`live`] | a message every 20 ms, and how late it comes |
 //! | [`upload`] | fills the log |
-//! | [`feed`], [`http`], [`message`] | the bytes that followers and publishers read and write |
+//! | [`line`] | a connection, plain or by TLS |
+//! | [`feed`], [`h2`], [`http`], [`message`] | the bytes that followers and publishers read and write |
 //! | [`latency`], [`table`], [`goals`], [`plot`], [`machine`] | what is printed, and drawn |
 //! | [`scratch`] | the directory of the run's files |
 #![allow(
@@ -36,8 +37,10 @@ mod feed;
 mod floor;
 mod follow;
 mod goals;
+mod h2;
 mod http;
 mod latency;
+mod line;
 mod live;
 mod machine;
 mod measured;

@@ -19,10 +19,14 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// A running server, with the processes that it has started itself.
 #[derive(Debug)]
 pub(crate) struct Server {
+    /// Where it is asked in clear text.
     pub(crate) addr: SocketAddr,
+    /// Where it, or the proxy in front of it, is asked by TLS.
+    pub(crate) tls: Option<SocketAddr>,
+    proxy: Option<Box<Server>>,
     child: Child,
     /// Kept open, since a process that writes to a closed pipe is ended.
-    _out: Option<ChildStdout>,
+    out: Option<ChildStdout>,
 }
 
 /// CPU time of a process.
@@ -42,35 +46,32 @@ pub(crate) struct Memory {
 }
 
 impl Server {
-    /// Starts a server that prints where it listens, in its first line: `… http://ADDR…`.
+    /// Starts a server that prints where it listens: perhaps `… https://ADDR…`, and then
+    /// `… http://ADDR…`.
     pub(crate) fn start(command: &mut Command) -> Result<Server> {
         let mut child = spawn(command.stdout(Stdio::piped()))?;
         let out = child.stdout.take().ok_or("the server has no output")?;
         let mut out = BufReader::new(out);
-        let mut line = String::new();
-        let read = out.read_line(&mut line);
-        let mut server = Server {
-            addr: ([127, 0, 0, 1], 0).into(),
-            child,
-            _out: Some(out.into_inner()),
-        };
+        let (mut first, mut line) = (String::new(), String::new());
+        let mut read = out.read_line(&mut line);
+        if line.contains("https://") {
+            first = std::mem::take(&mut line);
+            read = out.read_line(&mut line);
+        }
+        let mut server = Server::of(child);
+        server.tls = address(&first, "https://");
+        server.out = Some(out.into_inner());
         read?;
-        let addr = line.split_once("http://").map_or("", |(_, rest)| rest);
-        let addr = addr.split_whitespace().next().unwrap_or("");
-        server.addr = addr
-            .parse()
-            .map_err(|_| format!("the server did not print where it listens, but {line:?}"))?;
+        server.addr = address(&line, "http://")
+            .ok_or_else(|| format!("the server did not print where it listens, but {line:?}"))?;
         Ok(server)
     }
 
     /// Starts a server whose command names the address to listen on, and waits until it does.
     pub(crate) fn start_on(addr: SocketAddr, command: &mut Command) -> Result<Server> {
         let child = spawn(command.stdout(Stdio::null()))?;
-        let mut server = Server {
-            addr,
-            child,
-            _out: None,
-        };
+        let mut server = Server::of(child);
+        server.addr = addr;
         let end = Instant::now() + START_TIMEOUT;
         while TcpStream::connect(addr).is_err() {
             if let Some(status) = server.child.try_wait()? {
@@ -82,6 +83,23 @@ impl Server {
             thread::sleep(Duration::from_millis(10));
         }
         Ok(server)
+    }
+
+    fn of(child: Child) -> Server {
+        Server {
+            addr: ([127, 0, 0, 1], 0).into(),
+            tls: None,
+            proxy: None,
+            child,
+            out: None,
+        }
+    }
+
+    /// The server with a proxy in front of it that speaks TLS, whose time and memory count with its own.
+    pub(crate) fn with_proxy(mut self, proxy: Server) -> Server {
+        self.tls = Some(proxy.addr);
+        self.proxy = Some(Box::new(proxy));
+        self
     }
 
     /// The CPU time of all its threads so far, in user and in kernel mode.
@@ -143,7 +161,8 @@ impl Server {
     }
 
     fn processes(&self) -> Vec<u32> {
-        family(self.child.id())
+        let proxy = self.proxy.iter().flat_map(|proxy| proxy.processes());
+        family(self.child.id()).into_iter().chain(proxy).collect()
     }
 }
 
@@ -166,6 +185,12 @@ impl Drop for Server {
         let _ = self.child.wait();
         running().retain(|pid| *pid != self.child.id());
     }
+}
+
+/// The address in a line that has it after a scheme.
+fn address(line: &str, scheme: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(scheme)?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 /// An address on loopback with a free port, which the caller uses at once.

@@ -10,12 +10,13 @@ mod pace;
 mod reconnect;
 mod replay;
 mod start;
+mod tls;
 mod upload;
 
 use crate::Case;
 
 /// The cases in the order in which they run.
-pub(crate) const CASES: [Case; 15] = [
+pub(crate) const CASES: [Case; 16] = [
     ("paced", |run| fan_out::run(run, "paced")),
     ("flood", |run| fan_out::run(run, "flood")),
     ("idle", idle::run),
@@ -31,4 +32,5 @@ pub(crate) const CASES: [Case; 15] = [
     ("replay", replay::run),
     ("upload", upload::run),
     ("start", start::run),
+    ("tls", tls::run),
 ];

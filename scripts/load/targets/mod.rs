@@ -5,6 +5,7 @@
 
 mod durable;
 mod nchan;
+mod nginx;
 pub(crate) mod ours;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
+use crate::line::{Endpoint, Protocol};
 use crate::scratch::Scratch;
 use crate::server::Server;
 use crate::{Result, floor, http};
@@ -30,6 +32,8 @@ pub(crate) enum Kind {
     Nchan,
     /// durable-streams
     Durable,
+    /// nginx with TLS in front of this server
+    Nginx,
 }
 
 /// A server to measure, followed in one of its ways.
@@ -37,6 +41,8 @@ pub(crate) enum Kind {
 pub(crate) struct Target {
     pub(crate) kind: Kind,
     pub(crate) name: &'static str,
+    /// What its followers speak.
+    protocol: Protocol,
     /// Starts it. Its files, if it has any, are in the directory; the program is that of this server's
     /// build.
     pub(crate) start: fn(&Scratch, &Path) -> Result<Server>,
@@ -55,6 +61,7 @@ pub(crate) struct Target {
 const FLOOR: Target = Target {
     kind: Kind::Floor,
     name: "floor",
+    protocol: Protocol::Plain,
     start: floor::start,
     follow: ["/follow/", ""],
     follow_headers: "",
@@ -104,6 +111,23 @@ const ALL: [Target; 11] = [
     },
 ];
 
+/// This server by TLS and HTTP/2, and behind a proxy that speaks TLS.
+const ENCRYPTED: [Target; 3] = [
+    Target {
+        protocol: Protocol::Tls,
+        ..ours("ours, sse, tls", ours::with_tls, "?as=sse")
+    },
+    Target {
+        protocol: Protocol::H2,
+        ..ours("ours, sse, h2 over tls", ours::with_tls, "?as=sse")
+    },
+    Target {
+        kind: Kind::Nginx,
+        protocol: Protocol::Tls,
+        ..ours("nginx with tls, sse", nginx::start, "?as=sse")
+    },
+];
+
 /// The targets that differ most, with one transport of this server.
 const FEW: [&str; 5] = [
     "floor",
@@ -143,6 +167,11 @@ pub(crate) fn all() -> Vec<Target> {
     ALL.to_vec()
 }
 
+/// This server in clear text, by TLS and HTTP/2, and behind a proxy that speaks TLS.
+pub(crate) fn encrypted() -> Vec<Target> {
+    [named(&["ours, sse, memory"]), ENCRYPTED.to_vec()].concat()
+}
+
 /// The targets that differ most.
 pub(crate) fn some() -> Vec<Target> {
     named(&SOME)
@@ -172,6 +201,14 @@ impl Target {
         match self.kind {
             Kind::Other => "other",
             _ => "ours",
+        }
+    }
+
+    /// Where the followers of its server ask.
+    pub(crate) fn endpoint(&self, server: &Server) -> Endpoint {
+        Endpoint {
+            addr: server.tls.unwrap_or(server.addr),
+            protocol: self.protocol,
         }
     }
 
@@ -222,6 +259,10 @@ impl Kind {
                 "durable-streams is left out: there is no {} in the PATH; \
                  cargo install durable-streams",
                 durable::PROGRAM
+            ),
+            Kind::Nginx if !is_in_path(nginx::PROGRAM) => format!(
+                "nginx is left out: there is no {} in the PATH; apt-get install nginx-light",
+                nginx::PROGRAM
             ),
             _ => return Ok(()),
         };

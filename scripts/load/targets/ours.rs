@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::Result;
 use crate::scratch::Scratch;
 use crate::server::Server;
+use crate::{Result, line};
 
 /// The release binary.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_forever-frame");
@@ -16,6 +16,14 @@ pub(crate) fn in_memory(_scratch: &Scratch, program: &Path) -> Result<Server> {
 
 pub(crate) fn in_sqlite(scratch: &Scratch, program: &Path) -> Result<Server> {
     start(program, &scratch.sqlite("ours"))
+}
+
+/// Starts it in memory with TLS on a free port, and in clear text on another.
+pub(crate) fn with_tls(scratch: &Scratch, program: &Path) -> Result<Server> {
+    let [cert, key] = line::certificate(scratch)?;
+    let mut command = Command::new(program);
+    with_arguments(&mut command, "memory").args(["--tls-cert", &cert, "--tls-key", &key]);
+    Server::start(command.args(["--listen-plain", "127.0.0.1:0"]))
 }
 
 /// Starts it on a free port, with the log in `store`, and waits until it prints where it listens. It
