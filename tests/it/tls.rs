@@ -271,6 +271,28 @@ async fn certificate_is_read_again() {
     );
 }
 
+/// A reload is over when the new certificate is shown: a service manager that has asked for it is told so
+/// only then.
+#[tokio::test]
+async fn reload_ends_with_the_new_certificate() {
+    let certificates = Certificates::new();
+    let server = start(&certificates);
+    let shown = async || {
+        let connector = connector(&certificates, &TLS13, &[]);
+        let stream = connect(&connector, server.addr).await.unwrap();
+        stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+    };
+    let mut before = shown().await;
+    for _ in 0..5 {
+        certificates.issue();
+        server.reload();
+        let now = shown().await;
+        assert_ne!(now, before);
+        before = now;
+    }
+    server.stop().await;
+}
+
 /// What is wrong with the files is said in one line.
 #[tokio::test]
 async fn bad_certificates_are_named() {

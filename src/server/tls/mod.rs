@@ -30,8 +30,7 @@ use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 pub(super) use outgoing::connect;
 pub(super) use tls_stream::TlsStream;
@@ -54,8 +53,6 @@ pub(super) struct Tls {
     acme: Mutex<Option<Acme>>,
     handshakes: Handshakes,
     timeout: Duration,
-    /// Rung when the certificate is to be read again at once.
-    reload: Notify,
 }
 
 /// Why there is no TLS.
@@ -106,7 +103,6 @@ impl Tls {
             acme: Mutex::new(acme),
             handshakes: Handshakes::new(limits::HANDSHAKES_MAX),
             timeout,
-            reload: Notify::new(),
         })
     }
 
@@ -137,14 +133,15 @@ impl Tls {
         }
     }
 
-    /// Has the certificate read again. Returns whether it is one of files.
+    /// Reads the certificate again: it is shown when this returns. Returns whether it is one of files.
     pub(super) fn reload(&self) -> bool {
-        self.reload.notify_one();
+        if let Some(certificate) = &self.certificate {
+            reload(certificate, true);
+        }
         self.certificate.is_some()
     }
 
-    /// Has a certificate of today: asks for one, or reads its files again whenever that is asked for, or
-    /// they have changed.
+    /// Has a certificate of today: asks for one, or reads its files again when they have changed.
     pub(super) async fn renew(&self) {
         let acme = self.acme.lock().take();
         if let Some(acme) = acme {
@@ -154,18 +151,23 @@ impl Tls {
             return std::future::pending().await;
         };
         loop {
-            let asked = timeout(limits::CERTIFICATE_CHECK_INTERVAL, self.reload.notified());
-            let is_asked = asked.await.is_ok();
+            sleep(limits::CERTIFICATE_CHECK_INTERVAL).await;
             let certificate = Arc::clone(certificate);
-            let reloaded = tokio::task::spawn_blocking(move || certificate.reload()).await;
-            match reloaded {
-                Ok(Ok(true)) => log::info!("the certificate has been read again"),
-                Ok(Ok(false)) if is_asked => log::info!("the certificate is the same as before"),
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => log::error!("{error}; the certificate of before is shown still"),
-                Err(error) => log::error!("the certificate was not read again: {error}"),
+            let reloaded = tokio::task::spawn_blocking(move || reload(&certificate, false)).await;
+            if let Err(error) = reloaded {
+                log::error!("the certificate was not read again: {error}");
             }
         }
+    }
+}
+
+/// Reads a certificate again, and says what has come of it; where nobody has asked, only what is news.
+fn reload(certificate: &Certificate, is_asked: bool) {
+    match certificate.reload() {
+        Ok(true) => log::info!("the certificate has been read again"),
+        Ok(false) if is_asked => log::info!("the certificate is the same as before"),
+        Ok(false) => {}
+        Err(error) => log::error!("{error}; the certificate of before is shown still"),
     }
 }
 
