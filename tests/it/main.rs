@@ -25,6 +25,7 @@
 //! | `client_shares` | what one client may use, so that there is room for the others |
 //! | `h2` | requests that share a connection |
 //! | `tls` | handshakes, certificates, and listeners with and without TLS |
+//! | `tls_streams` | endless streams over TLS: what their clients may do below HTTP |
 //! | `proxies` | what proxies say of their clients |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
@@ -133,6 +134,8 @@ mod systemd;
 mod tidy;
 #[cfg(feature = "secure")]
 mod tls;
+#[cfg(feature = "secure")]
+mod tls_streams;
 mod unread;
 mod unreadable;
 mod until;

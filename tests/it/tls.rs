@@ -21,8 +21,8 @@ fn start(certificates: &Certificates) -> TestServer {
 }
 
 /// A way to the server for clients without TLS.
-async fn tunnel(certificates: &Certificates, addr: SocketAddr) -> Tunnel {
-    Tunnel::to(addr, connector(certificates, &TLS13, &["http/1.1"])).await
+fn tunnel(certificates: &Certificates, addr: SocketAddr) -> Tunnel {
+    Tunnel::to(addr, connector(certificates, &TLS13, &["http/1.1"]))
 }
 
 /// Messages of all sizes arrive whole with both versions, and a stream ends in-band.
@@ -31,7 +31,7 @@ async fn both_versions_carry_streams() {
     let certificates = Certificates::new();
     for version in VERSIONS {
         let server = start(&certificates);
-        let tunnel = Tunnel::to(server.addr, connector(&certificates, version, &[])).await;
+        let tunnel = Tunnel::to(server.addr, connector(&certificates, version, &[]));
         let mut stream = get(tunnel.addr, "/c/main?as=ndjson").await;
         for size in [1, 1000, 16_384, 16_385, 48_000] {
             let text = "x".repeat(size);
@@ -115,7 +115,7 @@ async fn slow_handshakes_are_given_up() {
             }
         }
     });
-    let tunnel = tunnel(&certificates, server.addr).await;
+    let tunnel = tunnel(&certificates, server.addr);
     assert_eq!(get(tunnel.addr, "/healthz").await.status, 200);
     assert!(began.elapsed() < Duration::from_secs(2));
     let mut nothing = Vec::new();
@@ -139,7 +139,7 @@ async fn half_open_handshakes_keep_nobody_out() {
         socket.write_all(b"\x16\x03\x01").await.unwrap();
         half_open.push(socket);
     }
-    let tunnel = tunnel(&certificates, server.addr).await;
+    let tunnel = tunnel(&certificates, server.addr);
     assert_eq!(at_last(get(tunnel.addr, "/healthz")).await.status, 200);
     // The first have made room for the last.
     let first = &mut half_open[0];
@@ -164,7 +164,7 @@ async fn stalled_client_is_given_up() {
     let mut slow = connect(&connector, server.addr).await.unwrap();
     slow.write_all(request).await.unwrap();
     server.open_streams(2).await;
-    let tunnel = tunnel(&certificates, server.addr).await;
+    let tunnel = tunnel(&certificates, server.addr);
     let mut all = Vec::new();
     let read = async {
         while !all.ends_with(b"\r\n") || !all.windows(8).any(|part| part == b"the last") {
@@ -194,7 +194,7 @@ async fn stalled_client_is_given_up() {
 async fn cookies_are_the_hosts_own() {
     let certificates = Certificates::new();
     let server = start(&certificates);
-    let tunnel = tunnel(&certificates, server.addr).await;
+    let tunnel = tunnel(&certificates, server.addr);
     let form = b"name=zoe&password=correct+horse";
     let answer = send(tunnel.addr, "POST /chat/register", form).await;
     assert_eq!(answer.status, 201);

@@ -119,11 +119,30 @@ pub(crate) fn is_over_h2() -> bool {
     std::env::var_os("OVER_H2").is_some()
 }
 
+/// Whether the servers here are asked over TLS.
+#[cfg(feature = "secure")]
+fn is_over_tls() -> bool {
+    std::env::var_os("OVER_TLS").is_some()
+}
+
+/// How the servers here are asked by clients of HTTP/1.1 without TLS.
+#[expect(dead_code, reason = "held until it is dropped")]
+enum Way {
+    Direct,
+    H2(Translator),
+    #[cfg(feature = "secure")]
+    Tls(tls::Tunnel, Box<certificates::Certificates>),
+}
+
 /// A server in this process.
 pub(crate) struct TestServer {
+    /// Where it is asked.
     pub(crate) addr: SocketAddr,
+    /// Where it is asked without TLS besides, if it is.
+    #[cfg(feature = "secure")]
+    pub(crate) plain: Option<SocketAddr>,
     pub(crate) metrics: Arc<Metrics>,
-    translator: Option<Translator>,
+    way: Way,
     reload: Box<dyn Fn() -> bool + Send + Sync>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
@@ -152,20 +171,36 @@ impl TestServer {
             ..Config::default()
         };
         change(&mut config);
+        // And once more over TLS.
+        #[cfg(feature = "secure")]
+        let certificates = (is_over_tls() && config.certificate.is_none()).then(|| {
+            let certificates = certificates::Certificates::new();
+            config.certificate = Some(certificates.files());
+            certificates
+        });
         let server = Server::bind(config).unwrap();
-        let (addr, metrics) = (server.local_addrs().unwrap()[0], server.metrics());
+        let (addrs, metrics) = (server.local_addrs().unwrap(), server.metrics());
         // And once more by HTTP/2.
-        let translator = is_over_h2().then(|| Translator::to(addr));
-        let addr = translator
-            .as_ref()
-            .map_or(addr, |translator| translator.addr);
+        let (mut addr, mut way) = (addrs[0], Way::Direct);
+        if is_over_h2() {
+            let translator = Translator::to(addr);
+            (addr, way) = (translator.addr, Way::H2(translator));
+        }
+        #[cfg(feature = "secure")]
+        if let Some(certificates) = certificates {
+            let connector = tls::connector(&certificates, tls::VERSIONS[1], &["http/1.1"]);
+            let tunnel = tls::Tunnel::to(addr, connector);
+            (addr, way) = (tunnel.addr, Way::Tls(tunnel, Box::new(certificates)));
+        }
         let reload = Box::new(server.reload());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
         TestServer {
             addr,
+            #[cfg(feature = "secure")]
+            plain: addrs.get(1).copied(),
             metrics,
-            translator,
+            way,
             reload,
             stop,
             running,
@@ -186,7 +221,7 @@ impl TestServer {
             0,
             "open streams after the server has stopped"
         );
-        drop(self.translator);
+        drop(self.way);
     }
 
     /// Waits until this many streams are open.

@@ -3,9 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use forever_frame::limits;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -60,7 +64,25 @@ pub(crate) async fn connect_to(
     addr: SocketAddr,
     name: &'static str,
 ) -> io::Result<TlsStream<TcpStream>> {
-    let socket = TcpStream::connect(addr).await?;
+    handshake(connector, TcpStream::connect(addr).await?, name).await
+}
+
+/// Connects to a server with a receive buffer of this size.
+pub(crate) async fn connect_with_buffer(
+    connector: &TlsConnector,
+    addr: SocketAddr,
+    buffer: u32,
+) -> io::Result<TlsStream<TcpStream>> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(buffer)?;
+    handshake(connector, socket.connect(addr).await?, "localhost").await
+}
+
+async fn handshake(
+    connector: &TlsConnector,
+    socket: TcpStream,
+    name: &'static str,
+) -> io::Result<TlsStream<TcpStream>> {
     socket.set_nodelay(true)?;
     let name = ServerName::try_from(name).unwrap();
     connector.connect(name, socket).await
@@ -72,23 +94,57 @@ pub(crate) struct Tunnel {
     task: JoinHandle<()>,
 }
 
+/// What the kernel keeps for the client of a tunnel: as much as it does for one of the server, so that a
+/// client that does not read is soon one that does not read for the server, too.
+const TUNNEL_BUFFER: usize = limits::SEND_BUFFER_BYTES;
+
+/// The pause between two looks whether a client that has closed its sending side is still there.
+const TUNNEL_LOOK: Duration = Duration::from_millis(5);
+
 impl Tunnel {
-    pub(crate) async fn to(addr: SocketAddr, connector: TlsConnector) -> Tunnel {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub(crate) fn to(addr: SocketAddr, connector: TlsConnector) -> Tunnel {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let own = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
             loop {
-                let (mut plain, _) = listener.accept().await.unwrap();
-                let connector = connector.clone();
-                tokio::spawn(async move {
-                    plain.set_nodelay(true)?;
-                    let mut tls = connect(&connector, addr).await?;
-                    tokio::io::copy_bidirectional(&mut plain, &mut tls).await
-                });
+                let (plain, _) = listener.accept().await.unwrap();
+                tokio::spawn(forward(plain, connector.clone(), addr));
             }
         });
         Tunnel { addr: own, task }
     }
+}
+
+/// Forwards all that is sent in both directions, and the ends of both. When the client is known to have
+/// left, so does this, in the same way.
+async fn forward(
+    mut plain: TcpStream,
+    connector: TlsConnector,
+    addr: SocketAddr,
+) -> io::Result<()> {
+    plain.set_nodelay(true)?;
+    SockRef::from(&plain).set_send_buffer_size(TUNNEL_BUFFER)?;
+    let mut tls = connect(&connector, addr).await?;
+    let [client, server] =
+        [&plain, tls.get_ref().0].map(|socket| SockRef::from(socket).try_clone());
+    let (client, server) = (client?, server?);
+    server.set_recv_buffer_size(TUNNEL_BUFFER)?;
+    let left = async {
+        while client.peer_addr().is_ok() {
+            sleep(TUNNEL_LOOK).await;
+        }
+    };
+    tokio::select! {
+        copied = tokio::io::copy_bidirectional(&mut plain, &mut tls) => {
+            if copied.is_ok() {
+                return Ok(());
+            }
+        }
+        () = left => {}
+    }
+    server.set_linger(Some(Duration::ZERO))
 }
 
 impl Drop for Tunnel {

@@ -81,7 +81,7 @@ impl Authority {
     async fn root(&self, certificates: &Certificates) -> String {
         let connector = connector_of(&certificates.root, &TLS13, &[]);
         eventually("the authority's root", async || {
-            let tunnel = Tunnel::to(self.management, connector.clone()).await;
+            let tunnel = Tunnel::to(self.management, connector.clone());
             match try_send(tunnel.addr, "GET /roots/0", b"").await {
                 Ok(mut answer) => Ok(answer.text().await),
                 Err(error) => Err(error.to_string()),
