@@ -89,9 +89,9 @@ pub struct Args {
     max_message: usize,
 
     /// Most connections at once; more are answered 503, except for /healthz and /metrics. Each is an
-    /// open file; an idle stream takes about 1.8 KiB, and 0.1 to 0.4 KiB for each channel after the
-    /// first, so up to 25 KiB; a request in progress takes about 20 KiB, and the system up to 128 KiB
-    /// for a client that does not read
+    /// open file; an idle stream takes about 1.8 KiB, 4 KiB more over TLS, and 0.1 to 0.4 KiB for each
+    /// channel after the first, so up to 25 KiB without TLS; a request in progress takes about 20 KiB,
+    /// and the system up to 128 KiB for a client that does not read
     /// [default: the open-file limit less 128]
     #[arg(long, value_name = "N", env = "FOREVER_FRAME_MAX_CONNECTIONS", value_parser = at_least_one)]
     max_connections: Option<usize>,

@@ -107,9 +107,10 @@
 //! ```
 //!
 //! The handover, drawn step by step, is in `connection/handover.rs`; what the crowd is, in
-//! `server/crowd/mod.rs`. Over HTTP/1.0, and for a page that ends (the sender page), hyper keeps
-//! the stream and polls it as any body; a long poll is whole before its head is made (`http/long_poll.rs`). What a transport says at each moment of a stream is a
-//! table in [`wire`].
+//! `server/crowd/mod.rs`. With TLS the socket has its session with it everywhere (`server/client_stream.rs`).
+//! Over HTTP/1.0 and HTTP/2, and for a page that ends (the sender page), hyper keeps the stream and polls it
+//! as any body; a long poll is whole before its head is made (`http/long_poll.rs`). What a transport says
+//! at each moment of a stream is a table in [`wire`].
 //!
 //! # Glossary
 //!
@@ -139,6 +140,8 @@
 //! | drain | the time over which streams end when the server stops |
 //! | stream of HTTP/2 | a request and its answer, among others on one connection (`server/h2.rs`) |
 //! | handshake | what comes before the first request where TLS is spoken |
+//! | session | of TLS: the state of a connection that both sides encrypt; elsewhere a login, or a visit to `/receiver` |
+//! | record | of TLS: a piece of text, encrypted |
 //! | stalled | a client that has taken no byte for [`limits::STALL_TIMEOUT`] |
 //! | in flight | a letter that was delivered and is neither acknowledged nor returned |
 //! | lease | what a connection holds for a client until the letter is acknowledged |

@@ -163,7 +163,6 @@ impl StreamSpec {
         let is_long_poll = options.ends().is_long_poll;
         // A long poll is one of many requests on its connection, and so is a page that ends.
         let is_handed_over = call.app.handover
-            && !call.connection.is_tls()
             && !options.ends().are_near()
             && call.head.version == Version::HTTP_11;
         let place = call.place_of_stream()?;

@@ -1,4 +1,4 @@
-//! A client's connection as hyper has it: plain, or TLS.
+//! A client's connection as a task has it: plain, or TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -9,8 +9,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::socket::ClientSocket;
+use super::tls::TlsSession;
 #[cfg(feature = "secure")]
 use super::tls::TlsStream;
+
+/// Calls the method of whichever stream it is.
+macro_rules! either {
+    ($stream:expr, $inner:pat => $call:expr) => {
+        match $stream {
+            ClientStream::Plain($inner) => $call,
+            #[cfg(feature = "secure")]
+            ClientStream::Tls($inner) => $call,
+        }
+    };
+}
 
 /// What bytes are read from and written to.
 #[derive(Debug)]
@@ -32,16 +44,91 @@ impl ClientStream {
         }
     }
 
-    /// The socket, if nothing else is between it and what is written.
+    /// A socket, and the TLS that is spoken on it, if it is.
+    pub(super) fn of(socket: TcpStream, session: Option<Box<TlsSession>>) -> ClientStream {
+        match session {
+            None => ClientStream::Plain(socket),
+            #[cfg(feature = "secure")]
+            Some(session) => ClientStream::Tls(TlsStream::of(socket, session)),
+            #[cfg(not(feature = "secure"))]
+            Some(session) => match *session {},
+        }
+    }
+
+    /// The socket, and the TLS that is spoken on it, if it is.
+    pub(super) fn into_parts(self) -> (TcpStream, Option<Box<TlsSession>>) {
+        match self {
+            ClientStream::Plain(socket) => (socket, None),
+            #[cfg(feature = "secure")]
+            ClientStream::Tls(stream) => {
+                let (socket, session) = stream.into_parts();
+                (socket, Some(session))
+            }
+        }
+    }
+
+    /// Writes what the socket takes, as far as it is known to be ready. Returns how much of the bytes is
+    /// not to be written again; with TLS a part of that may be unsent.
+    ///
+    /// # Errors
+    /// Those of the socket, [`io::ErrorKind::WouldBlock`] only if that is nothing; or those of TLS.
+    pub(super) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        either!(self, stream => stream.try_write(bytes))
+    }
+
+    /// Whether a part of what has been written is unsent.
+    pub(super) fn has_unsent(&self) -> bool {
+        match self {
+            ClientStream::Plain(_) => false,
+            #[cfg(feature = "secure")]
+            ClientStream::Tls(stream) => stream.session().has_unsent(),
+        }
+    }
+
+    /// The client is not listened to any more, either to what has come already.
+    pub(super) fn forget_text(&mut self) {
+        match self {
+            ClientStream::Plain(_) => {}
+            #[cfg(feature = "secure")]
+            ClientStream::Tls(stream) => stream.session_mut().forget_text(),
+        }
+    }
+
+    /// Reads once from a client that is not listened to any more. Returns the number of bytes that have
+    /// come; 0 when it sends nothing more.
+    ///
+    /// # Errors
+    /// Those of the socket, or what has come is no TLS.
+    pub(super) fn try_ignore(&mut self) -> io::Result<usize> {
+        match self {
+            ClientStream::Plain(socket) => socket.try_read(&mut [0; 256]),
+            #[cfg(feature = "secure")]
+            ClientStream::Tls(stream) => stream.try_ignore(),
+        }
+    }
+
+    /// Whether it is known without reading that the client sends nothing more.
+    pub(super) fn has_ended(&self) -> bool {
+        match self {
+            ClientStream::Plain(_) => false,
+            #[cfg(feature = "secure")]
+            ClientStream::Tls(stream) => stream.session().has_ended(),
+        }
+    }
+
+    /// With TLS, says that nothing follows what has been written; that may be unsent.
+    ///
+    /// # Errors
+    /// When the connection cannot be written to any more.
     #[cfg_attr(
         not(feature = "secure"),
-        expect(clippy::unnecessary_wraps, reason = "nothing is ever between")
+        expect(clippy::unnecessary_wraps, reason = "with TLS it may fail")
     )]
-    pub(super) fn into_plain(self) -> Option<TcpStream> {
+    pub(super) fn say_end(&mut self) -> io::Result<()> {
         match self {
-            ClientStream::Plain(socket) => Some(socket),
+            ClientStream::Plain(_) => Ok(()),
             #[cfg(feature = "secure")]
-            ClientStream::Tls(_) => None,
+            ClientStream::Tls(stream) => stream.session_mut().close(),
         }
     }
 
@@ -73,17 +160,6 @@ pub(super) enum HandshakeFault {
     /// The client left, or speaks nothing that is spoken here.
     #[error(transparent)]
     Io(#[from] io::Error),
-}
-
-/// Calls the method of whichever stream it is.
-macro_rules! either {
-    ($stream:expr, $inner:pat => $call:expr) => {
-        match $stream {
-            ClientStream::Plain($inner) => $call,
-            #[cfg(feature = "secure")]
-            ClientStream::Tls($inner) => $call,
-        }
-    };
 }
 
 impl AsyncRead for ClientStream {

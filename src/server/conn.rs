@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::answer_body::AnswerBody;
 use super::client_stream::{ClientStream, HandshakeFault};
@@ -54,7 +54,18 @@ pub(super) struct Accepted {
 }
 
 /// The place of a connection that is served: one of the server's, and one of its client's.
-pub(super) type ServedPlace = (OwnedSemaphorePermit, ConnectionPlace);
+pub(super) type ServedPlace = (ServerPlace, ConnectionPlace);
+
+/// A permit of a semaphore, given back on drop. tokio's own guard could have several, and is twice as
+/// large; each idle stream has one of these.
+#[derive(Debug)]
+pub(super) struct ServerPlace(Arc<Semaphore>);
+
+impl Drop for ServerPlace {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
 
 /// A place for a connection, or for a request that shares one.
 pub(super) fn place(
@@ -62,10 +73,11 @@ pub(super) fn place(
     app: &App,
     peer: IpAddr,
 ) -> Result<ServedPlace, NoPlace> {
-    let permit = Arc::clone(served).try_acquire_owned();
-    let permit = permit.map_err(|_| NoPlace::ForAnybody)?;
-    let place = app.connection_of(peer);
-    place.map_or(Err(NoPlace::ForClient), |place| Ok((permit, place)))
+    let permit = served.try_acquire().map_err(|_| NoPlace::ForAnybody)?;
+    permit.forget();
+    let place = ServerPlace(Arc::clone(served));
+    let client = app.connection_of(peer);
+    client.map_or(Err(NoPlace::ForClient), |client| Ok((place, client)))
 }
 
 /// Serves a connection until it is over, or is one of its lane's crowd, if there is one.
@@ -151,7 +163,6 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
                 open,
                 busy,
             };
-            let socket = socket.into_plain()?;
             Some((StreamConn::new(socket, stall, *stream), permit))
         }
         Served::Ended(result) => {

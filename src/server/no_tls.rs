@@ -15,6 +15,32 @@ pub(super) enum NoTls {}
 
 pub(super) use self::NoTls as Tls;
 pub use self::NoTlsError as TlsError;
+pub(super) use self::NoTlsSession as TlsSession;
+
+/// There is none, either.
+#[derive(Debug)]
+pub(super) enum NoTlsSession {}
+
+impl NoTlsSession {
+    pub(super) fn write(
+        &mut self,
+        _: &[u8],
+        _: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        match *self {}
+    }
+
+    pub(super) fn ignore(
+        &mut self,
+        _: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        match *self {}
+    }
+
+    pub(super) fn has_unsent(&self) -> bool {
+        match *self {}
+    }
+}
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]

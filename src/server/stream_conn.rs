@@ -1,5 +1,12 @@
 //! A connection that is a stream's own, while a task serves it: it has just begun, reads history, its
 //! client does not take what it is sent, or may have left. Everything else is the crowd's.
+//!
+//! **With TLS the connection is a socket and a session** ([`ClientStream`]), which go together wherever the
+//! stream goes: from hyper to the task, from there to the crowd, and back. What has come and is no whole
+//! record yet, and the rest of a record that the socket has not taken, are in the session, so nothing is
+//! lost on the way. A chunk that the socket does not take is kept, counted and made again as text; of what
+//! has been encrypted, which cannot be made again, there is one short record at most
+//! ([`limits::TLS_RECORD_BYTES`]).
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -9,9 +16,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::client_stream::ClientStream;
 use super::crowd::CrowdHandle;
 use super::departure::Departure;
 use super::socket;
@@ -23,7 +30,7 @@ use crate::wire::Chunk;
 
 /// A stream on its socket, after the head of its response has been written.
 pub(super) struct StreamConn {
-    socket: TcpStream,
+    socket: ClientStream,
     stream: ChunkStream,
     /// The bytes that the socket has not taken yet.
     unsent: Unsent,
@@ -61,7 +68,7 @@ enum StreamEnd {
 /// A stream for which nothing is to be done until a message comes, or time has passed.
 #[derive(Debug)]
 pub(super) struct IdleStream {
-    pub(super) socket: TcpStream,
+    pub(super) socket: ClientStream,
     pub(super) follower: Box<ServedFollower>,
     /// Whether the client's disappearance is to be noticed soon.
     pub(super) expects_liveness: bool,
@@ -71,7 +78,8 @@ pub(super) struct IdleStream {
 
 impl StreamConn {
     /// A socket that `stream` has for itself.
-    pub(super) fn new(socket: TcpStream, stall: Stall, stream: ChunkStream) -> StreamConn {
+    pub(super) fn new(mut socket: ClientStream, stall: Stall, stream: ChunkStream) -> StreamConn {
+        socket.forget_text();
         StreamConn {
             socket,
             stream,
@@ -139,7 +147,7 @@ impl StreamConn {
             })),
             Ok(StreamEnd::Over) => self.socket.shutdown().await.map(|()| None),
             Err(error) => {
-                socket::abandon(&self.socket);
+                socket::abandon(self.socket.socket());
                 Err(error)
             }
         }
@@ -168,6 +176,9 @@ impl StreamConn {
                 continue;
             }
             if self.is_over {
+                // Sent here, within the client's deadline.
+                self.socket.say_end()?;
+                ready!(self.poll_send(cx))?;
                 return Poll::Ready(Ok(StreamEnd::Over));
             }
             // A stream that may lag waits for its turn before it goes on.
@@ -208,6 +219,8 @@ impl StreamConn {
                     }
                     self.is_over = true;
                 }
+                // A crowd would not hear of what has been read already.
+                Polled::Idle if self.socket.has_ended() => self.on_half_closed(),
                 Polled::Idle => return Poll::Ready(Ok(StreamEnd::Idle)),
             }
         }
@@ -233,14 +246,14 @@ impl StreamConn {
 
     /// Writes what is unsent.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.unsent.bytes().is_empty() {
+        while !self.unsent.bytes().is_empty() || self.socket.has_unsent() {
             match self.socket.try_write(self.unsent.bytes()) {
                 Ok(written) => {
                     self.unsent.advance(written);
                     self.stall.on_progress(&self.socket);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.socket.poll_write_ready(cx)?.is_pending() {
+                    if self.socket.socket().poll_write_ready(cx)?.is_pending() {
                         let follower = self.stream.follower_mut();
                         self.unsent.on_blocked(follower, self.chunk_size);
                         let bytes = self.unsent.bytes();
@@ -294,10 +307,12 @@ impl StreamConn {
 
     /// Ready when the client has closed its sending side.
     fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut sink = [0; 256];
         while (self.ignored as usize) < limits::HTTP_BUFFER_BYTES {
-            ready!(self.socket.poll_read_ready(cx))?;
-            match self.socket.try_read(&mut sink) {
+            if self.socket.has_ended() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.socket.socket().poll_read_ready(cx))?;
+            match self.socket.try_ignore() {
                 Ok(0) => return Poll::Ready(Ok(())),
                 Ok(read) => self.ignored += u32::try_from(read).unwrap_or(u32::MAX),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -315,7 +330,7 @@ mod tests {
     use std::time::Duration;
 
     use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::budget::MemoryShare;
@@ -358,6 +373,7 @@ mod tests {
         let options = Options::new(Encoder::Ndjson, None);
         let memory = MemoryShare::alone(limits::UNSENT_BYTES);
         let stream = ChunkStream::new(&log, start, drain.clone(), open, memory, options);
+        let socket = ClientStream::Plain(socket);
         let stream = StreamConn::new(socket, Stall::new(STALL), stream);
         let stream = tokio::spawn(async move { stream.run(None).await.map(drop) });
         Running {

@@ -1,11 +1,13 @@
 //! One follower of a crowd.
 
-use std::io;
+use std::io::{self, Read, Write};
 
 use mio::net::TcpStream;
 
+use super::super::client_stream::ClientStream;
 use super::super::conn::ConnPermit;
 use super::super::stream_conn::IdleStream;
+use super::super::tls::TlsSession;
 use super::ticks::Ticks;
 use crate::follow::ServedFollower;
 use crate::log::Slots;
@@ -33,6 +35,9 @@ pub(super) enum OnMessage {
 )]
 pub(super) struct CrowdFollower {
     pub(super) socket: TcpStream,
+    /// The TLS that is spoken on the socket, with nothing unsent. Boxed, since few may have it, and it is
+    /// larger than all the rest.
+    tls: Option<Box<TlsSession>>,
     /// The index of the log that is followed.
     pub(super) log: u8,
     /// What is done when there may be a message for the follower.
@@ -64,7 +69,7 @@ pub(super) struct CrowdFollower {
 impl CrowdFollower {
     /// An idle stream that follows the log with this index.
     pub(super) fn new(
-        socket: TcpStream,
+        (socket, tls): (TcpStream, Option<Box<TlsSession>>),
         log: u8,
         slots: Slots,
         rest: Box<ServedFollower>,
@@ -72,6 +77,7 @@ impl CrowdFollower {
     ) -> CrowdFollower {
         CrowdFollower {
             socket,
+            tls,
             log,
             on_message: OnMessage::Look,
             is_ahead: false,
@@ -109,6 +115,37 @@ impl CrowdFollower {
         self.slots.count() == self.rest.follower.position().selection().count()
     }
 
+    /// Writes what the socket takes at once. Returns how much of the bytes is not to be written again;
+    /// with TLS a part of that may be unsent.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let send = |bytes: &[u8]| (&self.socket).write(bytes);
+        let written = match &mut self.tls {
+            None => again_if_interrupted(|| send(bytes)),
+            Some(session) => session.write(bytes, send),
+        };
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            written => written,
+        }
+    }
+
+    /// Whether a part of what has been written is unsent.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.tls
+            .as_ref()
+            .is_some_and(|session| session.has_unsent())
+    }
+
+    /// Reads once from the client, which is not listened to any more. Returns the number of bytes that
+    /// have come; 0 when it sends nothing more.
+    pub(super) fn ignore(&mut self) -> io::Result<usize> {
+        let mut socket = &self.socket;
+        again_if_interrupted(|| match &mut self.tls {
+            None => socket.read(&mut [0; 256]),
+            Some(session) => session.ignore(|bytes| socket.read(bytes)),
+        })
+    }
+
     /// Nothing is to be done until there is a message, or time has passed.
     pub(super) fn settle(&mut self, ticks: Ticks) {
         let follower = &self.rest.follower;
@@ -129,11 +166,21 @@ impl CrowdFollower {
         self.rest(ticks);
         let socket = tokio::net::TcpStream::from_std(self.socket.into());
         let stream = socket.map(|socket| IdleStream {
-            socket,
+            socket: ClientStream::of(socket, self.tls),
             follower: self.rest,
             expects_liveness: self.expects_liveness,
             ignored: self.ignored,
         });
         (stream, self.permit)
+    }
+}
+
+/// Does something once more if a signal has come in between.
+fn again_if_interrupted<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match act() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }

@@ -20,6 +20,11 @@
 //! a slice of them. A follower that writes something of its own around messages, such as a line end
 //! after its dots, makes its next write by itself.
 //!
+//! **With TLS** a follower is its socket and its session (`tls/tls_session.rs`), which has no buffer while
+//! nothing is unsent. The frame is shared still, and encrypted for each such follower when it is written to
+//! it. What the socket does not take of a record stays in the session, and a task goes on with it as with
+//! any rest. What the client sends has to be read as TLS, or its end would not be understood.
+//!
 //! **A follower with a pace** ([`Follower::is_paced`](crate::follow::Follower::is_paced)) is looked at when
 //! its tick comes, by the wheel, and is not told of messages.
 //!
@@ -154,8 +159,9 @@ impl Crowd {
         } = stream;
         let log = self.log(follower.view());
         let key = number(self.followers.vacant_key());
+        let (socket, tls) = socket.into_parts();
         let socket = match socket.into_std() {
-            Ok(socket) => TcpStream::from_std(socket),
+            Ok(socket) => (TcpStream::from_std(socket), tls),
             Err(error) => return log::debug!("a stream's connection is lost: {error}"),
         };
         let member = Member::Follower(key);

@@ -1,10 +1,9 @@
 //! What a crowd writes to its followers, and reads from their clients.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mio::net::TcpStream;
 
 use super::super::stream_conn::StreamConn;
 use super::crowd_follower::OnMessage;
@@ -81,13 +80,13 @@ impl Crowd {
             return self.look(key);
         }
         let bytes = frame.chunk.framed();
-        let wrote = write(&follower.socket, bytes);
+        let wrote = follower.write(bytes);
         if wrote.is_ok() {
             self.frames.messages += frame.messages;
             self.frames.bytes += frame.chunk.size();
         }
         match wrote {
-            Ok(written) if written == bytes.len() => {
+            Ok(written) if written == bytes.len() && !follower.has_unsent() => {
                 let has_more = *has_more;
                 follower.at = frame.through;
                 follower.is_ahead = true;
@@ -137,7 +136,7 @@ impl Crowd {
             return;
         };
         let bytes = chunk.framed();
-        match write(&follower.socket, bytes) {
+        match follower.write(bytes) {
             Ok(written) => {
                 self.frames.heartbeats_written += 1;
                 self.frames.bytes += chunk.size();
@@ -147,7 +146,7 @@ impl Crowd {
                     let next = follower.wrote + u64::from(follower.heartbeat);
                     follower.looks = self.wheel.put(key, next);
                 }
-                if written < bytes.len() {
+                if written < bytes.len() || follower.has_unsent() {
                     let bytes = bytes.clone();
                     self.interrupt(key, &bytes, Ok(written));
                 }
@@ -171,8 +170,8 @@ impl Crowd {
             match step {
                 StreamStep::Chunk(chunk) => {
                     let bytes = chunk.framed();
-                    match write(&follower.socket, bytes) {
-                        Ok(written) if written == bytes.len() => {}
+                    match follower.write(bytes) {
+                        Ok(written) if written == bytes.len() && !follower.has_unsent() => {}
                         wrote => return self.interrupt(key, bytes, wrote),
                     }
                 }
@@ -193,8 +192,8 @@ impl Crowd {
         self.queue(key);
     }
 
-    /// A write has not taken all of these bytes: a task goes on with the rest, unless the connection is
-    /// broken.
+    /// A write has not taken all of these bytes, or not sent them: a task goes on with the rest, unless the
+    /// connection is broken.
     fn interrupt(&mut self, key: u32, bytes: &Bytes, wrote: io::Result<usize>) {
         match wrote {
             Ok(written) => {
@@ -208,17 +207,19 @@ impl Crowd {
     /// Reads what a follower's client has sent, to notice when it leaves. What it sends is ignored: the
     /// response has said that it is the last on this connection.
     pub(super) fn read(&mut self, key: u32) {
-        let mut sink = [0; 256];
         while let Some(follower) = self.followers.get_mut(key as usize)
             // A client that sends more is noticed to be gone when it is written to.
             && (follower.ignored as usize) < limits::HTTP_BUFFER_BYTES
         {
-            match (&follower.socket).read(&mut sink) {
+            match follower.ignore() {
                 Ok(0) => return self.leave(key, true, StreamConn::with_half_closed_client),
                 Ok(read) => follower.ignored += number(read),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return self.lose(key, &error),
+            }
+            // An answer of TLS to what has come, which is rare.
+            if follower.has_unsent() {
+                return self.leave(key, true, |stream| stream);
             }
         }
     }
@@ -234,17 +235,6 @@ impl Crowd {
         if bytes > 0 {
             self.metrics.delivered(messages, bytes);
             self.metrics.heartbeats(heartbeats_written);
-        }
-    }
-}
-
-/// Writes what the socket takes at once.
-fn write(mut socket: &TcpStream, bytes: &Bytes) -> io::Result<usize> {
-    loop {
-        match socket.write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            written => return written,
         }
     }
 }

@@ -33,6 +33,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 pub(super) use outgoing::connect;
+pub(super) use tls_session::TlsSession;
 pub(super) use tls_stream::TlsStream;
 
 use acme::{Acme, AcmeError, CHALLENGE_PROTOCOL};

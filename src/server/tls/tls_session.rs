@@ -2,6 +2,9 @@
 //!
 //! rustls' unbuffered API leaves all buffers to its caller. Each is here as long as there is something in
 //! it: a connection that is idle has none. (rustls' own buffers take 4 KiB of each idle connection.)
+//!
+//! A session does not know its socket. Whoever has that, hyper's connection or a crowd, lends it a way to read
+//! or to write, and a session goes from the one to the other as it is.
 
 use std::fmt;
 use std::io;
@@ -26,7 +29,7 @@ const RECORD_OVERHEAD: usize = 5 + 1 + 16 + 8;
 const ALERT_BYTES: usize = 2;
 
 /// The server's side of one TLS connection.
-pub(super) struct TlsSession {
+pub(in crate::server) struct TlsSession {
     rustls: UnbufferedServerConnection,
     /// What has come and is no whole record yet.
     incoming: Vec<u8>,
@@ -36,7 +39,7 @@ pub(super) struct TlsSession {
     /// The records that have not been sent, from `sent` on.
     outgoing: Vec<u8>,
     sent: usize,
-    /// Whether the client has said that it sends nothing more.
+    /// Whether the client sends nothing more: it has said so, or left without a word, as many do.
     has_ended: bool,
     /// Whether this side has said so.
     has_closed: bool,
@@ -65,18 +68,35 @@ impl TlsSession {
         &mut self,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let before = self.incoming.len();
-        self.incoming.resize(before + limits::TLS_READ_BYTES, 0);
-        let result = read(&mut self.incoming[before..]);
-        let came = *result.as_ref().unwrap_or(&0);
-        self.incoming.truncate(before + came);
-        if came > 0 {
-            self.advance(|_, _| ())?;
+        let mut piece = [0; limits::TLS_READ_BYTES];
+        let came = read(&mut piece)?;
+        if came == 0 {
+            self.has_ended = true;
+            return Ok(0);
         }
+        self.incoming.extend_from_slice(&piece[..came]);
+        self.advance(|_, _| ())?;
         if self.incoming.is_empty() {
             self.incoming = Vec::new();
         }
-        result
+        Ok(came)
+    }
+
+    /// Reads once from a client that is not listened to any more, and throws away what it says. Returns
+    /// the number of bytes that have come; 0 when it sends nothing more.
+    ///
+    /// # Errors
+    /// Those of [`TlsSession::receive`].
+    pub(in crate::server) fn ignore(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if self.has_ended {
+            return Ok(0);
+        }
+        let came = self.receive(read)?;
+        self.forget_text();
+        Ok(if self.has_ended { 0 } else { came })
     }
 
     /// Whether the handshake is over: text may be sent.
@@ -89,8 +109,8 @@ impl TlsSession {
         self.rustls.alpn_protocol()
     }
 
-    /// Whether the client has said that it sends nothing more.
-    pub(super) fn has_ended(&self) -> bool {
+    /// Whether the client sends nothing more.
+    pub(in crate::server) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
@@ -104,11 +124,55 @@ impl TlsSession {
         consume(&mut self.text, &mut self.read, bytes);
     }
 
+    /// The text that has come and has not been read will not be.
+    pub(in crate::server) fn forget_text(&mut self) {
+        (self.text, self.read) = (Vec::new(), 0);
+    }
+
+    /// Sends what has not been sent, and then `text`, a short record at a time, until `send` takes no
+    /// more. Returns how much of the text is in records, the last of which may be unsent.
+    ///
+    /// # Errors
+    /// That of `send`, [`io::ErrorKind::WouldBlock`] only while nothing of the text is in a record; or
+    /// when the connection cannot be written to any more.
+    pub(in crate::server) fn write(
+        &mut self,
+        text: &[u8],
+        mut send: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut written = 0;
+        loop {
+            match self.flush(&mut send) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && written > 0 => break,
+                flushed => flushed?,
+            }
+            let rest = &text[written..];
+            if rest.is_empty() {
+                break;
+            }
+            written += self.encrypt(&rest[..rest.len().min(limits::TLS_RECORD_BYTES)])?;
+        }
+        Ok(written)
+    }
+
+    /// Sends what has not been sent.
+    fn flush(&mut self, send: &mut impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+        while self.has_unsent() {
+            match send(&self.outgoing[self.sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => consume(&mut self.outgoing, &mut self.sent, sent),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a record of the beginning of `text`. Returns how much of it that is.
     ///
     /// # Errors
     /// When the connection cannot be written to any more.
-    pub(super) fn send(&mut self, text: &[u8]) -> io::Result<usize> {
+    pub(super) fn encrypt(&mut self, text: &[u8]) -> io::Result<usize> {
         let text = &text[..text.len().min(RECORD_BYTES)];
         let mut sent = Err(io::ErrorKind::NotConnected.into());
         self.advance(|traffic, outgoing| {
@@ -119,7 +183,10 @@ impl TlsSession {
     }
 
     /// Says that this side sends nothing more.
-    pub(super) fn close(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the connection cannot be written to any more.
+    pub(in crate::server) fn close(&mut self) -> io::Result<()> {
         if self.has_closed || self.rustls.is_handshaking() {
             return Ok(());
         }
@@ -134,14 +201,9 @@ impl TlsSession {
         said
     }
 
-    /// The records that have not been sent.
-    pub(super) fn unsent(&self) -> &[u8] {
-        &self.outgoing[self.sent..]
-    }
-
-    /// So many bytes of the records have been sent.
-    pub(super) fn on_sent(&mut self, bytes: usize) {
-        consume(&mut self.outgoing, &mut self.sent, bytes);
+    /// Whether there are records that have not been sent.
+    pub(in crate::server) fn has_unsent(&self) -> bool {
+        self.sent < self.outgoing.len()
     }
 
     /// Takes in what has come, as far as it is whole, and then does `with` if text may be sent.

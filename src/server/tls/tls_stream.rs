@@ -19,8 +19,6 @@ use super::tls_session::TlsSession;
 pub(in super::super) struct TlsStream {
     socket: TcpStream,
     session: Box<TlsSession>,
-    /// Whether the client has closed its sending side, in whatever way.
-    has_ended: bool,
     /// Whether the socket has taken anything since that was asked for.
     has_progressed: bool,
 }
@@ -35,14 +33,23 @@ impl TlsStream {
         config: Arc<ServerConfig>,
     ) -> io::Result<TlsStream> {
         let session = Box::new(TlsSession::new(config).map_err(io::Error::other)?);
-        let mut stream = TlsStream {
-            socket,
-            session,
-            has_ended: false,
-            has_progressed: false,
-        };
+        let mut stream = TlsStream::of(socket, session);
         poll_fn(|cx| stream.poll_handshake(cx)).await?;
         Ok(stream)
+    }
+
+    /// A session that goes on, on its socket.
+    pub(in super::super) fn of(socket: TcpStream, session: Box<TlsSession>) -> TlsStream {
+        TlsStream {
+            socket,
+            session,
+            has_progressed: false,
+        }
+    }
+
+    /// The socket and the session, which go on elsewhere.
+    pub(in super::super) fn into_parts(self) -> (TcpStream, Box<TlsSession>) {
+        (self.socket, self.session)
     }
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -51,12 +58,12 @@ impl TlsStream {
             if self.session.is_open() {
                 return Poll::Ready(Ok(()));
             }
-            if self.has_ended {
+            if self.session.has_ended() {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
             if let Err(error) = ready!(self.poll_receive(cx)) {
                 // The client is told why.
-                let _ = self.send_now();
+                let _ = self.write_now(&[]);
                 return Poll::Ready(Err(error));
             }
         }
@@ -72,40 +79,48 @@ impl TlsStream {
         self.session.protocol()
     }
 
-    /// Sends what the socket takes at once of the records that have not been sent, whatever is said of
-    /// its readiness. Returns the number of bytes.
-    fn send_now(&mut self) -> io::Result<usize> {
-        let mut sent = 0;
-        while !self.session.unsent().is_empty() {
-            match socket2::SockRef::from(&self.socket).send(self.session.unsent()) {
-                Ok(bytes) => {
-                    self.session.on_sent(bytes);
-                    sent += bytes;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) if sent > 0 => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sent)
+    /// The session.
+    pub(in super::super) fn session(&self) -> &TlsSession {
+        &self.session
+    }
+
+    /// The session.
+    pub(in super::super) fn session_mut(&mut self) -> &mut TlsSession {
+        &mut self.session
+    }
+
+    /// Sends the records that have not been sent, and then `text`, until the socket takes no more. Returns
+    /// how much of the text is in records, the last of which may be unsent.
+    ///
+    /// # Errors
+    /// Those of [`TlsSession::write`].
+    pub(in super::super) fn try_write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.session.write(text, |records| {
+            let sent = self.socket.try_write(records)?;
+            self.has_progressed = true;
+            Ok(sent)
+        })
+    }
+
+    /// Reads once from a client that is not listened to any more. Returns the number of bytes that have
+    /// come; 0 when it sends nothing more.
+    ///
+    /// # Errors
+    /// Those of [`TlsSession::receive`].
+    pub(in super::super) fn try_ignore(&mut self) -> io::Result<usize> {
+        self.session.ignore(|bytes| self.socket.try_read(bytes))
     }
 
     /// Sends the records that have not been sent.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.session.unsent().is_empty() {
-            match self.socket.try_write(self.session.unsent()) {
-                Ok(bytes) => {
-                    self.session.on_sent(bytes);
-                    self.has_progressed = true;
-                }
+        loop {
+            match self.try_write(&[]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.socket.poll_write_ready(cx))?;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                sent => return Poll::Ready(sent.map(drop)),
             }
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Receives once from the client.
@@ -113,30 +128,25 @@ impl TlsStream {
         loop {
             ready!(self.socket.poll_read_ready(cx))?;
             match self.session.receive(|bytes| self.socket.try_read(bytes)) {
-                // Without a word, as many clients leave.
-                Ok(0) => self.has_ended = true,
-                Ok(_) => self.has_ended |= self.session.has_ended(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => return Poll::Ready(received.map(drop)),
             }
-            return Poll::Ready(Ok(()));
         }
     }
 }
 
 impl ClientSocket for TlsStream {
-    /// Sends what fits of the records that have not been sent. When all have been, the beginning of
-    /// `bytes` becomes one.
     fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send_now()?;
-        if bytes.is_empty() || !self.session.unsent().is_empty() {
-            return Ok(0);
-        }
-        let written = self.session.send(bytes)?;
-        match self.send_now() {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-            _ => Ok(written),
+        let mut has_sent = false;
+        let written = self.session.write(bytes, |records| {
+            let sent = socket2::SockRef::from(&self.socket).send(records)?;
+            has_sent = true;
+            Ok(sent)
+        });
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && has_sent => Ok(0),
+            written => written,
         }
     }
 
@@ -154,7 +164,7 @@ impl ClientSocket for TlsStream {
 
     fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.session.text().is_empty() {
-            if self.has_ended {
+            if self.session.has_ended() {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.poll_receive(cx))?;
@@ -174,7 +184,7 @@ impl AsyncRead for TlsStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        while self.session.text().is_empty() && !self.has_ended {
+        while self.session.text().is_empty() && !self.session.has_ended() {
             ready!(self.poll_receive(cx))?;
         }
         let text = self.session.text();
@@ -186,14 +196,14 @@ impl AsyncRead for TlsStream {
 }
 
 impl AsyncWrite for TlsStream {
-    /// What is written becomes a record, of which the rest is sent by the next write or flush.
+    /// The beginning of what is written becomes a record, whose rest is sent by the next write or flush.
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_send(cx))?;
-        let written = self.session.send(buf)?;
+        let written = self.session.encrypt(buf)?;
         match self.poll_send(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(written)),
