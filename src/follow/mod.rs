@@ -14,6 +14,7 @@
 //! | `undo.rs` | taking back a write for which there is no room. Pure |
 //! | `filter.rs` | what one follower sees of the messages, where that is not the same for all |
 //! | `sharing.rs` | what a follower writes that many others write, too. Pure |
+//! | `half_closed.rs` | what is said to a client that may have left |
 //! | `served_follower.rs` | a follower with its metrics, the drain, and the undoing of a write |
 //! | `chunk_stream.rs` | the same with a source and a timer: polled for chunks by a task |
 //!
@@ -28,6 +29,7 @@ mod filter;
 mod follower;
 #[cfg(test)]
 mod follower_tests;
+mod half_closed;
 mod live;
 mod options;
 mod pace;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::half_closed::HalfClosed;
 use super::pace::Pace;
 use super::{Ends, Filter};
 use crate::message::{Channel, Seq};
@@ -27,8 +28,9 @@ pub struct Options {
     /// How messages and marks are encoded.
     pub encoder: Encoder,
     /// The right with which the client was let in. Followers with one share what they write all the
-    /// same: whoever writes it looks at the right after it was read.
-    pub access: Option<RightHold>,
+    /// same: whoever writes it looks at the right after it was read. Boxed, because where everybody may
+    /// all none has it.
+    pub access: Option<Box<RightHold>>,
     /// The interval of heartbeats in milliseconds: thousands of idle streams have little else.
     heartbeat: Option<NonZeroU32>,
     /// Boxed, because most streams are idle and have none.
@@ -65,6 +67,8 @@ pub struct Extras {
     pub(super) deadline: Option<(Instant, EndReason)>,
     /// The time after which the client is to come back, if the stream ends because the server stops.
     pub(super) retry_after_stop: Option<Duration>,
+    /// What a client that has closed its sending side is to be told first.
+    pub(super) half_closed: Option<HalfClosed>,
     /// Set when a write was taken back and is to be made again: the follower stood here after it.
     pub(super) again: Option<Seq>,
     /// Why the stream is over, if something other than its options ended it.
@@ -182,6 +186,11 @@ impl Options {
         self.extras.as_ref()?.retry_after_stop
     }
 
+    /// What a client that has closed its sending side is to be told first.
+    pub(super) fn half_closed(&self) -> Option<HalfClosed> {
+        self.extras.as_ref()?.half_closed
+    }
+
     /// The bytes before everything else, if they have not been taken.
     pub(super) fn prelude(&self) -> Bytes {
         let extras = self.extras.as_ref();
@@ -204,7 +213,8 @@ impl Options {
         let extras = self.extras.as_mut().into_iter();
         for right in self
             .access
-            .iter_mut()
+            .as_deref_mut()
+            .into_iter()
             .chain(extras.flat_map(|e| &mut e.rights))
         {
             right.register(waker);
@@ -214,7 +224,8 @@ impl Options {
     /// Why the stream may not go on, if one of its rights has ended.
     pub(super) fn ended_right(&self) -> Option<EndReason> {
         let extras = self.extras.as_ref().into_iter();
-        let mut rights = self.access.iter().chain(extras.flat_map(|e| &e.rights));
+        let access = self.access.as_deref().into_iter();
+        let mut rights = access.chain(extras.flat_map(|e| &e.rights));
         rights.find_map(RightHold::end).map(|end| match end {
             RightEnd::Revoked => EndReason::Revoked,
             RightEnd::Expired => EndReason::Expired,
@@ -260,6 +271,7 @@ impl Extras {
             && self.guard.is_none()
             && self.deadline.is_none()
             && self.retry_after_stop.is_none()
+            && self.half_closed.is_none()
     }
 }
 

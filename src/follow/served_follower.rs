@@ -4,6 +4,7 @@ use std::task::Waker;
 
 use tokio::time::Instant;
 
+use super::half_closed::HalfClosed;
 use super::undo::Undo;
 use super::{Follower, Live, Options, Output, Step};
 use crate::budget::MemoryShare;
@@ -25,8 +26,6 @@ pub struct ServedFollower {
     /// The part of the drain's window after which this stream ends.
     share: f32,
     open: OpenStream,
-    /// What a client that has closed its sending side is to be told first. Boxed, since few have.
-    half_closed: Option<Box<HalfClosed>>,
     /// Whether the response is broken off instead of ended.
     is_broken_off: bool,
     /// The follower before the chunk that was returned last, if that is large.
@@ -69,7 +68,6 @@ impl ServedFollower {
             drain,
             share: rand::random(),
             open,
-            half_closed: None,
             is_broken_off: false,
             undo: None,
             is_counted: false,
@@ -134,8 +132,9 @@ impl ServedFollower {
     /// The client has closed its sending side: it may have left.
     pub fn on_half_closed(&mut self) {
         let heartbeats = limits::HALF_CLOSE_HEARTBEATS;
-        self.half_closed
-            .get_or_insert_with(|| Box::new(HalfClosed::Noticed { heartbeats }));
+        if self.follower.options.half_closed().is_none() {
+            self.set_half_closed(HalfClosed::Noticed { heartbeats });
+        }
     }
 
     /// The stream is dropped now for this reason, unless it has ended before.
@@ -227,31 +226,32 @@ impl ServedFollower {
     /// seen. A proxy in between notices that by the next bytes only, so more heartbeats follow.
     /// Returns `None` when the stream goes on.
     fn hold(&mut self, now: Instant) -> Option<StreamStep> {
-        let half_closed = self.half_closed.as_deref_mut()?;
         // A part of the next chunk may have been sent.
         while !self.is_counted {
-            match *half_closed {
+            let next = match self.follower.options.half_closed()? {
                 HalfClosed::Noticed { heartbeats: 0 } => break,
                 HalfClosed::Noticed { heartbeats } => {
                     let output = self.follower.half_closed(now)?;
-                    *half_closed = HalfClosed::Held {
-                        until: now + limits::HALF_CLOSE_HOLD,
-                        heartbeats: heartbeats - 1,
-                    };
-                    return Some(StreamStep::Chunk(self.count(output)));
+                    let step = StreamStep::Chunk(self.count(output));
+                    let (until, heartbeats) = (now + limits::HALF_CLOSE_HOLD, heartbeats - 1);
+                    self.set_half_closed(HalfClosed::Held { until, heartbeats });
+                    return Some(step);
                 }
                 HalfClosed::Held { .. } if self.drain.has_begun() => {
-                    *half_closed = HalfClosed::Noticed { heartbeats: 0 };
+                    HalfClosed::Noticed { heartbeats: 0 }
                 }
                 HalfClosed::Held { until, .. } if now < until => {
                     return Some(StreamStep::Wait(until));
                 }
-                HalfClosed::Held { heartbeats, .. } => {
-                    *half_closed = HalfClosed::Noticed { heartbeats };
-                }
-            }
+                HalfClosed::Held { heartbeats, .. } => HalfClosed::Noticed { heartbeats },
+            };
+            self.set_half_closed(next);
         }
         None
+    }
+
+    fn set_half_closed(&mut self, half_closed: HalfClosed) {
+        self.follower.options.extras().half_closed = Some(half_closed);
     }
 
     /// Keeps what it takes to take a large chunk back. Without messages a chunk is large only if a page
@@ -277,15 +277,6 @@ impl ServedFollower {
         }
         output.chunk
     }
-}
-
-/// What was done about a client that has closed its sending side.
-#[derive(Clone, Copy, Debug)]
-enum HalfClosed {
-    /// It is to be told so many heartbeats before anything else.
-    Noticed { heartbeats: u32 },
-    /// It was told a heartbeat, and is told nothing until this moment; so many heartbeats follow.
-    Held { until: Instant, heartbeats: u32 },
 }
 
 /// How metrics call the end of a stream.

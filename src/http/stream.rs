@@ -159,7 +159,7 @@ impl StreamSpec {
         {
             options.ends_mut().rotate = Some(jittered(life, limits::ROTATE_JITTER));
         }
-        options.access = call.right_hold();
+        options.access = call.right_hold().map(Box::new);
         let is_long_poll = options.ends().is_long_poll;
         // A long poll is one of many requests on its connection, and so is a page that ends.
         let is_handed_over = call.app.handover
