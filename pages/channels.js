@@ -1,73 +1,72 @@
 // The list of channels, kept up to date: the messages as they come, the figures every few seconds.
-"use strict";
 
-(() => {
-  const body = document.querySelector(".channels tbody");
-  const status = document.getElementById("status");
-  const template = document.querySelector(".channels template");
-  const figuresEvery = 3000;
+import { colored } from './colors.js';
 
-  const rowOf = (channel) => body.querySelector(`tr[data-channel="${CSS.escape(channel)}"]`);
+const body = document.querySelector('.channels tbody');
+const status = document.getElementById('status');
+const template = document.querySelector('.channels template');
+const figuresEvery = 3000;
 
-  // A channel that has come since the page was loaded gets its place in the order of names.
-  const addRow = (channel) => {
-    body.querySelector(".none")?.remove();
-    const row = template.content.firstElementChild.cloneNode(true);
-    row.dataset.channel = channel;
-    const link = row.querySelector("a");
-    link.href = `/c/${channel}`;
-    link.textContent = channel;
-    const after = [...body.rows].find((other) => other.dataset.channel > channel);
-    body.insertBefore(row, after ?? null);
-    return row;
-  };
+const rowOf = (channel) => body.querySelector(`tr[data-channel='${CSS.escape(channel)}']`);
 
-  const showTime = (row, time) => {
-    const element = row.querySelector("time");
-    element.dateTime = time ?? "";
-    element.textContent = time ? new Date(time).toLocaleString() : "";
-  };
+// A channel that has come since the page was loaded gets its place in the order of names.
+const addRow = (channel) => {
+  body.querySelector('.none')?.remove();
+  const row = template.content.firstElementChild.cloneNode(true);
+  row.dataset.channel = channel;
+  const link = row.querySelector('a');
+  link.href = `/c/${channel}`;
+  link.textContent = channel;
+  const after = [...body.rows].find((other) => other.dataset.channel > channel);
+  body.insertBefore(row, after ?? null);
+  return row;
+};
 
-  const showState = (row, isClosed) => {
-    row.querySelector(".state").textContent = isClosed ? "closed" : "";
-  };
+const showTime = (row, time) => {
+  const element = row.querySelector('time');
+  element.dateTime = time ?? '';
+  element.textContent = time ? new Date(time).toLocaleString() : '';
+};
 
-  const showMessage = ({ channel, data, time }) => {
-    const row = rowOf(channel) ?? addRow(channel);
-    showState(row, false);
-    const last = row.querySelector(".last");
-    last.replaceChildren(colored(data));
-    last.title = data;
-    showTime(row, time);
-  };
+const showState = (row, isClosed) => {
+  row.querySelector('.state').textContent = isClosed ? 'closed' : '';
+};
 
-  const showFigures = async () => {
-    if (document.hidden) return;
-    try {
-      const answer = await fetch(location.href, { headers: { Accept: "application/json" } });
-      for (const { channel, time, messages, closed, followers } of (await answer.json()).channels) {
-        const row = rowOf(channel) ?? addRow(channel);
-        row.querySelector(".messages").textContent = messages;
-        row.querySelector(".followers").textContent = followers;
-        showTime(row, time);
-        showState(row, closed);
-      }
-    } catch {
-      // The status says that the server cannot be reached.
+const showMessage = ({ channel, data, time }) => {
+  const row = rowOf(channel) ?? addRow(channel);
+  showState(row, false);
+  const last = row.querySelector('.last');
+  last.replaceChildren(colored(data));
+  last.title = data;
+  showTime(row, time);
+};
+
+const showFigures = async () => {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: 'application/json' } });
+    for (const { channel, time, messages, closed, followers } of (await answer.json()).channels) {
+      const row = rowOf(channel) ?? addRow(channel);
+      row.querySelector('.messages').textContent = messages;
+      row.querySelector('.followers').textContent = followers;
+      showTime(row, time);
+      showState(row, closed);
     }
-  };
+  } catch {
+    // The status says that the server cannot be reached.
+  }
+};
 
-  for (const row of body.rows) {
-    const time = row.querySelector("time");
-    if (time) showTime(row, time.dateTime);
-  }
-  // Only the first page has all that comes: later ones show what they list.
-  const asked = new URLSearchParams(location.search);
-  if (!asked.has("after")) {
-    const stream = new ForeverFrame(`/c/${asked.get("prefix") ?? ""}*`, { since: "each" });
-    stream.addEventListener("message", showMessage);
-    stream.addEventListener("closed", ({ channel }) => showState(rowOf(channel) ?? addRow(channel), true));
-    stream.show(status);
-  }
-  setInterval(showFigures, figuresEvery);
-})();
+for (const row of body.rows) {
+  const time = row.querySelector('time');
+  if (time) showTime(row, time.dateTime);
+}
+// Only the first page has all that comes: later ones show what they list.
+const asked = new URLSearchParams(location.search);
+if (!asked.has('after')) {
+  const stream = new ForeverFrame(`/c/${asked.get('prefix') ?? ''}*`, { since: 'each', heartbeat: 5, background: false });
+  stream.addEventListener('message', showMessage);
+  stream.addEventListener('closed', ({ channel }) => showState(rowOf(channel) ?? addRow(channel), true));
+  stream.show(status);
+}
+setInterval(showFigures, figuresEvery);

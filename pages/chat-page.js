@@ -1,6 +1,6 @@
 // What the scripts of /chat share: its templates, its notices, and its requests to the server.
 
-const RETRY_STEP = 500, RETRY_MOST = 15000;
+const RETRY_STEP = 500, RETRY_MOST = 5000;
 
 /** Returns the element with this id. */
 export const $ = id => document.getElementById(id);
@@ -51,17 +51,27 @@ export function leave(path) {
   return new Promise(() => {});
 }
 
+/** Fetches, and says in words that the server cannot be reached. */
+async function reach(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Error('the server does not answer');
+  }
+}
+
 /** Sends a request, a POST if there is a form, and returns the answer's JSON. Throws an error with the
     server's own sentence if the answer is an error. */
 export async function ask(path, form, signal) {
-  const response = await fetch(path, {
+  const response = await reach(path, {
     method: form ? 'POST' : 'GET',
     body: form && new URLSearchParams(form),
     headers: { Accept: 'application/json' },
     cache: 'no-store',
     signal,
   });
-  if (response.status === 401) return leave('/chat/login');
+  if (response.status === 401) return leave(`/chat/login?next=${encodeURIComponent(location.pathname)}`);
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;

@@ -6,6 +6,8 @@ const COUNTED = 99;
 const LISTS = { friend: 'friends', asking: 'asking', asked: 'asked', blocked: 'blocked' };
 
 const byName = new Intl.Collator();
+/** Whether this page does not hear who comes and goes. */
+const isLineBroken = () => document.querySelector('main').dataset.line === 'broken';
 /** Returns the name of the friend whose conversation is open. */
 const open = () => document.querySelector('main').dataset.with;
 /** Returns a number of unread messages as it is shown: nothing for 0, and at most "99+". */
@@ -57,7 +59,7 @@ class Person {
       const link = this.#row.querySelector('a');
       if (isOpen) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
       this.#row.querySelector('.unread').textContent = count(this.unread);
-      const state = this.online ? 'online' : 'offline';
+      const state = isLineBroken() ? 'unknown' : this.online ? 'online' : 'offline';
       const places = [this.#row.querySelector('.presence'), isOpen && document.querySelector('.talk-head .presence')];
       for (const place of places) if (place) place.textContent = place.dataset.state = state;
     }

@@ -4,11 +4,24 @@ import { $, ask, href, isNewer, make } from './chat-page.js';
 
 const PAGE = 50, SHOWN = 1000;
 
+/** Returns a text as its parts, in which addresses of the web are links. */
+function linked(text) {
+  return text.split(/(\bhttps?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]])/).map((part, index) => {
+    if (index % 2 === 0) return part;
+    const link = document.createElement('a');
+    Object.assign(link, { href: part, textContent: part, target: '_blank', rel: 'noopener noreferrer nofollow' });
+    return link;
+  });
+}
+
 /** Returns the row of a message; `who` is `me` or `them`. */
 export function messageRow({ cursor, time, from, text }, who) {
   const row = make('message-row', { name: from, who, cursor, time, text }).firstElementChild;
   const at = new Date(time);
-  row.querySelector('time').textContent = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  row.querySelector('.text').replaceChildren(...linked(text));
+  row.minute = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  row.querySelector('time').textContent = row.minute;
+  row.who = who;
   row.day = at.toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
   return row;
 }
@@ -17,6 +30,12 @@ export function messageRow({ cursor, time, from, text }, who) {
 function showDay(row) {
   if (row.previousElementSibling?.day === row.day) delete row.dataset.day;
   else row.dataset.day = row.day;
+}
+
+/** Shows the time under a message unless the next one is of the same person and minute. */
+function showMinute(row) {
+  const next = row.nextElementSibling;
+  row.classList.toggle('goes-on', next?.who === row.who && next.minute === row.minute && next.day === row.day);
 }
 
 /** Returns what stands above the first message that is kept. */
@@ -34,10 +53,13 @@ export class Talk {
   #observer;
   #view;
   #shown;
+  #unread;
 
-  /** Opens the conversation with the friend `name`. Calls `shown` after each page of messages is shown. */
-  constructor(name, draft, shown) {
+  /** Opens the conversation with the friend `name`, of which so many messages are unread. Calls `shown` when
+      other messages are in sight. */
+  constructor(name, draft, unread, shown) {
     this.name = name;
+    this.#unread = unread;
     this.#shown = shown;
     const pane = make('conversation-pane', { name, href: href(name) });
     // The caller decides where the focus goes.
@@ -45,6 +67,9 @@ export class Talk {
     $('conversation').replaceChildren(pane);
     this.#view = document.querySelector('div.talk');
     this.#view.hidden = false;
+    this.#view.classList.add('is-loading');
+    this.#view.addEventListener('scroll', () => shown(), { passive: true });
+    $('newer').addEventListener('click', () => { this.#view.scrollTop = 0; $('msg').focus(); });
     $('msg').value = draft;
     // A reader who scrolls up to the button need not press it.
     const above = ([{ isIntersecting }]) => { if (isIntersecting) this.earlier(); };
@@ -79,6 +104,7 @@ export class Talk {
       const { messages, before, missed } = await ask(`${href(this.name)}?${query}`, undefined, signal);
       if (signal.aborted) return;
       for (const message of messages) this.add(message);
+      this.#markUnread();
       this.#before = before;
       $('earlier').hidden = before === null;
       $('start').textContent = before === null ? beginning(missed) : '';
@@ -90,6 +116,7 @@ export class Talk {
       $('start').textContent = ` Earlier messages cannot be loaded: ${error.message}.`;
       $('earlier').hidden = false;
     } finally {
+      this.#view.classList.remove('is-loading');
       this.#loading = false;
     }
   }
@@ -107,6 +134,39 @@ export class Talk {
     this.#rows.set(cursor, row);
     list.insertBefore(row, list.children[low] ?? null);
     for (const changed of [row, row.nextElementSibling]) if (changed) showDay(changed);
+    for (const changed of [row, row.previousElementSibling]) if (changed) showMinute(changed);
+  }
+
+  /** Whether the newest message is in sight. The column is reversed, so its scrolling begins there. */
+  get isAtEnd() { return this.#view.scrollTop > -40; }
+
+  /** Says how many messages have come that are not in sight. */
+  showNewer(unread) {
+    const button = $('newer');
+    button.hidden = !unread || this.isAtEnd;
+    button.textContent = `↓ ${unread} new`;
+  }
+
+  /** Draws a line above a message, which is the first that is unread. */
+  markNew(cursor) {
+    if ($('messages').querySelector('.new-since')) return;
+    const row = this.#rows.get(cursor);
+    if (!row) return;
+    const line = document.createElement('p');
+    line.className = 'new-since';
+    line.textContent = `New since ${row.minute}`;
+    row.prepend(line);
+  }
+
+  /** Removes that line, when its messages have been read and answered. */
+  unmark() { $('messages').querySelector('.new-since')?.remove(); }
+
+  /** Draws the line above the first of the messages that were unread when the conversation was opened. */
+  #markUnread() {
+    const theirs = [...$('messages').children].filter(row => row.who === 'them');
+    if (!this.#unread || theirs.length < this.#unread) return;
+    this.markNew(theirs[theirs.length - this.#unread].dataset.cursor);
+    this.#unread = 0;
   }
 
   /** Removes the oldest messages when there are very many and new ones come. They can be loaded again. */

@@ -2,6 +2,7 @@
 // happens. The user's own acts are plain requests, and the page learns their effects from the streams.
 
 import { $, ask, complain, href, hurry, isFinal, isLeft, isNewer, leave, pause, say } from './chat-page.js';
+import { Drafts } from './chat-drafts.js';
 import { clear, people, showUnread, stand, standAsIn } from './chat-people.js';
 import { Outbox } from './chat-outbox.js';
 import { Talk } from './chat-talk.js';
@@ -14,7 +15,7 @@ let me, own, presence, talk;
 
 // ---- Opening and closing conversations ----
 
-const drafts = new Map();
+let drafts;
 
 /** Opens the conversation with the friend `name`, or none. */
 function open(name) {
@@ -24,7 +25,7 @@ function open(name) {
     talk.close();
   }
   const isFriend = person?.standing === 'friend';
-  talk = isFriend ? new Talk(name, drafts.get(name) ?? '', seen) : null;
+  talk = isFriend ? new Talk(name, drafts.get(name), person.unread, seen) : null;
   if (talk) $('pending').append(...outbox.rows(name));
   document.querySelector('main').dataset.with = talk?.name ?? '';
   for (const changed of [before, person]) changed?.show();
@@ -34,7 +35,9 @@ function open(name) {
 /** Opens a conversation as a step of the browser's history, so that Back leads back. */
 function go(name, isTouched = false) {
   if (talk?.name !== name) {
-    history.pushState(null, '', name ? href(name) : '/chat');
+    // Back leads to the list, and so does the link that says so.
+    if (!name && history.state?.isAfterList) return history.back();
+    history.pushState({ isAfterList: name !== undefined && !talk }, '', name ? href(name) : '/chat');
     open(name);
   }
   // On a touch screen, the keyboard would cover the messages.
@@ -53,10 +56,12 @@ function nameInAddress() {
 const read = new Map();
 let telling = false;
 
-/** Marks the open conversation as read if the page is visible. */
+/** Marks the open conversation as read if its newest message is in sight. */
 function seen() {
   const person = people.get(talk?.name);
-  if (!person?.unread || document.hidden || !talk.last) return;
+  if (!person) return;
+  talk.showNewer(person.unread);
+  if (!person.unread || document.hidden || !talk.last || !talk.isAtEnd) return;
   // Everything up to the newer of the two has been shown.
   const through = own && isNewer(own.cursor, talk.last) ? own.cursor : talk.last;
   person.count(0, through);
@@ -107,6 +112,8 @@ function send() {
   if (!text) return;
   if (outbox.length >= UNSENT) return complain(`${UNSENT} messages are waiting to be sent. Send more when they have arrived.`);
   $('msg').value = '';
+  drafts.set(talk.name, '');
+  talk.unmark();
   $('pending').append(outbox.send(me, talk.name, text));
   $('msg').focus();
 }
@@ -125,6 +132,7 @@ function heard({ cursor, time, data }) {
   }
   if (person && talk?.name === person.name) {
     talk.add({ cursor, time, from, text });
+    if (from !== me && (document.hidden || !talk.isAtEnd)) talk.markNew(cursor);
     talk.trim();
     seen();
   }
@@ -183,7 +191,9 @@ function follow(since) {
   own.addEventListener('gap', begin);
   own.addEventListener('open', () => { hurry(); tellRead(); });
   own.addEventListener('state', ({ state }) => {
-    $('state').className = state === 'waiting' ? 'broken' : '';
+    $('state').className = state === 'waiting' ? 'broken' : state === 'live' ? 'fine' : '';
+    document.querySelector('main').dataset.line = state === 'waiting' ? 'broken' : '';
+    for (const person of people.values()) person.show();
     // Either the connection has broken or the session has ended; this request finds out.
     if (state === 'waiting') stands().catch(() => {});
   });
@@ -193,7 +203,7 @@ function follow(since) {
 /** Opens the stream that says who is online. */
 function watch(since) {
   presence?.close();
-  presence = new ForeverFrame(mine('/chat/presence'), { since, events: ['presence'] });
+  presence = new ForeverFrame(mine('/chat/presence'), { since, events: ['presence'], background: false });
   presence.addEventListener('presence', cameOrWent);
   presence.addEventListener('gap', look);
 }
@@ -238,6 +248,7 @@ async function begin() {
   const overview = await snapshot();
   if (!me) clear();
   me = overview.me;
+  drafts ??= new Drafts(me);
   standAsIn(overview);
   follow(overview.since);
   watch(overview.presence);
@@ -246,7 +257,7 @@ async function begin() {
     // The server finds a name in any spelling; the address gets the right one.
     history.replaceState(null, '', href(name));
     // The user may already have typed into the form that came with the page.
-    if (!talk) drafts.set(name, $('msg').value);
+    if (!talk && $('msg')?.value) drafts.set(name, $('msg').value);
   }
   open(name);
   $('msg')?.focus();
@@ -264,11 +275,22 @@ async function change(form, submitter) {
     if (action === 'ask') form.reset();
     if ((action === 'remove' || action === 'block') && talk?.name === name) go(undefined);
     become(name, standing);
+    // The button that was pressed is gone; the focus goes to what has come of it.
+    if (action === 'accept') [...document.querySelectorAll('#friends li')].find(row => row.dataset.name === name)?.querySelector('a').focus();
+    else if (document.activeElement === document.body) $('friends-title').focus();
+    if (action === 'remove') sayWhatIsLeft(name);
     if (standing === 'asked') say(`You have asked ${name}.`);
     if (standing === 'blocked') say(`You have blocked ${name}.`);
   } catch (error) {
     complain(error.message);
   }
+}
+
+/** Says where a conversation can be read that is over. */
+function sayWhatIsLeft(name) {
+  const link = document.createElement('a');
+  Object.assign(link, { href: href(name), textContent: 'What was said can still be read.' });
+  $('problem').replaceChildren(`You and ${name} are no longer friends. `, link);
 }
 
 document.addEventListener('submit', e => {
@@ -285,6 +307,19 @@ document.addEventListener('click', e => {
   e.preventDefault();
   go(link.closest('li')?.dataset.name, e.pointerType === 'touch');
 });
+
+document.addEventListener('input', e => { if (me && talk && e.target.id === 'msg') drafts.set(talk.name, e.target.value); });
+
+/** Closes the menu of a conversation, as menus do. */
+function closeMore(focus) {
+  const more = document.querySelector('.more[open]');
+  if (!more) return;
+  more.open = false;
+  if (focus) more.querySelector('summary').focus();
+}
+
+document.addEventListener('click', e => { if (!e.target.closest('.more')) closeMore(false); });
+document.addEventListener('keydown', e => { if (e.key === 'Escape') closeMore(true); });
 
 document.addEventListener('keydown', e => {
   // An Enter that ends a word of Chinese or Japanese does not send.

@@ -1,10 +1,9 @@
 // The colours of a text: what programs print in colour for a terminal (SGR sequences) becomes elements with
 // the classes that the forever frame has, for which style.css has the rules. src/wire/sgr.rs and style.rs
 // say what the sequences are and mean; this is the same for messages that a script shows.
-'use strict';
 
 /** Returns a text as what an element can be given by `append(...)`. The text is never read as HTML. */
-const colored = (() => {
+export const colored = (() => {
   const SEQUENCE = /(\x1b\[\d{0,3}(?:;\d{0,3}){0,15}m)/;
   const EFFECTS = [['bold', 1, 22], ['faint', 2, 22], ['italic', 3, 23], ['underline', 4, 24], ['inverse', 7, 27], ['strike', 9, 29]];
   const MOST = 1000;

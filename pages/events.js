@@ -1,14 +1,14 @@
 // The page /events: shows named events as they arrive, and has a form that sends them.
-'use strict';
+import { colored } from './colors.js';
+import { $, part, sendWith } from './page.js';
 
-const $ = id => document.getElementById(id);
 const CHANNEL = '/c/events', SHOWN = 200;
 
 let stream;
 
 /** Opens the stream from a cursor or from another start that `since` names. */
 function listen(since) {
-  stream = new ForeverFrame(CHANNEL, { events: ['sentMessage'], since });
+  stream = new ForeverFrame(CHANNEL, { events: ['sentMessage'], since, heartbeat: 5, background: false });
   stream.addEventListener('sentMessage', e => {
     let message;
     try { message = JSON.parse(e.data); } catch { message = null; }
@@ -21,6 +21,7 @@ function listen(since) {
   stream.addEventListener('gap', e => showGap(e));
   stream.show($('state'));
   stream.addEventListener('state', buttons);
+  stream.addEventListener('open', () => form.isBack());
   buttons();
 }
 
@@ -29,14 +30,6 @@ function buttons() {
   const closed = stream.state === 'closed';
   $('close').disabled = closed;
   $('reopen').disabled = !closed;
-}
-
-/** Returns an element with a class and a text, which is never read as HTML. */
-function part(name, kind, text) {
-  const element = document.createElement(name);
-  element.className = kind;
-  element.textContent = text;
-  return element;
 }
 
 /** Appends a row, and removes the oldest ones past the limit. */
@@ -53,6 +46,7 @@ function show(e, from, text) {
   shown.append(colored(text));
   row.append(part('b', 'from', from), shown);
   const id = part('span', 'facts', '');
+  if (e.time) id.append(part('time', '', new Date(e.time).toLocaleTimeString()), ' · ');
   id.append('lastEventId ', part('code', 'id', e.lastEventId), ' · origin ', part('code', 'origin', e.origin));
   row.append(id);
   add(row);
@@ -69,26 +63,25 @@ function showGap({ reason, missed }) {
   add(part('li', 'gap', `${why[reason] ?? reason}${many}`));
 }
 
-$('send').addEventListener('submit', async e => {
-  e.preventDefault();
+const form = sendWith($('send'), $('text'), $('problem'), () => {
   const [from, text] = [$('from').value, $('text').value];
-  try {
-    const answer = await fetch(`${CHANNEL}?event=sentMessage`, { method: 'POST', body: JSON.stringify({ from, text }) });
-    if (!answer.ok) throw new Error((await answer.json()).error);
-    $('problem').textContent = '';
-    $('text').value = '';
-  } catch (error) {
-    $('problem').textContent = `Not sent: ${error.message}`;
-  }
-  $('text').focus();
-});
+  try { sessionStorage.setItem('from', from); } catch { /* no storage */ }
+  return { address: `${CHANNEL}?event=sentMessage`, body: JSON.stringify({ from, text }) };
+}, () => stream);
 
 $('close').addEventListener('click', () => { stream.close(); $('reopen').focus(); });
 // The new stream starts at the old one's cursor, so it catches up with what came in the meantime.
 $('reopen').addEventListener('click', () => { listen(stream.cursor ?? '-10'); $('close').focus(); });
 
 const NAMES = ['Ada', 'Alan', 'Barbara', 'Edsger', 'Grace', 'Katherine', 'Ken', 'Radia', 'Tim'];
-$('from').value = NAMES[Math.floor(Math.random() * NAMES.length)];
-$('origin').textContent = location.origin;
+/** Returns the name that was used in this tab before, or another one. */
+function myName() {
+  const name = NAMES[Math.floor(Math.random() * NAMES.length)];
+  try {
+    if (!sessionStorage.getItem('from')) sessionStorage.setItem('from', name);
+    return sessionStorage.getItem('from');
+  } catch { return name; }
+}
+if (!$('from').value) $('from').value = myName();
 $('cannot').hidden = 'EventSource' in window;
 listen('-10');

@@ -1,6 +1,7 @@
 /* forever-frame.js: follow a log that the server pushes. MIT licence, no dependencies, no build.
 
      <script src="/forever-frame.js"></script>
+     <ol data-follow="/c/news?since=-10"></ol>             <!-- this is enough: an <li> a message -->
 
      const stream = new ForeverFrame('/c/news', { since: '-10' });
      stream.addEventListener('message', e => console.log(e.cursor, e.data));
@@ -22,6 +23,10 @@
      shared      true (the default) for one connection for all tabs of this browser, false for one each
      heartbeat   seconds after which a quiet server is to send a sign of life, 1 to 60 (15; for
                  'script' at most 5, since nothing else tells of a hidden iframe that is cut)
+     rhythm      seconds after which something is due here at the latest (the heartbeat); when it is late, the
+                 state says for how long the stream has been silent
+     background  true (the default) to go on while the page is hidden, false to close the connection
+                 then, of which a browser has six for all tabs, and to go on from the cursor when it is seen
    Where an option is not given, the address may say the same: '/c/news?since=now&heartbeat=5s&as=ndjson'.
    Its other parameters are sent with each request. With `until` the stream closes when it has all of
    that part of the log (by a long poll, which does not say so, it goes on to ask).
@@ -48,7 +53,8 @@ globalThis.ForeverFrame = (() => {
   const HEARTBEAT = 15, SCRIPT_HEARTBEAT = 5;
   const CALLS_LATE = 200;                 // how long the calls of a frame that is over may be on their way
   const POLL_SECONDS = 25;
-  const RETRY_STEP = 500, RETRY_MOST = 30000;
+  const RETRY_STEP = 500, RETRY_MOST = 30000, RETRY_SEEN = 5000;
+  const LATE = 2000;                      // what is late by so much is said to be missing
   const LOOK_UP_AGAIN = 5 * 60 * 1000;    // before a better transport is tried again
   const TRUST = 10 * 60 * 1000;           // for this long, what worked before is tried first
   const LEADER_SILENT = 60 * 1000, LEADER_ANSWERS = 3000;
@@ -59,7 +65,7 @@ globalThis.ForeverFrame = (() => {
 
   const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
   /** Full jitter: clients that were cut off together do not come back together. */
-  const backoff = tries => Math.random() * Math.min(RETRY_MOST, RETRY_STEP * 2 ** tries);
+  const backoff = tries => Math.random() * Math.min(document.hidden ? RETRY_MOST : RETRY_SEEN, RETRY_STEP * 2 ** tries);
 
   /** Returns the seconds in a duration such as '15s', as an address has it, or undefined. */
   const secondsIn = text => {
@@ -69,7 +75,8 @@ globalThis.ForeverFrame = (() => {
   const duration = seconds => (Number.isInteger(seconds) ? `${seconds}s` : `${Math.round(seconds * 1000)}ms`);
 
   /** Returns the error for an answer that is none; it has the time after which the server asks to come back. */
-  const refusal = response => Object.assign(new Error(`status ${response.status}`), {
+  const refusal = response => Object.assign(new Error(`the server answered ${response.status}`), {
+    status: response.status,
     after: 1000 * (Number(response.headers.get('Retry-After')) || 0),
   });
 
@@ -328,17 +335,18 @@ globalThis.ForeverFrame = (() => {
       else if (attempt === this.#latest) this.#climbDown();
     }
 
-    #failed({ after = 0 } = {}) {
+    #failed(error = {}) {
       this.#failures += 1;
       if (this.#failures >= 3) this.#host.memory.name = null;
-      this.#wait(Math.max(after, backoff(this.#tries++)));
+      const why = error.status ? error.message : 'the server does not answer';
+      this.#wait(Math.max(error.after ?? 0, backoff(this.#tries++)), why);
     }
 
-    #wait(ms) {
+    #wait(ms, why = 'the server is stopping') {
       this.stop();
       this.#waiting = true;
       this.#timer = setTimeout(() => this.connect(), ms);
-      this.#host.state('waiting');
+      this.#host.state('waiting', null, { why, until: Date.now() + ms });
     }
 
     /** Tries the better transports again after a while, alongside the one that works. */
@@ -356,19 +364,26 @@ globalThis.ForeverFrame = (() => {
   //      the cursors before and after. A tab that has a hole then (it came later, or it slept) asks
   //      the server for what is missing. ----
 
-  return class ForeverFrame extends EventTarget {
+  /** Returns who a server would have to let in, as its operator names it. */
+  const origin = () => (location.origin === 'null' ? 'files (start it with --cors-origin \'*\')' : `${location.origin} (start it with --cors-origin ${location.origin})`);
+
+  class ForeverFrame extends EventTarget {
     #url; #since; #events; #names; #channelName; #closed = new Set(); #key; #host; #listening = new AbortController();
     #cursor = null; #state = 'connecting'; #transport = null; #shared;
     #leading = false; #connection = null; #session = null; #queue = null; #channel = null;
     #reached = null; #saidLive = false; #token; #secret = null; #catching = null; #held = []; #leaderState = null; #silence; #doubt; #shown = new Set();
+    #heard = 0; #rhythm; #pause = null; #isForeign; #isRefused = false; #everHeard = false; #ticking; #background;
 
-    constructor(url, { since, events = null, transports, token = null, shared = true, heartbeat } = {}) {
+    constructor(url, { since, events = null, transports, token = null, shared = true, heartbeat, rhythm, background = true } = {}) {
       super();
       const bad = events?.find(name => RESERVED.includes(name));
       if (bad) throw new TypeError(`the event name ${bad} is reserved by ForeverFrame`);
       this.#url = new URL(url, document.baseURI);
       const address = this.#url.searchParams;
       this.#token = token;
+      this.#rhythm = rhythm;
+      this.#background = background;
+      this.#isForeign = this.#url.origin !== location.origin;
       this.#events = events?.filter(name => name !== 'message') ?? null;
       this.#since = String(since ?? (address.get('lastEventId') || address.get('since') || 'all'));
       // They only say where to begin. Later the cursor does, and `lastEventId` would win over it.
@@ -397,20 +412,21 @@ globalThis.ForeverFrame = (() => {
         renew: () => this.#renew(),
         hear: items => this.#take(items),
         done: () => this.close(),
-        state: (state, transport = null) => this.#setState(state, transport),
+        state: (state, transport = null, pause = null) => this.#setState(state, transport, pause),
       };
       const on = (target, name, act) => target.addEventListener(name, act, { signal: this.#listening.signal });
       on(window, 'online', () => this.#check());
-      on(document, 'visibilitychange', () => { if (!document.hidden) this.#check(); });
+      on(document, 'visibilitychange', () => this.#look());
       // A page with open connections cannot be kept in the back/forward cache.
       on(window, 'pagehide', () => this.#leave());
-      on(window, 'pageshow', e => { if (e.persisted) this.#join(); });
-      this.#join();
+      on(window, 'pageshow', e => { if (e.persisted && !this.#session) this.#join(); });
+      this.#ticking = setInterval(() => this.#tick(), 1000);
+      if (background || !document.hidden) this.#join(); else this.#setState('paused');
     }
 
     /** The cursor up to which everything has been delivered; null before anything has been heard. */
     get cursor() { return this.#cursor; }
-    /** The state: connecting, live, waiting (to try again), or closed. */
+    /** The state: connecting, live, waiting (to try again), paused (while the page is hidden), or closed. */
     get state() { return this.#state; }
     /** The transport that is in use, or null. */
     get transport() { return this.#transport; }
@@ -419,26 +435,100 @@ globalThis.ForeverFrame = (() => {
     /** Whether the tabs of this browser share one connection. */
     get shared() { return this.#shared; }
 
-    /** The state in words. */
-    get description() {
-      if (this.#state === 'live') {
-        const by = `live by ${NAMES[this.#transport]}`;
-        if (!this.#shared) return by;
-        return this.#leading ? `${by}, shared by this tab` : `${by}, shared by another tab`;
-      }
-      return { connecting: 'connecting …', waiting: 'not connected, trying again soon', closed: 'closed' }[this.#state];
+    /** For how many seconds nothing has come that was due; 0 if all is well. */
+    get silentFor() {
+      // A long poll is silent by nature.
+      if (this.#state !== 'live' || this.#transport === 'json') return 0;
+      const due = 1000 * Math.max(this.#rhythm ?? this.#host.heartbeat, this.#host.pace) + LATE;
+      const silent = Date.now() - this.#heard;
+      return silent > due ? Math.floor(silent / 1000) : 0;
     }
 
-    /** Shows the state in words in this element, and keeps it up to date. */
+    /** The state in words. */
+    get description() { return this.#words.join(''); }
+
+    /** The state in words: what it is, and what of that changes each second. */
+    get #words() {
+      if (this.#state === 'live') {
+        const by = `live by ${NAMES[this.#transport]}`;
+        const all = !this.#shared ? by : this.#leading ? `${by}, shared by this tab` : `${by}, shared by another tab`;
+        const silent = this.silentFor;
+        return silent ? [`${all}, but silent`, ` for ${silent} s`] : [all];
+      }
+      if (this.#state === 'waiting') {
+        if (this.#isRefused) return [`refused: the server does not let in pages of ${origin()}`];
+        const { why, until } = this.#pause ?? { why: 'the server does not answer', until: 0 };
+        const seconds = Math.ceil((until - Date.now()) / 1000);
+        return [`not connected (${why}); trying again`, seconds > 0 ? ` in ${seconds} s` : ' now'];
+      }
+      if (this.#state === 'connecting' && this.#everHeard) return ['not connected, connecting again …'];
+      return [{ connecting: 'connecting …', paused: 'paused while this page is hidden', closed: 'closed' }[this.#state]];
+    }
+
+    /** Shows the state in words in this element, with a button to try again now, and keeps it up to date. */
     show(element) {
+      if (!element) return;
       element.setAttribute('role', 'status');
-      element.textContent = this.description;
       this.#shown.add(element);
+      this.#showIn(element);
+    }
+
+    /** What kind of state an element shows. */
+    get #kind() {
+      if (this.#state === 'waiting' && this.#isRefused) return 'refused';
+      if (this.#state === 'connecting' && this.#everHeard) return 'waiting';
+      return this.silentFor ? 'silent' : this.#state;
+    }
+
+    #showIn(element) {
+      const [words, changing = ''] = this.#words;
+      element.dataset.state = this.#kind;
+      if (element.firstChild?.textContent !== words || !element.querySelector('span') !== !changing) {
+        // What changes each second is not announced each second.
+        const span = document.createElement('span'), button = document.createElement('button');
+        span.ariaHidden = 'true';
+        [button.type, button.textContent] = ['button', 'Try now'];
+        button.addEventListener('click', () => this.hurry());
+        element.replaceChildren(words, ...(changing ? [span, ' '] : []), ...(this.#state === 'waiting' ? [button] : []));
+      }
+      const span = element.querySelector('span');
+      if (span && span.textContent !== changing) span.textContent = changing;
+    }
+
+    #tick() {
+      if (document.hidden) return;
+      for (const element of this.#shown) this.#showIn(element);
+    }
+
+    /** Tries again now, if the stream waits to do so. */
+    hurry() { if (this.#session) this.#check(); }
+
+    /** Closes the connection while nobody looks, if the page wants that. */
+    #look() {
+      if (!document.hidden) {
+        if (this.#session) this.#check(); else this.#join();
+      } else if (!this.#background && this.#session) {
+        this.#leave();
+        this.#setState('paused');
+      }
+    }
+
+    /** Finds out whether the server is there, and only does not let this page read what it says. */
+    async #askWhetherRefused() {
+      try {
+        await fetch(new URL('/healthz', this.#url), { mode: 'no-cors', cache: 'no-store' });
+        if (this.#everHeard || this.#isRefused) return;
+        this.#isRefused = true;
+        const origin = location.origin === 'null' ? "'*'" : location.origin;
+        console.warn(`${this.#url.origin} does not let pages of this origin read it. Start it with: forever-frame --cors-origin ${origin}`);
+        this.#tick();
+      } catch { /* it cannot be reached */ }
     }
 
     /** Ends the stream for this tab. To go on later, create a new one with `since: stream.cursor`. */
     close() {
       this.#listening.abort();
+      clearInterval(this.#ticking);
       this.#leave();
       this.#setState('closed');
     }
@@ -545,7 +635,7 @@ globalThis.ForeverFrame = (() => {
       this.#silence = setTimeout(() => this.#check(), LEADER_SILENT);
     }
 
-    #hearTab({ hello, state, transport, batch }) {
+    #hearTab({ hello, state, transport, pause, batch }) {
       if (hello) {
         if (!this.#leading) return;
         this.#connection.hurry();
@@ -555,7 +645,7 @@ globalThis.ForeverFrame = (() => {
       }
       if (!this.#leading) this.#listenForLeader();
       if (state && !this.#leading) {
-        this.#leaderState = { state, transport };
+        this.#leaderState = { state, transport, pause };
         if (state === 'live') this.#host.memory.name = transport;
         this.#showLeaderState();
       }
@@ -566,6 +656,7 @@ globalThis.ForeverFrame = (() => {
 
     /** Delivers the items that are new, and returns how many there were. */
     #take(received) {
+      this.#hears();
       const items = [], from = this.#cursor;
       let at = from;
       for (const item of received) {
@@ -606,6 +697,11 @@ globalThis.ForeverFrame = (() => {
       return items.filter(({ type }) => type !== 'live' && type !== 'closed').length;
     }
 
+    #hears() {
+      this.#heard = Date.now();
+      if (!this.#everHeard) [this.#everHeard, this.#isRefused] = [true, false];
+    }
+
     #wants(name) { return !this.#events || name === 'message' || this.#events.includes(name); }
 
     /** Says that all of the past has been delivered, once for each time that the stream becomes live. */
@@ -636,6 +732,7 @@ globalThis.ForeverFrame = (() => {
 
     /** Takes a batch from the leader: what it has heard between two cursors. */
     #takeBatch(batch) {
+      this.#hears();
       if (this.#catching) {
         this.#held.push(batch);
         if (this.#held.length > HELD_BACK) this.#held.shift();
@@ -678,27 +775,56 @@ globalThis.ForeverFrame = (() => {
 
     #showLeaderState() {
       if (this.#leading || !this.#session) return;
-      const { state = 'connecting', transport } = this.#leaderState ?? {};
+      const { state = 'connecting', transport, pause } = this.#leaderState ?? {};
       // Catching up is shown only at the beginning; later it is over in a moment.
-      if (!this.#catching || state !== 'live') this.#setState(state, transport);
+      if (!this.#catching || state !== 'live') this.#setState(state, transport, pause);
       else if (this.#state !== 'live') this.#setState('connecting');
     }
 
-    #tellState() { this.#channel?.postMessage({ state: this.#state, transport: this.#transport }); }
+    #tellState() { this.#channel?.postMessage({ state: this.#state, transport: this.#transport, pause: this.#pause }); }
 
-    #setState(state, transport = null) {
+    #setState(state, transport = null, pause = null) {
       const before = this.description, was = this.#state;
-      [this.#state, this.#transport] = [state, transport];
+      [this.#state, this.#transport, this.#pause] = [state, transport, pause];
+      if (state === 'live' && was !== 'live') this.#hears();
+      if (state === 'waiting' && this.#isForeign && !this.#everHeard) this.#askWhetherRefused();
       // Where the connection is lost, what comes meanwhile will be the past.
       if (was === 'live' && state !== 'live') [this.#reached, this.#saidLive] = [null, false];
       if (this.#leading) this.#tellState();
       if (before === this.description) return;
-      for (const element of this.#shown) element.textContent = this.description;
+      for (const element of this.#shown) this.#showIn(element);
       if (state === 'live' && was !== 'live') this.dispatchEvent(new Event('open'));
       const { leader, shared } = this;
       this.dispatchEvent(Object.assign(new Event('state'), { state, transport, leader, shared, cursor: this.#cursor }));
       // A tab that catches up by itself may have done so before it knew that another one has a connection.
       if (state === 'live' && this.#reached !== null) this.#sayLive(this.#reached);
     }
-  };
+  }
+
+  // ---- <ol data-follow="/c/news"></ol>: a list that follows a channel by itself. The address is one of
+  //      the server that this script came from. ----
+
+  const FOLLOWED = 200;                   // the messages that such a list keeps
+  const home = document.currentScript?.src ?? document.baseURI;
+
+  function follow(list) {
+    const stream = new ForeverFrame(new URL(list.dataset.follow, home));
+    const add = (text, name) => {
+      const row = document.createElement('li');
+      if (name) row.className = name;
+      row.textContent = text;
+      list.append(row);
+      while (list.children.length > FOLLOWED) list.firstElementChild.remove();
+    };
+    stream.addEventListener('message', e => add(e.data));
+    stream.addEventListener('gap', e => add(`Messages are missing (${e.reason}).`, 'gap'));
+    const state = document.createElement('p');
+    list.after(state);
+    stream.show(state);
+  }
+  const followAll = () => { for (const list of document.querySelectorAll('[data-follow]')) follow(list); };
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', followAll);
+  else followAll();
+
+  return ForeverFrame;
 })();

@@ -1,7 +1,7 @@
 // The page /frame: shows every call that the hidden iframe makes.
-'use strict';
+import { colored } from './colors.js';
+import { $, sendWith } from './page.js';
 
-const $ = id => document.getElementById(id);
 const SHOWN = 200, LONGEST = 400;
 const count = { begun: 0, ended: 0, calls: 0, count: 0 };
 
@@ -18,7 +18,7 @@ addEventListener('message', e => {
   showCounts();
 });
 
-const stream = new ForeverFrame('/c/main', { transports: ['script'], shared: false, since: '-10' });
+const stream = new ForeverFrame('/c/main', { transports: ['script'], shared: false, since: '-10', background: false });
 stream.show($('state'));
 stream.addEventListener('message', e => {
   count.count += 1;
@@ -51,15 +51,5 @@ function showCounts() {
   for (const [name, value] of Object.entries(count)) $(name).textContent = value;
 }
 
-$('send').addEventListener('submit', async e => {
-  e.preventDefault();
-  try {
-    const answer = await fetch('/send', { method: 'POST', body: $('text').value });
-    if (!answer.ok) throw new Error((await answer.json()).error);
-    $('problem').textContent = '';
-    $('text').value = '';
-  } catch (error) {
-    $('problem').textContent = `Not sent: ${error.message}`;
-  }
-  $('text').focus();
-});
+const form = sendWith($('send'), $('text'), $('problem'), () => ({ address: '/send', body: $('text').value }), () => stream);
+stream.addEventListener('open', () => form.isBack());

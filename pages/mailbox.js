@@ -1,24 +1,32 @@
 // The page /mailbox: asks for a message, shows it, and asks for the next one.
-'use strict';
+import { $, addCopyButtons, part, request } from './page.js';
 
-const $ = id => document.getElementById(id);
 const WAIT = '50s', SHOWN = 200;
+/** When an answer is late, in ms: the server waits for as long as it is asked to, and then says so. */
+const LATE = 55_000;
 /** The pauses in ms after errors: each is longer than the one before, until there is an answer. */
-const FIRST_PAUSE = 500, LONGEST_PAUSE = 30_000;
+const FIRST_PAUSE = 500, LONGEST_PAUSE = 5000;
 
-/** The current login: its name, and the controller that ends it. */
+/** The mailbox that is open: its name, and the controller that closes it. */
 let login = null;
 
-/** Shows the state. */
-function say(text) { $('state').textContent = text; }
-
-/** Returns an element with a class and a text, which is never read as HTML. */
-function part(name, kind, text) {
-  const element = document.createElement(name);
-  element.className = kind;
-  element.textContent = text;
-  return element;
+/** Shows the state, and of which kind it is. */
+function say(text, state = 'closed') {
+  $('state').textContent = text;
+  $('state').dataset.state = state;
 }
+
+// ---- What a reload of this tab does not lose: the name, and the messages that were acknowledged ----
+
+const kept = {
+  get() {
+    try { return JSON.parse(sessionStorage.getItem('mailbox')) ?? {}; } catch { return {}; }
+  },
+  set(value) {
+    // What is too much for the storage is lost at a reload.
+    try { sessionStorage.setItem('mailbox', JSON.stringify(value)); } catch { /* no storage */ }
+  },
+};
 
 /** Appends a row, and removes the oldest ones past the limit. */
 function add(kind, ...parts) {
@@ -31,7 +39,7 @@ function add(kind, ...parts) {
 
 /** Sends a form, and returns the answer and its text. */
 async function post(body, signal) {
-  const answer = await fetch('/mailbox', { method: 'POST', body, signal });
+  const answer = await fetch('/mailbox', { method: 'POST', body, signal, headers: { Accept: 'application/json' } });
   return { answer, text: await answer.text() };
 }
 
@@ -41,7 +49,7 @@ function read({ answer, text }) {
   // A proxy may answer in the server's place, and in words of its own.
   try { object = JSON.parse(text); } catch { object = {}; }
   if (answer.ok) return object;
-  const error = new Error(object.error ?? `${answer.status} ${answer.statusText}`);
+  const error = Object.assign(new Error(object.error ?? `the server answered ${answer.status}`), { status: answer.status });
   // 408 (too slow) and 429 (too often) pass.
   error.isFinal = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
   throw error;
@@ -67,14 +75,24 @@ async function ask(fields, signal) {
 }
 
 /** Asks for messages as long as the login lasts. */
-async function receive({ me, ended }) {
+async function receive({ me, ended, known }) {
   let ack = '', pause = FIRST_PAUSE, received = '';
-  const known = new Set();
   while (!ended.signal.aborted) {
-    say(`${received}waiting for a message to ${me}`);
+    await shown();
+    if (ended.signal.aborted) return;
+    say(`${received}waiting for a message to ${me}`, 'live');
+    const asking = new AbortController(), asked = Date.now();
+    const stop = () => asking.abort();
+    const late = setTimeout(stop, LATE);
+    const stops = [[ended.signal, 'abort'], [window, 'pagehide'], [document, 'visibilitychange']];
+    for (const [target, event] of stops) target.addEventListener(event, stop);
     try {
-      const answer = await ask({ action: 'receive', me, ack, wait: WAIT }, ended.signal);
+      const answer = await ask({ action: 'receive', me, ack, wait: WAIT }, asking.signal);
       pause = FIRST_PAUSE;
+      if ('lost' in $('problem').dataset) {
+        $('problem').textContent = '';
+        delete $('problem').dataset.lost;
+      }
       if ('Missed' in answer) missed(answer.Missed);
       if (!answer.Id) continue;
       ack = answer.Id;
@@ -82,19 +100,45 @@ async function receive({ me, ended }) {
       show(answer, known);
     } catch (error) {
       if (ended.signal.aborted) return;
-      if (error.isFinal) { logout(`not logged in: ${error.message}`); return; }
+      if (asking.signal.aborted && (document.hidden || Date.now() - asked < LATE)) continue;
+      if (error.isFinal) { logout(`not open: ${error.message}`); return; }
       await rest(pause, error, ended.signal);
       pause = Math.min(2 * pause, LONGEST_PAUSE);
+    } finally {
+      clearTimeout(late);
+      for (const [target, event] of stops) target.removeEventListener(event, stop);
     }
   }
 }
 
+/** Waits until the page is seen: a browser has six connections to a server, and a hidden page needs none. */
+function shown() {
+  if (!document.hidden) return Promise.resolve();
+  say('paused while this page is hidden', 'paused');
+  return new Promise(resolve => {
+    const look = () => {
+      if (document.hidden) return;
+      document.removeEventListener('visibilitychange', look);
+      resolve();
+    };
+    document.addEventListener('visibilitychange', look);
+  });
+}
+
 /** Shows a message, unless it is a redelivery of one that is known. */
-function show({ FromUserName, Msg, Id }, known) {
+function show(letter, known) {
+  const { Id } = letter;
   if (known.has(Id)) return;
   known.add(Id);
+  const { me, letters = [] } = kept.get();
+  if (me === login?.me) kept.set({ me, letters: [...letters, letter].slice(-SHOWN) });
   // A Set keeps its order: the oldest is first.
   if (known.size > SHOWN) known.delete(known.values().next().value);
+  row(letter);
+}
+
+/** Adds the row of a message. */
+function row({ FromUserName, Msg, Id }) {
   const facts = part('span', 'facts', 'Id ');
   facts.append(part('code', 'id', Id));
   add('', part('b', 'from', FromUserName), part('span', 'text', Msg), facts);
@@ -110,7 +154,7 @@ function missed(count) {
 function rest(pause, error, signal) {
   const ms = pause * (0.5 + Math.random() / 2);
   const when = ms < 1000 ? 'at once' : `in ${Math.round(ms / 1000)} s`;
-  say(`no answer (${error.message}); asking again ${when}`);
+  say(`no answer (${error.status ? error.message : 'the server does not answer'}); asking again ${when}`, 'waiting');
   $('now').hidden = ms < 1000;
   return new Promise(resolve => {
     const go = () => {
@@ -125,44 +169,62 @@ function rest(pause, error, signal) {
   });
 }
 
-/** Ends the login, and shows why. */
+/** Closes the mailbox, and shows why. */
 function logout(why) {
   login?.ended.abort();
   login = null;
+  kept.set({});
   buttons();
   say(why);
+}
+
+/** Opens a mailbox. */
+function enter(me, letters = []) {
+  login = { me, ended: new AbortController(), known: new Set() };
+  kept.set({ me, letters });
+  buttons();
+  receive(login);
 }
 
 /** Shows and enables the controls that make sense in the current state. */
 function buttons() {
   $('enter').hidden = $('me').readOnly = login !== null;
   $('logout').hidden = $('post').disabled = login === null;
+  $('post').title = login ? '' : 'Open your mailbox first';
 }
 
 $('login').addEventListener('submit', e => {
   e.preventDefault();
   if (login) return;
-  login = { me: $('me').value, ended: new AbortController() };
-  buttons();
+  enter($('me').value);
   $('to').focus();
-  receive(login);
 });
 
-$('logout').addEventListener('click', () => { logout('not logged in'); $('me').focus(); });
+$('logout').addEventListener('click', () => { logout('not open'); $('me').focus(); });
 
 $('send').addEventListener('submit', async e => {
   e.preventDefault();
   const [to, text] = [$('to').value, $('text').value];
+  const body = new URLSearchParams({ action: 'send', me: login.me, toUserName: to, msg: text });
   try {
-    read(await post(new URLSearchParams({ action: 'send', me: login.me, toUserName: to, msg: text })));
+    await request('/mailbox', { method: 'POST', body, headers: { Accept: 'application/json' } }, say => { $('problem').textContent = say; });
     $('problem').textContent = '';
-    $('text').value = '';
+    if ($('text').value === text) $('text').value = '';
     add('aside', part('b', 'from', `to ${to}`), part('span', 'text', text));
   } catch (error) {
-    $('problem').textContent = `Not sent: ${error.message}`;
+    $('problem').textContent = `Not sent: ${error.message}.`;
+    if (error.isLost) $('problem').dataset.lost = '';
   }
   $('text').focus();
 });
 
+addCopyButtons();
+const { me, letters = [] } = kept.get();
+if (me) {
+  $('me').value = me;
+  for (const letter of letters) row(letter);
+  enter(me, letters);
+  for (const { Id } of letters) login.known.add(Id);
+}
 // Some browsers remember over a reload which controls were disabled.
 buttons();

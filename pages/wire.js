@@ -6,6 +6,8 @@
 
 const CHANNEL = '/c/wire';
 const QUIET = 'heartbeat=5s';
+// After so many seconds a heartbeat is missing.
+const SILENT = 8;
 // Over HTTP/1.1 a browser holds six connections to a server; one of them stays free for sending.
 const CONNECTIONS = 6;
 const AT_ONCE = CONNECTIONS - 1;
@@ -19,6 +21,8 @@ const PIECE = 260;
 const utf8 = new TextEncoder();
 /** Returns the length of a text in bytes. */
 const bytesIn = text => utf8.encode(text).length;
+/** Returns in words what was wrong: what a browser says of a server that it cannot reach differs. */
+const inWords = error => (error instanceof TypeError ? 'the server does not answer' : error.message);
 /** Returns a number with its noun, in the plural unless it is 1. */
 const count = (n, word) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`;
 
@@ -70,7 +74,7 @@ function readHtml() {
   const names = { amp: '&', lt: '<', gt: '>', quot: '"' };
   const character = (whole, code, name) => (code ? String.fromCharCode(code) : names[name] ?? whole);
   return rest => {
-    const element = /^<p class="(message|gap|end)"[^>]*?data-cursor="([^"]*)"[^>]*>([^<]*(?:<\/?span[^>]*>[^<]*)*)<\/p>\n/.exec(rest);
+    const element = /^<p class="(message|gap|end)"[^>]*?data-cursor="([^"]*)"[^>]*>([^<]*(?:<\/?(?:span|a)\b[^>]*>[^<]*)*)<\/p>\n/.exec(rest);
     if (element) {
       const [all, kind, cursor, inner] = element;
       const to = all.length - '</p>\n'.length;
@@ -79,7 +83,12 @@ function readHtml() {
       const messages = kind === 'message' ? [{ cursor, data, marks: [[to - inner.length, to]] }] : [];
       return unit(kind, all.length, { cursor, messages });
     }
-    if (rest.startsWith('<p class="message"')) return null;
+    if (rest.startsWith('<p class="message"') || '<i></i>.'.startsWith(rest)) return null;
+    // The element with which some dots come tells the page that its connection lives.
+    if (rest.startsWith('<i></i>.')) {
+      state.dots = true;
+      return unit('heartbeat', '<i></i>.'.length);
+    }
     const dot = dots(state, rest);
     if (dot) return dot;
     const end = rest.indexOf('\n');
@@ -307,6 +316,7 @@ const STATES = {
   connecting: 'asking …',
   queued: 'waiting for a free connection',
   open: 'open',
+  silent: 'silent',
   waiting: 'open, answer held back',
   cut: 'cut',
   broken: 'broken, retrying soon',
@@ -335,6 +345,8 @@ class Panel {
     this.heads = 0;
     // The number of messages still to be skipped: they come again, since only a count says where to go on.
     this.skip = 0;
+    // When bytes came last.
+    this.heard = 0;
     this.control = null;
     this.at.button.addEventListener('click', () => this.pressed());
     this.is('off');
@@ -374,12 +386,20 @@ class Panel {
   }
 
   // Ends the panel's connection.
-  cut() {
+  cut(why = 'cut') {
     this.control.abort();
     this.control = null;
     this.away = true;
     this.is('cut');
-    this.add(element('li', 'request', `${clock()} ✂ cut`));
+    this.add(element('li', 'request', `${clock()} ✂ ${why}`));
+  }
+
+  // Says for how long nothing has come, although a heartbeat is due every five seconds.
+  look() {
+    const silent = Math.floor((Date.now() - this.heard) / 1000);
+    if (!['open', 'silent'].includes(this.state) || silent < SILENT) return;
+    if (this.state === 'open') this.is('silent');
+    this.at.state.textContent = `silent for ${silent} s`;
   }
 
   // Opens the panel's connection.
@@ -399,7 +419,7 @@ class Panel {
         this.add(element('li', 'request', `${clock()} ■ the server has ended the response`));
       } catch (error) {
         if (signal.aborted) return;
-        this.add(element('li', 'request', `${clock()} ✂ broken: ${error.message}`));
+        this.add(element('li', 'request', `${clock()} ✂ broken: ${inWords(error)}`));
         failures += 1;
       }
       this.away = true;
@@ -453,6 +473,7 @@ class Panel {
     this.heads += this.heading;
     row.append(` ⇒ ${response.status}, ${this.heading} B of headers`);
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    this.heard = Date.now();
     if (!this.poll) this.is('open');
     await this.read(response.body.getReader());
   }
@@ -466,6 +487,8 @@ class Panel {
     for (;;) {
       const { done, value } = await reader.read();
       const text = done ? decoder.decode() : decoder.decode(value, { stream: true });
+      this.heard = Date.now();
+      if (this.state === 'silent') this.is('open');
       if (!done) {
         this.bytes += value.length;
         const chunk = new Chunk(seen, text, value.length);
@@ -666,7 +689,7 @@ const page = {
       known.add(answer.cursor, data);
       this.say(`“${data.slice(0, 60)}” was appended; its cursor is ${answer.cursor}.`);
     } catch (error) {
-      this.say(`Not sent: ${error.message}`);
+      this.say(`Not sent: ${inWords(error)}.`);
     } finally {
       clearTimeout(stuck);
       this.sending -= 1;
@@ -688,7 +711,7 @@ async function locate() {
       known.begin(response.headers.get('Log-Cursor'));
       return;
     } catch (error) {
-      page.say(`The server cannot be reached (${error.message}). Trying again.`);
+      page.say(`No answer yet (${inWords(error)}). Trying again.`);
       await new Promise(done => { setTimeout(done, 2000); });
     }
   }
@@ -701,15 +724,21 @@ document.querySelector('#send').addEventListener('submit', async event => {
   page.send(document.querySelector('#message'));
 });
 
-// The page gives its connections back when it is left, and takes them again when it is shown again.
+// The page gives its connections back when it is left or hidden, since other pages may need them, and takes
+// them again when it is seen again.
 let left = [];
-addEventListener('pagehide', () => {
-  left = panels.filter(panel => panel.isOn);
-  for (const panel of left) panel.cut();
-});
-addEventListener('pageshow', event => {
-  if (event.persisted) for (const panel of left) panel.start();
-});
+function giveBack(why) {
+  const on = panels.filter(panel => panel.isOn);
+  left.push(...on);
+  for (const panel of on) panel.cut(why);
+}
+function takeAgain() {
+  for (const panel of left.splice(0)) if (!panel.isOn) panel.start();
+}
+addEventListener('pagehide', () => giveBack('cut: this page was left'));
+addEventListener('pageshow', event => { if (event.persisted) takeAgain(); });
+document.addEventListener('visibilitychange', () => { if (document.hidden) giveBack('cut: this page is hidden'); else takeAgain(); });
+setInterval(() => { for (const panel of panels) panel.look(); }, 1000);
 
 // The HTML forever frame is not started, since the receiver shows one live.
 panels.find(({ as }) => as === 'html').add(element('li', 'request', 'Not started: with all six open, no connection would be left for sending. When you start it, the first of the others is cut to make room.'));

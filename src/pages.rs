@@ -1,5 +1,9 @@
 //! The files of `pages/`: built into the binary, or read anew from a directory for each request.
 
+mod gzipped;
+mod inline_scripts;
+mod revision;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +11,10 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::limits;
+use gzipped::Gzipped;
+
+pub use inline_scripts::sources_of_inline_scripts;
+pub use revision::{FILES, content_tag};
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
@@ -23,6 +31,7 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "chat-blocked.html",
     "chat-conversation.html",
     "chat-demo.html",
+    "chat-drafts.js",
     "chat-earlier.html",
     "chat-frame.html",
     "chat-friend.html",
@@ -42,24 +51,35 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "clock.html",
     "clock.js",
     "colors.js",
+    "copy.js",
     "error.html",
     "events.html",
     "events.js",
+    "example.html",
     "favicon.svg",
     "forever-frame.js",
     "frame.html",
     "frame.js",
+    "home.js",
     "index.html",
+    "log-form.html",
+    "log-lines.js",
+    "log.css",
+    "log.html",
+    "log.js",
     "login-holder.html",
     "login.html",
+    "mailbox-letter.html",
     "mailbox.html",
     "mailbox.js",
     "nav.html",
+    "page.js",
     "receiver.html",
     "receiving.html",
     "sender.html",
     "stream.html",
     "style.css",
+    "wire.css",
     "wire.html",
     "wire.js",
 ];
@@ -70,6 +90,7 @@ pub struct Pages {
     dir: Option<PathBuf>,
     /// A permit for each file that may be read at the same time.
     readers: Semaphore,
+    gzipped: Gzipped,
 }
 
 impl Pages {
@@ -80,7 +101,30 @@ impl Pages {
         Pages {
             dir,
             readers: Semaphore::new(limits::PAGE_READERS_MAX),
+            gzipped: Gzipped::new(),
         }
+    }
+
+    /// The address of the directory from which pages load their files, with a slash at its end. That of
+    /// the built-in files has their revision in it, so that a browser may keep them for ever.
+    #[must_use]
+    pub fn files(&self) -> &str {
+        match self.dir {
+            Some(_) => "/",
+            None => revision::address(),
+        }
+    }
+
+    /// Whether the name of a revision is that of the files that are served.
+    #[must_use]
+    pub fn is_revision(&self, name: &str) -> bool {
+        self.dir.is_none() && revision::address().strip_prefix(FILES) == Some(&format!("{name}/"))
+    }
+
+    /// Returns the bytes with this tag compressed by gzip, if that makes them smaller.
+    #[must_use]
+    pub fn gzip(&self, tag: &str, bytes: &Bytes) -> Option<Bytes> {
+        self.gzipped.get(tag, bytes)
     }
 
     /// Returns the size of the file of this name in the directory; `None` if it is not there, so that

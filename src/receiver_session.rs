@@ -245,6 +245,12 @@ impl ReceiverSession {
         state.newest += 1;
     }
 
+    /// The position up to which everything has been shown; `None` before the first long request.
+    #[must_use]
+    pub fn seen(&self) -> Option<Seq> {
+        self.state.lock().seen
+    }
+
     /// Begins a long request, which is open until the guard is dropped.
     #[must_use]
     pub fn receive(self: &Arc<ReceiverSession>) -> Receiving {

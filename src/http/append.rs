@@ -4,12 +4,14 @@
 use hyper::Response;
 use serde::Serialize;
 
+use super::append_form::{AppendForm, FormKind};
 use super::error::Error;
+use super::negotiate::{self, Form};
 use super::query::{self, Query};
 use super::reply::{self, Body};
 use super::route::{self, Endpoint};
 use super::{Call, body, if_match, params};
-use crate::message::{Channel, Closing, Draft, EventName, IdempotencyKey};
+use crate::message::{Channel, Closing, Draft, EventName, IdempotencyKey, Receipt};
 
 /// Returns the channel that a message goes to: the one that the path names, or `main` for `/send`.
 pub(super) fn channel(call: &Call<'_>) -> Result<Channel, Error> {
@@ -47,6 +49,20 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
     let query = Query::read(call.query(), &[query::APPEND])?;
     let (event, key, closes) = (event(&query)?, key(&call)?, closes(&query)?);
     let precondition = if_match::precondition(&call.head.headers)?;
+    if let Some(kind) = params::parse("form", query.get("form"), FormKind::read)? {
+        let form = AppendForm::read(&mut call, kind).await?;
+        let draft = Draft {
+            event,
+            precondition,
+            closing: Closing::by_message(closes),
+            ..Draft::new(channel.clone(), form.text)
+        };
+        let receipt = call.app.log.append_once(draft.keyed(key.as_ref())).await?;
+        if negotiate::error_form(&call.head) == Form::Html {
+            return Ok(reply::see_other(&form.next));
+        }
+        return Ok(appended(&call, &channel, &receipt));
+    }
     let max = call.app.max_message;
     // The trailing newline that is dropped does not count.
     let mut body = body::read(&mut call, max + 1).await?;
@@ -64,6 +80,11 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
         ..Draft::new(channel.clone(), data)
     };
     let receipt = call.app.log.append_once(draft.keyed(key.as_ref())).await?;
+    Ok(appended(&call, &channel, &receipt))
+}
+
+/// The answer that says which message was appended.
+fn appended(call: &Call<'_>, channel: &Channel, receipt: &Receipt) -> Response<Body> {
     let answer = Appended {
         cursor: call.app.log.cursor(receipt.seq).to_string(),
         seq: receipt.seq.0,
@@ -71,7 +92,7 @@ pub(super) async fn append(mut call: Call<'_>) -> Result<Response<Body>, Error> 
         time: receipt.time.to_string(),
         duplicate: receipt.duplicate,
     };
-    Ok(reply::appended(&receipt, &answer))
+    reply::appended(receipt, &answer)
 }
 
 /// Returns the `Idempotency-Key` of the request, if it has one.

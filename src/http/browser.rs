@@ -4,6 +4,7 @@ use hyper::{HeaderMap, Response};
 
 use super::reply::Body;
 use super::{Call, cookie, header};
+use crate::authority::Authority;
 use crate::limits;
 
 /// The name of the cookie that holds the id of a `/receiver` session.
@@ -49,6 +50,35 @@ pub(super) fn set_receiver_session(call: &Call<'_>, response: &mut Response<Body
 pub(super) fn origin(call: &Call<'_>) -> String {
     let scheme = if call.is_secure() { "https" } else { "http" };
     format!("{scheme}://{}", host(&call.head.headers))
+}
+
+/// Whether a browser asks for a page to show it in a frame of another page.
+pub(super) fn is_in_frame(headers: &HeaderMap) -> bool {
+    matches!(header(headers, "sec-fetch-dest"), Some("iframe" | "frame"))
+}
+
+/// Whether a browser asks for a page to show it in a window or a frame.
+pub(super) fn navigates(headers: &HeaderMap) -> bool {
+    header(headers, "sec-fetch-mode") == Some("navigate")
+}
+
+/// Returns the origin of this server under the other name of the machine, if it was asked under one of
+/// the two. Browsers count their connections to `localhost` and to `127.0.0.1` apart, so a page there
+/// loads also if all six to the one are taken.
+pub(super) fn other_origin(call: &Call<'_>) -> Option<String> {
+    let asked: Authority = host(&call.head.headers).parse().ok()?;
+    if !asked.host.is_usual_loopback() || call.is_secure() {
+        return None;
+    }
+    let other = if asked.host.is_localhost() {
+        "127.0.0.1"
+    } else {
+        "localhost"
+    };
+    let port = asked
+        .port
+        .map_or_else(String::new, |port| format!(":{port}"));
+    Some(format!("http://{other}{port}"))
 }
 
 /// Returns the host that the browser asked for.

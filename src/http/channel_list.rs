@@ -1,9 +1,11 @@
 //! `GET /c/`: the channels of the log, for programs and for people.
 
+use bytes::Bytes;
 use hyper::header::LINK;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::cacheable::{self, Freshness};
 use super::error::Error;
 use super::params::parse;
 use super::query::{self, Query};
@@ -141,8 +143,9 @@ async fn page(
     // The row of a channel that comes later, for the page's script.
     let new = row(ChannelObject::default());
     let values = [("rows", rows.as_str()), ("new", &new), ("next", &next)];
-    let page = call.page("channels.html", &values).await;
-    reply::html(StatusCode::OK, page.before)
+    let page = Bytes::from(call.page("channels.html", &values).await.before);
+    let answer = reply::html(StatusCode::OK, page.clone());
+    cacheable::respond(call, answer, &page, Freshness::AskedByOne)
 }
 
 impl<'a> ChannelObject<'a> {

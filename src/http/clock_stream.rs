@@ -1,4 +1,5 @@
-//! `GET /clock`: a page for browsers, and a stream of the server's time for all other clients.
+//! `GET /clock`: a page for browsers, and a stream of the server's time for all other clients, and in
+//! the page's frame for browsers without scripts.
 
 use hyper::Response;
 
@@ -7,7 +8,7 @@ use super::negotiate::{self, Form};
 use super::params::Params;
 use super::reply::Body;
 use super::stream::StreamSpec;
-use super::{Call, page};
+use super::{Call, follow, page};
 use crate::clock::Clock;
 use crate::log::Since;
 use crate::wire::Wire;
@@ -21,7 +22,7 @@ pub(super) async fn clock(call: Call<'_>) -> Result<Response<Body>, Error> {
         params => params?,
     };
     let wire = params.wire_or_accepted(&call.head);
-    if wire == Wire::Html {
+    if wire == Wire::Html && params.wire.is_none() {
         return page::show(call, "clock.html").await;
     }
     let clock = &call.app.clock;
@@ -29,6 +30,9 @@ pub(super) async fn clock(call: Call<'_>) -> Result<Response<Body>, Error> {
     // no cursor is looked at.
     let spec = StreamSpec::new(clock.log(), Clock::channel(), Since::Last(1));
     let mut spec = spec.with_transport(wire, &params, &call)?;
+    if wire == Wire::Html {
+        spec.page = Some(follow::frame(&call, "clock", "one", &params).await);
+    }
     if !call.is_head() {
         spec.extras().guard = Some(Box::new(clock.watch()));
     }

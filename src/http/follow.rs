@@ -8,7 +8,7 @@ use super::error::Error;
 use super::params::Params;
 use super::reply::Body;
 use super::stream::StreamSpec;
-use super::{Call, route};
+use super::{Call, browser, log_page, route};
 use crate::limits;
 use crate::log::{Since, Subscription};
 use crate::message::Channel;
@@ -54,12 +54,22 @@ async fn follow(
     call: &Call<'_>,
     subscription: Subscription,
     wire: Wire,
-    params: Params,
+    mut params: Params,
 ) -> Result<Response<Body>, Error> {
-    let since = params.begins(&call.head).unwrap_or(Since::All);
     let has_names = params.names.unwrap_or(subscription.is_of_several());
+    // What a browser gets that goes to the address, and does not ask for the frame itself.
+    let is_log_page = wire == Wire::Html && params.wire.is_none();
+    params.marks |= is_log_page;
+    let since = match params.begins(&call.head) {
+        None if is_log_page => Since::Last(limits::LOG_PAGE_MESSAGES),
+        since => since.unwrap_or(Since::All),
+    };
+    let kind = if has_names { "many" } else { "one" };
     let page = match wire {
-        Wire::Html => Some(page(call, &subscription, has_names).await),
+        Wire::Html if is_log_page => {
+            Some(log_page::page(call, &subscription, kind, beat(&params)).await?)
+        }
+        Wire::Html => Some(frame(call, &names(&subscription).join(", "), kind, &params).await),
         _ => None,
     };
     let mut spec = StreamSpec::new(&call.app.log, subscription, since);
@@ -70,15 +80,44 @@ async fn follow(
         .await
 }
 
-/// The HTML page around a stream of this subscription, which shows the channel of each message, or does
-/// not.
-async fn page(call: &Call<'_>, subscription: &Subscription, has_names: bool) -> HtmlPage {
+/// The names of a subscription's channels and its patterns. They have no characters that have a meaning
+/// in HTML.
+pub(super) fn names(subscription: &Subscription) -> Vec<String> {
     let channels = subscription.channels().iter().map(ToString::to_string);
     let patterns = subscription.patterns().iter().map(ToString::to_string);
-    let names: Vec<String> = channels.chain(patterns).collect();
-    // Channel names have no characters that have a meaning in HTML, nor has `*`.
-    let names = names.join(", ");
-    let kind = if has_names { "many" } else { "one" };
-    call.page("stream.html", &[("channels", &names), ("kind", kind)])
-        .await
+    channels.chain(patterns).collect()
+}
+
+/// The HTML page around a stream, and nothing else, which shows the channel of each message (`many`) or
+/// does not (`one`).
+pub(super) async fn frame(call: &Call<'_>, title: &str, kind: &str, params: &Params) -> HtmlPage {
+    // In a frame of another page, that page has the links and the title.
+    let framed = if browser::is_in_frame(&call.head.headers) {
+        "framed"
+    } else {
+        ""
+    };
+    let values = [
+        ("channels", title),
+        ("kind", kind),
+        ("beat", beat(params)),
+        ("framed", framed),
+    ];
+    call.page("stream.html", &values).await
+}
+
+/// The class of a page that tells how often something comes, if it is only a dot: the style sheet says
+/// after which silence the page shows that its stream may have died.
+fn beat(params: &Params) -> &'static str {
+    let usual = limits::DOT_INTERVAL_DEFAULT;
+    let interval = params
+        .heartbeat
+        .unwrap_or(usual)
+        .max(params.pace.unwrap_or_default());
+    match interval.as_secs_f64().ceil() {
+        ..=1.0 => "beat-1",
+        ..=5.0 => "beat-5",
+        ..=15.0 => "beat-15",
+        _ => "beat-60",
+    }
 }

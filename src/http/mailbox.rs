@@ -5,24 +5,73 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Response, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::body::FormFields;
 use super::error::{Error, ParamError};
+use super::negotiate::{self, Form};
 use super::params;
 use super::query::{self, Query};
 use super::reply::{self, Body};
-use super::{Call, answer_memory, body, browser, client, form};
+use super::{Call, answer_memory, body, browser, cacheable, client, form};
 use crate::connection::Client;
 use crate::limits;
 use crate::mailbox::{AckError, Answer, Letter, Mailbox, MailboxName, Missed};
 use crate::message::{Cursor, ParseCursorError};
+use crate::wire::escape_html;
 
-/// Answers a GET with the mailbox page.
+/// Answers a GET with the mailbox page. What a form of a browser without scripts has sent stands in the
+/// query.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let fields = form::fields(call.query()).unwrap_or_default();
+    let given = |name| escape_html(form::last(&fields, name).unwrap_or_default());
+    let (me, to) = (given("me"), given("to"));
+    let notice = match form::last(&fields, "sent") {
+        Some(_) => format!("Sent to {to}."),
+        None => String::new(),
+    };
     let origin = browser::origin(&call);
-    let page = call.page("mailbox.html", &[("origin", &origin)]).await;
-    Ok(reply::html(StatusCode::OK, page.before))
+    let values = [
+        ("origin", &*origin),
+        ("me", &me),
+        ("to", &to),
+        ("notice", &notice),
+        ("ack", ""),
+    ];
+    let page = call.page("mailbox.html", &values).await;
+    Ok(cacheable::page(&call, page.before))
+}
+
+/// Whether a browser without scripts has sent the form, which shows the answer as a page.
+fn is_of_form(call: &Call<'_>) -> bool {
+    negotiate::error_form(&call.head) == Form::Html
+}
+
+/// The page of an answer, from which the next letter can be asked for, and this one is acknowledged then.
+async fn letter_page(call: &Call<'_>, me: &MailboxName, answer: &Answer) -> Response<Body> {
+    let (letter, ack) = match &answer.letter {
+        Some(letter) => {
+            let (from, text) = (escape_html(&letter.from), escape_html(&letter.text));
+            let letter = format!(
+                "<p class=\"letter\"><b dir=\"auto\">{from}</b> <span dir=\"auto\">{text}</span></p>\n"
+            );
+            (
+                letter,
+                answer.letter.as_ref().map(|letter| letter.id.to_string()),
+            )
+        }
+        None => ("<p>No message has come yet.</p>\n".to_owned(), None),
+    };
+    let missed = match answer.missed {
+        Some(_) => "<p class=\"problem\">Some messages expired before anyone received them.</p>\n",
+        None => "",
+    };
+    let letter = format!("{missed}{letter}");
+    let (me, ack) = (escape_html(me.as_str()), ack.unwrap_or_default());
+    let values = [("letter", &*letter), ("me", &me), ("ack", &ack)];
+    let page = call.page("mailbox-letter.html", &values).await;
+    reply::html(StatusCode::OK, page.before)
 }
 
 /// Answers a POST: sends or receives a letter, as the field `action` says.
@@ -91,6 +140,12 @@ async fn send(call: &Call<'_>, fields: &Fields) -> Result<Response<Body>, Error>
         return Err(Error::TooLarge(call.app.max_message));
     }
     call.app.mailboxes.send(&me, &to, &text).await?;
+    if is_of_form(call) {
+        let encode =
+            |name: &MailboxName| utf8_percent_encode(name.as_str(), NON_ALPHANUMERIC).to_string();
+        let location = format!("/mailbox?me={}&to={}&sent=1", encode(&me), encode(&to));
+        return Ok(reply::see_other(&location));
+    }
     Ok(reply::json(StatusCode::OK, &MailboxAnswer::status("ok")))
 }
 
@@ -154,7 +209,11 @@ async fn receive(call: &Call<'_>, request: ReceiveRequest) -> Result<Response<Bo
             return Ok(reply::json(StatusCode::OK, &MailboxAnswer::status("empty")));
         }
     };
-    let response = reply::json(StatusCode::OK, &MailboxAnswer::answer(&answer));
+    let response = if is_of_form(call) {
+        letter_page(call, &request.me, &answer).await
+    } else {
+        reply::json(StatusCode::OK, &MailboxAnswer::answer(&answer))
+    };
     // Without memory the answer is an error, and the letter returns to its mailbox.
     let response = answer_memory::cover(response, &call.answer_share())?;
     // A number of missed letters has no id: in either mode the connection proves that it arrived.

@@ -8,9 +8,11 @@ mod access_log;
 mod admission;
 mod answer_memory;
 mod append;
+mod append_form;
 mod body;
 mod body_reader;
 mod browser;
+mod cacheable;
 mod challenge;
 mod channel_list;
 mod chat;
@@ -31,8 +33,11 @@ mod initiator;
 mod line_appends;
 mod line_memory;
 mod line_splitter;
+mod log_page;
 mod long_poll;
 mod mailbox;
+mod nav;
+mod need;
 mod negotiate;
 mod operator;
 mod page;
@@ -155,14 +160,13 @@ impl App {
 
     /// The page of a path, with links to the other pages if they are served.
     async fn page(&self, name: &'static str, path: &str, values: &[(&str, &str)]) -> HtmlPage {
-        let nav = if self.demos {
-            self.pages.nav(path).await
-        } else {
-            String::new()
-        };
-        self.pages
-            .page(name, &[values, &[("nav", &nav)]].concat())
-            .await
+        let nav = self.nav(path).await;
+        let own = [
+            ("nav", &*nav),
+            ("home", self.home()),
+            ("files", self.pages.files()),
+        ];
+        self.pages.page(name, &[values, &own].concat()).await
     }
 }
 
@@ -230,6 +234,26 @@ impl Call<'_> {
     /// Whether the sender of the request may read a channel.
     fn may_read(&self, channel: &Channel) -> bool {
         self.readable().has(channel)
+    }
+
+    /// Whether the sender of the request may write to a channel.
+    fn may_write(&self, channel: &Channel) -> bool {
+        match (&self.admission, self.app.access.restricted()) {
+            (Some(admission), Some(restricted)) => {
+                let rules = restricted.rules();
+                rules.writable(&admission.holder).has(channel)
+            }
+            _ => true,
+        }
+    }
+
+    /// The token that stands in the address of the request, if it was let in with one.
+    fn url_key(&self) -> Option<String> {
+        self.admission.as_ref()?;
+        let fields = form::fields(self.query()).ok()?;
+        form::last(&fields, query::KEY)
+            .filter(|key| !key.is_empty())
+            .map(str::to_owned)
     }
 
     fn is_head(&self) -> bool {
@@ -351,8 +375,11 @@ async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
     match (endpoint, method) {
         (Endpoint::Home, _) => page::home(call).await,
         (Endpoint::File, _) => page::file(call).await,
+        (Endpoint::RevisedFile, _) => page::revised_file(call).await,
+        (Endpoint::Example, _) => page::example(call).await,
         (Endpoint::Page(name), _) => page::show(call, name).await,
         (Endpoint::Receiver, Method::POST) => Box::pin(receiver::receive(call)).await,
+        (Endpoint::ReceiverLive, _) => Box::pin(receiver::go_on(call)).await,
         (Endpoint::Receiver, _) => receiver::show(call).await,
         (Endpoint::Sender, Method::POST) => sender::send(call).await,
         (Endpoint::Sender, _) => Box::pin(sender::show(call)).await,

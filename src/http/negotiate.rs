@@ -1,7 +1,7 @@
 //! The format that a client wants, by its `Accept` (RFC 9110, section 12.5.1).
 
 use hyper::HeaderMap;
-use hyper::header::ACCEPT;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING};
 use hyper::http::request::Parts;
 
 use super::forwarded::items;
@@ -51,6 +51,19 @@ pub(super) fn wire(headers: &HeaderMap) -> Wire {
     best(headers, &offers).unwrap_or(Wire::Text)
 }
 
+/// Whether the client takes an answer that is compressed by gzip (RFC 9110, section 12.5.3).
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+    items(headers, ACCEPT_ENCODING.as_str())
+        .flatten()
+        .any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let is_gzip = parts
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+            is_gzip && parts.find_map(weight).unwrap_or(1.0) > 0.0
+        })
+}
+
 /// The type of Server-Sent Events. A client that names it at all gets it, whatever it prefers: such a
 /// client can read it, and no browser that shows a page names it (htmx names `text/html` first).
 const EVENT_STREAM: &str = "text/event-stream";
@@ -95,6 +108,21 @@ mod tests {
     fn accept(lines: &[&'static str]) -> HeaderMap {
         let line = |line: &&'static str| (ACCEPT, HeaderValue::from_static(line));
         lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn negotiate_takes_gzip() {
+        for (line, expected) in [
+            ("gzip, deflate, br, zstd", true),
+            ("br, GZIP;q=0.1", true),
+            ("gzip;q=0, br", false),
+            ("br", false),
+            ("*", false),
+        ] {
+            let value = HeaderValue::from_static(line);
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, value)]);
+            assert_eq!(takes_gzip(&headers), expected, "{line}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `/`, the pages that are the same for every browser, and the files that pages load.
 
-use hyper::{Response, StatusCode};
+use bytes::Bytes;
+use hyper::Response;
 
+use super::cacheable::{self, Freshness};
 use super::error::Error;
 use super::reply::{self, Body};
 use super::{Call, browser};
@@ -11,18 +13,63 @@ use crate::pages;
 pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
     let origin = browser::origin(&call);
     let page = call.page("index.html", &[("origin", &origin)]).await;
-    Ok(reply::html(StatusCode::OK, page.before))
+    let page = call.app.without_closed_links(&page.before);
+    Ok(cacheable::page(&call, page))
 }
 
 /// A page that is the same for every browser.
 pub(super) async fn show(call: Call<'_>, name: &'static str) -> Result<Response<Body>, Error> {
-    let page = call.page(name, &[]).await;
-    Ok(reply::html(StatusCode::OK, page.before))
+    let origin = browser::origin(&call);
+    let page = call.page(name, &[("origin", &origin)]).await;
+    Ok(cacheable::page(&call, page.before))
+}
+
+/// The page of the README, as a browser gets it from here: its address is that of this server.
+pub(super) async fn example(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let template = call.app.pages.template("example.html").await;
+    let file = template.fill(&[("origin", &browser::origin(&call))]);
+    Ok(file_of_html(&call, &file.into()))
 }
 
 /// A file of `pages/` that pages load, by the name in the path.
 pub(super) async fn file(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let (pages, name) = (&call.app.pages, &*call.rest);
+    let name = call.rest.clone();
+    let file = read(&call, &name).await?;
+    let content_type = pages::content_type(&name);
+    if content_type.starts_with("text/html") {
+        return Ok(file_of_html(&call, &file));
+    }
+    let answer = reply::file(content_type, file.clone());
+    Ok(cacheable::respond(&call, answer, &file, Freshness::Asked))
+}
+
+/// A built-in file, under the revision of them all. An older page, or one of another server, names
+/// another revision and gets the file as it is.
+pub(super) async fn revised_file(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let not_found = || Error::NotFound(call.head.uri.path().to_owned());
+    let (revision, name) = call.rest.split_once('/').ok_or_else(not_found)?;
+    let file = read(&call, name).await?;
+    let freshness = if call.app.pages.is_revision(revision) {
+        Freshness::Forever
+    } else {
+        Freshness::Asked
+    };
+    let answer = reply::file(pages::content_type(name), file.clone());
+    Ok(cacheable::respond(&call, answer, &file, freshness))
+}
+
+/// A file of HTML as its author wrote it: the scripts that stand in it may run.
+fn file_of_html(call: &Call<'_>, file: &Bytes) -> Response<Body> {
+    let mut answer = reply::file("text/html; charset=utf-8", file.clone());
+    let sources = pages::sources_of_inline_scripts(&String::from_utf8_lossy(file));
+    reply::allow_scripts(&mut answer, &sources);
+    cacheable::respond(call, answer, file, Freshness::Asked)
+}
+
+/// Reads a file of `pages/` that is served by its name. One of the directory of `--pages` has its memory
+/// reserved.
+async fn read(call: &Call<'_>, name: &str) -> Result<Bytes, Error> {
+    let pages = &call.app.pages;
     let reserved = match pages.size(name).await {
         Some(size) => Some(call.reserve_answer(size).await?),
         None => None,
@@ -38,5 +85,5 @@ pub(super) async fn file(call: Call<'_>) -> Result<Response<Body>, Error> {
         }
         file = reserved.cover(file);
     }
-    Ok(reply::file(pages::content_type(name), file))
+    Ok(file)
 }

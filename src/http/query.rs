@@ -41,8 +41,9 @@ pub(super) const LIST: &[&str] = &["prefix", "after", "limit", "as", KEY];
 /// The parameter that names the account whose stream of the chat a page wants.
 pub(super) const OF: &str = "of";
 
-/// The parameters of a request that appends. `as` says how an error is to be answered.
-pub(super) const APPEND: &[&str] = &["event", "close", "as"];
+/// The parameters of a request that appends. `as` says how an error is to be answered, and `form` that the
+/// body is the form of a page.
+pub(super) const APPEND: &[&str] = &["event", "close", "as", "form"];
 
 /// The parameters that an upload has besides: whether it is answered while it runs.
 pub(super) const UPLOAD: &[&str] = &["receipts"];

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode, Uri};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -84,7 +85,9 @@ impl Refusal {
         }
         let sentence = error.to_string();
         let mut response = match self.form {
-            Form::Html if matches!(error, Error::NotLoggedIn) => reply::see_other("/chat/login"),
+            Form::Html if matches!(error, Error::NotLoggedIn) => {
+                reply::see_other(&chat_login(&self.uri))
+            }
             Form::Json | Form::Sse => match error {
                 Error::OtherLast(last) => {
                     reply::json(status, &OtherLastAnswer::new(&sentence, last.as_ref()))
@@ -96,7 +99,8 @@ impl Refusal {
                 reply::html(status, page)
             }
             Form::Html => {
-                let (status_line, message) = (status.to_string(), escape_html(&sentence));
+                let message = escape_html(&as_sentence(&sentence));
+                let status_line = status.to_string();
                 let values = [("status", &*status_line), ("message", &*message)];
                 reply::html(status, app.page("error.html", "", &values).await.before)
             }
@@ -108,6 +112,29 @@ impl Refusal {
         }
         response
     }
+}
+
+/// The address of the chat's login, which leads back to the conversation that was asked for.
+fn chat_login(uri: &Uri) -> String {
+    let path = uri.path();
+    if path.starts_with("/chat/with/") {
+        let next = utf8_percent_encode(path, NON_ALPHANUMERIC);
+        format!("/chat/login?next={next}")
+    } else {
+        "/chat/login".to_owned()
+    }
+}
+
+/// A sentence as people write one.
+fn as_sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    let end = if text.ends_with(['.', '?', '!']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
 }
 
 /// The answer to an append whose precondition does not hold.

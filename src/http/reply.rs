@@ -107,6 +107,11 @@ impl Body {
         Body::Full { bytes, is_covered }
     }
 
+    /// A body whose bytes cost nothing more, because they are kept for others too.
+    pub(super) fn covered(bytes: Bytes) -> Body {
+        Body::full(bytes, true)
+    }
+
     /// A body without a byte.
     pub(super) fn empty() -> Body {
         Body::full(Bytes::new(), false)
@@ -115,9 +120,9 @@ impl Body {
 
 /// The policy of pages: they load from this server, talk to it and send forms to it, and no script
 /// runs that stands in the page itself.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; \
-                      connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'self'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; \
+                      script-src 'self'";
 
 /// A response whose body is all there. No cache may keep it: the log has grown by the next request.
 pub(super) fn full(
@@ -161,8 +166,24 @@ pub(super) fn file(content_type: &'static str, bytes: Bytes) -> Response<Body> {
     response
 }
 
-pub(super) fn html(status: StatusCode, page: String) -> Response<Body> {
+pub(super) fn html(status: StatusCode, page: impl Into<Bytes>) -> Response<Body> {
     full(status, "text/html; charset=utf-8", page)
+}
+
+/// Lets the scripts with these sources run that stand in the page itself.
+pub(super) fn allow_scripts(response: &mut Response<Body>, sources: &str) {
+    if let Ok(policy) = HeaderValue::from_str(&format!("{POLICY}{sources}")) {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// Turns an answer into one that says that the client has it already (304, RFC 9110, section 15.4.5).
+pub(super) fn not_modified(mut response: Response<Body>) -> Response<Body> {
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    *response.body_mut() = Body::empty();
+    response.headers_mut().remove(CONTENT_TYPE);
+    response
 }
 
 pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {

@@ -7,12 +7,14 @@
 //! |---|---|---|
 //! | `/` | GET | the home page, with the commands to try |
 //! | `/receiver` | GET, POST | forgets what the session has seen and shows the button; the long request |
+//! | `/receiver/live` | GET | the long request, which survives Back and Reload |
 //! | `/sender` | GET, POST | appends the date and shows the log; appends `msg` |
 //! | `/mailbox` | GET, POST | the page; sends or receives a letter |
 //! | `/clock` | GET | the page for browsers, else a stream of the server's time |
 //! | `/events` | GET | a page: Server-Sent Events |
 //! | `/frame` | GET | a page: the hidden iframe |
 //! | `/wire` | GET | a page: all transports side by side |
+//! | `/example` | GET | the page that the README has |
 //! | `/chat` | GET | the chat |
 //! | `/chat/login` | GET, POST | the form; logs in |
 //! | `/chat/register` | GET, POST | the form; creates an account |
@@ -35,11 +37,12 @@
 //! | `/healthz/live` | GET | 200 while the process works |
 //! | `/healthz/ready` | GET | the same as `/healthz` |
 //! | `/metrics` | GET | metrics for Prometheus |
+//! | `/files/REVISION/NAME` | GET | a file of `pages/`, which a browser may keep for ever |
 //! | `/style.css` | GET | a file of `pages/` |
 //! | `/forever-frame.js` | GET | a file of `pages/` |
 //! | `/favicon.svg` | GET | a file of `pages/` |
 //!
-//! With `--no-demos` only the last twelve rows are left. Otherwise GET `/FILE`, a name with a dot in
+//! With `--no-demos` only the last thirteen rows are left. Otherwise GET `/FILE`, a name with a dot in
 //! it, is any other file of `pages/`.
 
 use hyper::Method;
@@ -47,13 +50,16 @@ use percent_encoding::percent_decode_str;
 
 use super::chat::ChatEndpoint;
 use super::error::Error;
+pub(super) use super::need::Need;
 use crate::message::{Channel, Pattern};
+use crate::pages;
 
 /// What answers the requests for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Home,
     Receiver,
+    ReceiverLive,
     Sender,
     Stream,
     Send,
@@ -78,6 +84,10 @@ pub(super) enum Endpoint {
     Metrics,
     /// A file of `pages/`.
     File,
+    /// A built-in file of `pages/`, under the revision of them all.
+    RevisedFile,
+    /// The page of the README.
+    Example,
 }
 
 impl Endpoint {
@@ -115,28 +125,6 @@ impl Effect {
             Effect::Stream | Effect::Visit | Effect::Act => true,
         }
     }
-}
-
-/// What a request needs the right to, where the access file says who may: `admission.rs` decides by it.
-/// Each method of a route has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    /// Nothing: everybody may.
-    Nothing,
-    /// That the demonstrations are open.
-    Demos,
-    /// To read `main`.
-    ReadMain,
-    /// To write to `main`.
-    WriteMain,
-    /// To read the channels that the path names.
-    ReadChannels,
-    /// To write to the channel that the path names.
-    WriteChannel,
-    /// To read any channel; the answer has those alone that may be read.
-    ReadAny,
-    /// To read the metrics.
-    Metrics,
 }
 
 /// The methods of a route, each with its effect and what it needs; GET includes HEAD.
@@ -239,12 +227,14 @@ const DEMO_READ_ACT: Methods = &[
 static ROUTES: &[Route] = &[
     demo("/", PAGE, Endpoint::Home),
     demo("/receiver", RECEIVER, Endpoint::Receiver),
+    demo("/receiver/live", STREAM_MAIN, Endpoint::ReceiverLive),
     demo("/sender", SENDER, Endpoint::Sender),
     demo("/mailbox", DEMO_PAGE_ACT, Endpoint::Mailbox),
     demo("/clock", DEMO_STREAM, Endpoint::Clock),
     demo("/events", PAGE, Endpoint::Page("events.html")),
     demo("/frame", PAGE, Endpoint::Page("frame.html")),
     demo("/wire", PAGE, Endpoint::Page("wire.html")),
+    demo("/example", PAGE, Endpoint::Example),
     demo("/chat", DEMO_READ, Endpoint::Chat(ChatEndpoint::Home)),
     demo("/chat/login", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::Login)),
     demo("/chat/register", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::Register)),
@@ -267,6 +257,7 @@ static ROUTES: &[Route] = &[
     route("/healthz/live", HEALTH, Endpoint::Live),
     route("/healthz/ready", HEALTH, Endpoint::Ready),
     route("/metrics", METRICS, Endpoint::Metrics),
+    route(pages::FILES, PAGE, Endpoint::RevisedFile),
     route("/style.css", PAGE, Endpoint::File),
     route("/forever-frame.js", PAGE, Endpoint::File),
     route("/favicon.svg", PAGE, Endpoint::File),
@@ -386,7 +377,8 @@ mod tests {
             let mut cells = line.strip_prefix("//! | `")?.split(" | ");
             let path = cells.next()?.trim_end_matches('`');
             Some((
-                path.trim_end_matches(|c: char| c.is_ascii_uppercase()),
+                path.trim_end_matches(|c: char| c.is_ascii_uppercase())
+                    .trim_end_matches("REVISION/"),
                 cells.next()?,
             ))
         });
@@ -399,11 +391,11 @@ mod tests {
         assert_eq!(listed, routes.collect::<Vec<_>>());
     }
 
-    /// `--no-demos` leaves the twelve rows that the head of this file says.
+    /// `--no-demos` leaves the thirteen rows that the head of this file says.
     #[test]
     fn route_list_without_demos() {
         let left = ROUTES.iter().filter(|route| !route.demo).count();
-        assert_eq!(left, 12);
+        assert_eq!(left, 13);
         assert!(
             ROUTES[ROUTES.len() - left..]
                 .iter()

@@ -71,7 +71,7 @@ async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body
         .await;
     // Whoever may only write is not shown what others wrote.
     let since = if call.may_read(&Channel::main()) {
-        Since::All
+        Since::Last(limits::SENDER_MESSAGES)
     } else {
         Since::Now
     };

@@ -101,7 +101,10 @@ impl StreamSpec {
             Wire::Text => Encoder::Text(
                 TextStream::new(self.has_names, params.marks).with_colors(params.color),
             ),
-            Wire::Html => Encoder::Html(HtmlStream::new(params.marks)),
+            Wire::Html => {
+                let is_bare = params.wire == Some(Wire::Html);
+                Encoder::Html(HtmlStream::new(params.marks).bare(is_bare))
+            }
             Wire::Script => {
                 options.ends_mut().bytes = Some(limits::SCRIPT_FRAME_BYTES);
                 Encoder::Script(Arc::new(script_frame(params, call)?))

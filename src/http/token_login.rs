@@ -128,7 +128,7 @@ pub(super) fn next(uri: &Uri) -> String {
 
 /// Whether an address is a path on this server. Browsers take a backslash for a slash, and two of them for
 /// the beginning of another server's name; they pass over control characters.
-fn is_here(next: &str) -> bool {
+pub(super) fn is_here(next: &str) -> bool {
     let is_plain = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     is_plain && next.starts_with('/') && !next.starts_with("//")
 }

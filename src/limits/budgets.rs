@@ -78,3 +78,11 @@ pub const APPENDS_PER_CLIENT_MAX: u32 = 1_000_000;
 /// Connections of clients beyond their own bound that are answered at the same time. They do not take the
 /// places of the others ([`REFUSALS_MAX`](super::REFUSALS_MAX)): a client that comes again and again keeps no operator out.
 pub const CLIENT_REFUSALS_MAX: usize = 16;
+
+/// Files and pages of this size are compressed: what is smaller fits into a packet anyhow, and what is
+/// larger is a file of `--pages DIR` whose owner knows better.
+pub const GZIPPED_BYTES: std::ops::RangeInclusive<usize> = KIB..=256 * KIB;
+
+/// Compressed files and pages that are kept: all the built-in ones, as one browser sees them, and some
+/// more. Each is smaller than what it was made of.
+pub const GZIPPED_CONTENTS_MAX: usize = 96;

@@ -5,7 +5,7 @@
 //!
 //! ```abnf
 //! stream  = head *( dots / message / gap / live / closed ) [ end ] foot
-//! dots    = 1*"." LF           ; the LF comes only with what follows the dots
+//! dots    = 1*( [ "<i></i>" ] "." ) LF   ; the LF comes only with what follows the dots
 //! message = '<p class="message" data-cursor="' cursor '" data-channel="' channel
 //!           '" data-event="' event '" data-time="' time '" dir="auto">' text '</p>' LF
 //! gap     = '<p class="gap" data-reason="' reason '" data-missed="' [ missed ]
@@ -15,7 +15,8 @@
 //! closed  = '<p class="closed" data-channel="' channel '" data-cursor="' cursor '">The channel '
 //!           channel ' is closed.</p>' LF           ; with `marks=1`
 //! end     = '<p class="end" data-cursor="' cursor '" data-reason="' end-reason
-//!           '">' sentence ' Its cursor is ' cursor '.</p>' LF
+//!           '">' sentence [ ' <a href="?' [ "as=html&amp;" ] 'since=' cursor '">Go on from here</a>.' ]
+//!           ' Its cursor is ' cursor '.</p>' LF
 //! text    = chars / "<span>" *( chars / '<span class="' class *( " " class ) '">' chars "</span>" ) "</span>"
 //! class   = ( "fg" / "bg" ) 1*2DIGIT / "bold" / "faint" / "italic" / "underline" / "inverse" / "strike"
 //! chars   = *( plain / "&amp;" / "&lt;" / "&gt;" / "&quot;" / "&#" 1*3DIGIT ";" )
@@ -39,7 +40,11 @@
 //!
 //! # What a client does with it
 //!
-//! A browser shows each element when it comes; that is the whole client. It keeps no cursor: for
+//! A browser shows each element when it comes; that is the whole client. An empty element comes with the
+//! first of the dots and with every fourth after it, so that in a page whose connection is alive the last
+//! element is never old: a rule of the style sheet shows after the last element, when that has become
+//! old, that nothing comes any more. So a page notices without a script that its stream has died. The
+//! client keeps no cursor: for
 //! the demonstration, `/receiver` remembers the position of its session. A program takes the
 //! elements by their `class` and the cursor from `data-cursor`; what stands between elements is
 //! dots. An empty `data-missed` says that the number is unknown.
@@ -50,7 +55,6 @@
 use bytes::Bytes;
 
 use super::style::Style;
-use super::text::Dots;
 use super::{EndReason, escape, sgr};
 use crate::limits;
 use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Message};
@@ -58,9 +62,46 @@ use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Message};
 /// What a page that never ends remembers: its dots, and what its follower chose.
 #[derive(Clone, Debug, Default)]
 pub struct HtmlStream {
-    pub(super) dots: Dots,
+    pub(super) dots: HtmlDots,
     /// Whether the stream says that its follower has caught up, and which channels are closed.
     has_marks: bool,
+    /// Whether the page was asked for by `as=html`, which leads on to another of its kind.
+    is_bare: bool,
+}
+
+/// What a page remembers of its dots.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HtmlDots {
+    /// The dots since the last empty element; 0 when the line of dots has ended.
+    since_element: u8,
+}
+
+/// An empty element comes with one of so many dots: each costs a browser some memory, for as long as the
+/// page is open.
+const DOTS_PER_ELEMENT: u8 = 4;
+
+impl HtmlDots {
+    /// Whether the stream is in the middle of a line of dots.
+    pub(super) fn are_unended(&self) -> bool {
+        self.since_element > 0
+    }
+
+    /// Shows one more dot.
+    pub(super) fn idle(&mut self, out: &mut Vec<u8>) {
+        if self.since_element.is_multiple_of(DOTS_PER_ELEMENT) {
+            self.since_element = 0;
+            out.extend_from_slice(b"<i></i>");
+        }
+        self.since_element += 1;
+        out.push(b'.');
+    }
+
+    /// Ends the line of dots, if there is one, so that the next line can begin.
+    pub(super) fn lead(&mut self, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.since_element) > 0 {
+            out.push(b'\n');
+        }
+    }
 }
 
 impl HtmlStream {
@@ -68,9 +109,15 @@ impl HtmlStream {
     #[must_use]
     pub fn new(has_marks: bool) -> HtmlStream {
         HtmlStream {
-            dots: Dots::default(),
             has_marks,
+            ..HtmlStream::default()
         }
+    }
+
+    /// The page that `as=html` asks for, or another one around the same elements.
+    #[must_use]
+    pub fn bare(self, is_bare: bool) -> HtmlStream {
+        HtmlStream { is_bare, ..self }
     }
 
     /// Puts the element that says that the follower has caught up, at `cursor`.
@@ -141,7 +188,7 @@ fn text(data: &str) -> String {
 }
 
 /// Puts the element of a gap, after which the stream goes on from `resumes`.
-pub(super) fn gap(dots: &mut Dots, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
+pub(super) fn gap(dots: &mut HtmlDots, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
     // An element begins its own line; the newline keeps the source readable.
     dots.lead(out);
     let missed = gap.missed.map_or_else(String::new, |n| n.to_string());
@@ -173,15 +220,25 @@ fn sentence(gap: &Gap) -> String {
 }
 
 /// Puts the element that ends the stream at `cursor`.
-pub(super) fn end(dots: &mut Dots, cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
-    dots.lead(out);
+pub(super) fn end(html: &mut HtmlStream, cursor: &Cursor, reason: EndReason, out: &mut Vec<u8>) {
+    html.dots.lead(out);
     let sentence = match reason {
         EndReason::Closed => "Nothing more comes: what this stream follows is closed.",
+        EndReason::Stop => "The server is stopping, and this stream ends here.",
+        EndReason::Revoked | EndReason::Expired => {
+            "This stream ends here: the right to read it is over."
+        }
+        EndReason::Store => "This stream ends here: the log cannot be read.",
         _ => "This stream ends here.",
+    };
+    let wire = if html.is_bare { "as=html&amp;" } else { "" };
+    let way = match reason {
+        EndReason::Closed => String::new(),
+        _ => format!(" <a href=\"?{wire}since={cursor}\">Go on from here</a>."),
     };
     let reason = reason.as_str();
     let element = format!(
-        "<p class=\"end\" data-cursor=\"{cursor}\" data-reason=\"{reason}\">{sentence} Its cursor is {cursor}.</p>\n"
+        "<p class=\"end\" data-cursor=\"{cursor}\" data-reason=\"{reason}\">{sentence}{way} Its cursor is {cursor}.</p>\n"
     );
     out.extend_from_slice(element.as_bytes());
 }
@@ -292,14 +349,15 @@ mod tests {
     #[test]
     fn html_golden_bytes() {
         let mut html = Encoder::Html(HtmlStream::default());
-        assert_eq!(opened_quiet(&mut html), ".");
+        assert_eq!(opened_quiet(&mut html), "<i></i>.");
         assert_eq!(
             delivered(&mut html, &testing::message(7, AWKWARD)),
             "\n<p class=\"message\" data-cursor=\"k3f9x2qa0b-7\" data-channel=\"build\" \
              data-event=\"message\" data-time=\"2025-11-20T11:03:27.042Z\" dir=\"auto\"><span>&lt;/script&gt; \
              &quot;你&quot; &amp; &#39;x&#39;\t<span class=\"bold\">\u{fffd}&#13;\ntwo\u{2028}C:\\new&#127;\u{fffd}</span></span></p>\n"
         );
-        assert_eq!(idled(&mut html), ".");
+        let dots: String = (0..6).map(|_| idled(&mut html)).collect();
+        assert_eq!(dots, "<i></i>....<i></i>..");
         assert_eq!(
             gaps(&mut html),
             [
@@ -313,14 +371,20 @@ mod tests {
                  continues with the next message.</p>\n",
             ]
         );
-        assert_eq!(idled(&mut html), ".");
+        assert_eq!(idled(&mut html), "<i></i>.");
         assert_eq!(
             ended(&mut html, EndReason::Stop),
-            "\n<p class=\"end\" data-cursor=\"k3f9x2qa0b-9\" data-reason=\"stop\">This stream ends here. Its cursor is \
-             k3f9x2qa0b-9.</p>\n"
+            "\n<p class=\"end\" data-cursor=\"k3f9x2qa0b-9\" data-reason=\"stop\">The server is stopping, and this stream ends here. \
+             <a href=\"?since=k3f9x2qa0b-9\">Go on from here</a>. Its cursor is k3f9x2qa0b-9.</p>\n"
         );
         assert!(
             ended(&mut html, EndReason::Closed).contains("is closed. Its cursor is k3f9x2qa0b-9.")
+        );
+        let mut bare = Encoder::Html(HtmlStream::default().bare(true));
+        let led = ended(&mut bare, EndReason::Timeout);
+        assert!(
+            led.contains("<a href=\"?as=html&amp;since=k3f9x2qa0b-9\">"),
+            "{led}"
         );
     }
 
@@ -330,7 +394,7 @@ mod tests {
         let mut html = Encoder::Html(HtmlStream::new(true));
         assert_eq!(
             opened_quiet(&mut html),
-            "<p class=\"live\" data-cursor=\"k3f9x2qa0b-6\">What comes from here on is new.</p>\n."
+            "<p class=\"live\" data-cursor=\"k3f9x2qa0b-6\">What comes from here on is new.</p>\n<i></i>."
         );
         assert_eq!(
             testing::closed(&mut html),

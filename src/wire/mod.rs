@@ -13,12 +13,12 @@
 //! | moment | `text` | `html` | `script` | `sse` | `ndjson` | `json` |
 //! |---|---|---|---|---|---|---|
 //! | [open](Encoder::open) | nothing | nothing | `f({open})` | `retry:` | `{open}` | nothing |
-//! | [first bytes](Encoder::opened) when quiet | `.` | `.` | no more | no more, or `event: heartbeat` | no more | nothing |
+//! | [first bytes](Encoder::opened) when quiet | `.` | `<i></i>.` | no more | no more, or `event: heartbeat` | no more | nothing |
 //! | [lead](Encoder::lead) of a message | ends the dots, `channel: ` | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
 //! | [message](Encoding::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
 //! | [live](Encoder::live), caught up | `# live …` with `marks=1` | `<p class="live">` with `marks=1` | `f({live})` | `event: live` | `{live}` | nothing until the end |
 //! | [closed](Encoder::closed), a channel | `# closed …` with `marks=1` | `<p class="closed">` with `marks=1` | `f({closed})` | `event: closed` | `{closed}` | nothing until the end |
-//! | [idle](Encoder::idle), a heartbeat | `.` | `.` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | nothing |
+//! | [idle](Encoder::idle), a heartbeat | `.` | `.`, some with `<i></i>` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | nothing |
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
 //! | [end](Encoder::end) | `# end …` | `<p class="end">` | `f({end})` | `event: end` | `{end}` | `],"gap":…,"closed":…,"live":…,"cursor":…}` |
 //!
@@ -349,9 +349,8 @@ impl Encoder {
     /// Puts a heartbeat: nothing is new, and everything up to `cursor` has been sent.
     pub fn idle(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
-            Encoder::Text(TextStream { dots, .. }) | Encoder::Html(HtmlStream { dots, .. }) => {
-                dots.idle(out);
-            }
+            Encoder::Text(TextStream { dots, .. }) => dots.idle(out),
+            Encoder::Html(HtmlStream { dots, .. }) => dots.idle(out),
             Encoder::Script(frame) => frame.call(&ControlObject::heartbeat(cursor), out),
             Encoder::Sse(options) => options.idle(cursor, out),
             Encoder::Ndjson => ndjson::line(&ControlObject::heartbeat(cursor), out),
@@ -388,7 +387,7 @@ impl Encoder {
     ) {
         match self {
             Encoder::Text(text) => text::end(&mut text.dots, cursor, reason, out),
-            Encoder::Html(html) => html::end(&mut html.dots, cursor, reason, out),
+            Encoder::Html(html) => html::end(html, cursor, reason, out),
             Encoder::Script(frame) => frame.call(&ControlObject::end(cursor, reason, retry), out),
             Encoder::Sse(options) => options.end(cursor, reason, retry, out),
             Encoder::Ndjson => ndjson::line(&ControlObject::end(cursor, reason, retry), out),

@@ -210,7 +210,7 @@ async fn blocked_accounts_on_the_plain_page() {
     assert!(
         page(&mallory.path("with"))
             .await
-            .contains("value=\"block\">Block this person")
+            .contains("value=\"block\">Yes, block")
     );
     assert!(!page("/chat").await.contains(ROW));
     form("block").await;

@@ -27,6 +27,7 @@
 //! | `tls` | handshakes, certificates, and listeners with and without TLS |
 //! | `tls_streams` | endless streams over TLS: what their clients may do below HTTP |
 //! | `proxies` | what proxies say of their clients |
+//! | `log_page`, `page_caching`, `page_forms` | the page of a channel; what browsers keep; pages without scripts |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
 //! | `operators` | the metrics of refusals, the access log |
@@ -95,6 +96,7 @@ mod keys;
 mod live;
 mod locked;
 mod log;
+mod log_page;
 mod login;
 mod mailbox;
 mod mailbox_delivery;
@@ -105,6 +107,8 @@ mod open_store;
 mod operators;
 mod origins;
 mod pace;
+mod page_caching;
+mod page_forms;
 mod parameters;
 mod patterns;
 mod permission;

@@ -49,8 +49,8 @@ async fn names_where_there_are_several() {
         let addr = server.addr;
         async move { send(addr, &request, b"").await.text().await }
     };
-    assert!(page("").await.contains("class=\"live bare many\""));
-    assert!(page("&names=0").await.contains("class=\"live bare one\""));
+    assert!(page("").await.contains("class=\"live bare many "));
+    assert!(page("&names=0").await.contains("class=\"live bare one "));
     drop(stream);
     server.stop().await;
 }

@@ -29,6 +29,8 @@ const ENDPOINTS: &[(Kind, &str, &str)] = &[
     (Kind::Open, "GET /events", ""),
     (Kind::Open, "GET /frame", ""),
     (Kind::Open, "GET /wire", ""),
+    (Kind::Open, "GET /example", ""),
+    (Kind::Open, "GET /files/REVISION/style.css", ""),
     (Kind::Open, "GET /metrics", ""),
     (Kind::Open, "GET /healthz", ""),
     (Kind::Open, "GET /healthz/live", ""),
@@ -58,6 +60,7 @@ const ENDPOINTS: &[(Kind, &str, &str)] = &[
     (Kind::Demo, "POST /sender", "msg=x"),
     (Kind::Demo, "GET /receiver", ""),
     (Kind::Demo, "POST /receiver?timeout=1ms", ""),
+    (Kind::Demo, "GET /receiver/live", ""),
     (Kind::Demo, "GET /clock?as=text&timeout=1ms", ""),
     (
         Kind::Demo,

@@ -4,7 +4,7 @@ use forever_frame::limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::client::{Response, get, post, send};
+use crate::support::client::{Response, get, post, send, send_raw};
 use crate::support::{TestServer, at_last, has_handover};
 
 /// Visits `/receiver` as a browser does, and gives the cookie of its session.
@@ -76,6 +76,79 @@ async fn receiver_shows_what_session_has_not_seen() {
     );
     drop(page);
     server.open_streams(0).await;
+    server.stop().await;
+}
+
+/// A browser is led to a page that Back and Reload survive: it shows the last messages again, a rule, and then
+/// what is new.
+#[tokio::test]
+async fn receiver_survives_reload() {
+    let server = TestServer::start();
+    for n in 0..limits::RECEIVER_MESSAGES_AGAIN + 3 {
+        post(server.addr, "/send", format!("line {n}")).await;
+    }
+    let cookie = visit(&server, "").await;
+    let head = format!(
+        "POST /receiver{}\r\nSec-Fetch-Mode: navigate",
+        with(&cookie)
+    );
+    let answer = send(server.addr, &head, b"").await;
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/receiver/live")
+    );
+    let again = answer.header("set-cookie").split(';').next().unwrap();
+    assert_eq!(again, cookie);
+    let go_on = format!("GET /receiver/live{}", with(&cookie));
+    let mut page = send(server.addr, &go_on, b"").await;
+    let shown = page.until("line 22</p>").await;
+    assert!(
+        shown.contains("line 0</p>") && !shown.contains("loaded again"),
+        "{shown}"
+    );
+    page.until(".").await;
+    drop(page);
+    server.open_streams(0).await;
+    post(server.addr, "/send", "new").await;
+    let mut page = send(server.addr, &go_on, b"").await;
+    let shown = page.until("new</p>").await;
+    let (before, after) = shown.split_once("loaded again").unwrap();
+    assert!(
+        before.contains("line 22</p>") && before.contains("line 3</p>"),
+        "{before}"
+    );
+    assert!(
+        !before.contains("line 2</p>") && !after.contains("line "),
+        "{shown}"
+    );
+    server.stop().await;
+}
+
+/// On the machine itself the sender's address is another name of it, for which a browser has connections of
+/// its own.
+#[tokio::test]
+async fn receiver_leads_to_sender_under_another_name() {
+    let server = TestServer::start();
+    let port = server.addr.port();
+    for (host, expected) in [
+        (
+            format!("127.0.0.1:{port}"),
+            format!("http://localhost:{port}/sender"),
+        ),
+        (
+            format!("localhost:{port}"),
+            format!("http://127.0.0.1:{port}/sender"),
+        ),
+        (format!("10.0.0.1:{port}"), "/sender".to_owned()),
+    ] {
+        let head = format!("GET /receiver HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let mut answer = send_raw(server.addr, head.as_bytes()).await.unwrap();
+        let page = answer.text().await;
+        assert!(
+            page.contains(&format!("href=\"{expected}\"")),
+            "{host}: {page}"
+        );
+    }
     server.stop().await;
 }
 

@@ -6,6 +6,10 @@
 //! | modules | what they test |
 //! |---|---|
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
+//! | `log_page` | the page of a channel |
+//! | `page_tabs` | all pages in one browser, tabs that are hidden, Back and Reload |
+//! | `page_states` | what pages say of a server that is gone |
+//! | `follow_element` | a channel in a page of another site |
 //! | `colored_pages` | colours in messages |
 //! | `token_page` | pages that show a token |
 //! | `closed_streams` | channels that are closed, for pages and for curl |
@@ -45,15 +49,19 @@ mod closed_streams;
 mod colored_pages;
 mod curl;
 mod firefox;
+mod follow_element;
 mod foreign_clients;
 mod helpers;
 mod hidden_frame;
 mod html_libraries;
+mod log_page;
 mod lost_packets;
 mod mailbox_page;
 mod many_addresses;
 #[cfg(feature = "secure")]
 mod openssl;
+mod page_states;
+mod page_tabs;
 mod pages;
 mod pages_live;
 mod parsers;

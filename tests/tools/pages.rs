@@ -31,11 +31,14 @@ fn is_dots(line: &str) -> bool {
 
 /// Waits until the page shows these messages and no others.
 async fn shows(browser: &Browser, expected: &[&str]) {
-    browser
-        .read(".lines", &format!("{expected:?}"), |lines| {
-            messages(lines) == expected
-        })
-        .await;
+    // chromedriver takes for hidden what is above the part that is scrolled to.
+    let read = "return document.querySelector('.lines')?.innerText ?? ''";
+    eventually(&format!("the page shows {expected:?}"), async || {
+        let lines = browser.execute(read).await;
+        let lines = lines.as_str().unwrap().to_owned();
+        (messages(&lines) == expected).then_some(()).ok_or(lines)
+    })
+    .await;
 }
 
 /// Opens `/receiver` and presses its button.
@@ -77,7 +80,7 @@ async fn receiver_page_grows_a_dot_a_second() {
     let browser = Browser::start().await;
     browser.open(server.addr, "/receiver").await;
     browser
-        .read("h1", "the greeting", |text| text == "Do on Request!")
+        .read(".greeting", "the greeting", |text| text == "Do on Request!")
         .await;
     assert_eq!(browser.count(".lines").await, 0);
     let pressed = Instant::now();
@@ -106,7 +109,7 @@ async fn receiver_page_does_not_block_other_windows() {
     let server = TestServer::start();
     let browser = Browser::start().await;
     receive(&browser, &server).await;
-    let receiver = browser.follow("main a[href='/sender']").await;
+    let receiver = browser.follow("main a.sender").await;
     let one = |lines: &str| matches!(messages(lines)[..], [line] if is_date(line));
     let sent = browser.read(".lines", "a date", one).await;
     browser
@@ -160,22 +163,19 @@ async fn receiver_page_reload_resumes() {
     append(&server, "four").await;
     shows(&browser, &["one", "two", "three", "four"]).await;
 
+    // What was shown last is shown again, a rule, and then what is new.
+    let rule = "This page was loaded again. What comes from here on is new.";
     browser.reload().await;
-    // If any message were shown again, it would come before this dot.
-    let lines = browser
-        .read(".lines", "a dot", |lines| dots(lines) > 0)
-        .await;
-    assert_eq!(messages(&lines), [""; 0]);
+    shows(&browser, &["one", "two", "three", "four", rule]).await;
     append(&server, "five").await;
-    shows(&browser, &["five"]).await;
+    shows(&browser, &["one", "two", "three", "four", rule, "five"]).await;
 
     browser.leave(browser.client.goto("about:blank")).await;
     server.open_streams(0).await;
     append(&server, "while nobody looked").await;
-    // Chromium does not send a form again by going back, but by the reload after it.
     browser.leave(browser.client.back()).await;
-    browser.reload().await;
-    shows(&browser, &["while nobody looked"]).await;
+    let before = ["one", "two", "three", "four", "five", rule];
+    shows(&browser, &[&before[..], &["while nobody looked"]].concat()).await;
 
     receive(&browser, &server).await;
     let all = ["one", "two", "three", "four", "five", "while nobody looked"];

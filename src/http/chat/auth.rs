@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use hyper::{Response, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{AccountObject, COOKIE, done, is_browser, token, view};
 use crate::chat::{Account, LogIn, Session, Token};
 use crate::http::error::Error;
 use crate::http::reply::{self, Body};
-use crate::http::{Call, body, cookie, form};
+use crate::http::{Call, body, cookie, form, token_login};
 use crate::limits;
 use crate::wire::escape_html;
 
@@ -22,24 +23,49 @@ pub(super) async fn show_form(
     session: Option<Session>,
     page: &'static str,
 ) -> Result<Response<Body>, Error> {
+    let fields = form::fields(call.query()).unwrap_or_default();
+    let next = next(&fields);
     if session.is_some() {
-        return Ok(reply::see_other("/chat"));
+        return Ok(reply::see_other(next));
     }
-    Ok(render_form(&call, page, "", None).await)
+    Ok(render_form(&call, page, ("", next), None).await)
 }
 
-/// Renders the form for login or registration, with the name that was typed and what was wrong.
+/// The page of the chat to which somebody is led who is logged in then.
+fn next(fields: &[(String, String)]) -> &str {
+    let next = form::last(fields, "next");
+    next.filter(|next| next.starts_with("/chat") && token_login::is_here(next))
+        .unwrap_or("/chat")
+}
+
+/// Renders the form for login or registration, with the name that was typed, where the browser goes then,
+/// and what was wrong.
 async fn render_form(
     call: &Call<'_>,
     page: &'static str,
-    name: &str,
+    (name, next): (&str, &str),
     problem: Option<&Error>,
 ) -> Response<Body> {
     let status = problem.map_or(StatusCode::OK, Error::status);
     let problem = problem.map(Error::to_string).unwrap_or_default();
-    let demo = view::demo_hint(call).await;
-    let (name, problem) = (escape_html(name), escape_html(&problem));
-    let values = [("name", &*name), ("problem", &*problem), ("demo", &*demo)];
+    let (name, next) = (escape_html(name), escape_html(next));
+    let (problem, demo) = (escape_html(&problem), view::demo_hint(call, &next).await);
+    let later = utf8_percent_encode(&next, NON_ALPHANUMERIC).to_string();
+    // What is to be typed next has the focus.
+    let focus = if name.is_empty() {
+        ["autofocus", ""]
+    } else {
+        ["", "autofocus"]
+    };
+    let values = [
+        ("name", &*name),
+        ("next", &next),
+        ("later", &later),
+        ("problem", &problem),
+        ("demo", &demo),
+        ("name_focus", focus[0]),
+        ("password_focus", focus[1]),
+    ];
     reply::html(status, call.app.page(page, "/chat", &values).await.before)
 }
 
@@ -49,38 +75,42 @@ async fn refuse(
     call: &Call<'_>,
     page: &'static str,
     name: &str,
+    next: &str,
     error: Error,
 ) -> Result<Response<Body>, Error> {
     if !is_browser(call) {
         return Err(error);
     }
-    let mut response = render_form(call, page, name, Some(&error)).await;
+    let mut response = render_form(call, page, (name, next), Some(&error)).await;
     response.headers_mut().extend(error.header());
     Ok(response)
 }
 
 pub(super) async fn log_in(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let Credentials { name, password } = Credentials::read(&mut call).await?;
+    let credentials = Credentials::read(&mut call).await?;
+    let Credentials { name, password, .. } = &credentials;
     let (previous, now) = (token(&call), call.app.log.now());
     let chat = &call.app.chat;
-    let begun = chat.log_in(&name, &password, call.client, previous.as_ref(), &now);
+    let begun = chat.log_in(name, password, call.client, previous.as_ref(), &now);
     let begun = begun.await.map_err(Error::from);
-    answer(&call, LOGIN, &name, begun, StatusCode::OK).await
+    answer(&call, LOGIN, &credentials, begun, StatusCode::OK).await
 }
 
 pub(super) async fn register(mut call: Call<'_>) -> Result<Response<Body>, Error> {
-    let Credentials { name, password } = Credentials::read(&mut call).await?;
+    let credentials = Credentials::read(&mut call).await?;
+    let Credentials { name, password, .. } = &credentials;
     let (previous, now) = (token(&call), call.app.log.now());
     let chat = &call.app.chat;
-    let begun = chat.register(&name, &password, call.client, previous.as_ref(), &now);
+    let begun = chat.register(name, password, call.client, previous.as_ref(), &now);
     let begun = begun.await.map_err(Error::from);
-    answer(&call, REGISTER, &name, begun, StatusCode::CREATED).await
+    answer(&call, REGISTER, &credentials, begun, StatusCode::CREATED).await
 }
 
 /// The fields of the form for login or registration.
 struct Credentials {
     name: String,
     password: String,
+    next: String,
 }
 
 impl Credentials {
@@ -89,6 +119,7 @@ impl Credentials {
         Ok(Credentials {
             name: form::field(&fields, "name")?.to_owned(),
             password: form::field(&fields, "password")?.to_owned(),
+            next: next(&fields).to_owned(),
         })
     }
 }
@@ -97,22 +128,20 @@ impl Credentials {
 async fn answer(
     call: &Call<'_>,
     page: &'static str,
-    name: &str,
+    Credentials { name, next, .. }: &Credentials,
     begun: Result<LogIn, Error>,
     status: StatusCode,
 ) -> Result<Response<Body>, Error> {
     match begun {
-        Ok(begun) => Ok(signed_in(call, &begun, status)),
-        Err(error) => refuse(call, page, name, error).await,
+        Ok(begun) => Ok(signed_in(call, &begun, next, status)),
+        Err(error) => refuse(call, page, name, next, error).await,
     }
 }
 
-/// The answer to a client that is logged in now: its cookie, and the way to the chat.
-fn signed_in(call: &Call<'_>, begun: &LogIn, status: StatusCode) -> Response<Body> {
+/// The answer to a client that is logged in now: its cookie, and the way to where it wanted to go.
+fn signed_in(call: &Call<'_>, begun: &LogIn, next: &str, status: StatusCode) -> Response<Body> {
     let name = begun.account.name.as_str();
-    let mut response = done(call, "/chat", || {
-        reply::json(status, &AccountObject { name })
-    });
+    let mut response = done(call, next, || reply::json(status, &AccountObject { name }));
     set_cookie(call, &mut response, Some(&begun.token));
     response
 }

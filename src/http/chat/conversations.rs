@@ -4,7 +4,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::{done, friend, is_browser, view};
-use crate::chat::{ChatText, Session};
+use crate::chat::{Account, ChatText, LookupError, Session};
 use crate::http::error::{Error, ParamError};
 use crate::http::query::{self, Query};
 use crate::http::reply::{self, Body};
@@ -17,9 +17,16 @@ use crate::message::{Cursor, IdempotencyKey, ParseCursorError, Seq};
 /// earlier messages; for other clients messages as JSON.
 pub(super) async fn show(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
     let me = &session.account;
-    let (friend, _) = friend(&call, me).await?;
+    let (friend, is_over) = match friend(&call, me).await {
+        Ok((friend, _)) => (friend, false),
+        Err(Error::Lookup(LookupError::NoFriend(_))) if is_browser(&call) => {
+            (former_friend(&call, me).await?, true)
+        }
+        Err(error) => return Err(error),
+    };
     let chat = &call.app.chat;
     let (before, limit) = history_params(&call)?;
+    let before = before.or(is_over.then(|| chat.log().bounds().1.next()));
     let max = limit.unwrap_or(limits::HISTORY_MESSAGES_DEFAULT);
     // What is read is in memory until the answer has been made of it.
     let reserved = call.reserve_answer(limits::HISTORY_BYTES).await?;
@@ -34,11 +41,32 @@ pub(super) async fn show(call: Call<'_>, session: Session) -> Result<Response<Bo
     let through = before.map_or(overview.since.seq, Seq::before);
     let history = chat.history(me, &friend, through, max).await?;
     let page = match before {
-        Some(before) => view::history_page(&call, me, &friend, before, &history).await,
+        Some(before) => view::history_page(&call, me, &friend, before, &history, is_over).await,
         None => view::page(&call, me, &overview, "", Some((&friend, &history))).await,
     };
     drop(reserved);
     Ok(reply::html(StatusCode::OK, page))
+}
+
+/// The account that the path names, if I have talked with it: what was said can be read when we are no
+/// longer friends.
+///
+/// # Errors
+/// As if there were no such account, where nothing was said or nothing of it is kept.
+async fn former_friend(call: &Call<'_>, me: &Account) -> Result<Account, Error> {
+    let chat = &call.app.chat;
+    let no_friend = || Error::Lookup(LookupError::NoFriend(call.rest.clone()));
+    let other = match chat.account_named(&call.rest).await {
+        Err(LookupError::NoAccount(_)) => return Err(no_friend()),
+        other => other?,
+    };
+    let said = chat.history(me, &other, chat.log().bounds().1, 1).await?;
+    let is_message = |item: &Stored| matches!(item, Stored::Message(_));
+    said.items
+        .iter()
+        .any(is_message)
+        .then_some(other)
+        .ok_or_else(no_friend)
 }
 
 /// Reads `?before=`, the position before which messages are asked for, and `?limit=`, their number.

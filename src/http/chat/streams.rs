@@ -9,12 +9,12 @@ use hyper::Response;
 use super::friend;
 use crate::chat::{Account, Chat, ChatFilter, ChatText, Session};
 use crate::follow::{DropGuard, FilterAction};
-use crate::http::Call;
 use crate::http::error::Error;
 use crate::http::params::Params;
 use crate::http::query::{self, Query};
 use crate::http::reply::Body;
 use crate::http::stream::StreamSpec;
+use crate::http::{Call, follow};
 use crate::limits;
 use crate::log::Since;
 use crate::message::{Message, Seq};
@@ -34,7 +34,7 @@ pub(super) async fn stream(call: Call<'_>, session: Session) -> Result<Response<
     let since = params.begins(&call.head).unwrap_or(Since::All);
     let filter = ChatFilter::all(session.account.id, wire.has_dots());
     let mut spec = StreamSpec::new(chat.log(), channels, since);
-    spec.page = page(&call, wire, "your chat").await;
+    spec.page = page(&call, wire, "your chat", &params).await;
     spec.no_later_than = Some(last);
     spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
     spec.extras().grows = true;
@@ -59,7 +59,7 @@ pub(super) async fn presence(call: Call<'_>, session: Session) -> Result<Respons
     let since = params.begins(&call.head).unwrap_or(Since::Now);
     let filter = ChatFilter::all(session.account.id, wire.has_dots());
     let mut spec = StreamSpec::new(log, channels, since);
-    spec.page = page(&call, wire, "who comes and goes").await;
+    spec.page = page(&call, wire, "who comes and goes", &params).await;
     spec.extras().filter = Some(Box::new(move |message| filter.apply(message)));
     spec.extras().rights = vec![RightHold::new(session.right)];
     spec.with_transport(wire, &params, &call)?
@@ -118,10 +118,9 @@ fn own_params(call: &Call<'_>, session: &Session) -> Result<Params, Error> {
 }
 
 /// The page around an HTML stream, which a browser gets that goes to the stream's address.
-async fn page(call: &Call<'_>, wire: Wire, what: &str) -> Option<HtmlPage> {
-    let values = [("channels", what), ("kind", "one")];
+async fn page(call: &Call<'_>, wire: Wire, what: &str, params: &Params) -> Option<HtmlPage> {
     match wire {
-        Wire::Html => Some(call.page("stream.html", &values).await),
+        Wire::Html => Some(follow::frame(call, what, "one", params).await),
         _ => None,
     }
 }

@@ -21,8 +21,8 @@ fn path(what: &str, friend: &Account) -> String {
     format!("/chat/{what}/{name}")
 }
 
-/// Renders the hint at the demo accounts; empty if there are none.
-pub(super) async fn demo_hint(call: &Call<'_>) -> String {
+/// Renders the buttons of the demo accounts, which lead to `next`; empty if there are none.
+pub(super) async fn demo_hint(call: &Call<'_>, next: &str) -> String {
     if !call.app.demo_accounts.load(Relaxed) {
         return String::new();
     }
@@ -31,6 +31,7 @@ pub(super) async fn demo_hint(call: &Call<'_>) -> String {
         ("one", one),
         ("two", two),
         ("password", chat::DEMO_PASSWORD),
+        ("next", next),
     ];
     let template = call.app.pages.template("chat-demo.html").await;
     template.fill(&values)
@@ -186,13 +187,15 @@ async fn page_link(
     template.fill(&[("href", &href)])
 }
 
-/// Renders a page of earlier messages, those before a position, for browsers without JavaScript.
+/// Renders a page of earlier messages, those before a position, for browsers without JavaScript; and of all
+/// messages of a friendship that is over.
 pub(super) async fn history_page(
     call: &Call<'_>,
     me: &Account,
     friend: &Account,
     before: Seq,
     history: &History,
+    is_over: bool,
 ) -> String {
     let template = call.app.pages.template("chat-message.html").await;
     let log = call.app.chat.log();
@@ -219,10 +222,25 @@ pub(super) async fn history_page(
     let messages: String = history.items.iter().filter_map(message).collect();
     let earlier = earlier_link(call, friend, history).await;
     let later = later_link(call, me, friend, before).await;
-    let (name, href) = (escape_html(friend.name.as_str()), conversation_path(friend));
+    let name = escape_html(friend.name.as_str());
+    let (title, href, back) = if is_over {
+        (
+            "What was said with",
+            "/chat".to_owned(),
+            "Back to your friends",
+        )
+    } else {
+        (
+            "Earlier messages with",
+            conversation_path(friend),
+            "Back to the conversation",
+        )
+    };
     let values = [
         ("name", &*name),
+        ("title", title),
         ("href", &href),
+        ("back", back),
         ("messages", &messages),
         ("earlier", &earlier),
         ("later", &later),

@@ -19,7 +19,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::support::{eventually, soon};
 
 /// The failure where there is no browser. No test is skipped: one that did not run has not passed.
-const MISSING: &str = "these tests need a browser, which scripts/test installs: apt-get install chromium chromium-driver";
+const MISSING: &str = "these tests need a browser, which scripts/test installs: apt-get install chromium chromium-driver xvfb";
 
 /// Chromium's arguments. The debugging pipe ties Chromium to chromedriver: when one of them dies,
 /// however it dies, the other one ends. With a debugging port it would keep running.
@@ -53,11 +53,25 @@ impl Browser {
         Browser::with(json!({ "profile.managed_default_content_settings.javascript": 2 })).await
     }
 
+    /// Starts a browser with windows on a screen: only there a tab is hidden when another is seen.
+    pub(crate) async fn on_screen() -> Browser {
+        let screen = Screen::start().await;
+        Browser::with_screen(json!({}), Some(screen)).await
+    }
+
     async fn with(preferences: Value) -> Browser {
+        Browser::with_screen(preferences, None).await
+    }
+
+    async fn with_screen(preferences: Value, screen: Option<Screen>) -> Browser {
         let program = program("chromium");
-        let mut driver = Driver::start().await;
+        let mut driver = Driver::start(screen.as_ref()).await;
+        driver.screen = screen;
         let profile = driver.home.join("profile");
         let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
+        if driver.screen.is_some() {
+            arguments.retain(|argument| argument != "--headless");
+        }
         arguments.push(format!("--user-data-dir={}", profile.display()));
         let capabilities = json!({
             // The long page is never loaded completely: nothing may wait for that.
@@ -192,6 +206,23 @@ impl Browser {
         before
     }
 
+    /// Opens a page in another tab, which is in front then, and switches to it.
+    pub(crate) async fn open_tab(&self, addr: SocketAddr, path: &str) -> WindowHandle {
+        let known = soon(self.client.windows()).await.unwrap();
+        let url = format!("http://{addr}{path}");
+        let open = format!("window.open('{url}', '_blank', 'noopener')");
+        self.execute(&open).await;
+        let tab = eventually("another tab", async || {
+            let windows = self.client.windows().await;
+            let mut windows = windows.map_err(|error| error.to_string())?.into_iter();
+            let new = windows.find(|window| !known.contains(window));
+            new.ok_or_else(|| "only those that were there".to_owned())
+        })
+        .await;
+        self.look_into(tab.clone()).await;
+        tab
+    }
+
     /// Switches to a window.
     pub(crate) async fn look_into(&self, window: WindowHandle) {
         soon(self.client.switch_to_window(window)).await.unwrap();
@@ -208,22 +239,51 @@ struct Driver {
     home: PathBuf,
     /// The id of Chromium's process, once it has been started.
     chromium: Option<u64>,
+    /// Where the windows are shown, if they are. It is dropped last.
+    screen: Option<Screen>,
+}
+
+/// A screen that nobody sees (Xvfb).
+struct Screen {
+    _server: Child,
+    /// Its name, as programs find it in `DISPLAY`.
+    display: String,
+}
+
+impl Screen {
+    async fn start() -> Screen {
+        let mut server = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "Xvfb", "-displayfd", "1"])
+            .args(["-screen", "0", "1280x900x24", "-nolisten", "tcp"])
+            .kill_on_drop(true)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect(MISSING);
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let number = soon(lines.next_line()).await.unwrap().expect(MISSING);
+        Screen {
+            _server: server,
+            display: format!(":{}", number.trim()),
+        }
+    }
 }
 
 impl Driver {
     /// Starts chromedriver, again if need be: it wants its port on both loopback addresses, and ends if
     /// another process has taken the port on the second one meanwhile.
-    async fn start() -> Driver {
+    async fn start(screen: Option<&Screen>) -> Driver {
         const TRIES: usize = 3;
         for _ in 1..TRIES {
-            if let Ok(driver) = Driver::once().await {
+            if let Ok(driver) = Driver::once(screen).await {
                 return driver;
             }
         }
-        Driver::once().await.unwrap()
+        Driver::once(screen).await.unwrap()
     }
 
-    async fn once() -> io::Result<Driver> {
+    async fn once(screen: Option<&Screen>) -> io::Result<Driver> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let program = program("chromedriver");
         let number = STARTED.fetch_add(1, Relaxed);
@@ -237,6 +297,7 @@ impl Driver {
             .arg("--port=0")
             .env("HOME", &home)
             .env("TMPDIR", &home)
+            .env("DISPLAY", screen.map_or("", |screen| &screen.display))
             .kill_on_drop(true)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -250,6 +311,7 @@ impl Driver {
             output,
             home,
             chromium: None,
+            screen: None,
         };
         let port = soon(driver.port()).await?;
         driver.url = format!("http://127.0.0.1:{port}");

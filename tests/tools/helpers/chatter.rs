@@ -53,8 +53,8 @@ impl Chatter {
 
     /// Waits until the page has its stream.
     pub(crate) async fn live(&self) {
-        let live = |text: &str| text.starts_with("live by ");
-        self.browser.read("#state", "live", live).await;
+        // Nothing is said of it while all is well.
+        self.browser.find("#state.fine").await;
     }
 
     /// Inserts a text as keys would: chromedriver itself has no keys for emoji.

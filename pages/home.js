@@ -1,0 +1,19 @@
+// The home page: the last messages of the channel main, and what comes.
+
+import { colored } from './colors.js';
+import { $, addCopyButtons, part, sendWith } from './page.js';
+
+const SHOWN = 50;
+
+const stream = new ForeverFrame('/c/main', { since: '-5', heartbeat: 5, background: false });
+stream.show($('state'));
+stream.addEventListener('message', ({ data, time }) => {
+  const row = part('li'), text = part('span', 'text');
+  text.append(colored(data));
+  row.append(part('time', 'from', new Date(time).toLocaleTimeString()), text);
+  $('messages').append(row);
+  while ($('messages').children.length > SHOWN) $('messages').firstElementChild.remove();
+});
+const form = sendWith($('send'), $('msg'), $('problem'), () => ({ address: '/c/main', body: $('msg').value }), () => stream);
+stream.addEventListener('open', () => form.isBack());
+addCopyButtons();

@@ -1,0 +1,119 @@
+// The lines of the live log page: what came in the page itself, and what a stream brings after it.
+
+import { colored } from './colors.js';
+import { part } from './page.js';
+
+const number = n => n.toLocaleString('en');
+const today = new Date().toDateString();
+
+/** Returns a time as it stands in front of a line: with the day if that is another one. */
+function shownTime(time) {
+  const at = new Date(time);
+  const clock = at.toLocaleTimeString('en-GB');
+  return at.toDateString() === today ? clock : `${at.toLocaleDateString('en-GB', { day: '2-digit', month: 'short' })} ${clock}`;
+}
+
+/** The lines. */
+export class Lines {
+  #list; #view; #most; #label = 0; #unseen = 0; #sought = ''; #changed; #count = 0;
+
+  /** Keeps at most `most` lines. Calls `changed` when what is shown of them in numbers may be another. */
+  constructor(view, most, changed) {
+    [this.#view, this.#list, this.#most, this.#changed] = [view, view.querySelector('.lines'), most, changed];
+    view.addEventListener('scroll', () => {
+      if (this.isAtEnd) this.#unseen = 0;
+      changed();
+    }, { passive: true });
+  }
+
+  /** Whether the newest line is in sight. The column is reversed, so its scrolling begins there. */
+  get isAtEnd() { return this.#view.scrollTop > -40; }
+  /** How many lines have come that nobody has seen. */
+  get unseen() { return this.#unseen; }
+  /** The number of lines that are kept, and the number of those that are shown. */
+  get counts() {
+    const all = this.#count;
+    return { all, shown: this.#sought ? this.#list.querySelectorAll('.message:not([hidden])').length : all };
+  }
+  /** The cursor of the last element that has one. */
+  get cursor() {
+    const all = this.#list.querySelectorAll(':scope > [data-cursor]');
+    return all[all.length - 1]?.dataset.cursor;
+  }
+
+  /** Gives each of these elements its time, which is also a link to it. */
+  adopt(elements) {
+    let isNew = 0;
+    for (const element of elements) {
+      if (!element.classList?.contains('message') || element.id) continue;
+      const { cursor, time, channel } = element.dataset;
+      element.id = cursor;
+      const at = part('a', 'at', shownTime(time));
+      at.href = `#${cursor}`;
+      at.title = `${new Date(time).toLocaleString()}, cursor ${cursor}`;
+      element.prepend(at);
+      if (channel.length > this.#label) {
+        this.#label = channel.length;
+        this.#list.style.setProperty('--label', `${channel.length}ch`);
+      }
+      this.#hide(element);
+      isNew += 1;
+    }
+    this.#count += isNew;
+    if (!this.isAtEnd) this.#unseen += isNew;
+    this.#trim();
+    if (isNew) this.#changed();
+  }
+
+  /** Appends a message that a stream has brought. */
+  add({ cursor, channel, event, time, data }) {
+    const line = part('p', 'message');
+    line.dir = 'auto';
+    Object.assign(line.dataset, { cursor, channel, event, time });
+    const text = part('span');
+    text.append(colored(data));
+    line.append(text);
+    this.#list.append(line);
+    this.adopt([line]);
+  }
+
+  /** Appends what a stream says of itself. */
+  say(kind, text, data = {}) {
+    const line = part('p', kind, text);
+    Object.assign(line.dataset, data);
+    this.#list.append(line);
+    return line;
+  }
+
+  /** Shows only the lines that have this text in them. */
+  seek(text) {
+    this.#sought = text.toLowerCase();
+    for (const line of this.#list.querySelectorAll('.message')) this.#hide(line);
+    this.#changed();
+  }
+
+  /** Leads to the newest line. */
+  toEnd() {
+    this.#view.scrollTop = 0;
+    this.#unseen = 0;
+    this.#changed();
+  }
+
+  #hide(line) {
+    const isHidden = this.#sought !== '' && !line.textContent.toLowerCase().includes(this.#sought);
+    if (line.hidden !== isHidden) line.hidden = isHidden;
+  }
+
+  #trim() {
+    while (this.#count > this.#most && this.#list.firstElementChild) {
+      if (this.#list.firstElementChild.classList.contains('message')) this.#count -= 1;
+      this.#list.firstElementChild.remove();
+    }
+  }
+}
+
+/** Returns how many lines there are, in words. */
+export function countInWords({ all, shown }) {
+  const lines = n => `${number(n)} ${n === 1 ? 'line' : 'lines'}`;
+  return shown === all ? lines(all) : `${number(shown)} of ${lines(all)}`;
+}

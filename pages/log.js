@@ -1,0 +1,114 @@
+// The live log page. Its lines come in the page itself, which does not end: that needs no script. This script
+// gives each line its time and a link, lets one search, and takes the stream over when all of the past is
+// there: then the windows of a browser share one connection, and a hidden one needs none.
+
+import './forever-frame.js';
+import { Lines, countInWords } from './log-lines.js';
+import { $, addCopyButtons, request, sendWith } from './page.js';
+
+const view = document.querySelector('.stream'), list = view.querySelector('.lines');
+const { channels, most } = document.body.dataset;
+const address = new URL(location.href);
+/** Whether the address asks for a part of the log, which ends. */
+const isPart = ['limit', 'until', 'timeout'].some(name => address.searchParams.has(name));
+for (const name of ['since', 'lastEventId', 'marks', 'heartbeat', 'pace', 'as']) address.searchParams.delete(name);
+
+const lines = new Lines(view, Number(most), show);
+let stream = null;
+/** Whether what the page brought has come to its end. */
+let isOver = false;
+
+// ---- What is around the lines ----
+
+const search = $('search'), newer = $('newer');
+document.body.classList.add('has-times');
+
+let isShown = false;
+/** Shows the numbers, once for all changes that happen at the same time. */
+function show() {
+  if (isShown) return;
+  isShown = true;
+  requestAnimationFrame(() => {
+    isShown = false;
+    $('count').textContent = countInWords(lines.counts);
+    newer.hidden = lines.unseen === 0;
+    newer.textContent = `${lines.unseen} new ↓`;
+    const title = `${channels} · forever-frame`;
+    document.title = lines.unseen ? `(${lines.unseen}) ${title}` : title;
+  });
+}
+
+let seeking;
+search.addEventListener('input', () => {
+  clearTimeout(seeking);
+  seeking = setTimeout(() => lines.seek(search.value), 150);
+});
+newer.addEventListener('click', () => { lines.toEnd(); view.focus(); });
+addCopyButtons();
+
+/** Shows how many follow the channel, while somebody looks. */
+async function showWatching() {
+  if (document.hidden || !$('watching').textContent) return;
+  try {
+    const query = new URLSearchParams({ prefix: channels, limit: 1 });
+    if (address.searchParams.has('key')) query.set('key', address.searchParams.get('key'));
+    const answer = await request(`/c/?${query}`, { headers: { Accept: 'application/json' } });
+    const [found] = answer.channels;
+    if (found?.channel === channels) $('watching').textContent = `${found.followers} watching`;
+  } catch { /* the state says that the server does not answer */ }
+}
+setInterval(showWatching, 5000);
+
+const form = $('send');
+const sent = form && sendWith(form, $('msg'), $('problem'), () => ({ address: new URL(`/c/${channels}`, location), body: $('msg').value }), () => stream, () => {
+  // A closed channel is open again when something was sent to it.
+  if (stream ? stream.state === 'closed' : isOver) follow(lines.cursor);
+});
+
+// ---- The lines ----
+
+/** Follows the channels from a cursor on. */
+function follow(since) {
+  stream?.close();
+  for (const end of list.querySelectorAll('.end')) end.remove();
+  stream = new ForeverFrame(address, { since, heartbeat: 5, background: false });
+  stream.addEventListener('message', e => lines.add(e));
+  stream.addEventListener('gap', ({ reason, missed, cursor }) => lines.say('gap', {
+    expired: missed === 1 ? '1 message has expired.' : `${missed ?? 'Some'} messages have expired.`,
+    epoch: 'The server has begun a new log.',
+    future: 'This page has seen more than the server’s log has.',
+  }[reason], { cursor }));
+  stream.addEventListener('state', ({ state }) => {
+    if (state === 'closed') lines.say('end', 'Nothing more comes: what this page follows is closed.', { reason: 'closed' });
+  });
+  stream.addEventListener('open', () => { sent?.isBack(); showWatching(); });
+  stream.show($('state'));
+}
+
+/** Takes the stream over from the page, which is stopped: it would be another connection. */
+function takeOver() {
+  observer.disconnect();
+  // The dots say that the page's own connection lives; now the state says it.
+  document.body.className = document.body.className.replace(/beat-\d+/, '');
+  lines.adopt(list.children);
+  if (list.querySelector('.end[data-reason="closed"]')) {
+    isOver = true;
+    [$('state').textContent, $('state').dataset.state] = ['closed', 'closed'];
+    return;
+  }
+  window.stop();
+  follow(lines.cursor ?? 'all');
+}
+
+/** Looks whether all of the past is there. */
+function look(elements) {
+  lines.adopt(elements);
+  if (isPart) return;
+  if ([...elements].some(element => element.matches?.('.live, .end'))) takeOver();
+}
+
+const observer = new MutationObserver(changes => look(changes.flatMap(({ addedNodes }) => [...addedNodes])));
+observer.observe(list, { childList: true });
+look([...list.children]);
+// The anchor in the address is that of a line which has just got it.
+if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: 'center' });
