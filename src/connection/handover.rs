@@ -3,8 +3,9 @@
 //! hyper writes the head of a response, and then keeps buffers and a state of many kilobytes for as
 //! long as the body goes on. An endless response needs none of that. So its body is given to hyper
 //! as one that never has a frame; when the head has been written, the connection takes the socket
-//! back from hyper, and the stream writes its own chunks to it. Where that cannot be (HTTP/1.0 and
-//! HTTP/2, a response that ends soon), hyper polls the stream as any body.
+//! back from hyper, with the TLS that is spoken on it, and the stream writes its own chunks to it.
+//! Where that cannot be (HTTP/1.0 and HTTP/2, a response that ends soon), hyper polls the stream as
+//! any body.
 //!
 //! ```text
 //!  http handler        hyper               MonitoredIo          server::conn

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::KIB;
+use super::{KIB, SMALL_ANSWER_BYTES};
 
 /// How long a client may take for the handshake: a few round trips, and a moment of work.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ pub const HANDSHAKES_MAX: usize = 1024;
 pub const TLS_READ_BYTES: usize = 4 * KIB;
 
 /// The most text of a record that a stream writes. What its socket does not take of a record is kept, and
-/// not counted, as a small answer is ([`SMALL_ANSWER_BYTES`](super::SMALL_ANSWER_BYTES)): it cannot be made
+/// not counted, as a small answer is ([`SMALL_ANSWER_BYTES`]): it cannot be made
 /// again. Each record takes 22 to 29 bytes and a call of the system besides.
 pub const TLS_RECORD_BYTES: usize = 4 * KIB;
 
@@ -30,3 +30,8 @@ pub const ACME_DIRECTORY_DEFAULT: &str = "https://acme-v02.api.letsencrypt.org/d
 
 /// Longest file of a certificate or key: a chain of many certificates is far shorter.
 pub const CERTIFICATE_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+const _: () = assert!(
+    TLS_RECORD_BYTES <= SMALL_ANSWER_BYTES,
+    "what is unsent of a record is not counted"
+);

@@ -19,6 +19,8 @@ mod certificate;
 mod handshakes;
 mod outgoing;
 mod tls_session;
+#[cfg(test)]
+mod tls_session_tests;
 mod tls_stream;
 
 use std::io;

@@ -23,7 +23,7 @@ const RECORD_BYTES: usize = 16 * 1024;
 
 /// What a record is longer than its text, at most: header, content type, tag and nonce of the suites
 /// that there are.
-const RECORD_OVERHEAD: usize = 5 + 1 + 16 + 8;
+pub(super) const RECORD_OVERHEAD: usize = 5 + 1 + 16 + 8;
 
 /// The size of an alert (RFC 8446, section 6).
 const ALERT_BYTES: usize = 2;
@@ -204,6 +204,12 @@ impl TlsSession {
     /// Whether there are records that have not been sent.
     pub(in crate::server) fn has_unsent(&self) -> bool {
         self.sent < self.outgoing.len()
+    }
+
+    /// The size of all buffers.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.incoming.capacity() + self.text.capacity() + self.outgoing.capacity()
     }
 
     /// Takes in what has come, as far as it is whole, and then does `with` if text may be sent.
