@@ -5,6 +5,7 @@
 
 mod bounds;
 mod certificate_source;
+mod cluster_args;
 mod command_line;
 mod health_url;
 mod listen;
@@ -21,7 +22,8 @@ use ipnet::IpNet;
 
 pub use bounds::{MemoryBudgets, Timeouts};
 pub use certificate_source::{AcmeOptions, CertificateFiles, CertificateSource};
-pub use command_line::{CheckArgs, Command, CommandLine};
+pub use cluster_args::ClusterChoice;
+pub use command_line::{CheckArgs, ClusterCommand, Command, CommandLine};
 pub use health_url::HealthUrl;
 pub use listen::Listen;
 pub use token_command::TokenArgs;
@@ -31,6 +33,7 @@ use crate::authority::HostName;
 use crate::client_shares::{ClientBounds, ShareBounds};
 use crate::limits;
 use crate::machine_clock::MachineClock;
+use cluster_args::ClusterArgs;
 #[cfg(feature = "secure")]
 use tls_args::TlsArgs;
 use values::{
@@ -66,6 +69,9 @@ pub struct Args {
     /// a synchronous write to the disk), or `memory` (lost at exit)
     #[arg(long, value_name = "STORE", env = "FOREVER_FRAME_STORE", default_value = "sqlite:forever-frame.db", value_parser = store)]
     store: StoreKind,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
 
     /// Messages kept per channel; older ones may be deleted. Each costs its text plus up to 512
     /// bytes
@@ -227,6 +233,8 @@ pub struct Config {
     pub listen_plain: Option<Listen>,
     /// The store that holds the log.
     pub store: StoreKind,
+    /// Where the log is that several servers share, of which the store has a copy.
+    pub cluster: Option<ClusterChoice>,
     /// How much of the log is kept.
     pub keep: crate::log::Keep,
     /// How many bytes all channels keep together; `None` for the default of the store's kind.
@@ -282,6 +290,7 @@ impl From<Args> for Config {
             certificate,
             listen_plain: args.listen_plain,
             store: args.store,
+            cluster: args.cluster.choice(),
             keep: crate::log::Keep {
                 messages: args.keep,
                 age: args.keep_for,
@@ -331,6 +340,7 @@ impl Default for Config {
             certificate: None,
             listen_plain: None,
             store: StoreKind::Sqlite("forever-frame.db".into()),
+            cluster: None,
             keep: crate::log::Keep {
                 messages: limits::KEEP_MESSAGES_DEFAULT,
                 age: limits::KEEP_FOR_DEFAULT,
@@ -390,6 +400,9 @@ mod tests {
             ["--store", "disk"],
             ["--store", "sqlite:"],
             ["--keep", "-1"],
+            ["--cluster", "http://10.0.0.1:4222"],
+            ["--cluster-stream", "a.b"],
+            ["--cluster-replicas", "2"],
             ["--keep-bytes", "0"],
             ["--keep-bytes", "much"],
             ["--keep-bytes", "-4GiB"],

@@ -69,6 +69,7 @@
 //! | main | accepts connections, and gives each to a lane (`server/accept.rs`); deletes expired messages of the logs in memory (the clock's, presence's, and with `--store memory` the log itself: `log/writer.rs`); tells friends of changes of presence (`chat/presence.rs`) |
 //! | `lane-N`, one for each processor | a single-threaded runtime that serves its connections for their whole life: requests, streams (`server/lanes.rs`). One of its tasks serves its crowd, the followers that have been written all there is (`server/crowd`) |
 //! | `signals` | waits for signals, whatever the others wait for (`server/signal.rs`) |
+//! | `cluster`, where the log is shared | the connection to the NATS servers; feeds the copy (`log/cluster/copying.rs`) |
 //! | `log-writer` | commits batches to a store that blocks, and deletes expired messages (`log/writer.rs`); a store in memory is written by the appending task |
 //! | tokio's blocking pool of each runtime | reads of the file ([`limits::STORE_READERS_MAX`] at a time), the chat's tables, files of `--pages` |
 //! | `hash` | hashes a password, and ends ([`limits::HASHES_AT_ONCE_MAX`] at a time) |
@@ -126,6 +127,8 @@
 //! | encoding, [`Encoding`](wire::Encoding) | how a message is written; followers of one encoding share its bytes |
 //! | gap | messages that a cursor asks for are missing: `expired`, `epoch` or `future` |
 //! | trimmed | deleted by retention, on purpose |
+//! | engine, copy | where several servers share a log: what numbers and keeps it (NATS `JetStream`), and what each server has of it in its own store |
+//! | fill | a request to the engine for entries that did not come by themselves |
 //! | tail | the newest committed messages, in memory |
 //! | lag | how far a follower is behind the newest message |
 //! | wall clock, log's clock | the time for people, which can be set; the time that has passed, by which things expire |
@@ -155,7 +158,8 @@
 //! | the wording of the gap mark | the transport's file, for text `wire/text.rs` |
 //! | a new beginning for `since=`, or end for `until=` | `log/cursor.rs`, `log/until.rs` |
 //! | a parameter of a request | `http/query.rs`, the one table of parameters; `http/params.rs` reads those of a stream |
-//! | a third store | `log/store.rs`, whose doc says what a store owes |
+//! | another store | `log/store.rs`, whose doc says what a store owes |
+//! | what is sent to the cluster, and what its stream must be like | `log/cluster/envelope.rs`, `log/cluster/stream_settings.rs` |
 //! | an option, such as the tail's size | `config.rs`; its default is in `limits.rs` |
 //! | a command, such as `check` | `config/command_line.rs`; `main.rs` runs it |
 //! | what expires, such as a session | `log/moment.rs`: ages are told by [`log::Log::now`], never by the wall clock |

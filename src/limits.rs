@@ -3,13 +3,13 @@
 //! What an operator may want to change is an option of the command line (`config.rs`); the number
 //! here is then the option's default (`…_DEFAULT`) or its ceiling (`…_MAX`). A bound on
 //! the size or the number of single things ends in `…_MAX`, too; a name without such a word is a
-//! budget that many share, or a size at which work is cut into parts. The unit stands at the end of a
-//! name, before such a word.
+//! budget that many share, or a size at which work is cut into parts. The unit stands before such a word.
 
 mod access_limits;
 mod accounts;
 mod budgets;
 mod clock_limits;
+mod cluster_limits;
 mod color_limits;
 mod follow_limits;
 mod h2_limits;
@@ -24,6 +24,7 @@ pub use access_limits::*;
 pub use accounts::*;
 pub use budgets::*;
 pub use clock_limits::*;
+pub use cluster_limits::*;
 pub use color_limits::*;
 pub use follow_limits::*;
 pub use h2_limits::*;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::{io, thread};
 
-use forever_frame::config::{Command, CommandLine, Config, HealthUrl};
+use forever_frame::config::{ClusterCommand, Command, CommandLine, Config, HealthUrl};
 use forever_frame::diagnostics;
 use forever_frame::machine_clock::MachineClock;
 use forever_frame::server::{self, InheritError, InheritedSockets, Server};
@@ -15,6 +15,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     match CommandLine::read() {
         Command::Serve(args) => serve(Config::from(*args)),
+        Command::Cluster(ClusterCommand::Check(args)) => check_cluster(&Config::from(*args)),
         Command::Check(args) => check(&HealthUrl::from(args)),
         Command::Token(args) => print(&args.make(MachineClock::System.read().wall)),
     }
@@ -57,8 +58,10 @@ fn run(
         thread::Builder::new()
             .name("announce".to_owned())
             .spawn(move || announce(&urls))?;
-        server.run(stop).await;
-        Ok::<_, Box<dyn std::error::Error>>(())
+        let failure = server.run(stop).await;
+        failure.map_or(Ok::<_, Box<dyn std::error::Error>>(()), |why| {
+            Err(why.into())
+        })
     })?;
     // What still reads or waits for the store has nobody to answer.
     runtime.shutdown_background();
@@ -83,6 +86,17 @@ fn check(url: &HealthUrl) -> ExitCode {
     };
     let _ = diagnostics::write_all(&mut io::stderr(), line.as_bytes());
     code
+}
+
+/// Says what a cluster is like.
+fn check_cluster(config: &Config) -> ExitCode {
+    match server::check_cluster(config) {
+        Ok(text) => print(&text),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Prints what a command has made.

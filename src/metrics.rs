@@ -4,6 +4,7 @@
 //! log, the system) is looked up when the text is asked for, and handed in as [`Readings`],
 //! which `http/operator.rs` fills in.
 
+mod cluster_readings;
 mod counter;
 mod exposition;
 mod letters;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use letters::{Letters, Waiting};
 pub use refusals::{RefusalReason, Refusals};
 
+pub use cluster_readings::ClusterReadings;
 use counter::Counter;
 use exposition::Exposition;
 
@@ -100,6 +102,8 @@ pub struct Readings {
     pub log_available: bool,
     /// Whether no part of the log is known to be unreadable.
     pub log_readable: bool,
+    /// The state of the cluster, if the log is shared.
+    pub cluster: Option<ClusterReadings>,
     /// How many idempotency keys the log holds.
     pub keys_held: usize,
     /// By how many seconds the wall clock is ahead of the time that has passed, since it was set;
@@ -251,6 +255,9 @@ impl Readings {
         let LostLines { repeated, queue_full, refused } = self.lost_lines;
         out.head("lost_log_lines_total", "counter", "Lines not written to standard error, by reason.");
         out.by_label("lost_log_lines_total", "reason", [("repeated", repeated), ("queue_full", queue_full), ("refused", refused)].into_iter());
+        if let Some(cluster) = &self.cluster {
+            cluster.render(out);
+        }
         if let Some(open) = self.open_files {
             out.gauge("open_files", "Files and sockets that the process has open.", open);
         }
@@ -343,6 +350,7 @@ mod tests {
             bounds: (Seq(1), Seq(3)),
             log_available: true,
             log_readable: true,
+            cluster: None,
             keys_held: 0,
             wall_ahead_seconds: 0.0,
             body_bytes: 0,

@@ -37,8 +37,19 @@ pub enum Command {
     Serve(Box<Args>),
     /// Ask a server whether it is ready: exit 0 if it is, and else 1 with the reason
     Check(CheckArgs),
+    /// What is to be done with a log that several servers share
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Make a token for the file of --access: print its secret, once, and the lines for the file
     Token(TokenArgs),
+}
+
+/// What is to be done with a log that several servers share.
+#[derive(Subcommand, Debug)]
+pub enum ClusterCommand {
+    /// Say what the NATS servers and the stream are like, which is made if there is none: exit 0 if a server
+    /// with these options can share its log, and else 1 with what is wrong
+    Check(Box<Args>),
 }
 
 /// Whom `forever-frame check` asks.

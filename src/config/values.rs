@@ -55,6 +55,34 @@ pub(super) fn store(text: &str) -> Result<StoreKind, String> {
     }
 }
 
+/// Reads `--cluster`: the URL of a NATS server.
+pub(super) fn nats_url(text: &str) -> Result<String, String> {
+    let host = match text.split_once("://") {
+        Some(("nats" | "tls", host)) => Some(host),
+        Some(_) => None,
+        None => Some(text),
+    };
+    let is_url = host.is_some_and(|host| !host.is_empty() && !host.contains('/'));
+    is_url
+        .then(|| text.to_owned())
+        .ok_or_else(|| "write it like nats://10.0.0.1:4222 or tls://nats.example:4222".to_owned())
+}
+
+/// Reads `--cluster-stream`: a name that is a token of subjects and a part of a file's name.
+pub(super) fn nats_stream(text: &str) -> Result<String, String> {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let is_name = (1..=limits::NAME_BYTES_MAX).contains(&text.len()) && text.chars().all(is_fit);
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "is no name of 1 to 64 of A-Z a-z 0-9 - _".to_owned())
+}
+
+/// Reads `--cluster-replicas`.
+pub(super) fn replicas(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| [1, 3, 5].contains(n));
+    number.ok_or_else(|| "is none of 1, 3 and 5".to_owned())
+}
+
 /// Reads `--access`.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
 pub(super) fn access(text: &str) -> Result<AccessOption, String> {

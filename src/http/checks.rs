@@ -55,6 +55,9 @@ pub(super) fn check<S>(
         });
     }
     let (route, rest) = found?;
+    if route.endpoint.is_of_one_server() && app.log.cluster().is_some() {
+        return Err(Error::NotShared(path.to_owned()));
+    }
     if head.method == Method::OPTIONS {
         return Ok(Checked::Options(route.allow()));
     }

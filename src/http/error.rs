@@ -27,6 +27,8 @@ use crate::right::RightEnd;
 pub(super) enum Error {
     #[error("there is nothing at {0:?}; channels are at /c/NAME")]
     NotFound(String),
+    #[error("{0:?} is not served: the log is shared (--cluster), the mailbox and the chat are not")]
+    NotShared(String),
     #[error("the path is not UTF-8")]
     PathNotUtf8,
     #[error("{method} is not allowed here; use {allow}")]
@@ -81,9 +83,7 @@ pub(super) enum Error {
     PreconditionWithPut,
     #[error("{}", other_last(.0.as_ref()))]
     OtherLast(Option<Cursor>),
-    #[error(
-        "the message is empty; put its text into the request's body, or close the channel with ?close=1"
-    )]
+    #[error("the message is empty; put its text into the body, or close the channel with ?close=1")]
     EmptyBody,
     #[error("the message is not UTF-8: invalid byte at offset {0}")]
     NotUtf8(usize),
@@ -264,6 +264,7 @@ impl Error {
             }
             Error::Access(denial) => challenge::status(denial),
             Error::NotFound(_)
+            | Error::NotShared(_)
             | Error::Lookup(LookupError::NoAccount(_) | LookupError::NoFriend(_))
             | Error::Friend(FriendError::NoAccount) => StatusCode::NOT_FOUND,
             Error::NotLoggedIn | Error::RightEnded(_) => StatusCode::UNAUTHORIZED,

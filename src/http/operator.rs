@@ -38,6 +38,7 @@ pub(super) async fn metrics(call: &Call<'_>) -> Response<Body> {
         body_bytes: call.app.bodies.held(),
         unsent_bytes: call.app.answers.held() + call.app.operator_answers.held(),
         lost_lines: diagnostics::lost_lines(),
+        cluster: call.app.log.cluster().map(|cluster| cluster.readings()),
         keys_held: call.app.log.keys_held(),
         wall_ahead_seconds: call.app.log.clock().wall_ahead_seconds(),
         open_files: open_files().await,

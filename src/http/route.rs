@@ -91,6 +91,11 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
+    /// Whether the endpoint is of one server alone: what it keeps besides the log is not shared.
+    pub(super) fn is_of_one_server(self) -> bool {
+        matches!(self, Endpoint::Chat(_) | Endpoint::Mailbox)
+    }
+
     /// Whether the endpoint is for operators, and answers while the server stops, too.
     pub(super) fn is_for_operators(self) -> bool {
         matches!(self, Endpoint::Live | Endpoint::Ready | Endpoint::Metrics)

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 
-use super::{ErrorReport, StoreError};
+use super::{ErrorReport, Log, StoreError};
 
 /// The result of the last commit, or of the last probe since.
 #[derive(Debug)]
@@ -37,5 +37,42 @@ impl Health {
             }
             _ => {}
         }
+    }
+}
+
+impl Log {
+    /// Checks whether the log accepts appends and can be read, as far as is known.
+    ///
+    /// # Errors
+    /// When it does not or cannot, with the reason.
+    pub fn health(&self) -> Result<(), StoreError> {
+        self.check_appends()?;
+        self.check_reads()?;
+        self.cluster
+            .as_ref()
+            .map_or(Ok(()), |cluster| cluster.ready())
+    }
+
+    /// Checks whether the log accepts appends, as far as is known.
+    ///
+    /// # Errors
+    /// When it does not, with the reason.
+    pub fn check_appends(&self) -> Result<(), StoreError> {
+        self.queue.sender()?;
+        self.shared.health.get()
+    }
+
+    /// Checks whether the log as a whole can be read, as far as is known.
+    ///
+    /// # Errors
+    /// When it cannot, with the reason.
+    pub fn check_reads(&self) -> Result<(), StoreError> {
+        self.shared.read_health.get()
+    }
+
+    /// Whether no part of the log is known to be unreadable.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.shared.read_health.is_sound()
     }
 }

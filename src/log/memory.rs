@@ -1,5 +1,6 @@
 //! The memory store: its messages are gone when the process ends.
 
+mod copied_memory;
 mod starts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -16,7 +17,7 @@ use super::scan::{Scanned, scan};
 use super::store::{Commit, DraftAnswer, DraftRefusal, Keep, Page, Stored};
 use super::trimmed::Trimmed;
 use super::used_keys::UsedKeys;
-use super::{LogTime, Moment, PageLimit, Selection};
+use super::{LogTime, Moment, PageLimit, Place, Selection};
 use crate::limits;
 use crate::message::{
     Channel, Close, Closing, Draft, Epoch, Message, Pattern, Receipt, Seq, Timestamp,
@@ -54,6 +55,8 @@ struct MemoryState {
     closes: Closes,
     /// The last trimmed message of all channels that are no longer in `channels`.
     forgotten: Seq,
+    /// No message before this one is kept.
+    head: Seq,
 }
 
 /// A message that is kept.
@@ -115,14 +118,28 @@ impl Memory {
     }
 
     pub(super) fn commit(&self, drafts: Vec<Draft>, now: &Moment) -> Commit {
+        self.insert(drafts.into_iter().map(|draft| (Some(draft), None)), now)
+    }
+
+    /// Commits drafts, each with the place that was given to it elsewhere, if one was.
+    fn insert(
+        &self,
+        drafts: impl ExactSizeIterator<Item = (Option<Draft>, Option<Place>)>,
+        now: &Moment,
+    ) -> Commit {
         let mut state = self.state.lock();
         let mut messages = Vec::with_capacity(drafts.len());
         let before = state.last;
         state.keys.begin_commit();
-        let answers = drafts
-            .into_iter()
-            .map(|draft| state.append_once(draft, &self.epoch, now, &mut messages))
-            .collect();
+        let mut answers = Vec::with_capacity(drafts.len());
+        for (draft, place) in drafts {
+            match draft {
+                Some(draft) => {
+                    answers.push(state.append_once(draft, place, &self.epoch, now, &mut messages));
+                }
+                None => state.last = place.map_or(state.last, |place| place.seq),
+            }
+        }
         let closes = state.closes.after(before).collect();
         for message in &messages {
             state.trim(&message.channel, self.keep.messages);
@@ -146,7 +163,9 @@ impl Memory {
         let has_more_keys = state.forget_keys(now, limits::RETAIN_STEP_ROWS);
         for _ in 0..limits::RETAIN_STEP_ROWS {
             match state.messages.first_key_value() {
-                Some((_, oldest)) if oldest.committed < too_old => state.evict_oldest(),
+                Some((seq, oldest)) if oldest.committed < too_old || *seq < state.head => {
+                    state.evict_oldest();
+                }
                 _ => return has_more_keys,
             }
         }
@@ -236,35 +255,42 @@ impl MemoryState {
         page
     }
 
-    /// Appends a draft, unless its key has an answer already, or its precondition does not hold. Adds a
-    /// new message to `messages`.
+    /// Appends a draft. One that has no place yet is numbered, unless its key has an answer already, or its
+    /// precondition does not hold. Adds a new message to `messages`.
     fn append_once(
         &mut self,
         draft: Draft,
+        place: Option<Place>,
         epoch: &Epoch,
         now: &Moment,
         messages: &mut Vec<Arc<Message>>,
     ) -> DraftAnswer {
         let key = draft.key;
-        if let Some(answer) = key.as_ref().and_then(|key| self.keys.answer(key, now)) {
-            return answer;
+        if place.is_none() {
+            if let Some(answer) = key.as_ref().and_then(|key| self.keys.answer(key, now)) {
+                return answer;
+            }
+            if draft.precondition.is_some() {
+                DraftRefusal::check(&draft, epoch, self.last_entry(&draft.channel))?;
+            }
         }
-        if draft.precondition.is_some() {
-            DraftRefusal::check(&draft, epoch, self.last_entry(&draft.channel))?;
-        }
+        let place = place.unwrap_or(Place {
+            seq: self.last.next(),
+            time: now.time,
+        });
         let (closing, channel) = (draft.closing, draft.channel.clone());
-        self.last = self.last.next();
+        self.last = place.seq;
         self.take_channel(&channel);
         let receipt = Receipt {
-            seq: self.last,
-            time: now.time,
+            seq: place.seq,
+            time: place.time,
             duplicate: false,
             later: 0,
         };
         if closing == Closing::Alone {
             self.put_if_empty(&channel, self.last);
         } else {
-            messages.push(self.append(draft, now));
+            messages.push(self.append(draft, place.time, now));
         }
         if closing == Closing::No {
             self.closes.remove(&channel);
@@ -317,17 +343,17 @@ impl MemoryState {
     }
 
     /// Appends a message, at `last`.
-    fn append(&mut self, draft: Draft, now: &Moment) -> Arc<Message> {
+    fn append(&mut self, draft: Draft, time: Timestamp, now: &Moment) -> Arc<Message> {
         let Draft {
             channel,
             event,
             data,
             ..
         } = draft;
-        if now.time < self.time {
+        if time < self.time {
             self.falls.note(self.last);
         }
-        self.time = now.time;
+        self.time = time;
         if let Some(kept) = self.channels.get_mut(&channel) {
             kept.seqs.push_back(self.last);
         }

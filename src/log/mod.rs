@@ -30,6 +30,9 @@
 //!   append ──▶ commit, in the appending task ──▶ tail ──▶ wake followers ──▶ return
 //! ```
 //!
+//! Where several servers share the log, an append goes to the engine, and comes back to the writer with its
+//! number (`cluster`); from the commit on all is the same.
+//!
 //! With a blocking store the append waits in a bounded queue, and the writer commits as many of the
 //! waiting appends together as fit one batch. With a non-blocking store there is no queue: the
 //! appending task commits its own messages, one task at a time. Either way `LogShared::publish`
@@ -53,6 +56,9 @@ mod clock_state;
 #[cfg(test)]
 mod clock_state_tests;
 mod closes;
+#[cfg_attr(not(feature = "cluster"), path = "no_cluster.rs")]
+mod cluster;
+mod copy;
 mod cursor;
 mod entry;
 mod error_report;
@@ -61,10 +67,12 @@ mod health;
 mod history;
 mod listing;
 mod log_clock;
+mod log_copy;
 mod log_view;
 mod memory;
 mod merge;
 mod moment;
+mod numbered;
 mod page_limit;
 
 mod position;
@@ -75,6 +83,8 @@ mod ring_numbers;
 mod rings;
 mod scan;
 mod selection;
+#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "nothing is sent"))]
+mod sent_appends;
 mod shared_frame;
 mod shared_pages;
 mod source;
@@ -96,18 +106,21 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use bell::{Bell, BellAnswer};
+pub use cluster::{Cluster, ClusterError, ClusterOptions, Reached, StreamWishes};
 pub use cursor::{ParseSinceError, Since, Start, StartAt};
 pub use entry::Entry;
 use error_report::ErrorReport;
 pub use history::History;
 pub use listing::{ChannelInfo, ListedChannel};
 pub use log_clock::LogClock;
+pub use log_copy::LogCopy;
 pub use log_view::LogView;
 pub use memory::Memory;
 pub use moment::{LogTime, Moment};
+pub use numbered::{Known, Numbered, Place};
 pub use page_limit::{PageLimit, Share};
 pub use position::{Beginning, Position, ReadOutcome};
 pub use reader::{Item, Reader};
@@ -130,6 +143,7 @@ use crate::metrics::Metrics;
 use cursor::Resolved;
 use health::Health;
 use read_health::ReadHealth;
+use sent_appends::SentAppends;
 use shared_pages::SharedPages;
 use tail::Tail;
 use wake::Wake;
@@ -142,6 +156,8 @@ pub struct Log {
     /// Kept out of `shared`, because the writer holds `shared` and ends when the last handle has
     /// dropped the queue.
     queue: Arc<AppendQueue>,
+    /// What numbers and keeps the log, if several servers share it.
+    cluster: Option<Arc<Cluster>>,
 }
 
 /// The state that the handles, the readers and the writer of a log share.
@@ -157,6 +173,10 @@ struct LogShared {
     health: Health,
     read_health: ReadHealth,
     metrics: Arc<Metrics>,
+    /// The position of the last entry, in a log that is a copy.
+    last: watch::Sender<Seq>,
+    /// What was sent to be numbered elsewhere, where this log is a copy.
+    sent: SentAppends,
 }
 
 impl Log {
@@ -188,9 +208,15 @@ impl Log {
             health: Health::default(),
             read_health: ReadHealth::default(),
             metrics,
+            last: watch::Sender::new(last),
+            sent: SentAppends::default(),
         });
         let queue = Arc::new(writer::start(&shared)?);
-        Ok(Log { shared, queue })
+        Ok(Log {
+            shared,
+            queue,
+            cluster: None,
+        })
     }
 
     /// Returns the log's epoch.
@@ -231,38 +257,6 @@ impl Log {
     #[must_use]
     pub fn keys_held(&self) -> usize {
         self.shared.store.keys_held()
-    }
-
-    /// Checks whether the log accepts appends and can be read, as far as is known.
-    ///
-    /// # Errors
-    /// When it does not or cannot, with the reason.
-    pub fn health(&self) -> Result<(), StoreError> {
-        self.check_appends()?;
-        self.check_reads()
-    }
-
-    /// Checks whether the log accepts appends, as far as is known.
-    ///
-    /// # Errors
-    /// When it does not, with the reason.
-    pub fn check_appends(&self) -> Result<(), StoreError> {
-        self.queue.sender()?;
-        self.shared.health.get()
-    }
-
-    /// Checks whether the log as a whole can be read, as far as is known.
-    ///
-    /// # Errors
-    /// When it cannot, with the reason.
-    pub fn check_reads(&self) -> Result<(), StoreError> {
-        self.shared.read_health.get()
-    }
-
-    /// Whether no part of the log is known to be unreadable.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.shared.read_health.is_sound()
     }
 
     /// Appends a message, whatever its key and its precondition. When this returns, the message is as
@@ -318,7 +312,11 @@ impl Log {
         // A close that is an entry of its own is no message.
         let size = |draft: &Draft| (draft.closing != Closing::Alone).then_some(draft.data.len());
         let sizes: Vec<_> = drafts.iter().map(size).collect();
-        let answers = if let Some(memory) = self.shared.store.as_nonblocking() {
+        let answers = if let Some(cluster) = &self.cluster {
+            self.shared.health.get()?;
+            let _pending = self.shared.wake.pending_append();
+            cluster.append(drafts).await?
+        } else if let Some(memory) = self.shared.store.as_nonblocking() {
             self.shared.append(memory, drafts)
         } else {
             let (answer, answered) = oneshot::channel();
@@ -346,6 +344,7 @@ impl Log {
         subscription: &Subscription,
         since: &Since,
     ) -> Result<Start, LocateError> {
+        self.reach(since).await?;
         let (_, last) = self.bounds();
         let (selection, gap) = match since.resolve(self.epoch(), last, self.now().time) {
             Resolved::At(at, gap) => (Selection::at(subscription, at), gap),

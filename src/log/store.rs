@@ -32,7 +32,13 @@
 //!   outlives the process keeps that clock (`SavedClock`).
 //! - [`Store::probe`] finds out whether a commit would be taken, after one that was not.
 //!
-//! # A third store
+//! # A copy
+//!
+//! Where several servers share a log (`cluster`), each has a store as its copy of it. [`Store::apply`] takes
+//! entries with the numbers and times that they have there, by the code that commits the store's own, and
+//! nothing is against one of them (`copy.rs`).
+//!
+//! # Another store
 //!
 //! Another store is one file next to `memory.rs` (or a directory, as `sqlite`) with these
 //! functions, a variant of the enum [`Store`] with an arm in each of its functions, and a choice of

@@ -96,6 +96,15 @@ impl Tail {
         }
     }
 
+    /// Goes on after a position, and has nothing of what was before it.
+    pub(super) fn skip(&mut self, through: Seq) {
+        let last = self.last;
+        self.raise_floor(last);
+        self.closes = Closes::default();
+        self.floor = through;
+        self.last = through;
+    }
+
     /// Drops all entries up to a position.
     fn raise_floor(&mut self, floor: Seq) {
         while self

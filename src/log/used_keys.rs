@@ -9,7 +9,7 @@ use super::store::{DraftAnswer, DraftRefusal};
 use super::upload_keys::UploadKeys;
 use super::{LogTime, Moment};
 use crate::limits;
-use crate::message::{DraftKey, Receipt, Seq};
+use crate::message::{Draft, DraftKey, Receipt, Seq};
 
 /// The keys that are held. A key is forgotten by its age alone.
 #[derive(Debug)]
@@ -37,6 +37,11 @@ impl UsedKeys {
     /// Sets how many keys may be held.
     pub(super) fn set_max(&mut self, max: usize) {
         self.max = max;
+    }
+
+    /// Returns how many keys may be held.
+    pub(super) fn max(&self) -> usize {
+        self.max
     }
 
     /// Returns how many keys are held, with those that have left the window and are not forgotten
@@ -71,6 +76,24 @@ impl UsedKeys {
             }
             (_, None, None) => self.refuse_if_full(forgotten),
         }
+    }
+
+    /// Returns what [`UsedKeys::answer`] says of each of these drafts before any of them is appended. The
+    /// lines of an upload after one without an answer have none.
+    pub(super) fn answers(&self, drafts: &[Draft], now: &Moment) -> Vec<Option<DraftAnswer>> {
+        let mut goes_on = None;
+        let answer = |draft: &Draft| {
+            let key = draft.key.as_ref()?;
+            if matches!(key, DraftKey::Line(_)) && goes_on == Some(key.id()) {
+                return None;
+            }
+            let answer = self.answer(key, now);
+            if answer.is_none() {
+                goes_on = Some(key.id());
+            }
+            answer
+        };
+        drafts.iter().map(answer).collect()
     }
 
     /// Returns the refusal of a new key if as many are held as may be.

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 
+use super::log_copy::{self, CopyWork};
 use super::{DraftAnswer, LogShared, StoreError, batch};
 use crate::limits;
 use crate::message::Draft;
@@ -33,6 +34,8 @@ impl QueuedAppend {
 #[derive(Debug)]
 pub(super) struct AppendQueue {
     appends: Option<mpsc::Sender<QueuedAppend>>,
+    /// What is asked of the writer of a copy. It does not keep the writer going.
+    copy_work: mpsc::Sender<CopyWork>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -44,6 +47,11 @@ impl AppendQueue {
     pub(super) async fn push(&self, append: QueuedAppend) -> Result<(), StoreError> {
         let sender = self.sender()?;
         sender.send(append).await.map_err(|_| writer_stopped())
+    }
+
+    /// Returns the sending side of the work for a copy.
+    pub(super) fn copy_work(&self) -> mpsc::Sender<CopyWork> {
+        self.copy_work.clone()
     }
 
     /// Returns the sending side of the queue.
@@ -79,7 +87,8 @@ pub(super) fn writer_stopped() -> StoreError {
 /// thread and back.
 pub(super) fn start(shared: &Arc<LogShared>) -> io::Result<AppendQueue> {
     let (appends, queued) = mpsc::channel(limits::QUEUED_APPENDS_MAX);
-    let running = run(Arc::clone(shared), queued);
+    let (copy_work, asked) = mpsc::channel(limits::COPY_WORK_MAX);
+    let running = run(Arc::clone(shared), queued, asked);
     let thread = if shared.store.as_nonblocking().is_none() {
         let runtime = Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("log-writer".to_owned());
@@ -90,13 +99,18 @@ pub(super) fn start(shared: &Arc<LogShared>) -> io::Result<AppendQueue> {
     };
     Ok(AppendQueue {
         appends: Some(appends),
+        copy_work,
         thread,
     })
 }
 
 /// Commits the queued appends, a batch at a time, until the queue is closed. Appends that arrive
 /// during a commit make the next batch.
-async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<QueuedAppend>) {
+async fn run(
+    shared: Arc<LogShared>,
+    mut queue: mpsc::Receiver<QueuedAppend>,
+    mut copy_work: mpsc::Receiver<CopyWork>,
+) {
     let mut waiting = VecDeque::new();
     let mut retain = tokio::time::interval(limits::RETAIN_INTERVAL);
     retain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -116,6 +130,10 @@ async fn run(shared: Arc<LogShared>, mut queue: mpsc::Receiver<QueuedAppend>) {
                 let size = batch::fit(waiting.iter().map(QueuedAppend::size));
                 commit(&shared, waiting.drain(..size)).await;
                 // While appends always wait the thread would not look at its timer.
+                tokio::task::yield_now().await;
+            }
+            Some(work) = copy_work.recv() => {
+                log_copy::work(&shared, work).await;
                 tokio::task::yield_now().await;
             }
             () = due => {

@@ -4,6 +4,7 @@ mod accept;
 mod answer_body;
 mod client_stream;
 mod closing;
+mod cluster;
 mod conn;
 mod crowd;
 mod departure;
@@ -33,6 +34,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+pub use cluster::check_cluster;
 pub use inherited::{InheritError, InheritedSockets};
 pub use ready_check::{NotReady, check_ready};
 pub use signal::asked_to_stop;
@@ -52,7 +54,7 @@ use crate::config::{AccessOption, Config, Listen, StoreKind};
 use crate::drain::Drain;
 use crate::http::{App, Cors, Hosts, TrustedProxies};
 use crate::limits;
-use crate::log::{Log, Memory, OpenError, SideTables, Sqlite, Store, StoreError};
+use crate::log::{ClusterError, Log, Memory, OpenError, SideTables, Sqlite, Store, StoreError};
 use crate::mailbox::Mailboxes;
 use crate::message::{self, Timestamp};
 use crate::metrics::Metrics;
@@ -90,6 +92,9 @@ pub enum StartError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
+    /// The log cannot be shared with other servers.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The tables of the chat cannot be opened.
     #[error("cannot open the chat: {0}")]
     Chat(#[from] StoreError),
@@ -125,13 +130,17 @@ impl Server {
         let is_local = reached.is_empty();
         let access = access(config.access.as_ref(), &reached)?;
         rlimits::survive_size_limit();
-        let (store, side_tables) = open_store(&config)?;
+        let (mut store, side_tables) = open_store(&config)?;
         let max_files = rlimits::raise_limit();
         let max_connections = rlimits::connections(config.max_connections, max_files);
         let metrics = Arc::new(Metrics::default());
         store.set_keys_max(config.idempotency_keys_max);
-        let clock = Arc::new(store.resume_clock(config.machine_clock));
-        let log = Log::open_with(store, Arc::clone(&clock), Arc::clone(&metrics))?;
+        let clock = Arc::new(store.resume_clock(config.machine_clock.clone()));
+        let cluster = cluster::connect(&config, &mut store, &clock)?;
+        let mut log = Log::open_with(store, Arc::clone(&clock), Arc::clone(&metrics))?;
+        if let Some(cluster) = cluster {
+            log = log.shared_by(cluster);
+        }
         let wall = Arc::clone(&clock);
         access.expire_rights(move || wall.now().time);
         let app = App {
@@ -211,13 +220,14 @@ impl Server {
     }
 
     /// Serves until `stop`, then ends all streams in-band over `--drain`, and returns when the last
-    /// of them has ended and every request has been answered.
+    /// of them has ended and every request has been answered. A server whose copy of a shared log is of no
+    /// use any more stops by itself, and returns why.
     ///
     /// Until then the listener stays open, and so do idle connections: a client whose stream has ended comes back at once, and is
     /// told when to come back instead of being refused by the kernel. The `EventSource` of Firefox
     /// takes such a refusal for final, and that of every browser takes so the 502 that a proxy makes
     /// of it.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Option<String> {
         let Server {
             listeners,
             acceptor,
@@ -233,6 +243,14 @@ impl Server {
         }
         let mut connections = JoinSet::new();
         systemd::tell_ready(&status(&listeners));
+        let mut failure = None;
+        let cluster = app.log.cluster().cloned();
+        let stop = async {
+            tokio::select! {
+                () = stop => {}
+                why = cluster::failed(cluster.as_deref()) => failure = Some(why),
+            }
+        };
         let serve = async {
             acceptor
                 .accept_until(stop, &listeners, &mut connections)
@@ -254,6 +272,7 @@ impl Server {
             );
         }
         acceptor.lanes.end().await;
+        failure
     }
 }
 
@@ -378,6 +397,7 @@ async fn wait_for_ends(drain: &Drain, began: Instant) {
 
 /// Opens the store of the log, and the tables of other parts of the program next to it.
 fn open_store(config: &Config) -> Result<(Store, SideTables), StartError> {
+    let keep = cluster::keep_of_store(config);
     let longest = message::cost(config.max_message) as u64;
     if config.keep_bytes.is_some_and(|bytes| bytes < 4 * longest) {
         log::warn!(
@@ -391,13 +411,17 @@ fn open_store(config: &Config) -> Result<(Store, SideTables), StartError> {
             let bytes = bytes.map_or(limits::MEMORY_LOG_BYTES_DEFAULT, |bytes| {
                 bytes.unwrap_or(usize::MAX)
             });
-            let memory = Memory::new(config.keep, bytes);
+            let memory = Memory::new(keep, bytes);
             Ok((Store::Memory(memory), SideTables::in_memory()?))
         }
         StoreKind::Sqlite(path) => {
             let bytes = config.keep_bytes;
-            let bytes = bytes.unwrap_or(limits::STORED_LOG_BYTES_DEFAULT);
-            let sqlite = Sqlite::open(path, config.keep, bytes)?;
+            let bytes = match &config.cluster {
+                // The cluster says what is kept.
+                Some(_) => u64::MAX,
+                None => bytes.unwrap_or(limits::STORED_LOG_BYTES_DEFAULT),
+            };
+            let sqlite = Sqlite::open(path, keep, bytes)?;
             sqlite.set_longest_message(config.max_message);
             log::info!("the log is in {}", path.display());
             let side_tables = sqlite.side_tables()?;

@@ -194,7 +194,7 @@ impl TestServer {
         }
         let reload = Box::new(server.reload());
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+        let running = tokio::spawn(async { drop(server.run(async { drop(stopped.await) }).await) });
         TestServer {
             addr,
             #[cfg(feature = "secure")]

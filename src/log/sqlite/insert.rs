@@ -1,4 +1,4 @@
-//! Writes a commit: numbers its messages and inserts them.
+//! Writes a commit: numbers its entries, unless they have their numbers already, and inserts them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,16 +11,18 @@ use super::value::{Count, params};
 use super::{fall_table, key_table, last_entry, message_rows};
 use crate::log::trimmed::Trimmed;
 use crate::log::used_keys::UsedKeys;
-use crate::log::{Commit, Keep, Moment};
-use crate::message::{Channel, Close, Closing, Draft, Message, Receipt, Seq};
+use crate::log::{Commit, Keep, Moment, Place};
+use crate::message::{Channel, Close, Closing, Draft, Message, Receipt, Seq, Timestamp};
 
-/// Numbers the drafts and writes them, and deletes the messages that are too many then. New keys are
-/// added to `keys`.
+/// Writes the drafts, and deletes the messages that are too many then. New keys are added to `keys`.
+///
+/// A draft without a place is numbered, unless its key or its precondition is against it. One with a place
+/// was taken elsewhere, and nothing is against it any more; there may be a place without a draft.
 pub(super) fn commit(
     connection: &Connection,
     log_row: &mut LogRow,
     keys: &mut UsedKeys,
-    drafts: Vec<Draft>,
+    drafts: impl ExactSizeIterator<Item = (Option<Draft>, Option<Place>)>,
     now: &Moment,
     keep: Keep,
     budget: u64,
@@ -28,26 +30,35 @@ pub(super) fn commit(
     let mut answers = Vec::with_capacity(drafts.len());
     let mut rows = Vec::with_capacity(drafts.len());
     let mut channels = TouchedChannels::default();
-    for draft in drafts {
+    for (draft, place) in drafts {
+        let Some(draft) = draft else {
+            log_row.last = place.map_or(log_row.last, |place| place.seq);
+            continue;
+        };
         let key = draft.key;
-        if let Some(answer) = key.as_ref().and_then(|key| keys.answer(key, now)) {
-            answers.push(answer);
-            continue;
+        if place.is_none() {
+            if let Some(answer) = key.as_ref().and_then(|key| keys.answer(key, now)) {
+                answers.push(answer);
+                continue;
+            }
+            if let Err(refusal) =
+                last_entry::check(connection, &draft, || channels.last(&draft.channel))?
+            {
+                answers.push(Err(refusal));
+                continue;
+            }
         }
-        if let Err(refusal) =
-            last_entry::check(connection, &draft, || channels.last(&draft.channel))?
-        {
-            answers.push(Err(refusal));
-            continue;
-        }
-        let seq = log_row.last.next();
+        let Place { seq, time } = place.unwrap_or(Place {
+            seq: log_row.last.next(),
+            time: now.time,
+        });
         let row = channels.row(connection, log_row, &draft.channel, seq)?;
         row.last = seq;
         row.is_closed = draft.closing != Closing::No;
         log_row.last = seq;
         let receipt = Receipt {
             seq,
-            time: now.time,
+            time,
             duplicate: false,
             later: 0,
         };
@@ -60,7 +71,7 @@ pub(super) fn commit(
         if draft.closing != Closing::Alone {
             row.kept += 1;
             let channel = row.id;
-            let message = message(draft, seq, now);
+            let message = message(draft, seq, time);
             count(connection, log_row, &message)?;
             rows.push((channel, Arc::new(message)));
         }
@@ -68,7 +79,7 @@ pub(super) fn commit(
     for change in keys.uploads.changes() {
         key_table::put_upload(connection, &change)?;
     }
-    message_rows::insert(connection, &rows, now.time, log_row.log_time)?;
+    message_rows::insert(connection, &rows, log_row.log_time)?;
     let messages: Vec<_> = rows.into_iter().map(|(_, message)| message).collect();
     let bytes = messages.iter().map(|message| message.cost() as u64).sum();
     let mut allowance = Allowance::for_commit(messages.len(), bytes);
@@ -87,10 +98,10 @@ pub(super) fn commit(
 }
 
 /// Makes a draft a message.
-fn message(draft: Draft, seq: Seq, now: &Moment) -> Message {
+fn message(draft: Draft, seq: Seq, time: Timestamp) -> Message {
     Message {
         seq,
-        time: now.time,
+        time,
         channel: draft.channel,
         event: draft.event,
         data: draft.data,

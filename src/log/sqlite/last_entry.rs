@@ -27,7 +27,7 @@ pub(super) fn check(
 
 /// Returns the position of a channel's last entry, which may have been trimmed; `None` if the channel
 /// has no row.
-fn find(connection: &Connection, channel: &Channel) -> rusqlite::Result<Option<Seq>> {
+pub(super) fn find(connection: &Connection, channel: &Channel) -> rusqlite::Result<Option<Seq>> {
     const SQL: &str = "SELECT max(closed, coalesce((SELECT seq FROM messages \
                        WHERE channel = channels.id ORDER BY seq DESC LIMIT 1), lost_through)) \
                        FROM channels WHERE name = ?";

@@ -25,6 +25,7 @@ mod permissions;
 mod read;
 mod readers;
 mod reserve;
+mod restart;
 mod retain;
 mod schema;
 mod shortage;
@@ -44,8 +45,8 @@ use rusqlite::Connection;
 use super::clock_state::SavedClock;
 use super::cursor::StartAt;
 use super::{
-    ChannelInfo, Commit, Keep, LocateError, Moment, Page, PageLimit, Selection, StoreError,
-    Subscription,
+    ChannelInfo, Commit, Keep, Known, LocateError, Moment, Numbered, Page, PageLimit, Selection,
+    StoreError, Subscription,
 };
 use crate::limits;
 use crate::message::{Channel, Close, Draft, Epoch, Pattern, Seq};
@@ -214,6 +215,33 @@ impl Sqlite {
 
     pub(super) fn commit(&self, drafts: Vec<Draft>, now: &Moment) -> Result<Commit, StoreError> {
         self.writer.lock().commit(drafts, now)
+    }
+
+    pub(super) fn apply(&self, entries: Vec<Numbered>, now: &Moment) -> Result<Commit, StoreError> {
+        self.writer.lock().apply(entries, now)
+    }
+
+    pub(super) fn known(&self, drafts: &[Draft], now: &Moment) -> Result<Vec<Known>, StoreError> {
+        self.writer.lock().known(drafts, now)
+    }
+
+    pub(super) fn skip(&self, through: Seq, now: &Moment) -> Result<(), StoreError> {
+        self.writer.lock().skip(through, None, now)
+    }
+
+    pub(super) fn begin_anew(
+        &mut self,
+        epoch: &Epoch,
+        through: Seq,
+        now: &Moment,
+    ) -> Result<(), StoreError> {
+        self.writer.lock().skip(through, Some(epoch), now)?;
+        self.epoch = epoch.clone();
+        Ok(())
+    }
+
+    pub(super) fn set_head(&self, head: Seq) {
+        self.writer.lock().set_head(head);
     }
 
     pub(super) async fn read(

@@ -143,6 +143,9 @@ pub(super) struct Retention {
     keep: Keep,
     /// How many bytes all messages together may take.
     budget: u64,
+    /// No message before this one is kept: the log that this one is a copy of does not have them any
+    /// more.
+    head: Seq,
     /// The record of the log's clock that was saved last.
     saved_clock: Option<Arc<ClockRecord>>,
     /// The row up to which the channels have been checked to keep no more than they may; `None`
@@ -158,6 +161,8 @@ pub(super) enum RetentionStep {
     Checked,
     /// Messages are too old.
     Age,
+    /// Messages are before the head.
+    Head,
     /// All messages together take too many bytes: the file is older than the option.
     Budget,
     /// A channel keeps too many messages.
@@ -175,6 +180,7 @@ impl Retention {
         Retention {
             keep,
             budget,
+            head: Seq::START,
             saved_clock: None,
             checked_through: Some(0),
         }
@@ -188,6 +194,11 @@ impl Retention {
     /// Sets how many bytes all messages together may take.
     pub(super) fn set_budget(&mut self, budget: u64) {
         self.budget = budget;
+    }
+
+    /// Sets the position before which nothing is kept.
+    pub(super) fn set_head(&mut self, head: Seq) {
+        self.head = head;
     }
 
     /// Whether the record of the log's clock is not what was saved last.
@@ -212,7 +223,11 @@ impl Retention {
         if committed_first(connection, &log_row)?.is_some_and(|committed| committed < too_old) {
             return Ok(Some(RetentionStep::Age));
         }
-        let has_several = log_row::oldest(connection)? < log_row.last;
+        let oldest = log_row::oldest(connection)?;
+        if oldest > Seq::START && oldest < self.head {
+            return Ok(Some(RetentionStep::Head));
+        }
+        let has_several = oldest < log_row.last;
         if log_row.bytes > self.budget && has_several {
             return Ok(Some(RetentionStep::Budget));
         }
@@ -245,6 +260,12 @@ impl Retention {
                 let mut allowance = Allowance::for_expiry();
                 let is_old = |victim: &Victim| victim.committed < too_old;
                 let victims = oldest(connection, log_row, &mut allowance, is_old)?;
+                delete(connection, log_row, &victims)
+            }
+            RetentionStep::Head => {
+                let mut allowance = Allowance::for_expiry();
+                let is_before = |victim: &Victim| victim.seq < self.head;
+                let victims = oldest(connection, log_row, &mut allowance, is_before)?;
                 delete(connection, log_row, &victims)
             }
             RetentionStep::Budget => {

@@ -1,5 +1,7 @@
 //! The connection that writes the log. There is only one.
 
+mod copied;
+
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,7 +21,7 @@ use super::wal_file::{WalId, wal_path};
 use super::{Bounds, SqliteShared, clock_table, insert, key_table, vacuum};
 use crate::limits;
 use crate::log::used_keys::UsedKeys;
-use crate::log::{Commit, Keep, Moment, StoreError};
+use crate::log::{Commit, Keep, Moment, Place, StoreError};
 use crate::message::Draft;
 
 /// The connection that writes the log, with the state of retention.
@@ -85,6 +87,15 @@ impl WriteConnection {
     pub(super) fn commit(
         &mut self,
         drafts: Vec<Draft>,
+        now: &Moment,
+    ) -> Result<Commit, StoreError> {
+        self.insert(drafts.into_iter().map(|draft| (Some(draft), None)), now)
+    }
+
+    /// Commits drafts, each with the place that was given to it elsewhere, if one was.
+    fn insert(
+        &mut self,
+        drafts: impl ExactSizeIterator<Item = (Option<Draft>, Option<Place>)>,
         now: &Moment,
     ) -> Result<Commit, StoreError> {
         self.prepare()?;
