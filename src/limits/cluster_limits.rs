@@ -14,8 +14,15 @@ pub const CLUSTER_APPEND_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long one try of an append waits for its answer. It is known after that only that nothing is known.
 pub const CLUSTER_TRY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How much longer each message of a batch makes a try wait: earlier servers sync each one by itself.
+pub const CLUSTER_MESSAGE_TIMEOUT: Duration = Duration::from_millis(5);
+
 /// The pause between two tries of an append.
 pub const CLUSTER_TRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Tries without a leader until it is said that there is none: one that was just elected takes messages a
+/// moment later than it answers questions.
+pub const CLUSTER_LEADER_TRIES: u64 = 10;
 
 /// Messages in one batch that the engine takes as a whole: it takes no more than 1000.
 pub const CLUSTER_BATCH_MESSAGES_MAX: usize = 1000;

@@ -17,7 +17,7 @@
 //! | `follow`, `beginnings`, `live`, `until`, `etags`, `pace`, `rotate`, `named_lines`, `colors` | streams: begin, catch up, end; what a line says, and how it looks |
 //! | `conformance`, `round_trip`, `exactly_once`, `unread` | streams on all six transports |
 //! | `crowd_simulation`, `crowd_faults`, `crowd_times`, `crowd_writes` | endless streams: whatever their clients do, when they speak and end, and what does not fit one write |
-//! | `log`, `store`, `store_times`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
+//! | `log`, `store`, `store_copies`, `store_times`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `conformance`, `round_trip`, `exactly_once` | streams on all six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
@@ -127,6 +127,7 @@ mod signals;
 mod stop;
 mod store;
 mod store_closes;
+mod store_copies;
 mod store_patterns;
 mod store_simulation;
 mod store_times;

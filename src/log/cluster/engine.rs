@@ -264,7 +264,8 @@ impl Engine {
                 several => self.send_batch(several).await,
             }
         };
-        let time = limits::CLUSTER_TRY_TIMEOUT;
+        let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        let time = limits::CLUSTER_TRY_TIMEOUT + limits::CLUSTER_MESSAGE_TIMEOUT * count;
         let sent = tokio::time::timeout(time, sent).await;
         sent.unwrap_or(TryOutcome::Unknown)
     }

@@ -278,7 +278,10 @@ impl Cluster {
         let began = Instant::now();
         let is_future = async {
             let extent = self.status.extent_after(began).await;
-            if extent.last >= seq {
+            // A leader that was just elected may not know the end of its log yet.
+            let later = extent.asked + limits::CLUSTER_TICK;
+            let second = self.status.extent_after(later).await;
+            if extent.last.max(second.last) >= seq {
                 std::future::pending::<()>().await;
             }
         };

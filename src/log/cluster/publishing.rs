@@ -216,7 +216,9 @@ impl SendTries {
             TryOutcome::Refused(why) => {
                 return Err(StoreError(format!("the cluster does not take it: {why}")));
             }
-            TryOutcome::NoLeader if !self.may_be_stored => {
+            TryOutcome::NoLeader
+                if !self.may_be_stored && self.count > limits::CLUSTER_LEADER_TRIES =>
+            {
                 return Err(StoreError(
                     "the cluster has no leader at present, so nothing was appended; try again"
                         .to_owned(),
