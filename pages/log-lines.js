@@ -6,6 +6,9 @@ import { part } from './page.js';
 const number = n => n.toLocaleString('en');
 const today = new Date().toDateString();
 
+/** The widest label in front of a line, in characters. */
+const WIDEST_LABEL = 32;
+
 /** Returns a time as it stands in front of a line: with the day if that is another one. */
 function shownTime(time) {
   const at = new Date(time);
@@ -46,15 +49,16 @@ export class Lines {
     let isNew = 0;
     for (const element of elements) {
       if (!element.classList?.contains('message') || element.id) continue;
-      const { cursor, time, channel } = element.dataset;
+      const { cursor, time, channel, event } = element.dataset;
       element.id = cursor;
       const at = part('a', 'at', shownTime(time));
       at.href = `#${cursor}`;
       at.title = `${new Date(time).toLocaleString()}, cursor ${cursor}`;
       element.prepend(at);
-      if (channel.length > this.#label) {
-        this.#label = channel.length;
-        this.#list.style.setProperty('--label', `${channel.length}ch`);
+      const label = Math.min(channel.length + (event === 'message' ? 0 : event.length + 1), WIDEST_LABEL);
+      if (label > this.#label) {
+        this.#label = label;
+        this.#list.style.setProperty('--label', `${label}ch`);
       }
       this.#hide(element);
       isNew += 1;

@@ -110,5 +110,9 @@ function look(elements) {
 const observer = new MutationObserver(changes => look(changes.flatMap(({ addedNodes }) => [...addedNodes])));
 observer.observe(list, { childList: true });
 look([...list.children]);
+if (isPart) {
+  $('state').textContent = 'a part of the log, as the address says';
+  $('state').dataset.state = 'closed';
+}
 // The anchor in the address is that of a line which has just got it.
 if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: 'center' });

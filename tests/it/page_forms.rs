@@ -34,6 +34,7 @@ async fn forms_have_actions() {
         "/events",
         "/frame",
         "/mailbox",
+        "/wire",
         "/c/a?timeout=1ms",
         "/chat/login",
         "/chat/register",

@@ -297,8 +297,9 @@ async fn chat_friendship_changes_are_live() {
     page.browser.find(&row("asking", "Alan")).await;
     ada.friends("accept", "Alan").await;
     page.open("Alan").await;
-    page.click(".more summary").await;
-    page.click(".more button").await;
+    page.click(".more > summary").await;
+    page.click(".sure > summary").await;
+    page.click(".sure button").await;
     none("friends").await;
     assert_eq!(page.browser.count("#talk-title").await, 0);
     ada.befriend(&alan).await;

@@ -173,8 +173,9 @@ async fn chat_plain_history_and_friendship_end() {
     server.open_streams(0).await;
     let page = page.enter("Ada").await;
     page.browser.open(server.addr, &with("Alan")).await;
-    page.click(".more summary").await;
-    page.browser.press(".more button").await;
+    page.click(".more > summary").await;
+    page.click(".sure > summary").await;
+    page.browser.press(".sure button").await;
     page.browser.find("#friends:empty").await;
     page.browser
         .press("form[action='/chat/logout'] button")

@@ -146,7 +146,7 @@ async fn mailbox_page_bad_name_not_repeated() {
         .await;
     browser
         .read("#state", "why not", |text| {
-            text.starts_with("not logged in: me=") && text.contains("control characters")
+            text.starts_with("not open: me=") && text.contains("control characters")
         })
         .await;
     browser
@@ -169,7 +169,7 @@ async fn mailbox_page_without_javascript() {
         server.addr
     );
     browser
-        .read("noscript", "the commands", |text| text.contains(&line))
+        .read("noscript dl", "the commands", |text| text.contains(&line))
         .await;
     browser.close().await;
     server.stop().await;

@@ -6,6 +6,7 @@
 //! | modules | what they test |
 //! |---|---|
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
+//! | `accessibility` | all pages and their states, by axe-core, in light and in dark |
 //! | `log_page` | the page of a channel |
 //! | `page_tabs` | all pages in one browser, tabs that are hidden, Back and Reload |
 //! | `page_states` | what pages say of a server that is gone |
@@ -37,9 +38,11 @@
     reason = "a test that fails panics"
 )]
 
+mod accessibility;
 #[cfg(feature = "secure")]
 mod acme;
 mod channels_page;
+mod chat_basics;
 mod chat_breaks;
 mod chat_browser;
 mod chat_page;

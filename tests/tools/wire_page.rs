@@ -300,7 +300,7 @@ async fn wire_page_left_closes_connections() {
     let server = TestServer::start();
     let browser = Browser::start().await;
     open(&browser, &server).await;
-    browser.press("nav a[href='/']").await;
+    browser.press("nav a[href='/receiver']").await;
     server.open_streams(0).await;
     browser.close().await;
     server.stop().await;

@@ -56,19 +56,30 @@ impl Browser {
     /// Starts a browser with windows on a screen: only there a tab is hidden when another is seen.
     pub(crate) async fn on_screen() -> Browser {
         let screen = Screen::start().await;
-        Browser::with_screen(json!({}), Some(screen)).await
+        Browser::with_all(json!({}), Some(screen), &[]).await
+    }
+
+    /// Starts a browser whose user prefers dark pages.
+    pub(crate) async fn dark() -> Browser {
+        Browser::with_all(
+            json!({}),
+            None,
+            &["--blink-settings=preferredColorScheme=0"],
+        )
+        .await
     }
 
     async fn with(preferences: Value) -> Browser {
-        Browser::with_screen(preferences, None).await
+        Browser::with_all(preferences, None, &[]).await
     }
 
-    async fn with_screen(preferences: Value, screen: Option<Screen>) -> Browser {
+    async fn with_all(preferences: Value, screen: Option<Screen>, more: &[&str]) -> Browser {
         let program = program("chromium");
         let mut driver = Driver::start(screen.as_ref()).await;
         driver.screen = screen;
         let profile = driver.home.join("profile");
-        let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
+        let all = ARGUMENTS.iter().chain(more);
+        let mut arguments: Vec<String> = all.map(|argument| (*argument).to_owned()).collect();
         if driver.screen.is_some() {
             arguments.retain(|argument| argument != "--headless");
         }
@@ -170,6 +181,12 @@ impl Browser {
     /// Runs a script in the page, also where the page or the user forbids scripts.
     pub(crate) async fn execute(&self, script: &str) -> Value {
         soon(self.client.execute(script, Vec::new())).await.unwrap()
+    }
+
+    /// Runs a script in the page that calls its last argument with what it finds.
+    pub(crate) async fn execute_async(&self, script: &str) -> Value {
+        let found = self.client.execute_async(script, Vec::new());
+        soon(found).await.unwrap()
     }
 
     /// Whether the browser runs the scripts of pages.
