@@ -120,9 +120,8 @@ pub(crate) fn is_over_h2() -> bool {
 }
 
 /// Whether the servers here are asked over TLS.
-#[cfg(feature = "secure")]
-fn is_over_tls() -> bool {
-    std::env::var_os("OVER_TLS").is_some()
+pub(crate) fn is_over_tls() -> bool {
+    cfg!(feature = "secure") && std::env::var_os("OVER_TLS").is_some()
 }
 
 /// How the servers here are asked by clients of HTTP/1.1 without TLS.
