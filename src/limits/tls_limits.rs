@@ -16,9 +16,10 @@ pub const HANDSHAKES_MAX: usize = 1024;
 /// longest.
 pub const TLS_READ_BYTES: usize = 4 * KIB;
 
-/// The most text of a record that a stream writes. What its socket does not take of a record is kept, and
-/// not counted, as a small answer is ([`SMALL_ANSWER_BYTES`]): it cannot be made
-/// again. Each record takes 22 to 29 bytes and a call of the system besides.
+/// The most text of a record that a stream writes. What its socket does not take of a record is kept,
+/// since it cannot be made again, and not counted, as a small answer is ([`SMALL_ANSWER_BYTES`]). Each
+/// record takes 22 to 29 bytes and a call of the system besides: a history is sent with a quarter more CPU
+/// time than in records of 16 KiB.
 pub const TLS_RECORD_BYTES: usize = 4 * KIB;
 
 /// How often the files of the certificate are looked at, to see whether they have changed. They are a
