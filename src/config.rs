@@ -3,6 +3,7 @@
 //! `bind` in `server/mod.rs` hands the options on to the parts of the server: a new one is a field of
 //! [`Args`] and of [`Config`], and an argument there (for the size of the tail, one of `Log::open`).
 
+mod backup_commands;
 mod bounds;
 mod certificate_source;
 mod cluster_args;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use backup_commands::{BackupArgs, RestoreArgs};
 pub use bounds::{MemoryBudgets, Timeouts};
 pub use certificate_source::{AcmeOptions, CertificateFiles, CertificateSource};
 pub use cluster_args::ClusterChoice;

@@ -18,6 +18,8 @@ fn main() -> ExitCode {
         Command::Cluster(ClusterCommand::Check(args)) => check_cluster(&Config::from(*args)),
         Command::Check(args) => check(&HealthUrl::from(args)),
         Command::Token(args) => print(&args.make(MachineClock::System.read().wall)),
+        Command::Backup(args) => print_or_explain(args.run()),
+        Command::Restore(args) => print_or_explain(args.run()),
     }
 }
 
@@ -108,6 +110,17 @@ fn print(text: &str) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints what a command has done, or why it was not done.
+fn print_or_explain(done: Result<String, impl std::fmt::Display>) -> ExitCode {
+    done.map_or_else(
+        |error| {
+            let _ = diagnostics::write_all(&mut io::stderr(), format!("{error}\n").as_bytes());
+            ExitCode::FAILURE
+        },
+        |line| print(&line),
+    )
 }
 
 /// Prints a line for each listener on standard output, which scripts wait for.

@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
 use super::health_url::HealthUrl;
-use super::{Args, Listen, TokenArgs};
+use super::{Args, BackupArgs, Listen, RestoreArgs, TokenArgs};
 
 /// A forever frame server: HTTP responses that never end, over one message log.
 ///
@@ -42,6 +42,10 @@ pub enum Command {
     Cluster(ClusterCommand),
     /// Make a token for the file of --access: print its secret, once, and the lines for the file
     Token(TokenArgs),
+    /// Copy all of the log and of its side tables to a file, also while a server has it open
+    Backup(BackupArgs),
+    /// Put a back-up in the place of the log; the server must be stopped
+    Restore(RestoreArgs),
 }
 
 /// What is to be done with a log that several servers share.

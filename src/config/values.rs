@@ -83,6 +83,16 @@ pub(super) fn replicas(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "is none of 1, 3 and 5".to_owned())
 }
 
+/// Reads `--store` where only a file will do.
+pub(super) fn store_file(text: &str) -> Result<PathBuf, String> {
+    match store(text)? {
+        StoreKind::Sqlite(path) => Ok(path),
+        StoreKind::Memory => {
+            Err("has no file; write it like sqlite:forever-frame.db, as the server does".to_owned())
+        }
+    }
+}
+
 /// Reads `--access`.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
 pub(super) fn access(text: &str) -> Result<AccessOption, String> {

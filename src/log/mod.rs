@@ -128,7 +128,7 @@ pub use rings::{Member, Slots};
 pub use selection::Selection;
 pub use shared_frame::SharedFrame;
 pub use source::Source;
-pub use sqlite::{OpenError, SideTables, Sqlite};
+pub use sqlite::{BackupError, OpenError, SideTables, Sqlite, WholeCopy, back_up, restore};
 pub use store::{
     AppendError, Commit, DraftAnswer, DraftRefusal, Keep, LocateError, Page, Store, StoreError,
     Stored,

@@ -21,7 +21,7 @@
 //! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `conformance`, `round_trip`, `exactly_once` | streams on all six transports |
 //! | `log`, `store`, `store_simulation`, `wal` | the log and its stores, by their Rust interface |
-//! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `replaced`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
+//! | `stored`, `retained`, `keep_bytes`, `open_store`, `disk`, `locked`, `unreadable`, `replaced`, `backup`, `file_permissions`, `crash` | the log on the disk, and what may happen to it |
 //! | `client_shares` | what one client may use, so that there is room for the others |
 //! | `h2` | requests that share a connection |
 //! | `tls` | handshakes, certificates, and listeners with and without TLS |
@@ -54,6 +54,7 @@ mod access_jwt;
 mod access_keys;
 mod append;
 mod backpressure;
+mod backup;
 mod beginnings;
 mod body_memory;
 mod channel_list;

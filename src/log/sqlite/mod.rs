@@ -4,8 +4,11 @@
 //! answered. A few connections read at the same time, independent of it and of each other
 //! (<https://sqlite.org/wal.html>).
 
+mod backup;
+mod backup_error;
 mod channel_row;
 mod clock_table;
+
 mod error;
 mod fall_table;
 mod file_identity;
@@ -19,6 +22,7 @@ mod lock_file;
 mod log_row;
 mod main_file;
 mod message_rows;
+mod new_file;
 mod older_copy;
 mod open;
 mod permissions;
@@ -26,6 +30,7 @@ mod read;
 mod readers;
 mod reserve;
 mod restart;
+mod restore;
 mod retain;
 mod schema;
 mod shortage;
@@ -50,6 +55,8 @@ use super::{
 };
 use crate::limits;
 use crate::message::{Channel, Close, Draft, Epoch, Pattern, Seq};
+pub use backup::{WholeCopy, back_up};
+pub use backup_error::BackupError;
 use file_identity::FileIdentity;
 use known_closes::KnownCloses;
 use lock_file::LockFile;
@@ -57,6 +64,7 @@ use log_row::LogRow;
 use main_file::MainFile;
 pub use open::OpenError;
 use readers::Readers;
+pub use restore::restore;
 pub use side_tables::SideTables;
 use write_connection::WriteConnection;
 

@@ -1,7 +1,7 @@
 //! Opens the log's file: checks whose file it is and that no other server has it, and touches no
 //! file of another program.
 
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::error::{describe, is_busy};
 use super::known_closes::KnownCloses;
 use super::lock_file::{LockError, LockFile, LogRecord};
 use super::log_row::LogRow;
-use super::main_file::page_size;
+use super::main_file::{HEADER, page_size};
 use super::{Bounds, clock_table, key_table, leftover_wal, older_copy, permissions, schema};
 use crate::limits;
 use crate::log::clock_state::SavedClock;
@@ -91,12 +91,16 @@ impl From<LockError> for OpenErrorKind {
 }
 
 impl OpenError {
-    /// Returns the error of a file that cannot be read.
-    pub(super) fn io(path: &Path, error: io::Error) -> OpenError {
+    pub(super) fn new(path: &Path, kind: OpenErrorKind) -> OpenError {
         OpenError {
             path: path.to_owned(),
-            kind: error.into(),
+            kind,
         }
+    }
+
+    /// Returns the error of a file that cannot be read.
+    pub(super) fn io(path: &Path, error: io::Error) -> OpenError {
+        OpenError::new(path, error.into())
     }
 }
 
@@ -154,10 +158,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
             connection,
         })
     });
-    opened.map_err(|kind| OpenError {
-        path: path.to_owned(),
-        kind,
-    })
+    opened.map_err(|kind| OpenError::new(path, kind))
 }
 
 /// Returns a path with a suffix, such as that of the write-ahead log.
@@ -168,7 +169,7 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Returns the canonical path of a file, which need not exist yet.
-fn canonical(path: &Path) -> Result<PathBuf, OpenErrorKind> {
+pub(super) fn canonical(path: &Path) -> Result<PathBuf, OpenErrorKind> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let name = path.file_name().ok_or(OpenErrorKind::NotAFile)?;
@@ -184,43 +185,74 @@ fn canonical(path: &Path) -> Result<PathBuf, OpenErrorKind> {
     }
 }
 
-/// Checks that a file is a log's, or new, without touching it or any file next to it.
-fn inspect(path: &Path, record: Option<&LogRecord>) -> Result<(), OpenErrorKind> {
-    const HEADER: usize = 100;
-    if let Ok(file) = fs::metadata(path) {
-        if !file.is_file() {
-            return Err(OpenErrorKind::NotAFile);
-        }
-        if hard_links(&file) > 1 {
-            return Err(OpenErrorKind::HardLinks(hard_links(&file)));
-        }
+/// Checks that a path leads to a file with one name, or to none.
+pub(super) fn check_kind(path: &Path) -> Result<(), OpenErrorKind> {
+    match fs::metadata(path) {
+        Ok(file) if !file.is_file() => Err(OpenErrorKind::NotAFile),
+        Ok(file) if hard_links(&file) > 1 => Err(OpenErrorKind::HardLinks(hard_links(&file))),
+        _ => Ok(()),
     }
+}
+
+/// Reads the header of a file, which is empty if the file is.
+fn read_header(file: &mut File) -> Result<Vec<u8>, OpenErrorKind> {
+    let mut header = Vec::with_capacity(HEADER);
+    Read::by_ref(file)
+        .take(HEADER as u64)
+        .read_to_end(&mut header)?;
+    let is_database = header.len() == HEADER && header.starts_with(b"SQLite format 3\0");
+    if !header.is_empty() && !is_database {
+        return Err(OpenErrorKind::NotADatabase);
+    }
+    Ok(header)
+}
+
+/// Returns a number in the header of a database
+/// (<https://sqlite.org/fileformat.html#the_database_header>).
+fn number(header: &[u8], at: usize) -> i32 {
+    i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+}
+
+/// Checks by its header that a database is a log, of a version that this program knows.
+fn check_owner(header: &[u8]) -> Result<(), OpenErrorKind> {
+    if number(header, 68) != schema::APPLICATION_ID {
+        return Err(OpenErrorKind::Foreign);
+    }
+    check_version(number(header, 60)).map(drop)
+}
+
+/// Checks that a file is a log that is whole in itself, without touching it.
+pub(super) fn inspect_copy(path: &Path) -> Result<(), OpenErrorKind> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(OpenErrorKind::NotAFile);
+    }
+    let mut file = File::open(path)?;
+    let header = read_header(&mut file)?;
+    if header.is_empty() {
+        return Err(OpenErrorKind::NotADatabase);
+    }
+    check_owner(&header)?;
+    check_length(&header, file.metadata()?.len())?;
+    check_consistency(&open_main_alone(path)?).map(drop)
+}
+
+/// Checks that a file is a log's, or new, without touching it or any file next to it.
+pub(super) fn inspect(path: &Path, record: Option<&LogRecord>) -> Result<(), OpenErrorKind> {
+    check_kind(path)?;
     // For writing, too: a file that is read-only is of no use.
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file?,
     };
-    let mut header = Vec::with_capacity(HEADER);
-    Read::by_ref(&mut file)
-        .take(HEADER as u64)
-        .read_to_end(&mut header)?;
+    let header = read_header(&mut file)?;
     if header.is_empty() {
         return leftover_wal::check_empty(path);
     }
-    // https://sqlite.org/fileformat.html#the_database_header
-    let number =
-        |at| i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    if header.len() < HEADER || !header.starts_with(b"SQLite format 3\0") {
-        return Err(OpenErrorKind::NotADatabase);
-    }
-    if [40, 60, 68].map(number) == [0; 3] {
+    if [40, 60, 68].map(|at| number(&header, at)) == [0; 3] {
         // The file has no table, version or owner: a server began to create it and did not finish.
         return Ok(());
     }
-    if number(68) != schema::APPLICATION_ID {
-        return Err(OpenErrorKind::Foreign);
-    }
-    check_version(number(60))?;
+    check_owner(&header)?;
     // A file that was closed properly is complete in itself, and can be read without a write-ahead
     // log.
     let in_use = ["-wal", "-journal"].map(|suffix| with_suffix(path, suffix).exists());
@@ -322,7 +354,7 @@ pub(super) fn configure_writer(connection: &Connection) -> rusqlite::Result<()> 
 
 /// Checks that the log's row and its messages agree, in a file of any version, and returns the log's
 /// epoch. It takes the same time however many messages there are.
-fn check_consistency(connection: &Connection) -> Result<Epoch, OpenErrorKind> {
+pub(super) fn check_consistency(connection: &Connection) -> Result<Epoch, OpenErrorKind> {
     let load = || -> rusqlite::Result<(Epoch, Seq, Option<Seq>)> {
         let (epoch, last) = connection.query_row("SELECT epoch, last FROM log", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
