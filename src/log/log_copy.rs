@@ -75,7 +75,8 @@ impl Log {
             return Ok(());
         }
         Err(StoreError(format!(
-            "this server's copy of the log has come to seq {last}, and not to {seq} within {} s; ask              another server, or try again",
+            "this server's copy of the log has come to seq {last}, and not to {seq} within {} s; ask \
+             another server, or try again",
             limits::CLUSTER_CURSOR_TIMEOUT.as_secs()
         )))
     }
