@@ -8,6 +8,7 @@ mod bounds;
 mod certificate_source;
 mod cluster_args;
 mod command_line;
+mod generate;
 mod health_url;
 mod listen;
 #[cfg(feature = "secure")]
@@ -26,6 +27,7 @@ pub use bounds::{MemoryBudgets, Timeouts};
 pub use certificate_source::{AcmeOptions, CertificateFiles, CertificateSource};
 pub use cluster_args::ClusterChoice;
 pub use command_line::{CheckArgs, ClusterCommand, Command, CommandLine};
+pub use generate::GenerateArgs;
 pub use health_url::HealthUrl;
 pub use listen::Listen;
 pub use token_command::TokenArgs;

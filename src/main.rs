@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Token(args) => print(&args.make(MachineClock::System.read().wall)),
         Command::Backup(args) => print_or_explain(args.run()),
         Command::Restore(args) => print_or_explain(args.run()),
+        Command::Generate(args) => print_or_explain(args.make()),
     }
 }
 

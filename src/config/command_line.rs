@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
 use super::health_url::HealthUrl;
-use super::{Args, BackupArgs, Listen, RestoreArgs, TokenArgs};
+use super::{Args, BackupArgs, GenerateArgs, Listen, RestoreArgs, TokenArgs};
 
 /// A forever frame server: HTTP responses that never end, over one message log.
 ///
@@ -46,6 +46,8 @@ pub enum Command {
     Backup(BackupArgs),
     /// Put a back-up in the place of the log; the server must be stopped
     Restore(RestoreArgs),
+    /// Print the manual page, or completions for a shell
+    Generate(GenerateArgs),
 }
 
 /// What is to be done with a log that several servers share.

@@ -24,6 +24,7 @@
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `many_addresses` | clients with addresses of their own (iproute2) |
 //! | `curl` | a terminal |
+//! | `generated` | the manual page and completions, as man and shells read them |
 //! | `acme` | certificates by ACME (pebble) |
 //! | `openssl` | TLS, and that nothing weak is spoken |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
@@ -54,6 +55,7 @@ mod curl;
 mod firefox;
 mod follow_element;
 mod foreign_clients;
+mod generated;
 mod helpers;
 mod hidden_frame;
 mod html_libraries;
