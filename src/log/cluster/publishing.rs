@@ -56,34 +56,39 @@ impl Cluster {
         let epoch = following.epoch.clone();
         let is_plain = |draft: &Draft| draft.key.is_none() && draft.precondition.is_none();
         let (are_plain, mut engine_last) = (drafts.iter().all(is_plain), None);
+        let mut answers = Vec::with_capacity(drafts.len());
         loop {
             let mut known = Vec::new();
             if !are_plain {
                 (drafts, known) = following.copy.known(drafts).await?;
             }
             let (from, expected) = match plan(&drafts, &known, &epoch, engine_last) {
-                SendPlan::Answered(answers) => return Ok(answers),
+                SendPlan::Answered(rest) => {
+                    answers.extend(rest);
+                    return Ok(answers);
+                }
                 SendPlan::Send(from, expected) => (from, expected),
             };
-            let max = limits::CLUSTER_BATCH_MESSAGES_MAX;
-            let mut answers: Vec<DraftAnswer> = known
-                .into_iter()
-                .take(from)
-                .filter_map(|known| known.answer)
-                .collect();
-            let mut is_done = true;
-            for batch in drafts[from..].chunks(max) {
+            let known = known.into_iter().take(from);
+            answers.extend(known.filter_map(|known| known.answer));
+            let mut sent = from;
+            for batch in drafts[from..].chunks(limits::CLUSTER_BATCH_MESSAGES_MAX) {
                 match self.send(batch, expected, deadline).await? {
-                    SendEnd::Returned(receipts) => answers.extend(receipts.into_iter().map(Ok)),
+                    SendEnd::Returned(receipts) => {
+                        sent += batch.len();
+                        answers.extend(receipts.into_iter().map(Ok));
+                    }
                     SendEnd::Elsewhere(last) => {
-                        (engine_last, is_done) = (last, false);
+                        engine_last = last;
                         break;
                     }
                 }
             }
-            if is_done {
+            if sent == drafts.len() {
                 return Ok(answers);
             }
+            // What has come back is not asked for again: it would be there already.
+            drafts.drain(..sent);
             if Deadline::now() >= deadline {
                 return Err(StoreError(
                     "other appends to the channel come first again and again: nothing was appended; try \
