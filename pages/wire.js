@@ -472,6 +472,8 @@ class Panel {
     this.heading = headBytes(response);
     this.heads += this.heading;
     row.append(` ⇒ ${response.status}, ${this.heading} B of headers`);
+    // Of several servers that share the log, the one that answers.
+    if (response.headers.get('Log-Server')) row.append(`, from ${response.headers.get('Log-Server')}`);
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     this.heard = Date.now();
     if (!this.poll) this.is('open');

@@ -77,6 +77,7 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "receiver.html",
     "receiving.html",
     "sender.html",
+    "shared.html",
     "stream.html",
     "style.css",
     "wire.css",

@@ -149,6 +149,8 @@ pub struct App {
     pub handover: bool,
     /// How many files may be open, where the system reports it.
     pub max_files: Option<u64>,
+    /// Which of the servers this is that share the log, if several do.
+    pub server_name: Option<HeaderValue>,
 }
 
 impl App {
@@ -291,6 +293,9 @@ pub async fn respond(
         }
     };
     grant.apply(response.headers_mut());
+    if let Some(name) = &app.server_name {
+        response.headers_mut().insert("log-server", name.clone());
+    }
     if let Some(line) = line {
         line.write(&response);
     }

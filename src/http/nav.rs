@@ -34,6 +34,9 @@ impl App {
         let Ok((route, _)) = route::find(path, self.demos) else {
             return false;
         };
+        if route.endpoint.is_of_one_server() && self.log.cluster().is_some() {
+            return false;
+        }
         let is_demo = matches!(route.method(&Method::GET), Ok((_, Need::Demos)));
         !is_demo || self.has_open_demos()
     }

@@ -12,7 +12,16 @@ use crate::pages;
 /// The home page: what this server is, and the commands to try, with the address to copy.
 pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
     let origin = browser::origin(&call);
-    let page = call.page("index.html", &[("origin", &origin)]).await;
+    let server = match &call.app.server_name {
+        Some(name) => {
+            let name = name.to_str().unwrap_or_default();
+            let template = call.app.pages.template("shared.html").await;
+            template.fill(&[("name", name)])
+        }
+        None => String::new(),
+    };
+    let values = [("origin", &*origin), ("server", &server)];
+    let page = call.page("index.html", &values).await;
     let page = call.app.without_closed_links(&page.before);
     Ok(cacheable::page(&call, page))
 }

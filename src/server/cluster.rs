@@ -1,11 +1,15 @@
 //! What a server does that shares its log: the options of the cluster, and its part of the start and the end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
+
+use super::listeners::Scheme;
 use crate::config::{ClusterChoice, Config, StoreKind};
 use crate::limits;
-use crate::log::{Cluster, ClusterError, ClusterOptions, Keep, LogClock, Store, StreamWishes};
+use crate::log::{Cluster, ClusterError, ClusterOptions, Keep, Log, LogClock, Store, StreamWishes};
 
 /// Connects to the cluster, if there is one, and makes the store a copy of its log.
 pub(super) fn connect(
@@ -53,6 +57,15 @@ fn options(config: &Config, choice: &ClusterChoice) -> ClusterOptions {
             max_message: config.max_message,
         },
     }
+}
+
+/// Which of the servers this is that share a log, if several do: the machine's name, and the port.
+pub(super) fn server_name(log: &Log, addrs: &[(SocketAddr, Scheme)]) -> Option<HeaderValue> {
+    log.cluster()?;
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let machine = machine.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned());
+    let (addr, _) = addrs.first()?;
+    HeaderValue::from_str(&format!("{machine}:{}", addr.port())).ok()
 }
 
 /// What the store keeps. How long a copy keeps messages the cluster says.

@@ -141,6 +141,7 @@ impl Server {
         if let Some(cluster) = cluster {
             log = log.shared_by(cluster);
         }
+        let server_name = cluster::server_name(&log, &listeners.local_addrs()?);
         let wall = Arc::clone(&clock);
         access.expire_rights(move || wall.now().time);
         let app = App {
@@ -173,6 +174,7 @@ impl Server {
             clients: ClientShares::new(config.clients, max_connections),
             handover: config.handover,
             max_files,
+            server_name,
         };
         let lanes = Lanes::start(&app, config.timeouts.stall)?;
         Ok(Server {

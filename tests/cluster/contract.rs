@@ -79,6 +79,18 @@ async fn appends_are_read_everywhere() {
     let path = format!("/c/x.y~z?as=json&since={epoch}-1000&wait=1ms");
     let answer = soon(get(ours.addr(1), &path)).await.json().await;
     assert_eq!(answer["gap"]["reason"], "future", "{answer}");
+    // Each answer says whose it is, and so does the home page.
+    let names = [0, 1].map(|n| (n, ours.addr(n).port().to_string()));
+    for (n, port) in names {
+        let mut answer = get(ours.addr(n), "/").await;
+        let name = answer.header("log-server").to_owned();
+        assert!(name.ends_with(&format!(":{port}")), "{name}");
+        let page = answer.text().await;
+        assert!(
+            page.contains(&name) && !page.contains("href=\"/chat\""),
+            "{page}"
+        );
+    }
     // What is not shared is not there.
     for path in ["/mailbox", "/chat/login"] {
         let mut answer = get(ours.addr(0), path).await;

@@ -123,6 +123,11 @@ impl ClusterStatus {
         }
     }
 
+    /// Why the engine does not answer as it should, if that is known.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
+    }
+
     /// The server has to end.
     pub(super) fn fail(&self, why: String) {
         self.failure.send_if_modified(|failure| {

@@ -25,6 +25,7 @@ const NO_STREAM: u32 = 10_059;
 pub(super) struct Engine {
     client: Client,
     options: Arc<ClusterOptions>,
+    status: Arc<ClusterStatus>,
 }
 
 /// A message to the engine.
@@ -77,8 +78,9 @@ impl Engine {
         options: Arc<ClusterOptions>,
         status: Arc<ClusterStatus>,
     ) -> Result<Engine, String> {
+        let own = Arc::clone(&status);
         let on_event = move |event| {
-            note(&status, &event);
+            note(&own, &event);
             std::future::ready(())
         };
         let mut connect = ConnectOptions::new()
@@ -101,7 +103,11 @@ impl Engine {
         }
         let client = connect.connect(&options.urls[..]).await;
         let client = client.map_err(|error| format!("cannot connect to NATS: {error}"))?;
-        Ok(Engine { client, options })
+        Ok(Engine {
+            client,
+            options,
+            status,
+        })
     }
 
     /// Checks the server and its stream, and makes the stream if there is none.
@@ -110,8 +116,10 @@ impl Engine {
     /// When the engine does not answer, or is not as it must be.
     pub(super) async fn contact(&self) -> Result<StreamState, EngineFault> {
         let Some(info) = self.client.try_server_info() else {
+            let why = self.status.trouble();
+            let why = why.map_or_else(String::new, |why| format!(" ({why})"));
             return Err(EngineFault::Unreachable(format!(
-                "no NATS server answers at {}",
+                "no NATS server answers at {}{why}",
                 self.options.urls_without_secrets()
             )));
         };
@@ -327,6 +335,7 @@ fn note(status: &ClusterStatus, event: &Event) {
             log::warn!("the connection to the cluster's NATS servers broke; another one is tried");
             status.is_connected.store(false, Relaxed);
         }
+        Event::ClientError(async_nats::ClientError::Other(why)) => status.note_trouble(why.clone()),
         Event::ClientError(error) => status.note_trouble(error.to_string()),
         Event::ServerError(error) => status.note_trouble(error.to_string()),
         // What was lost is asked for again.
