@@ -95,6 +95,9 @@ impl Engine {
                 (Duration::from_millis(50) * tries.min(20)).min(Duration::from_secs(1))
             })
             .event_callback(on_event);
+        if let Some((user, password)) = options.login() {
+            connect = connect.user_and_password(user, password);
+        }
         if let Some(file) = &options.creds {
             let read = connect.credentials_file(file).await;
             connect = read.map_err(|error| {
