@@ -3,34 +3,43 @@
 import { colored } from './colors.js';
 import { part } from './page.js';
 
-const number = n => n.toLocaleString('en');
-const today = new Date().toDateString();
-
 /** The widest label in front of a line, in characters. */
 const WIDEST_LABEL = 32;
 
-/** Returns a time as it stands in front of a line: with the day if that is another one. */
+const number = n => n.toLocaleString('en');
+const two = n => String(n).padStart(2, '0');
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const today = new Date().toDateString();
+
+/** Returns a time as it stands in front of a line: with the day if that is another one. It is made by hand,
+    since there may be very many. */
 function shownTime(time) {
   const at = new Date(time);
-  const clock = at.toLocaleTimeString('en-GB');
-  return at.toDateString() === today ? clock : `${at.toLocaleDateString('en-GB', { day: '2-digit', month: 'short' })} ${clock}`;
+  const clock = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return at.toDateString() === today ? clock : `${two(at.getDate())} ${months[at.getMonth()]} ${clock}`;
 }
 
-/** The lines. */
+/** The lines. What a stream brings is shown once for each picture that the browser paints: with very many lines
+    each time costs milliseconds. */
 export class Lines {
-  #list; #view; #most; #label = 0; #unseen = 0; #sought = ''; #changed; #count = 0;
+  #list; #view; #most; #label = 0; #unseen = 0; #sought = ''; #changed; #count = 0; #isAtEnd = true;
+  #waiting = []; #timer = null; #last;
 
   /** Keeps at most `most` lines. Calls `changed` when what is shown of them in numbers may be another. */
   constructor(view, most, changed) {
     [this.#view, this.#list, this.#most, this.#changed] = [view, view.querySelector('.lines'), most, changed];
     view.addEventListener('scroll', () => {
-      if (this.isAtEnd) this.#unseen = 0;
+      // The column is reversed, so its scrolling begins at the end.
+      this.#isAtEnd = view.scrollTop > -40;
+      if (this.#isAtEnd) this.#unseen = 0;
       changed();
     }, { passive: true });
+    view.addEventListener('pointerover', e => {
+      const line = e.target.closest('.message');
+      if (line && e.target.matches('.at')) e.target.title = `${new Date(line.dataset.time).toLocaleString()}, cursor ${line.dataset.cursor}`;
+    });
   }
 
-  /** Whether the newest line is in sight. The column is reversed, so its scrolling begins there. */
-  get isAtEnd() { return this.#view.scrollTop > -40; }
   /** How many lines have come that nobody has seen. */
   get unseen() { return this.#unseen; }
   /** The number of lines that are kept, and the number of those that are shown. */
@@ -39,32 +48,29 @@ export class Lines {
     return { all, shown: this.#sought ? this.#list.querySelectorAll('.message:not([hidden])').length : all };
   }
   /** The cursor of the last element that has one. */
-  get cursor() {
-    const all = this.#list.querySelectorAll(':scope > [data-cursor]');
-    return all[all.length - 1]?.dataset.cursor;
-  }
+  get cursor() { return this.#last; }
 
   /** Gives each of these elements its time, which is also a link to it. */
   adopt(elements) {
     let isNew = 0;
     for (const element of elements) {
+      const { cursor, time, channel, event } = element.dataset ?? {};
+      if (cursor) this.#last = cursor;
       if (!element.classList?.contains('message') || element.id) continue;
-      const { cursor, time, channel, event } = element.dataset;
       element.id = cursor;
       const at = part('a', 'at', shownTime(time));
       at.href = `#${cursor}`;
-      at.title = `${new Date(time).toLocaleString()}, cursor ${cursor}`;
       element.prepend(at);
       const label = Math.min(channel.length + (event === 'message' ? 0 : event.length + 1), WIDEST_LABEL);
       if (label > this.#label) {
         this.#label = label;
         this.#list.style.setProperty('--label', `${label}ch`);
       }
-      this.#hide(element);
+      if (this.#sought) this.#hide(element);
       isNew += 1;
     }
     this.#count += isNew;
-    if (!this.isAtEnd) this.#unseen += isNew;
+    if (!this.#isAtEnd) this.#unseen += isNew;
     this.#trim();
     if (isNew) this.#changed();
   }
@@ -77,16 +83,29 @@ export class Lines {
     const text = part('span');
     text.append(colored(data));
     line.append(text);
-    this.#list.append(line);
-    this.adopt([line]);
+    this.#append(line);
   }
 
   /** Appends what a stream says of itself. */
   say(kind, text, data = {}) {
     const line = part('p', kind, text);
     Object.assign(line.dataset, data);
-    this.#list.append(line);
-    return line;
+    this.#append(line);
+  }
+
+  #append(line) {
+    if (line.dataset.cursor) this.#last = line.dataset.cursor;
+    this.#waiting.push(line);
+    // What would be removed at once need not be shown.
+    if (this.#waiting.length > this.#most) this.#waiting.shift();
+    this.#timer ??= document.hidden ? setTimeout(() => this.#show(), 200) : requestAnimationFrame(() => this.#show());
+  }
+
+  #show() {
+    this.#timer = null;
+    const lines = this.#waiting.splice(0);
+    this.#list.append(...lines);
+    this.adopt(lines);
   }
 
   /** Shows only the lines that have this text in them. */

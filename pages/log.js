@@ -90,21 +90,27 @@ function takeOver() {
   observer.disconnect();
   // The dots say that the page's own connection lives; now the state says it.
   document.body.className = document.body.className.replace(/beat-\d+/, '');
-  lines.adopt(list.children);
+  lines.adopt(list.querySelectorAll('[data-cursor]'));
   if (list.querySelector('.end[data-reason="closed"]')) {
     isOver = true;
     [$('state').textContent, $('state').dataset.state] = ['closed', 'closed'];
     return;
   }
   window.stop();
+  // What was new is a part of the past now, and the dots are no lines.
+  for (const part of list.querySelectorAll('.new')) part.replaceWith(...part.querySelectorAll(':scope > p'));
   follow(lines.cursor ?? 'all');
 }
 
 /** Looks whether all of the past is there. */
 function look(elements) {
   lines.adopt(elements);
+  for (const part of elements.filter(element => element.matches?.('.new'))) {
+    observer.observe(part, { childList: true });
+    lines.adopt(part.children);
+  }
   if (isPart) return;
-  if ([...elements].some(element => element.matches?.('.live, .end'))) takeOver();
+  if (elements.some(element => element.matches?.('.live, .end'))) takeOver();
 }
 
 const observer = new MutationObserver(changes => look(changes.flatMap(({ addedNodes }) => [...addedNodes])));

@@ -4,19 +4,19 @@
 //! # Grammar
 //!
 //! ```abnf
-//! stream  = head *( dots / message / gap / live / closed ) [ end ] foot
+//! stream  = head *( dots / message / gap / closed ) [ live *( dots / message / gap / closed ) ] [ end ] foot
 //! dots    = 1*( [ "<i></i>" ] "." ) LF   ; the LF comes only with what follows the dots
 //! message = '<p class="message" data-cursor="' cursor '" data-channel="' channel
 //!           '" data-event="' event '" data-time="' time '" dir="auto">' text '</p>' LF
 //! gap     = '<p class="gap" data-reason="' reason '" data-missed="' [ missed ]
 //!           '" data-cursor="' cursor '">' sentence '</p>' LF
-//! live    = '<p class="live" data-cursor="' cursor '">What comes from here on is new.</p>' LF
-//!           ; with `marks=1`
+//! live    = [ '<p class="live" data-cursor="' cursor '">What comes from here on is new.</p>' LF ]
+//!           '<div class="new">' LF         ; the paragraph with `marks=1`
 //! closed  = '<p class="closed" data-channel="' channel '" data-cursor="' cursor '">The channel '
 //!           channel ' is closed.</p>' LF           ; with `marks=1`
 //! end     = '<p class="end" data-cursor="' cursor '" data-reason="' end-reason
 //!           '">' sentence [ ' <a href="?' [ "as=html&amp;" ] 'since=' cursor '">Go on from here</a>.' ]
-//!           ' Its cursor is ' cursor '.</p>' LF
+//!           ' Its cursor is ' cursor '.</p>' LF [ '</div>' LF ]     ; what `live` has opened
 //! text    = chars / "<span>" *( chars / '<span class="' class *( " " class ) '">' chars "</span>" ) "</span>"
 //! class   = ( "fg" / "bg" ) 1*2DIGIT / "bold" / "faint" / "italic" / "underline" / "inverse" / "strike"
 //! chars   = *( plain / "&amp;" / "&lt;" / "&gt;" / "&quot;" / "&#" 1*3DIGIT ";" )
@@ -42,7 +42,7 @@
 //!
 //! A browser shows each element when it comes; that is the whole client. An empty element comes with the
 //! first of the dots and with every fourth after it, so that in a page whose connection is alive the last
-//! element is never old: a rule of the style sheet shows after the last element, when that has become
+//! element of what is new is never old: a rule of the style sheet shows after the last element, when that has become
 //! old, that nothing comes any more. So a page notices without a script that its stream has died. The
 //! client keeps no cursor: for
 //! the demonstration, `/receiver` remembers the position of its session. A program takes the
@@ -67,6 +67,8 @@ pub struct HtmlStream {
     has_marks: bool,
     /// Whether the page was asked for by `as=html`, which leads on to another of its kind.
     is_bare: bool,
+    /// Whether the element of what is new has been opened.
+    is_live: bool,
 }
 
 /// What a page remembers of its dots.
@@ -120,15 +122,18 @@ impl HtmlStream {
         HtmlStream { is_bare, ..self }
     }
 
-    /// Puts the element that says that the follower has caught up, at `cursor`.
+    /// Puts the element that says that the follower has caught up, at `cursor`, and opens the one in which
+    /// what is new stands: a browser then lays out that alone for each line, however long the past is.
     pub(super) fn live(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
+        self.dots.lead(out);
         if self.has_marks {
-            self.dots.lead(out);
             let element = format!(
                 "<p class=\"live\" data-cursor=\"{cursor}\">What comes from here on is new.</p>\n"
             );
             out.extend_from_slice(element.as_bytes());
         }
+        out.extend_from_slice(b"<div class=\"new\">\n");
+        self.is_live = true;
     }
 
     /// Puts the element that says that a channel is closed, to a follower at `cursor`.
@@ -241,6 +246,9 @@ pub(super) fn end(html: &mut HtmlStream, cursor: &Cursor, reason: EndReason, out
         "<p class=\"end\" data-cursor=\"{cursor}\" data-reason=\"{reason}\">{sentence}{way} Its cursor is {cursor}.</p>\n"
     );
     out.extend_from_slice(element.as_bytes());
+    if html.is_live {
+        out.extend_from_slice(b"</div>\n");
+    }
 }
 
 #[cfg(test)]
@@ -349,7 +357,7 @@ mod tests {
     #[test]
     fn html_golden_bytes() {
         let mut html = Encoder::Html(HtmlStream::default());
-        assert_eq!(opened_quiet(&mut html), "<i></i>.");
+        assert_eq!(opened_quiet(&mut html), "<div class=\"new\">\n<i></i>.");
         assert_eq!(
             delivered(&mut html, &testing::message(7, AWKWARD)),
             "\n<p class=\"message\" data-cursor=\"k3f9x2qa0b-7\" data-channel=\"build\" \
@@ -375,7 +383,7 @@ mod tests {
         assert_eq!(
             ended(&mut html, EndReason::Stop),
             "\n<p class=\"end\" data-cursor=\"k3f9x2qa0b-9\" data-reason=\"stop\">The server is stopping, and this stream ends here. \
-             <a href=\"?since=k3f9x2qa0b-9\">Go on from here</a>. Its cursor is k3f9x2qa0b-9.</p>\n"
+             <a href=\"?since=k3f9x2qa0b-9\">Go on from here</a>. Its cursor is k3f9x2qa0b-9.</p>\n</div>\n"
         );
         assert!(
             ended(&mut html, EndReason::Closed).contains("is closed. Its cursor is k3f9x2qa0b-9.")
@@ -394,7 +402,8 @@ mod tests {
         let mut html = Encoder::Html(HtmlStream::new(true));
         assert_eq!(
             opened_quiet(&mut html),
-            "<p class=\"live\" data-cursor=\"k3f9x2qa0b-6\">What comes from here on is new.</p>\n<i></i>."
+            "<p class=\"live\" data-cursor=\"k3f9x2qa0b-6\">What comes from here on is new.</p>\n\
+             <div class=\"new\">\n<i></i>."
         );
         assert_eq!(
             testing::closed(&mut html),

@@ -16,7 +16,7 @@
 //! | [first bytes](Encoder::opened) when quiet | `.` | `<i></i>.` | no more | no more, or `event: heartbeat` | no more | nothing |
 //! | [lead](Encoder::lead) of a message | ends the dots, `channel: ` | ends the dots | `<script nonce=…>f(` | nothing | nothing | `{"messages":[` or `,` |
 //! | [message](Encoding::message) | a line | `<p class="message">` | `{message})</script>` | `id:` `event:` `data:` | `{message}` | `{message}` |
-//! | [live](Encoder::live), caught up | `# live …` with `marks=1` | `<p class="live">` with `marks=1` | `f({live})` | `event: live` | `{live}` | nothing until the end |
+//! | [live](Encoder::live), caught up | `# live …` with `marks=1` | `<div class="new">`, with `marks=1` after `<p class="live">` | `f({live})` | `event: live` | `{live}` | nothing until the end |
 //! | [closed](Encoder::closed), a channel | `# closed …` with `marks=1` | `<p class="closed">` with `marks=1` | `f({closed})` | `event: closed` | `{closed}` | nothing until the end |
 //! | [idle](Encoder::idle), a heartbeat | `.` | `.`, some with `<i></i>` | `f({heartbeat})` | `:`, or `event: heartbeat` | `{heartbeat}` | nothing |
 //! | [gap](Encoder::gap) | `# gap …` | `<p class="gap">` | `f({gap})` | `event: gap` | `{gap}` | nothing until the end |
@@ -320,8 +320,8 @@ impl Encoder {
     }
 
     /// Puts that the follower has caught up: everything up to `cursor`, all that was in the log when
-    /// the stream began, has been sent, and what comes now is new. A stream of `text` or `html` says
-    /// so only if its follower chose that.
+    /// the stream began, has been sent, and what comes now is new. A stream of `text` says so only if its
+    /// follower chose that, and one of `html` in words.
     pub fn live(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         match self {
             Encoder::Text(text) => text.live(cursor, out),

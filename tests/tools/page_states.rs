@@ -10,7 +10,7 @@ use crate::support::{TestServer, eventually};
 
 /// Whether the page shows, after its last line, that nothing comes any more.
 async fn shows_silence(browser: &Browser, expected: bool) {
-    const SIZE: &str = "const all = document.querySelectorAll('.lines > *');
+    const SIZE: &str = "const all = document.querySelectorAll('.new > *');
         const { content, fontSize } = getComputedStyle(all[all.length - 1], '::after');
         return content === 'none' ? '0px' : fontSize";
     eventually("what the page says of its silence", async || {
