@@ -86,7 +86,7 @@ async fn bash_completes() {
         lines.contains(&"--keep-alive") && lines.contains(&"backup"),
         "{text}"
     );
-    assert!(text.contains("complete -F _forever__frame"), "{text}");
+    assert!(text.contains("-F _forever__frame forever-frame"), "{text}");
 }
 
 /// zsh and fish load their completions.
