@@ -24,6 +24,7 @@
 //! | `lost_packets` | a network that is down for a moment (iproute2) |
 //! | `many_addresses` | clients with addresses of their own (iproute2) |
 //! | `curl` | a terminal |
+//! | `package` | the Debian package in a fresh Debian (debootstrap), the units, the container file |
 //! | `generated` | the manual page and completions, as man and shells read them |
 //! | `acme` | certificates by ACME (pebble) |
 //! | `openssl` | TLS, and that nothing weak is spoken |
@@ -65,6 +66,7 @@ mod mailbox_page;
 mod many_addresses;
 #[cfg(feature = "secure")]
 mod openssl;
+mod package;
 mod page_states;
 mod page_tabs;
 mod pages;

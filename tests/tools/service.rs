@@ -1,42 +1,10 @@
-//! The server as a service: systemd's own programs read the units of the README, and hand a socket over.
-
-use std::fs;
+//! The server as a service: systemd's own program hands a socket over.
 
 use crate::helpers::programs::{command, output};
 use crate::support::binary::{self, PROGRAM};
 use crate::support::client::{append, get};
+use crate::support::eventually;
 use crate::support::port::Port;
-use crate::support::{directory, eventually};
-
-const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-
-/// systemd takes the units of the README as they stand there.
-#[tokio::test]
-async fn units_of_the_readme_are_sound() {
-    let dir = directory();
-    let units = README.split("```ini\n# ").skip(1).map(|rest| {
-        let (unit, _) = rest.split_once("```").unwrap();
-        let (name, text) = unit.split_once('\n').unwrap();
-        // The unit names the program where it is to be installed.
-        let text = text.replace("/usr/local/bin/forever-frame", PROGRAM);
-        let path = dir.path().join(name);
-        fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    });
-    let units: Vec<String> = units.collect();
-    assert_eq!(units.len(), 2);
-    let args: Vec<&str> = ["verify"]
-        .into_iter()
-        .chain(units.iter().map(String::as_str))
-        .collect();
-    let mut verify = command("systemd-analyze", &args);
-    let said = verify.output().await.unwrap();
-    let errors = String::from_utf8(said.stderr).unwrap();
-    // What it says of other units of this machine is not our concern.
-    let ours = errors.lines().filter(|line| line.contains("forever-frame"));
-    assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new());
-    assert!(said.status.success(), "{errors}");
-}
 
 /// The first connection starts the server, which serves it.
 #[tokio::test]
