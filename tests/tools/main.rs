@@ -25,6 +25,7 @@
 //! | `many_addresses` | clients with addresses of their own (iproute2) |
 //! | `curl` | a terminal |
 //! | `package` | the Debian package in a fresh Debian (debootstrap), the units, the container file |
+//! | `monitoring` | the alerts and the dashboard (promtool) |
 //! | `generated` | the manual page and completions, as man and shells read them |
 //! | `acme` | certificates by ACME (pebble) |
 //! | `openssl` | TLS, and that nothing weak is spoken |
@@ -64,6 +65,7 @@ mod log_page;
 mod lost_packets;
 mod mailbox_page;
 mod many_addresses;
+mod monitoring;
 #[cfg(feature = "secure")]
 mod openssl;
 mod package;
