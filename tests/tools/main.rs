@@ -26,6 +26,7 @@
 //! | `curl` | a terminal |
 //! | `package` | the Debian package in a fresh Debian (debootstrap), the units, the container file |
 //! | `monitoring` | the alerts and the dashboard (promtool) |
+//! | `examples` | the examples in Python and Rust |
 //! | `generated` | the manual page and completions, as man and shells read them |
 //! | `acme` | certificates by ACME (pebble) |
 //! | `openssl` | TLS, and that nothing weak is spoken |
@@ -54,6 +55,7 @@ mod chat_silence;
 mod closed_streams;
 mod colored_pages;
 mod curl;
+mod examples;
 mod firefox;
 mod follow_element;
 mod foreign_clients;
