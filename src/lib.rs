@@ -58,6 +58,7 @@
 //! | [`chat`] | accounts, friends, presence, conversations |
 //! | [`receiver_session`] | where the receiver page of each browser stands |
 //! | [`pages`] | the files of `pages/` |
+//! | [`openapi`] | the interface, described for programs |
 //! | [`config`] | the command line |
 //! | [`http`] | requests and responses |
 //! | [`server`] | sockets, and the threads that serve them |
@@ -173,7 +174,7 @@
 //! | deleting a message of the chat | it cannot be done: `chat/conversation.rs` says why |
 //! | the access log | `http/access_log.rs` |
 //! | how often a line may be logged, how long it may be | `diagnostics.rs` |
-//! | an endpoint | `http/route.rs`, the one table of paths; `http/mod.rs` calls its handler |
+//! | an endpoint | `http/route.rs`, the one table of paths; `http/mod.rs` calls its handler; `openapi.json` describes it for programs |
 //! | who may use an endpoint | for pages of other origins `http/permission.rs`, by the effect that `http/route.rs` gives each method; for holders of tokens `http/admission.rs`, by the need that it gives each method, and `access/rules.rs`; whose conversation it is, by the chat's session, in `http/chat/mod.rs`; how a stream sees that it has ended is in `right.rs` |
 //! | the sentence of an error, its status | `http/error.rs`, the one table of errors; `Retry-After` of a server that is full or stopping is in `http/refusal.rs` |
 
@@ -205,6 +206,7 @@ pub mod mailbox;
 pub mod message;
 pub mod metrics;
 pub mod network;
+pub mod openapi;
 pub mod pages;
 pub mod rate_limiter;
 pub mod receiver_session;

@@ -46,7 +46,7 @@ pub enum Command {
     Backup(BackupArgs),
     /// Put a back-up in the place of the log; the server must be stopped
     Restore(RestoreArgs),
-    /// Print the manual page, or completions for a shell
+    /// Print the manual page, completions for a shell, or the interface for programs
     Generate(GenerateArgs),
 }
 

@@ -1,4 +1,4 @@
-//! `forever-frame generate`: the manual page, and completions for shells.
+//! `forever-frame generate`: the manual page, completions for shells, and the interface for programs.
 
 use std::io::{self, Write};
 
@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::CommandLine;
+use crate::openapi;
 
 /// The name under which the program is installed.
 const PROGRAM: &str = "forever-frame";
@@ -30,6 +31,8 @@ enum Generated {
     Zsh,
     /// Completions for fish, for completions/forever-frame.fish
     Fish,
+    /// The interface of the server for programs, as `OpenAPI` 3.2; the server shows it at /openapi.json
+    Openapi,
 }
 
 impl GenerateArgs {
@@ -44,6 +47,7 @@ impl GenerateArgs {
             Generated::Bash => complete(Shell::Bash, &mut text),
             Generated::Zsh => complete(Shell::Zsh, &mut text),
             Generated::Fish => complete(Shell::Fish, &mut text),
+            Generated::Openapi => text.extend(openapi::text().into_bytes()),
         }
         String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }

@@ -39,6 +39,8 @@ mod mailbox;
 mod nav;
 mod need;
 mod negotiate;
+#[cfg(test)]
+mod openapi_tests;
 mod operator;
 mod page;
 mod params;
@@ -404,5 +406,6 @@ async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
         (Endpoint::Live, _) => Ok(operator::live()),
         (Endpoint::Ready, _) => Ok(operator::ready(&call)),
         (Endpoint::Metrics, _) => Ok(operator::metrics(&call).await),
+        (Endpoint::OpenApi, _) => Ok(operator::openapi()),
     }
 }

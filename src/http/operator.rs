@@ -1,4 +1,4 @@
-//! `/healthz…` and `/metrics`, for operators.
+//! `/healthz…` and `/metrics`, for operators, and `/openapi.json`, for their programs.
 
 use hyper::{Response, StatusCode};
 
@@ -7,6 +7,7 @@ use super::reply::{self, Body};
 use super::{Call, refusal};
 use crate::diagnostics;
 use crate::metrics::Readings;
+use crate::openapi;
 
 /// Answers 200 `ok` while the process works: that it answers is all that is asked.
 pub(super) fn live() -> Response<Body> {
@@ -50,6 +51,11 @@ pub(super) async fn metrics(call: &Call<'_>) -> Response<Body> {
         "text/plain; version=0.0.4; charset=utf-8",
         text,
     )
+}
+
+/// Answers with the description of the interface.
+pub(super) fn openapi() -> Response<Body> {
+    reply::full(StatusCode::OK, "application/json", openapi::text())
 }
 
 /// Returns the number of files that the process has open, where the system tells. To count them takes

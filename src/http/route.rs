@@ -37,12 +37,13 @@
 //! | `/healthz/live` | GET | 200 while the process works |
 //! | `/healthz/ready` | GET | the same as `/healthz` |
 //! | `/metrics` | GET | metrics for Prometheus |
+//! | `/openapi.json` | GET | the interface, described for programs |
 //! | `/files/REVISION/NAME` | GET | a file of `pages/`, which a browser may keep for ever |
 //! | `/style.css` | GET | a file of `pages/` |
 //! | `/forever-frame.js` | GET | a file of `pages/` |
 //! | `/favicon.svg` | GET | a file of `pages/` |
 //!
-//! With `--no-demos` only the last thirteen rows are left. Otherwise GET `/FILE`, a name with a dot in
+//! With `--no-demos` only the last fourteen rows are left. Otherwise GET `/FILE`, a name with a dot in
 //! it, is any other file of `pages/`.
 
 use hyper::Method;
@@ -82,6 +83,8 @@ pub(super) enum Endpoint {
     /// Whether the server is ready for requests.
     Ready,
     Metrics,
+    /// The description of all this for programs.
+    OpenApi,
     /// A file of `pages/`.
     File,
     /// A built-in file of `pages/`, under the revision of them all.
@@ -140,9 +143,9 @@ type Methods = &'static [(Method, Effect, Need)];
 pub(super) struct Route {
     /// The path. One that ends in `/`, except the root, is a prefix: the rest of the request's path
     /// is an argument of the endpoint.
-    path: &'static str,
+    pub(super) path: &'static str,
     pub(super) endpoint: Endpoint,
-    methods: Methods,
+    pub(super) methods: Methods,
     /// Whether the path is no prefix, although it ends in `/`.
     is_exact: bool,
     /// Whether `--no-demos` leaves the route out.
@@ -229,7 +232,7 @@ const DEMO_READ_ACT: Methods = &[
 ];
 
 #[rustfmt::skip]
-static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[Route] = &[
     demo("/", PAGE, Endpoint::Home),
     demo("/receiver", RECEIVER, Endpoint::Receiver),
     demo("/receiver/live", STREAM_MAIN, Endpoint::ReceiverLive),
@@ -262,6 +265,7 @@ static ROUTES: &[Route] = &[
     route("/healthz/live", HEALTH, Endpoint::Live),
     route("/healthz/ready", HEALTH, Endpoint::Ready),
     route("/metrics", METRICS, Endpoint::Metrics),
+    route("/openapi.json", PAGE, Endpoint::OpenApi),
     route(pages::FILES, PAGE, Endpoint::RevisedFile),
     route("/style.css", PAGE, Endpoint::File),
     route("/forever-frame.js", PAGE, Endpoint::File),
@@ -396,11 +400,11 @@ mod tests {
         assert_eq!(listed, routes.collect::<Vec<_>>());
     }
 
-    /// `--no-demos` leaves the thirteen rows that the head of this file says.
+    /// `--no-demos` leaves the fourteen rows that the head of this file says.
     #[test]
     fn route_list_without_demos() {
         let left = ROUTES.iter().filter(|route| !route.demo).count();
-        assert_eq!(left, 13);
+        assert_eq!(left, 14);
         assert!(
             ROUTES[ROUTES.len() - left..]
                 .iter()

@@ -58,6 +58,7 @@ const ENDPOINTS: &[(Needs, &str, &str)] = &[
     (Needs::Write, "GET /sender", ""),
     (Needs::Write, "POST /sender", "msg=x"),
     (Needs::Metrics, "GET /metrics", ""),
+    (Needs::Nothing, "GET /openapi.json", ""),
     (Needs::Demos, "GET /mailbox", ""),
     (Needs::Demos, "POST /mailbox", "action=receive&me=b&wait=0s"),
     (Needs::Demos, "GET /clock?as=text&timeout=1ms", ""),

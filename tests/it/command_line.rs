@@ -261,3 +261,16 @@ async fn second_listener_is_named() {
     }
     server.end("-TERM").await;
 }
+
+/// The server shows the description of its interface that `generate openapi` prints.
+#[tokio::test]
+async fn interface_is_described() {
+    let server = Binary::start(&[]).await;
+    let mut answer = get(server.addr, "/openapi.json").await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    let shown = answer.text().await;
+    let printed = binary::command(&["generate", "openapi"]).output().await;
+    assert_eq!(shown.as_bytes(), printed.unwrap().stdout);
+    let description: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(description["openapi"], "3.2.0");
+}

@@ -32,6 +32,7 @@ const ENDPOINTS: &[(Kind, &str, &str)] = &[
     (Kind::Open, "GET /example", ""),
     (Kind::Open, "GET /files/REVISION/style.css", ""),
     (Kind::Open, "GET /metrics", ""),
+    (Kind::Open, "GET /openapi.json", ""),
     (Kind::Open, "GET /healthz", ""),
     (Kind::Open, "GET /healthz/live", ""),
     (Kind::Open, "GET /healthz/ready", ""),
