@@ -137,7 +137,8 @@ async fn mailbox_page_bad_name_not_repeated() {
     let server = TestServer::start();
     let browser = Browser::start().await;
     browser.open(server.addr, "/mailbox").await;
-    browser.find("#post").await;
+    // The script has run: before, the form is the browser's.
+    browser.find("#post:disabled").await;
     browser
         .execute(
             "document.querySelector('#me').value = 'a\u{7f}b';
