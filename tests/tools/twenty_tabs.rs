@@ -39,7 +39,7 @@ async fn twenty_tabs_are_live_over_h2() {
     let append = "fetch('/c/events', { method: 'POST', body: 'to all' })
         .then(answer => { window.answered = answer.status; })";
     browser.execute(append).await;
-    becomes(&browser, "answered", json!(201)).await;
+    becomes(&browser, "window.answered ?? null", json!(201)).await;
     for tab in tabs.into_iter().rev() {
         browser.look_into(tab).await;
         becomes(&browser, "heard", json!(["live", "to all"])).await;
