@@ -23,11 +23,11 @@ use crate::pages;
 /// How long a browser may use what it has without asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freshness {
-    /// It asks each time.
+    /// The browser asks each time whether what it has is good still.
     Asked,
-    /// It asks each time, and nobody else may have it.
+    /// The browser asks each time, and no cache that others use may keep the answer.
     AskedByOne,
-    /// For ever: another content has another address.
+    /// The browser never asks: another content has another address.
     Forever,
 }
 
