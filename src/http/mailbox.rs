@@ -53,22 +53,22 @@ async fn letter_page(call: &Call<'_>, me: &MailboxName, answer: &Answer) -> Resp
     let (letter, ack) = match &answer.letter {
         Some(letter) => {
             let (from, text) = (escape_html(&letter.from), escape_html(&letter.text));
-            let letter = format!(
+            let shown = format!(
                 "<p class=\"letter\"><b dir=\"auto\">{from}</b> <span dir=\"auto\">{text}</span></p>\n"
             );
-            (
-                letter,
-                answer.letter.as_ref().map(|letter| letter.id.to_string()),
-            )
+            (shown, letter.id.to_string())
         }
-        None => ("<p>No message has come yet.</p>\n".to_owned(), None),
+        None => (
+            "<p>No message has come yet.</p>\n".to_owned(),
+            String::new(),
+        ),
     };
     let missed = match answer.missed {
         Some(_) => "<p class=\"problem\">Some messages expired before anyone received them.</p>\n",
         None => "",
     };
     let letter = format!("{missed}{letter}");
-    let (me, ack) = (escape_html(me.as_str()), ack.unwrap_or_default());
+    let me = escape_html(me.as_str());
     let values = [("letter", &*letter), ("me", &me), ("ack", &ack)];
     let page = call.page("mailbox-letter.html", &values).await;
     reply::html(StatusCode::OK, page.before)

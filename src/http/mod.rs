@@ -74,7 +74,7 @@ pub use host::Hosts;
 pub use refusal::{answer_to_fault, answer_to_plain_http};
 pub use reply::Body;
 
-use crate::access::{Access, Admission, ChannelSet};
+use crate::access::{Access, AccessRules, Admission, ChannelSet, Holder};
 use crate::budget::Budget;
 use crate::chat::Chat;
 use crate::client_shares::ClientShares;
@@ -229,8 +229,14 @@ impl Call<'_> {
 
     /// The channels that the sender of the request may read.
     fn readable(&self) -> ChannelSet {
+        self.allowed(AccessRules::readable)
+    }
+
+    /// The channels to which the access file gives the sender of the request a right of some kind: all of
+    /// them where access is not restricted.
+    fn allowed(&self, of: fn(&AccessRules, &Holder) -> ChannelSet) -> ChannelSet {
         match (&self.admission, self.app.access.restricted()) {
-            (Some(admission), Some(restricted)) => restricted.rules().readable(&admission.holder),
+            (Some(admission), Some(restricted)) => of(&restricted.rules(), &admission.holder),
             _ => ChannelSet::all(),
         }
     }
@@ -242,13 +248,7 @@ impl Call<'_> {
 
     /// Whether the sender of the request may write to a channel.
     fn may_write(&self, channel: &Channel) -> bool {
-        match (&self.admission, self.app.access.restricted()) {
-            (Some(admission), Some(restricted)) => {
-                let rules = restricted.rules();
-                rules.writable(&admission.holder).has(channel)
-            }
-            _ => true,
-        }
+        self.allowed(AccessRules::writable).has(channel)
     }
 
     /// The token that stands in the address of the request, if it was let in with one.
