@@ -14,6 +14,13 @@ use crate::support::{TestServer, eventually};
 async fn site(page: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
+    serve(listener, page);
+    addr
+}
+
+/// Answers each request with this page. A browser may open a connection without a request first, so none
+/// waits for another.
+fn serve(listener: TcpListener, page: String) {
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
             let page = page.clone();
@@ -29,7 +36,6 @@ async fn site(page: String) -> SocketAddr {
             });
         }
     });
-    addr
 }
 
 fn with_origin(addr: SocketAddr) -> TestServer {
@@ -59,7 +65,7 @@ async fn pages_of_the_readme_work_as_printed() {
         drop(reserved);
         let server = with_origin(addr);
         let page = page.replace("http://localhost:8080", &format!("http://{}", server.addr));
-        serve_at(addr, page).await;
+        serve(TcpListener::bind(addr).await.unwrap(), page);
         post(server.addr, "/c/build", "<b>before</b>").await;
         let browser = Browser::start().await;
         browser.open(addr, "/").await;
@@ -83,22 +89,6 @@ async fn pages_of_the_readme_work_as_printed() {
         browser.close().await;
         server.stop().await;
     }
-}
-
-async fn serve_at(addr: SocketAddr, page: String) {
-    let listener = TcpListener::bind(addr).await.unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let mut request = [0; 4096];
-            let _ = client.read(&mut request).await;
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-                page.len()
-            );
-            let _ = client.write_all((head + &page).as_bytes()).await;
-            let _ = client.shutdown().await;
-        }
-    });
 }
 
 /// The page at `/example` works on the server itself.
