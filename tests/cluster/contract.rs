@@ -167,24 +167,23 @@ async fn futures<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T
     done.into_iter().flatten().collect()
 }
 
+/// The cursor of the one append that these answers say is new; each of the others has one of these statuses.
+fn only_created(answers: &[(u16, Value)], others: &[u16]) -> String {
+    let is_new = |(status, _): &&(u16, Value)| *status == 201;
+    let created: Vec<_> = answers.iter().filter(is_new).collect();
+    assert_eq!(created.len(), 1, "{answers:?}");
+    let is_known = |(status, _): &(u16, _)| *status == 201 || others.contains(status);
+    assert!(answers.iter().all(is_known), "{answers:?}");
+    created[0].1["cursor"].as_str().unwrap().to_owned()
+}
+
 /// Of appends that expect the same last entry one comes first, whichever servers they come to.
 #[tokio::test]
 async fn preconditions_hold_on_every_server() {
     let (_nats, ours) = start().await;
     let none = "If-None-Match: *";
     let answers = futures((0..9).map(|n| post(&ours, n % 3, "a", none, "first"))).await;
-    let created: Vec<_> = answers
-        .iter()
-        .filter(|(status, _)| *status == 201)
-        .collect();
-    assert_eq!(created.len(), 1, "{answers:?}");
-    assert!(
-        answers
-            .iter()
-            .all(|(status, _)| [201, 412].contains(status)),
-        "{answers:?}"
-    );
-    let mut cursor = created[0].1["cursor"].as_str().unwrap().to_owned();
+    let mut cursor = only_created(&answers, &[412]);
     for round in 0..5 {
         let is_last = format!("If-Match: \"{cursor}\"\r\nIdempotency-Key: {round}");
         let (ours, is_last, text) = (&ours, &is_last, &format!("round {round}"));
@@ -192,34 +191,17 @@ async fn preconditions_hold_on_every_server() {
         let answers =
             futures((0..6).map(|n| async move { post(ours, n % 3, "a", is_last, text).await }))
                 .await;
-        let created: Vec<_> = answers
-            .iter()
-            .filter(|(status, _)| *status == 201)
-            .collect();
-        assert_eq!(created.len(), 1, "{answers:?}");
-        assert!(
-            answers
-                .iter()
-                .all(|(status, _)| [200, 201].contains(status)),
-            "{answers:?}"
-        );
-        let now = created[0].1["cursor"].as_str().unwrap().to_owned();
+        let now = only_created(&answers, &[200]);
         // Without a key only one of them can be the next.
         let is_last = format!("If-Match: \"{now}\"");
         let (is_last, text) = (&is_last, &format!("race {round}"));
         let answers =
             futures((0..6).map(|n| async move { post(ours, n % 3, "a", is_last, text).await }))
                 .await;
-        let created: Vec<_> = answers
-            .iter()
-            .filter(|(status, _)| *status == 201)
-            .collect();
-        assert_eq!(created.len(), 1, "{answers:?}");
-        let last = &created[0].1["cursor"];
-        for (status, answer) in answers.iter().filter(|(status, _)| *status != 201) {
-            assert_eq!((*status, &answer["cursor"]), (412, last), "{answer}");
+        cursor = only_created(&answers, &[412]);
+        for (_, answer) in answers.iter().filter(|(status, _)| *status == 412) {
+            assert_eq!(answer["cursor"], cursor, "{answer}");
         }
-        last.as_str().unwrap().clone_into(&mut cursor);
         let old = format!("If-Match: \"{now}\"");
         assert_eq!(post(ours, round % 3, "a", &old, "late").await.0, 412);
     }
