@@ -23,8 +23,10 @@ pub(crate) struct RawStream {
     reader: StreamReader,
 }
 
-/// The smallest receive buffer that the kernel gives.
-pub(crate) const SMALL_BUFFER: u32 = 2304;
+/// A receive buffer that holds a small part of what a stream has to say. It is not the smallest that the
+/// kernel gives: the window of such a one, which is said in units of 1 KiB here, can stay smaller than a
+/// segment. The sender then waits 200 ms before each piece of 1 KiB (RFC 9293, section 3.8.6.1).
+pub(crate) const SMALL_BUFFER: u32 = 16 * 1024;
 
 impl RawStream {
     /// Asks for `/c/CHANNELS?QUERY` on a transport, and reads nothing. `buffer` is the size of the
