@@ -27,6 +27,8 @@
                  state says for how long the stream has been silent
      background  true (the default) to go on while the page is hidden, false to close the connection
                  then, of which a browser has six for all tabs, and to go on from the cursor when it is seen
+   In Node (npm install forever-frame) and in workers there is no page: the transports are 'ndjson' and 'json',
+   nothing is shared, and the address is a whole one.
    Where an option is not given, the address may say the same: '/c/news?since=now&heartbeat=5s&as=ndjson'.
    Its other parameters are sent with each request. With `until` the stream closes when it has all of
    that part of the log (by a long poll, which does not say so, it goes on to ask).
@@ -63,9 +65,13 @@ globalThis.ForeverFrame = (() => {
   const NAMES = { sse: 'SSE', ndjson: 'NDJSON', script: 'hidden iframe', json: 'long poll' };
   const RESERVED = ['open', 'gap', 'state', 'end', 'heartbeat', 'live', 'closed', 'error'];
 
+  /** Whether this is a page: Node and workers have no document, no tabs and no frames. */
+  const IS_PAGE = 'document' in globalThis;
+  const isHidden = () => IS_PAGE && document.hidden;
+
   const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
   /** Full jitter: clients that were cut off together do not come back together. */
-  const backoff = tries => Math.random() * Math.min(document.hidden ? RETRY_MOST : RETRY_SEEN, RETRY_STEP * 2 ** tries);
+  const backoff = tries => Math.random() * Math.min(isHidden() ? RETRY_MOST : RETRY_SEEN, RETRY_STEP * 2 ** tries);
 
   /** Returns the seconds in a duration such as '15s', as an address has it, or undefined. */
   const secondsIn = text => {
@@ -378,12 +384,12 @@ globalThis.ForeverFrame = (() => {
       super();
       const bad = events?.find(name => RESERVED.includes(name));
       if (bad) throw new TypeError(`the event name ${bad} is reserved by ForeverFrame`);
-      this.#url = new URL(url, document.baseURI);
+      this.#url = new URL(url, IS_PAGE ? document.baseURI : globalThis.location?.href);
       const address = this.#url.searchParams;
       this.#token = token;
       this.#rhythm = rhythm;
       this.#background = background;
-      this.#isForeign = this.#url.origin !== location.origin;
+      this.#isForeign = IS_PAGE && this.#url.origin !== location.origin;
       this.#events = events?.filter(name => name !== 'message') ?? null;
       this.#since = String(since ?? (address.get('lastEventId') || address.get('since') || 'all'));
       // They only say where to begin. Later the cursor does, and `lastEventId` would win over it.
@@ -395,10 +401,10 @@ globalThis.ForeverFrame = (() => {
       const usual = this.#events && this.#channelName ? ['sse', 'ndjson', 'script', 'json'] : ['ndjson', 'script', 'json'];
       const named = Object.hasOwn(TRANSPORTS, address.get('as')) ? [address.get('as')] : usual;
       // Both are missing if the page came neither over https nor from localhost; then each tab has its own connection.
-      this.#shared = shared && Boolean(navigator.locks) && 'BroadcastChannel' in globalThis;
+      this.#shared = shared && IS_PAGE && Boolean(navigator.locks) && 'BroadcastChannel' in globalThis;
       this.#key = `forever-frame ${this.#url} ${this.#events ? [...this.#events].sort() : '*'}`;
       const possible = (transports ?? named).filter(name => (name !== 'sse' || 'EventSource' in globalThis)
-        && (!token || name === 'ndjson' || name === 'json'));
+        && (name !== 'script' || IS_PAGE) && (!token || name === 'ndjson' || name === 'json'));
       this.#host = {
         transports: possible,
         memory: new Memory(possible),
@@ -414,6 +420,11 @@ globalThis.ForeverFrame = (() => {
         done: () => this.close(),
         state: (state, transport = null, pause = null) => this.#setState(state, transport, pause),
       };
+      if (IS_PAGE) this.#listenToPage();
+      if (background || !isHidden()) this.#join(); else this.#setState('paused');
+    }
+
+    #listenToPage() {
       const on = (target, name, act) => target.addEventListener(name, act, { signal: this.#listening.signal });
       on(window, 'online', () => this.#check());
       on(document, 'visibilitychange', () => this.#look());
@@ -421,7 +432,6 @@ globalThis.ForeverFrame = (() => {
       on(window, 'pagehide', () => this.#leave());
       on(window, 'pageshow', e => { if (e.persisted && !this.#session) this.#join(); });
       this.#ticking = setInterval(() => this.#tick(), 1000);
-      if (background || !document.hidden) this.#join(); else this.#setState('paused');
     }
 
     /** The cursor up to which everything has been delivered; null before anything has been heard. */
@@ -805,7 +815,7 @@ globalThis.ForeverFrame = (() => {
   //      the server that this script came from. ----
 
   const FOLLOWED = 200;                   // the messages that such a list keeps
-  const home = document.currentScript?.src ?? document.baseURI;
+  const home = IS_PAGE ? document.currentScript?.src ?? document.baseURI : null;
 
   function follow(list) {
     const stream = new ForeverFrame(new URL(list.dataset.follow, home));
@@ -823,6 +833,7 @@ globalThis.ForeverFrame = (() => {
     stream.show(state);
   }
   const followAll = () => { for (const list of document.querySelectorAll('[data-follow]')) follow(list); };
+  if (!IS_PAGE) return ForeverFrame;
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', followAll);
   else followAll();
 

@@ -27,6 +27,8 @@
 //! | `package` | the Debian package in a fresh Debian (debootstrap), the units, the container file |
 //! | `monitoring` | the alerts and the dashboard (promtool) |
 //! | `examples` | the examples in Python and Rust |
+//! | `npm_package` | the package for npm, in Node and in Chromium, and its types (tsc) |
+//! | `openapi` | the description for programs, by a validator |
 //! | `generated` | the manual page and completions, as man and shells read them |
 //! | `acme` | certificates by ACME (pebble) |
 //! | `openssl` | TLS, and that nothing weak is spoken |
@@ -68,6 +70,8 @@ mod lost_packets;
 mod mailbox_page;
 mod many_addresses;
 mod monitoring;
+mod npm_package;
+mod openapi;
 #[cfg(feature = "secure")]
 mod openssl;
 mod package;
