@@ -1,5 +1,6 @@
 //! The files of `pages/`: built into the binary, or read anew from a directory for each request.
 
+mod docs;
 mod gzipped;
 mod inline_scripts;
 mod revision;
@@ -13,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::limits;
 use gzipped::Gzipped;
 
+pub use docs::{Doc, doc};
 pub use inline_scripts::sources_of_inline_scripts;
 pub use revision::{FILES, content_tag};
 
@@ -51,6 +53,7 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "clock.html",
     "clock.js",
     "colors.js",
+    "docs.html",
     "error.html",
     "events.html",
     "events.js",
@@ -61,6 +64,7 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "frame.js",
     "home.js",
     "index.html",
+    "llms.txt",
     "log-form.html",
     "log-lines.js",
     "log-start.js",

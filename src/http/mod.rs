@@ -22,6 +22,7 @@ mod client_places;
 mod clock_stream;
 mod cookie;
 mod cors;
+mod doc_page;
 mod error;
 mod follow;
 mod form;
@@ -384,6 +385,7 @@ async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
         (Endpoint::File, _) => page::file(call).await,
         (Endpoint::RevisedFile, _) => page::revised_file(call).await,
         (Endpoint::Example, _) => page::example(call).await,
+        (Endpoint::Doc, _) => doc_page::show(call).await,
         (Endpoint::Page(name), _) => page::show(call, name).await,
         (Endpoint::Receiver, Method::POST) => Box::pin(receiver::receive(call)).await,
         (Endpoint::ReceiverLive, _) => Box::pin(receiver::go_on(call)).await,

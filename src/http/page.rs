@@ -33,7 +33,7 @@ pub(super) async fn show(call: Call<'_>, name: &'static str) -> Result<Response<
     Ok(cacheable::page(&call, page.before))
 }
 
-/// The page of the README, as a browser gets it from here: its address is that of this server.
+/// The page of the docs that follows a channel, as a browser gets it from here: its address is that of this server.
 pub(super) async fn example(call: Call<'_>) -> Result<Response<Body>, Error> {
     let template = call.app.pages.template("example.html").await;
     let file = template.fill(&[("origin", &browser::origin(&call))]);

@@ -164,12 +164,12 @@ mod tests {
         assert!(read("since=%FF").is_err());
     }
 
-    /// The README names each parameter of a stream, an append, an upload and the list.
+    /// The docs name each parameter of a stream, an append, an upload and the list.
     #[test]
-    fn query_parameters_are_in_the_readme() {
-        const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    fn query_parameters_are_in_the_docs() {
+        let text = crate::pages::doc("protocol").unwrap().markdown;
         for name in [FOLLOW, APPEND, UPLOAD, LIST].concat() {
-            assert!(README.contains(&format!("`{name}=")), "{name}");
+            assert!(text.contains(&format!("`{name}=")), "{name}");
         }
     }
 }

@@ -14,7 +14,9 @@
 //! | `/events` | GET | a page: Server-Sent Events |
 //! | `/frame` | GET | a page: the hidden iframe |
 //! | `/wire` | GET | a page: all transports side by side |
-//! | `/example` | GET | the page that the README has |
+//! | `/example` | GET | the page of the docs that follows a channel |
+//! | `/docs` | GET | redirects to `/docs/` |
+//! | `/docs/NAME` | GET | a page of the docs; with `.md`, its file |
 //! | `/chat` | GET | the chat |
 //! | `/chat/login` | GET, POST | the form; logs in |
 //! | `/chat/register` | GET, POST | the form; creates an account |
@@ -89,8 +91,10 @@ pub(super) enum Endpoint {
     File,
     /// A built-in file of `pages/`, under the revision of them all.
     RevisedFile,
-    /// The page of the README.
+    /// The page of the docs that follows a channel.
     Example,
+    /// A page of the docs, or the way to them.
+    Doc,
 }
 
 impl Endpoint {
@@ -243,6 +247,8 @@ pub(super) static ROUTES: &[Route] = &[
     demo("/frame", PAGE, Endpoint::Page("frame.html")),
     demo("/wire", PAGE, Endpoint::Page("wire.html")),
     demo("/example", PAGE, Endpoint::Example),
+    demo("/docs", PAGE, Endpoint::Doc),
+    demo("/docs/", PAGE, Endpoint::Doc),
     demo("/chat", DEMO_READ, Endpoint::Chat(ChatEndpoint::Home)),
     demo("/chat/login", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::Login)),
     demo("/chat/register", DEMO_READ_ACT, Endpoint::Chat(ChatEndpoint::Register)),

@@ -34,6 +34,7 @@
 //! | `diagnostics` | standard error and standard output, and what clients write there |
 //! | `systemd` | the binary as a service: sockets that are handed over, and what is told |
 //! | `process`, `command_line`, `signals` | the binary: its command line and environment, signals, and limits of the system |
+//! | `docs` | the pages of the docs, and `/llms.txt` |
 //! | `tidy` | the source tree itself |
 //!
 //! `support` has the server in this process, the clients, and the readers of the transports.
@@ -81,6 +82,7 @@ mod crowd_times;
 mod crowd_writes;
 mod diagnostics;
 mod disk;
+mod docs;
 mod drain;
 mod etags;
 mod exactly_once;

@@ -31,6 +31,7 @@ async fn pages_are_asked_for_by_tag() {
         "/events",
         "/frame",
         "/wire",
+        "/docs/run",
         "/clock",
         "/mailbox",
         "/example",
@@ -172,12 +173,12 @@ async fn private_pages_are_not_kept() {
     server.stop().await;
 }
 
-/// The README's page is the one at `/example`, where its script may run; nothing else in a page may.
+/// The page of the docs is the one at `/example`, where its script may run; nothing else in a page may.
 #[tokio::test]
-async fn example_is_the_page_of_the_readme() {
-    const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+async fn example_is_the_page_of_the_docs() {
+    const DOC: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/pages/docs/page.md"));
     let server = TestServer::start();
-    let (_, after) = README.split_once("## In a page\n\n```html\n").unwrap();
+    let (_, after) = DOC.split_once("## In a page\n\n```html\n").unwrap();
     let (printed, _) = after.split_once("```").unwrap();
     let mut answer = get(server.addr, "/example").await;
     let policy = answer.header("content-security-policy").to_owned();

@@ -78,6 +78,8 @@ async fn all_states(browser: Browser) {
         "/mailbox",
         "/frame",
         "/wire",
+        "/docs/",
+        "/docs/protocol",
         "/example",
         "/c/",
         "/c/main",

@@ -1,4 +1,4 @@
-//! A channel in a page of another site: the page of the README, the element that follows, and what is said to a
+//! A channel in a page of another site: the page of the docs, the element that follows, and what is said to a
 //! page that is not let in.
 
 use std::net::SocketAddr;
@@ -43,11 +43,11 @@ fn with_origin(addr: SocketAddr) -> TestServer {
     TestServer::with(|config| config.cors_origins = vec![origin])
 }
 
-/// The pages that the README has for a page of one's own.
-fn readme_pages() -> [&'static str; 2] {
-    const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-    let (_, part) = README.split_once("## In a page\n").unwrap();
-    let (part, _) = part.split_once("\n### ").unwrap();
+/// The pages that the docs have for a page of one's own.
+fn pages_of_docs() -> [&'static str; 2] {
+    const DOC: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/pages/docs/page.md"));
+    let (_, part) = DOC.split_once("## In a page\n").unwrap();
+    let (part, _) = part.split_once("\n## ").unwrap();
     let mut pages = part
         .split("```html\n")
         .skip(1)
@@ -57,8 +57,8 @@ fn readme_pages() -> [&'static str; 2] {
 
 /// Both work as they are printed, but for the address of the server.
 #[tokio::test]
-async fn pages_of_the_readme_work_as_printed() {
-    for page in readme_pages() {
+async fn pages_of_the_docs_work_as_printed() {
+    for page in pages_of_docs() {
         // The port of the site is known before the server's, which has to let it in.
         let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = reserved.local_addr().unwrap();

@@ -1,5 +1,5 @@
 //! Libraries that put into a page what a server sends, for those who write no JavaScript: the pages and the
-//! commands of the README, in Chromium, over a cut and a restart.
+//! commands of the docs, in Chromium, over a cut and a restart.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -15,14 +15,14 @@ use crate::support::binary::Binary;
 use crate::support::port::Port;
 use crate::support::{eventually, soon};
 
-const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+const DOC: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/pages/docs/page.md"));
 
-/// The text that the README's commands send.
+/// The text that the commands of the docs send.
 const SENT: &str = "tests pass";
 
-/// The page and the command that the README prints after these words.
+/// The page and the command that the docs print after these words.
 fn printed(words: &str) -> (&'static str, &'static str) {
-    let (_, after) = README.split_once(&format!("\n{words}")).expect(words);
+    let (_, after) = DOC.split_once(&format!("\n{words}")).expect(words);
     let block = |language: &str| {
         let (_, block) = after.split_once(&format!("\n```{language}\n")).unwrap();
         block.split_once("\n```\n").unwrap().0
@@ -30,7 +30,7 @@ fn printed(words: &str) -> (&'static str, &'static str) {
     (block("html"), block("sh"))
 }
 
-/// A library: the words with which the README begins its part, and the files of its packages.
+/// A library: the words with which its part of the docs begins, and the files of its packages.
 struct Library {
     words: &'static str,
     files: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! The server behind other people's proxies, each as the README sets it up.
+//! The server behind other people's proxies, each as the docs set it up.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -264,7 +264,7 @@ async fn nginx_by_default_passes_lines_at_once() {
     server.stop().await;
 }
 
-/// While the server is away, nginx as the README sets it up answers 503 to all but an `EventSource`.
+/// While the server is away, nginx as the docs set it up answers 503 to all but an `EventSource`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nginx_refuses_all_but_event_sources_while_away() {
     let server = TestServer::start();

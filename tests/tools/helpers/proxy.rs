@@ -1,4 +1,4 @@
-//! Reverse proxies from Debian, each as the README sets it up.
+//! Reverse proxies from Debian, each as the docs set it up.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,7 +14,10 @@ use crate::support::client::try_send;
 use crate::support::port::Port;
 use crate::support::soon;
 
-const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+const DOC: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/pages/docs/proxies.md"
+));
 
 /// The address of the server in each recipe.
 const UPSTREAM: [&str; 3] = [
@@ -35,7 +38,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The program, and the language of its recipe in the README.
+    /// The program, and the language of its recipe in the docs.
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Kind::Nginx => ("nginx", "nginx"),
@@ -47,10 +50,10 @@ impl Kind {
         }
     }
 
-    /// The recipe in the README.
+    /// The recipe in the docs.
     pub(crate) fn recipe(self) -> &'static str {
         let fence = format!("```{}\n", self.names().1);
-        let (_, rest) = README.split_once(&fence).expect(&fence);
+        let (_, rest) = DOC.split_once(&fence).expect(&fence);
         rest.split_once("```").unwrap().0
     }
 
@@ -151,7 +154,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// The proxy in front of a server that runs, as the README sets it up.
+    /// The proxy in front of a server that runs, as the docs set it up.
     pub(crate) async fn start(kind: Kind, upstream: SocketAddr) -> Proxy {
         Proxy::with(kind, kind.recipe(), upstream).await
     }
@@ -172,17 +175,22 @@ impl Proxy {
             upstreams.iter().any(|upstream| recipe.contains(upstream)),
             "{recipe}"
         );
+        Proxy::by(kind, &recipe).await
+    }
+
+    /// The proxy by a recipe as it stands.
+    pub(crate) async fn by(kind: Kind, recipe: &str) -> Proxy {
         let port = Port::reserve();
         let addr = port.addr;
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("configuration");
-        std::fs::write(&file, kind.configuration(&recipe, addr, dir.path())).unwrap();
+        std::fs::write(&file, kind.configuration(recipe, addr, dir.path())).unwrap();
         let file = file.to_str().unwrap();
         let output = std::fs::File::create(dir.path().join("output")).unwrap();
         // When the tests are killed, they cannot end the proxy: then the kernel does.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", kind.names().0])
-            .args(kind.arguments(&recipe, addr, dir.path(), file))
+            .args(kind.arguments(recipe, addr, dir.path(), file))
             .env("HOME", dir.path())
             .env("XDG_DATA_HOME", dir.path())
             .env("XDG_CONFIG_HOME", dir.path())
