@@ -50,7 +50,8 @@ use values::{
 pub struct Args {
     /// Address and port to listen on, such as `127.0.0.1:8080`, `localhost:8080` (each address of the
     /// name) or `:8080` (all addresses of the machine); a port alone is one of 127.0.0.1, and port 0
-    /// picks a free one. An address other than loopback lets other machines in: `--access` has to say
+    /// picks a free one. `unix:PATH` is a Unix socket, for a proxy on this machine: its owner and its group
+    /// may connect (0660), who counts as 127.0.0.1. An address other than loopback lets other machines in: `--access` has to say
     /// then what they may. Sockets that systemd hands over take its place
     #[arg(
         long,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::Listen;
@@ -15,6 +16,8 @@ const READY_PATH: &str = "/healthz/ready";
 pub struct HealthUrl {
     /// Whether the scheme is `https`.
     pub is_secure: bool,
+    /// The Unix socket at which the server is asked, if it is not asked over the network.
+    pub socket: Option<PathBuf>,
     /// The server.
     pub authority: Authority,
     /// The path, with the query if there is one.
@@ -33,9 +36,13 @@ impl HealthUrl {
 impl FromStr for HealthUrl {
     type Err = String;
 
-    /// Reads a URL, or a host and a port. A path other than `/` is asked in the place of the usual one.
+    /// Reads a URL, a host and a port, or `unix:PATH`. A path other than `/` of a URL is asked in the place of
+    /// the usual one.
     fn from_str(text: &str) -> Result<HealthUrl, String> {
         let text = text.trim();
+        if text.starts_with("unix:") {
+            return Ok(HealthUrl::from(text.parse::<Listen>()?));
+        }
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
         let scheme = text.strip_suffix(rest).filter(|scheme| !scheme.is_empty());
         let origin = format!("{}{rest}", scheme.unwrap_or("http://"));
@@ -54,6 +61,7 @@ impl FromStr for HealthUrl {
         };
         Ok(HealthUrl {
             is_secure: origin.is_secure,
+            socket: None,
             authority: origin.into_authority(),
             path,
         })
@@ -63,14 +71,18 @@ impl FromStr for HealthUrl {
 impl From<Listen> for HealthUrl {
     /// The URL at which a server that listens here is reached on its own machine.
     fn from(listen: Listen) -> HealthUrl {
-        let (host, port) = match listen {
-            Listen::Address(address) => (HostName::Ip(reached(address.ip())), address.port()),
-            Listen::Name(name, port) => (HostName::Name(name), port),
-            Listen::All(port) => (HostName::Ip(Ipv4Addr::LOCALHOST.into()), port),
+        let (host, port, socket) = match listen {
+            Listen::Address(address) => {
+                let host = HostName::Ip(reached(address.ip()));
+                (host, Some(address.port()), None)
+            }
+            Listen::Name(name, port) => (HostName::Name(name), Some(port), None),
+            Listen::All(port) => (HostName::Ip(Ipv4Addr::LOCALHOST.into()), Some(port), None),
+            Listen::Unix(path) => (HostName::Name("localhost".into()), None, Some(path)),
         };
-        let port = Some(port);
         HealthUrl {
             is_secure: false,
+            socket,
             authority: Authority { host, port },
             path: READY_PATH.to_owned(),
         }
@@ -88,6 +100,9 @@ fn reached(ip: IpAddr) -> IpAddr {
 
 impl fmt::Display for HealthUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.socket {
+            return write!(f, "unix:{}", path.display());
+        }
         let scheme = if self.is_secure { "https" } else { "http" };
         write!(f, "{scheme}://{}{}", self.authority, self.path)
     }
@@ -110,6 +125,7 @@ mod tests {
             ("http://a/healthz?x#y", "http://a/healthz?x"),
             ("http://a?x", "http://a/?x"),
             ("https://a", "https://a/healthz/ready"),
+            ("unix:/run/push.sock", "unix:/run/push.sock"),
         ] {
             let parsed = text.parse::<HealthUrl>();
             assert_eq!(parsed.map(|parsed| parsed.to_string()), Ok(url.into()));
@@ -122,6 +138,7 @@ mod tests {
             "http://a b",
             "http://a/b c",
             "u@a",
+            "unix:",
         ] {
             assert!(bad.parse::<HealthUrl>().is_err(), "{bad}");
         }
@@ -140,6 +157,7 @@ mod tests {
             ("[::]:81", "http://[::1]:81/healthz/ready"),
             (":81", "http://127.0.0.1:81/healthz/ready"),
             ("localhost:81", "http://localhost:81/healthz/ready"),
+            ("unix:push.sock", "unix:push.sock"),
         ] {
             let listen: Listen = listen.parse().unwrap();
             assert_eq!(HealthUrl::from(listen).to_string(), url);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::authority::{Authority, HostName};
@@ -15,6 +16,8 @@ pub enum Listen {
     Name(Box<str>, u16),
     /// At all addresses of the machine, with this port.
     All(u16),
+    /// At the Unix socket of this path, which programs of this machine can reach.
+    Unix(PathBuf),
 }
 
 impl FromStr for Listen {
@@ -22,8 +25,14 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Listen, String> {
         let text = text.trim();
-        let form = "write it like 127.0.0.1:8080, [::1]:8080, localhost:8080, or :8080 for all \
-                    addresses of the machine";
+        let form = "write it like 127.0.0.1:8080, [::1]:8080, localhost:8080, :8080 for all \
+                    addresses of the machine, or unix:PATH for a Unix socket";
+        if let Some(path) = text.strip_prefix("unix:") {
+            if path.is_empty() {
+                return Err(format!("has no path; {form}"));
+            }
+            return Ok(Listen::Unix(path.into()));
+        }
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let port = |digits: &str| {
             let port = digits.parse::<u16>().ok().filter(|_| is_number(digits));
@@ -71,6 +80,7 @@ impl fmt::Display for Listen {
             Listen::Address(address) => write!(f, "{address}"),
             Listen::Name(name, port) => write!(f, "{name}:{port}"),
             Listen::All(port) => write!(f, ":{port}"),
+            Listen::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -89,6 +99,8 @@ mod tests {
             ("*:0", ":0"),
             ("localhost:8080", "localhost:8080"),
             (" Push.example.:1 ", "push.example:1"),
+            ("unix:/run/push.sock", "unix:/run/push.sock"),
+            ("unix:push:1", "unix:push:1"),
         ] {
             let listen = text.parse::<Listen>();
             assert_eq!(listen.map(|listen| listen.to_string()), Ok(expected.into()));
@@ -105,6 +117,7 @@ mod tests {
             "a b:1",
             "http://a:1",
             ":+1",
+            "unix:",
         ] {
             let error = bad.parse::<Listen>().unwrap_err();
             assert!(error.contains("localhost:8080"), "{bad}: {error}");

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -14,18 +13,11 @@ use tokio::time::{Duration, Instant};
 
 use super::conn::{self, Accepted, ServedPlace};
 use super::lanes::Lanes;
-use super::listeners::{Listeners, Scheme};
+use super::listeners::{Incoming, Listeners, Scheme};
 use super::tls::Tls;
 use crate::config::Timeouts;
 use crate::http::{App, NoPlace};
 use crate::limits;
-
-/// A connection that has been accepted.
-struct Incoming {
-    socket: TcpStream,
-    peer: SocketAddr,
-    scheme: Scheme,
-}
 
 /// Accepts connections, as many as the server takes, and gives each to a lane.
 #[derive(Debug)]
@@ -87,11 +79,6 @@ impl Acceptor {
                 () = &mut stop => return,
                 Some(ended) = connections.join_next() => log_panic(ended),
                 accepted = listeners.accept() => {
-                    // From here on the socket belongs to its lane.
-                    let accepted = accepted.and_then(|(socket, peer, scheme)| {
-                        let socket = socket.into_std()?;
-                        Ok(Incoming { socket, peer, scheme })
-                    });
                     match accepted {
                         Ok(incoming) if spare.is_there() => self.admit(incoming, connections),
                         Ok(incoming) => self.refuse(incoming, NoPlace::ForAnybody, connections),
@@ -110,19 +97,7 @@ impl Acceptor {
 
     /// Accepts what is waiting to be accepted, and then listens no more.
     pub(super) fn accept_last(&self, listeners: Listeners, connections: &mut JoinSet<()>) {
-        // Not by the runtime, which may not have heard yet of those that came last.
-        for (listener, scheme) in listeners.into_std() {
-            while let Ok((socket, peer)) = listener.accept() {
-                if socket.set_nonblocking(true).is_ok() {
-                    let incoming = Incoming {
-                        socket,
-                        peer,
-                        scheme,
-                    };
-                    self.admit(incoming, connections);
-                }
-            }
-        }
+        listeners.accept_last(|incoming| self.admit(incoming, connections));
     }
 
     /// Serves a connection if neither the server nor its client is at a limit.

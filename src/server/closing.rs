@@ -76,6 +76,18 @@ mod tests {
         (listener.accept().await.unwrap().0, client.unwrap())
     }
 
+    /// The two ends of a Unix socket.
+    #[cfg(unix)]
+    fn connected_here() -> (TcpStream, TcpStream) {
+        let (server, client) = std::os::unix::net::UnixStream::pair().unwrap();
+        let as_tcp = |socket: std::os::unix::net::UnixStream| {
+            socket.set_nonblocking(true).unwrap();
+            let socket = std::os::fd::OwnedFd::from(socket);
+            TcpStream::from_std(std::net::TcpStream::from(socket)).unwrap()
+        };
+        (as_tcp(server), as_tcp(client))
+    }
+
     /// Writes an answer that delivers something. The receiver hears of the confirmation.
     async fn answer(server: &mut TcpStream, connection: &Requests) -> oneshot::Receiver<()> {
         let (confirm, confirmed) = oneshot::channel();
@@ -120,19 +132,29 @@ mod tests {
         assert!(!closed(server, connection, confirmed).await);
     }
 
+    /// Whether a client has the answer that is closed by the server and reads this much of it.
+    async fn has_answer((mut server, mut client): (TcpStream, TcpStream), reads: usize) -> bool {
+        let connection = Requests::new(LOCALHOST);
+        let confirmed = answer(&mut server, &connection).await;
+        let closing = tokio::spawn(closed(server, connection, confirmed));
+        client.read_exact(&mut vec![0; reads]).await.unwrap();
+        // The rest, or that the server has closed.
+        client.readable().await.unwrap();
+        drop(client);
+        closing.await.unwrap()
+    }
+
     /// A client that is closed by the server has the answer, unless it closes with it unread.
     #[tokio::test]
     async fn server_close_confirms_what_is_read() {
         for (reads, has_it) in [(6, true), (3, false)] {
-            let ((mut server, mut client), connection) =
-                (connected().await, Requests::new(LOCALHOST));
-            let confirmed = answer(&mut server, &connection).await;
-            let closing = tokio::spawn(closed(server, connection, confirmed));
-            client.read_exact(&mut vec![0; reads]).await.unwrap();
-            // The rest, or that the server has closed.
-            client.readable().await.unwrap();
-            drop(client);
-            assert_eq!(closing.await.unwrap(), has_it, "{reads} bytes");
+            assert_eq!(
+                has_answer(connected().await, reads).await,
+                has_it,
+                "{reads}"
+            );
+            #[cfg(unix)]
+            assert_eq!(has_answer(connected_here(), reads).await, has_it, "{reads}");
         }
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 
-use super::listeners::Scheme;
 use crate::config::{ClusterChoice, Config, StoreKind};
 use crate::limits;
 use crate::log::{Cluster, ClusterError, ClusterOptions, Keep, Log, LogClock, Store, StreamWishes};
@@ -59,13 +58,17 @@ fn options(config: &Config, choice: &ClusterChoice) -> ClusterOptions {
     }
 }
 
-/// Which of the servers this is that share a log, if several do: the machine's name, and the port.
-pub(super) fn server_name(log: &Log, addrs: &[(SocketAddr, Scheme)]) -> Option<HeaderValue> {
+/// Which of the servers this is that share a log, if several do: the machine's name, and the port if there
+/// is one.
+pub(super) fn server_name(log: &Log, addrs: &[SocketAddr]) -> Option<HeaderValue> {
     log.cluster()?;
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let machine = machine.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned());
-    let (addr, _) = addrs.first()?;
-    HeaderValue::from_str(&format!("{machine}:{}", addr.port())).ok()
+    let name = match addrs.first() {
+        Some(addr) => format!("{machine}:{}", addr.port()),
+        None => machine,
+    };
+    HeaderValue::from_str(&name).ok()
 }
 
 /// What the store keeps. How long a copy keeps messages the cluster says.

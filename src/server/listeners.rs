@@ -3,14 +3,17 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::inherited::InheritedSockets;
 use super::socket;
+#[cfg(unix)]
+use super::unix_socket::UnixSocket;
 use crate::config::Listen;
 use crate::limits;
 
@@ -31,10 +34,25 @@ impl Scheme {
     }
 }
 
+/// A connection that has been accepted, and does not block.
+pub(super) struct Incoming {
+    pub(super) socket: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) scheme: Scheme,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixSocket),
+}
+
 /// The listening sockets; there is at least one.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    sockets: Vec<(TcpListener, Scheme)>,
+    sockets: Vec<(Listener, Scheme)>,
     /// The socket that is asked first, so that none of them waits for the others for ever.
     first: AtomicUsize,
 }
@@ -47,11 +65,18 @@ impl Listeners {
             Listen::Address(address) => vec![socket::listen(*address)?],
             Listen::All(port) => vec![bind_every_address(*port)?],
             Listen::Name(name, port) => bind_name(name, *port)?,
+            Listen::Unix(path) => return bind_unix(path, scheme),
         };
-        Ok(Listeners {
-            sockets: sockets.into_iter().map(|socket| (socket, scheme)).collect(),
+        let sockets = sockets.into_iter().map(Listener::Tcp);
+        Ok(Listeners::of(sockets, scheme))
+    }
+
+    fn of(sockets: impl IntoIterator<Item = Listener>, scheme: Scheme) -> Listeners {
+        let sockets = sockets.into_iter().map(|socket| (socket, scheme));
+        Listeners {
+            sockets: sockets.collect(),
             first: AtomicUsize::new(0),
-        })
+        }
     }
 
     /// Listens on the sockets of both.
@@ -62,39 +87,45 @@ impl Listeners {
 
     /// Listens on sockets that are open already, of which there is at least one.
     pub(super) fn inherit(sockets: InheritedSockets, scheme: Scheme) -> io::Result<Listeners> {
-        let sockets = sockets.0.into_iter();
-        let sockets = sockets.map(|socket| Ok((TcpListener::from_std(socket)?, scheme)));
-        Ok(Listeners {
-            sockets: sockets.collect::<io::Result<_>>()?,
-            first: AtomicUsize::new(0),
-        })
+        let sockets = sockets.0.into_iter().map(TcpListener::from_std);
+        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+        Ok(Listeners::of(
+            sockets.into_iter().map(Listener::Tcp),
+            scheme,
+        ))
     }
 
-    /// The addresses of the sockets.
-    pub(super) fn local_addrs(&self) -> io::Result<Vec<(SocketAddr, Scheme)>> {
+    /// The addresses of the sockets that have one: a Unix socket has none.
+    pub(super) fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        let sockets = self.sockets.iter();
+        let addrs = sockets.filter_map(|(socket, _)| socket.local_addr());
+        addrs.collect()
+    }
+
+    /// The addresses of the sockets as URLs, without a path; a Unix socket as `unix:PATH`.
+    pub(super) fn urls(&self) -> io::Result<Vec<String>> {
         let sockets = self.sockets.iter();
         sockets
-            .map(|(socket, scheme)| Ok((socket.local_addr()?, *scheme)))
+            .map(|(socket, scheme)| match socket {
+                Listener::Tcp(tcp) => Ok(format!("{}://{}", scheme.as_str(), tcp.local_addr()?)),
+                #[cfg(unix)]
+                Listener::Unix(unix) => Ok(format!("unix:{}", unix.path().display())),
+            })
             .collect()
     }
 
-    /// The addresses of the sockets as URLs, without a path.
-    pub(super) fn urls(&self) -> io::Result<Vec<String>> {
-        let addrs = self.local_addrs()?.into_iter();
-        let urls = addrs.map(|(addr, scheme)| format!("{}://{addr}", scheme.as_str()));
-        Ok(urls.collect())
-    }
-
     /// Waits for a connection on any of the sockets.
-    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, Scheme)> {
+    pub(super) async fn accept(&self) -> io::Result<Incoming> {
         let first = self.first.fetch_add(1, Relaxed) % self.sockets.len();
         let (later, earlier) = self.sockets.split_at(first);
         poll_fn(|cx| {
             let mut sockets = earlier.iter().chain(later);
             let accepted = sockets.find_map(|(socket, scheme)| match socket.poll_accept(cx) {
-                Poll::Ready(accepted) => {
-                    Some(accepted.map(|(socket, peer)| (socket, peer, *scheme)))
-                }
+                Poll::Ready(accepted) => Some(accepted.map(|(socket, peer)| Incoming {
+                    socket,
+                    peer,
+                    scheme: *scheme,
+                })),
                 Poll::Pending => None,
             });
             accepted.map_or(Poll::Pending, Poll::Ready)
@@ -102,11 +133,70 @@ impl Listeners {
         .await
     }
 
-    /// The sockets without their runtime.
-    pub(super) fn into_std(self) -> impl Iterator<Item = (std::net::TcpListener, Scheme)> {
-        let sockets = self.sockets.into_iter();
-        sockets.filter_map(|(socket, scheme)| Some((socket.into_std().ok()?, scheme)))
+    /// Gives each connection that waits to be accepted, and then listens no more.
+    pub(super) fn accept_last(self, mut take: impl FnMut(Incoming)) {
+        for (socket, scheme) in self.sockets {
+            let take = |socket, peer| {
+                take(Incoming {
+                    socket,
+                    peer,
+                    scheme,
+                });
+            };
+            match socket {
+                Listener::Tcp(tcp) => accept_last_of_tcp(tcp, take),
+                #[cfg(unix)]
+                Listener::Unix(unix) => unix.accept_last(take),
+            }
+        }
     }
+}
+
+impl Listener {
+    /// Its address, if it is one of TCP.
+    fn local_addr(&self) -> Option<io::Result<SocketAddr>> {
+        match self {
+            Listener::Tcp(tcp) => Some(tcp.local_addr()),
+            #[cfg(unix)]
+            Listener::Unix(_) => None,
+        }
+    }
+
+    /// Waits for a connection. It belongs to no runtime yet.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        match self {
+            Listener::Tcp(tcp) => tcp
+                .poll_accept(cx)
+                .map(|accepted| accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer)))),
+            #[cfg(unix)]
+            Listener::Unix(unix) => unix.poll_accept(cx),
+        }
+    }
+}
+
+/// Gives each connection that waits to be accepted: not by the runtime, which may not have heard yet of
+/// those that came last.
+fn accept_last_of_tcp(listener: TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) {
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((socket, peer)) = listener.accept() {
+            if socket.set_nonblocking(true).is_ok() {
+                take(socket, peer);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn bind_unix(path: &Path, scheme: Scheme) -> io::Result<Listeners> {
+    Ok(Listeners::of(
+        [Listener::Unix(UnixSocket::bind(path)?)],
+        scheme,
+    ))
+}
+
+#[cfg(not(unix))]
+fn bind_unix(_: &Path, _: Scheme) -> io::Result<Listeners> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Listens on all addresses of a name, with the same port.

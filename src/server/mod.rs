@@ -24,6 +24,8 @@ mod stream_conn;
 mod systemd;
 #[cfg_attr(not(feature = "secure"), path = "no_tls.rs")]
 mod tls;
+#[cfg(unix)]
+mod unix_socket;
 mod unsent;
 
 use std::io;
@@ -125,7 +127,7 @@ impl Server {
         let tls = tls.transpose()?.map(Arc::new);
         let listeners = listen(&config, inherited, tls.is_some())?;
         let is_loopback = |addr: &SocketAddr| addr.ip().to_canonical().is_loopback();
-        let addrs = listeners.local_addrs()?.into_iter().map(|(addr, _)| addr);
+        let addrs = listeners.local_addrs()?.into_iter();
         let reached: Vec<SocketAddr> = addrs.filter(|addr| !is_loopback(addr)).collect();
         let is_local = reached.is_empty();
         let access = access(config.access.as_ref(), &reached)?;
@@ -183,16 +185,15 @@ impl Server {
         })
     }
 
-    /// The addresses that the server listens on.
+    /// The addresses that the server listens on; a Unix socket has none.
     ///
     /// # Errors
     /// When the system does not report them.
     pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
-        let addrs = self.listeners.local_addrs()?;
-        Ok(addrs.into_iter().map(|(addr, _)| addr).collect())
+        self.listeners.local_addrs()
     }
 
-    /// The addresses that the server listens on as URLs, without a path.
+    /// The addresses that the server listens on as URLs, without a path; a Unix socket as `unix:PATH`.
     ///
     /// # Errors
     /// When the system does not report them.

@@ -52,6 +52,10 @@ pub async fn check_ready(url: &HealthUrl) -> Result<(), NotReady> {
 
 /// The status of the answer, and what it says, after a colon.
 async fn ask(url: &HealthUrl) -> Result<(StatusCode, String), NotReady> {
+    #[cfg(unix)]
+    if let Some(path) = &url.socket {
+        return exchange(url, tokio::net::UnixStream::connect(path).await?).await;
+    }
     let port = url.port();
     let socket = match &url.authority.host {
         HostName::Ip(ip) => TcpStream::connect((*ip, port)).await,

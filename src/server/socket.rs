@@ -42,10 +42,23 @@ fn listen_with(socket: TcpSocket, addr: SocketAddr) -> io::Result<TcpListener> {
 /// Sets what every connection needs: lines leave at once, a client that does not read costs
 /// little, and a client that vanishes without closing is noticed.
 pub(super) fn tune(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
     SockRef::from(socket).set_send_buffer_size(limits::SEND_BUFFER_BYTES)?;
+    if !is_tcp(socket) {
+        return Ok(());
+    }
+    socket.set_nodelay(true)?;
     set_keepalive(socket, limits::KEEPALIVE_IDLE, limits::KEEPALIVE_INTERVAL)?;
     set_user_timeout(socket, Some(limits::ACK_TIMEOUT))
+}
+
+/// Whether a socket is one of TCP, and no Unix socket (`unix_socket.rs`), whose address is none of the
+/// Internet: the standard library says so, and not the system.
+fn is_tcp(socket: &TcpStream) -> bool {
+    is_of_the_internet(&socket.local_addr())
+}
+
+fn is_of_the_internet(address: &io::Result<SocketAddr>) -> bool {
+    !matches!(address, Err(error) if error.raw_os_error().is_none())
 }
 
 fn set_keepalive(socket: &TcpStream, idle: Duration, interval: Duration) -> io::Result<()> {
@@ -116,7 +129,12 @@ impl ClientSocket for TcpStream {
     }
 
     fn is_connected(&self) -> bool {
-        self.peer_addr().is_ok()
+        let peer = self.peer_addr();
+        if is_of_the_internet(&peer) {
+            return peer.is_ok();
+        }
+        // A Unix socket takes nothing more, and not even this, once its peer is gone.
+        SockRef::from(self).send(&[]).is_ok()
     }
 
     fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -124,12 +142,17 @@ impl ClientSocket for TcpStream {
     }
 
     fn set_ack_timeout(&self, timeout: Option<Duration>) {
-        if let Err(error) = set_user_timeout(self, timeout) {
+        if is_tcp(self)
+            && let Err(error) = set_user_timeout(self, timeout)
+        {
             log::debug!("cannot set how long to wait for acknowledgements: {error}");
         }
     }
 
     fn expect_liveness(&self) {
+        if !is_tcp(self) {
+            return;
+        }
         self.set_ack_timeout(Some(limits::PRESENCE_TIMEOUT));
         let (idle, interval) = (
             limits::PRESENCE_KEEPALIVE_IDLE,
@@ -156,7 +179,7 @@ where
 #[cfg(unix)]
 pub(super) async fn closed(socket: &TcpStream) -> io::Result<()> {
     let mut pause = Duration::from_millis(1);
-    while socket.peer_addr().is_ok() {
+    while socket.is_connected() {
         tokio::time::sleep(pause).await;
         pause = (2 * pause).min(limits::CLOSE_POLL_INTERVAL_MAX);
     }

@@ -32,6 +32,7 @@
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
 //! | `operators` | the metrics of refusals, the access log |
 //! | `diagnostics` | standard error and standard output, and what clients write there |
+//! | `unix_socket` | a Unix socket to listen at, and streams over it |
 //! | `systemd` | the binary as a service: sockets that are handed over, and what is told |
 //! | `process`, `command_line`, `signals` | the binary: its command line and environment, signals, and limits of the system |
 //! | `docs` | the pages of the docs, and `/llms.txt` |
@@ -144,6 +145,7 @@ mod tidy;
 mod tls;
 #[cfg(feature = "secure")]
 mod tls_streams;
+mod unix_socket;
 mod unread;
 mod unreadable;
 mod until;

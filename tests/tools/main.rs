@@ -33,6 +33,7 @@
 //! | `acme` | certificates by ACME (pebble) |
 //! | `openssl` | TLS, and that nothing weak is spoken |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
+//! | `unix_socket` | a Unix socket, by curl and through nginx |
 //! | `service` | systemd's own programs |
 //! | `wrong_clock` | a wall clock that is set (faketime) |
 //! | `permissions` | a log that may not be opened (setpriv, for root) |
@@ -90,5 +91,6 @@ mod support;
 mod token_page;
 #[cfg(feature = "secure")]
 mod twenty_tabs;
+mod unix_socket;
 mod wire_page;
 mod wrong_clock;
