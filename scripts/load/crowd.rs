@@ -90,8 +90,8 @@ impl Crowd<'_> {
         warm_up(target, &server)?;
         let before = server.memory()?;
         let (began, cpu) = (Instant::now(), server.cpu()?);
-        let endpoint = target.endpoint(&server);
-        let followers = Followers::gather(endpoint, shape.followers, shape.bytes, |index| {
+        let endpoints = target.endpoints(&server);
+        let followers = Followers::gather(&endpoints, shape.followers, shape.bytes, |index| {
             target.follow_with(&channel(index % shape.channels), parameters)
         })?;
         let connected = (began.elapsed(), server.cpu_since(cpu)?);
@@ -115,7 +115,7 @@ impl Crowd<'_> {
             publishers,
             bytes,
         } = self.shape;
-        let (target, addr, numbers) = (self.target, self.server.addr, &mut self.numbers);
+        let (target, addrs, numbers) = (self.target, self.server.addrs(), &mut self.numbers);
         let deliveries = u64::from(messages) * (followers / channels) as u64;
         let cpu = self.server.cpu()?;
         let began = Instant::now();
@@ -139,7 +139,7 @@ impl Crowd<'_> {
             true
         };
         let (published, tally) = thread::scope(|scope| {
-            let publishing = scope.spawn(move || publish(addr, publishers, next));
+            let publishing = scope.spawn(move || publish(&addrs, publishers, next));
             let tally = self.followers.read_messages(deliveries);
             let published = publishing
                 .join()
@@ -179,7 +179,7 @@ pub(crate) fn create_channels(
 /// Appends this many messages to a channel, as fast as they are acknowledged.
 pub(crate) fn fill(target: &Target, server: &Server, channel: &str, messages: u64) -> Result<()> {
     let mut numbers = 1..=messages;
-    publish(server.addr, 1, |_, request| {
+    publish(&[server.addr], 1, |_, request| {
         let line = numbers.next().map(message::line);
         if let Some(line) = &line {
             request.extend_from_slice(target.append(channel, line.len()).as_bytes());
@@ -193,8 +193,8 @@ pub(crate) fn fill(target: &Target, server: &Server, channel: &str, messages: u6
 /// Sends a few messages to a follower, so that what is loaded at the first use is loaded.
 pub(crate) fn warm_up(target: &Target, server: &Server) -> Result<()> {
     const MESSAGES: u64 = 5;
-    let endpoint = target.endpoint(server);
-    let mut follower = Followers::gather(endpoint, 1, BYTES, |_| target.follow(WARM))?;
+    let endpoints = target.endpoints(server);
+    let mut follower = Followers::gather(&endpoints, 1, BYTES, |_| target.follow(WARM))?;
     fill(target, server, WARM, MESSAGES)?;
     follower.read_messages(MESSAGES)?;
     Ok(())

@@ -66,17 +66,17 @@ impl Followers {
         Ok(followers)
     }
 
-    /// Opens connections, each of which sends its request at once, and waits until all streams are
-    /// open.
+    /// Opens connections to these endpoints, which take turns. Each sends its request at once. Waits until
+    /// all streams are open.
     pub(crate) fn gather(
-        to: impl Into<Endpoint>,
+        endpoints: &[Endpoint],
         count: usize,
         bytes: usize,
         request: impl Fn(usize) -> String,
     ) -> Result<Followers> {
-        let (mut followers, to) = (Followers::empty()?, to.into());
+        let mut followers = Followers::empty()?;
         for index in 0..count {
-            let stream = followers.add(to, index, bytes)?;
+            let stream = followers.add(endpoints[index % endpoints.len()], index, bytes)?;
             stream.ask(&request(index))?;
             if (index + 1) % CONNECTING == 0 {
                 followers.read_heads()?;

@@ -78,7 +78,7 @@ impl Goals {
                     judged.other = Some(value);
                 }
             }
-            Kind::Floor | Kind::Nchan | Kind::Durable | Kind::Nginx => return figure(value),
+            _ => return figure(value),
         }
         let met = if goal.is_met(value) { "yes" } else { "no" };
         format!("{value:.2} {} ({goal}: {met})", goal.unit)

@@ -1,7 +1,6 @@
 //! A live stream with a message every 20 ms, and how long each takes to its follower.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,9 +25,9 @@ pub(crate) fn during<T>(
     static WATCHED: AtomicU32 = AtomicU32::new(0);
     let channel = format!("live{}", WATCHED.fetch_add(1, Relaxed));
     crowd::create_channels(target, server, [channel.clone()])?;
-    let (stop, addr) = (AtomicBool::new(false), server.addr);
+    let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        let live = scope.spawn(|| run(target, addr, &channel, &stop));
+        let live = scope.spawn(|| run(target, server, &channel, &stop));
         let happened = happens();
         stop.store(true, Relaxed);
         let latencies = live.join().map_err(|_| "the live stream has failed")?;
@@ -36,12 +35,14 @@ pub(crate) fn during<T>(
     })
 }
 
-/// Publishes and follows until it is told to stop. Each message waits for the previous one to arrive;
+/// Publishes and follows until it is told to stop; in a cluster at the first and at the last server. Each message waits for the previous one to arrive;
 /// if that takes longer than [`EVERY`], the messages that would have been sent meanwhile are counted
 /// with the time that they would have had to wait: otherwise a long stall would count only once.
-fn run(target: &Target, addr: SocketAddr, channel: &str, stop: &AtomicBool) -> Result<Latencies> {
-    let mut follower = Followers::gather(addr, 1, BYTES, |_| target.follow(channel))?;
-    let mut publisher = http::connect(addr)?;
+fn run(target: &Target, server: &Server, channel: &str, stop: &AtomicBool) -> Result<Latencies> {
+    let endpoints = target.endpoints(server);
+    let last = &endpoints[endpoints.len() - 1..];
+    let mut follower = Followers::gather(last, 1, BYTES, |_| target.follow(channel))?;
+    let mut publisher = http::connect(server.addr)?;
     let mut latencies = Latencies::default();
     let mut due = Instant::now();
     for number in 1.. {

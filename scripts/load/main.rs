@@ -77,14 +77,15 @@ type Result<T> = std::result::Result<T, Error>;
 type Case = (&'static str, fn(&mut Run) -> Result<()>);
 
 /// Groups of cases by their names, in the order in which they run.
-const GROUPS: [(&str, &[Case]); 3] = [
+const GROUPS: [(&str, &[Case]); 4] = [
     ("server", &cases::CASES),
     ("micro", &micro::CASES),
-    (SOAK, &soak::CASES),
+    ("cluster", &cases::CLUSTER),
+    ("soak", &soak::CASES),
 ];
 
-/// The group that is left out unless it is asked for.
-const SOAK: &str = "soak";
+/// The groups that are left out unless they are asked for.
+const IF_ASKED: [&str; 2] = ["cluster", "soak"];
 
 /// Measures the server: the release binary as another process, over loopback.
 ///
@@ -96,7 +97,7 @@ const SOAK: &str = "soak";
 #[command(bin_name = "scripts/bench", max_term_width = 100)]
 struct Args {
     /// Cases to run, or groups of them: `server` is all cases that measure servers, `micro` those that
-    /// measure layers of this server on their own; without any, all cases but `soak`
+    /// measure layers of this server on their own; without any, all cases but `cluster` and `soak`
     #[arg(value_parser = PossibleValuesParser::new(
         GROUPS.iter().flat_map(|(group, cases)| cases.iter().map(|case| case.0).chain([*group]))
     ))]
@@ -175,7 +176,10 @@ fn run(args: &Args) -> Result<()> {
     let is_asked = |name: &str| args.cases.iter().any(|asked| asked == name);
     for (group, cases) in GROUPS {
         for (name, case) in cases {
-            if (args.cases.is_empty() && group != SOAK) || is_asked(group) || is_asked(name) {
+            if (args.cases.is_empty() && !IF_ASKED.contains(&group))
+                || is_asked(group)
+                || is_asked(name)
+            {
                 println!("\n## {name}\n");
                 let began = Instant::now();
                 case(&mut run).map_err(|error| format!("{name}: {error}"))?;

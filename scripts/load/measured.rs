@@ -63,7 +63,7 @@ impl Rounds {
             for (index, target) in targets.iter().enumerate() {
                 let rounds = match target.kind {
                     Kind::Ours | Kind::Other => self.ours,
-                    Kind::Floor | Kind::Nchan | Kind::Durable | Kind::Nginx => self.others,
+                    _ => self.others,
                 };
                 if round < rounds && floor != Some(index) {
                     order.extend(floor.filter(|_| target.kind != Kind::Other));

@@ -36,16 +36,17 @@ struct Publisher {
     held: Vec<u8>,
 }
 
-/// Lets publishers append. `next` writes the next request of a publisher, by its index, or returns
-/// false if there is none. All appends are answered when this returns.
+/// Lets publishers append, each at one of these addresses, which take turns. `next` writes the next
+/// request of a publisher, by its index, or returns false if there is none. All appends are answered when
+/// this returns.
 pub(crate) fn publish(
-    addr: SocketAddr,
+    addrs: &[SocketAddr],
     publishers: usize,
     mut next: impl FnMut(usize, &mut Vec<u8>) -> bool,
 ) -> Result<Published> {
     let mut poll = Poll::new()?;
     let connect = |index| -> Result<Publisher> {
-        let socket = http::connect_for(&poll, addr, index)?;
+        let socket = http::connect_for(&poll, addrs[index % addrs.len()], index)?;
         SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER)?;
         Ok(Publisher {
             socket,

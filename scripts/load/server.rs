@@ -21,6 +21,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Server {
     /// Where it is asked in clear text.
     pub(crate) addr: SocketAddr,
+    /// Where the other servers of its cluster are asked.
+    pub(crate) others: Vec<SocketAddr>,
     /// Where it, or the proxy in front of it, is asked by TLS.
     pub(crate) tls: Option<SocketAddr>,
     proxy: Option<Box<Server>>,
@@ -88,11 +90,17 @@ impl Server {
     fn of(child: Child) -> Server {
         Server {
             addr: ([127, 0, 0, 1], 0).into(),
+            others: Vec::new(),
             tls: None,
             proxy: None,
             child,
             out: None,
         }
+    }
+
+    /// Where it and the other servers of its cluster are asked.
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
+        [&[self.addr], &*self.others].concat()
     }
 
     /// The server with a proxy in front of it that speaks TLS, whose time and memory count with its own.

@@ -61,7 +61,7 @@ impl Store {
         let before = self.server.cpu()?;
         let request = http::append("append", 1);
         let began = Instant::now();
-        let published = publish(self.server.addr, publishers, |_, next| {
+        let published = publish(&[self.server.addr], publishers, |_, next| {
             next.extend_from_slice(request.as_bytes());
             began.elapsed() < time
         })?;

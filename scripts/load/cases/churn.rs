@@ -65,7 +65,7 @@ fn churn(run: &Run, target: &Target) -> Result<Churned> {
     let mut with = before;
     for _ in 0..WAVES {
         let request = |_| target.follow(&crowd::channel(0));
-        let _all = Followers::gather(server.addr, run.size(WAVE), BYTES, request)?;
+        let _all = Followers::gather(&[server.addr.into()], run.size(WAVE), BYTES, request)?;
         with = memory()?;
     }
     let after = |time| {

@@ -2,6 +2,7 @@
 
 mod append;
 mod churn;
+mod cluster;
 mod fan_out;
 mod heartbeats;
 mod hot;
@@ -14,6 +15,9 @@ mod tls;
 mod upload;
 
 use crate::Case;
+
+/// The only case of its group, which runs if it is asked for.
+pub(crate) const CLUSTER: [Case; 1] = [("cluster", cluster::run)];
 
 /// The cases in the order in which they run.
 pub(crate) const CASES: [Case; 16] = [

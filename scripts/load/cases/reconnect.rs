@@ -70,7 +70,7 @@ fn reconnect(run: &Run, target: &Target) -> Result<Reconnected> {
     let (latencies, seconds) = live::during(target, &server, || {
         let began = Instant::now();
         let request = |_| target.follow(&name);
-        let mut all = Followers::gather(server.addr, followers, BYTES, request)?;
+        let mut all = Followers::gather(&[server.addr.into()], followers, BYTES, request)?;
         all.read_messages(followers as u64 * BACKLOG)?;
         Ok(began.elapsed().as_secs_f64())
     })?;

@@ -3,6 +3,7 @@
 //! All of them speak HTTP/1.1, and [`crate::feed`] ignores what stands around a message on the wire:
 //! so a target is how it is started, and the requests that it understands.
 
+mod cluster;
 mod durable;
 mod nchan;
 mod nginx;
@@ -34,6 +35,8 @@ pub(crate) enum Kind {
     Durable,
     /// nginx with TLS in front of this server
     Nginx,
+    /// Several of this server with one log, over three NATS servers
+    Cluster,
 }
 
 /// A server to measure, followed in one of its ways.
@@ -128,6 +131,13 @@ const ENCRYPTED: [Target; 3] = [
     },
 ];
 
+/// Servers of this kind with one log, each with its copy in a file.
+const CLUSTERS: [Target; 3] = [
+    clustered("cluster of 1, sse", cluster::start::<1>),
+    clustered("cluster of 2, sse", cluster::start::<2>),
+    clustered("cluster of 3, sse", cluster::start::<3>),
+];
+
 /// The targets that differ most, with one transport of this server.
 const FEW: [&str; 5] = [
     "floor",
@@ -162,6 +172,13 @@ const fn ours(
     }
 }
 
+const fn clustered(name: &'static str, start: fn(&Scratch, &Path) -> Result<Server>) -> Target {
+    Target {
+        kind: Kind::Cluster,
+        ..ours(name, start, "?as=sse")
+    }
+}
+
 /// All targets.
 pub(crate) fn all() -> Vec<Target> {
     ALL.to_vec()
@@ -170,6 +187,11 @@ pub(crate) fn all() -> Vec<Target> {
 /// This server in clear text, by TLS and HTTP/2, and behind a proxy that speaks TLS.
 pub(crate) fn encrypted() -> Vec<Target> {
     [named(&["ours, sse, memory"]), ENCRYPTED.to_vec()].concat()
+}
+
+/// This server alone with a file, and as one of several with one log.
+pub(crate) fn clusters() -> Vec<Target> {
+    [named(&["ours, sse, sqlite"]), CLUSTERS.to_vec()].concat()
 }
 
 /// The targets that differ most.
@@ -204,12 +226,12 @@ impl Target {
         }
     }
 
-    /// Where the followers of its server ask.
-    pub(crate) fn endpoint(&self, server: &Server) -> Endpoint {
-        Endpoint {
-            addr: server.tls.unwrap_or(server.addr),
-            protocol: self.protocol,
-        }
+    /// Where the followers of its server ask: at several places, if it is one of a cluster.
+    pub(crate) fn endpoints(&self, server: &Server) -> Vec<Endpoint> {
+        let addrs = server.tls.map_or_else(|| server.addrs(), |addr| vec![addr]);
+        let protocol = self.protocol;
+        let endpoint = |addr| Endpoint { addr, protocol };
+        addrs.into_iter().map(endpoint).collect()
     }
 
     /// The request that creates a channel, if channels must be created.
@@ -264,6 +286,9 @@ impl Kind {
                 "nginx is left out: there is no {} in the PATH; apt-get install nginx-light",
                 nginx::PROGRAM
             ),
+            Kind::Cluster if !cfg!(feature = "cluster") => {
+                "clusters are left out: they need cargo bench --features cluster".to_owned()
+            }
             _ => return Ok(()),
         };
         Err(missing)

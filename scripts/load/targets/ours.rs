@@ -26,6 +26,9 @@ pub(crate) fn with_tls(scratch: &Scratch, program: &Path) -> Result<Server> {
     Server::start(command.args(["--listen-plain", "127.0.0.1:0"]))
 }
 
+/// More messages than any case appends.
+pub(super) const KEEP: &str = "20000000";
+
 /// Starts it on a free port, with the log in `store`, and waits until it prints where it listens. It
 /// keeps all that the cases append.
 pub(crate) fn start(program: &Path, store: &str) -> Result<Server> {
@@ -34,11 +37,15 @@ pub(crate) fn start(program: &Path, store: &str) -> Result<Server> {
 
 /// Adds the arguments and the environment of this server to a command.
 pub(crate) fn with_arguments<'a>(command: &'a mut Command, store: &str) -> &'a mut Command {
+    without_settings(command)
+        .args(["--listen", "127.0.0.1:0", "--store", store, "--drain", "0s"])
+        .args(["--keep", KEEP, "--keep-for", "365d"])
+}
+
+/// Removes this server's settings from the environment of a command.
+pub(super) fn without_settings(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FOREVER_FRAME_")) {
         command.env_remove(name);
     }
-    command
-        .args(["--listen", "127.0.0.1:0", "--store", store, "--drain", "0s"])
-        .args(["--keep", "20000000", "--keep-for", "365d"])
-        .env("RUST_LOG", "warn")
+    command.env("RUST_LOG", "warn")
 }
