@@ -135,6 +135,11 @@ impl Audience {
         Ok(())
     }
 
+    /// Whether all followers have sent their requests.
+    pub(super) fn has_asked(&self) -> bool {
+        self.followers.iter().all(Follower::has_asked)
+    }
+
     /// Whether all followers have all that was published.
     pub(super) fn has_all(&self, publisher: &Publisher) -> bool {
         let mut followers = self.followers.iter();

@@ -94,6 +94,17 @@ impl Follower {
         matches!(self.line, Line::Away(until) if until <= now)
     }
 
+    /// Whether it has sent its request, if it has a connection.
+    pub(super) fn has_asked(&self) -> bool {
+        !matches!(
+            self.line,
+            Line::On {
+                doing: Doing::Asks,
+                ..
+            }
+        )
+    }
+
     pub(super) fn is_on(&self) -> bool {
         matches!(self.line, Line::On { .. })
     }

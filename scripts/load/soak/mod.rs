@@ -86,6 +86,10 @@ fn run(run: &mut Run) -> Result<()> {
             audience.read_for(Duration::from_millis(1), &publisher)?;
         }
     }
+    // The server does not wait for a request as long as it may take to fill the log.
+    while !audience.has_asked() {
+        audience.read_for(TICK, &publisher)?;
+    }
     publisher.fill()?;
     println!("{followers} followers for {} s:\n", time.as_secs());
     let mut watch = Watch::default();
