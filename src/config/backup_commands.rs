@@ -10,7 +10,8 @@ use crate::log::{self, BackupError, WholeCopy};
 
 /// What the help of `restore` says at its end.
 const RESTORE_HELP: &str = "The log gets a new epoch: whoever comes back with a cursor of before is told by a gap that \
-    messages are gone. Accounts, logins and letters are those of the back-up, too.";
+    messages are gone. Accounts, logins and letters are those of the back-up, too.\n\nNot for the copy of a server \
+    with --cluster, which is built anew from the NATS servers: their log is brought back by `nats stream restore`.";
 
 /// The back-up that `forever-frame backup` makes.
 #[derive(Args, Debug)]
