@@ -134,6 +134,30 @@ async fn copies_catch_up() {
     assert_eq!(ours.all(0).await, ours.all(1).await);
 }
 
+/// A copy in memory is built at each start, and serves as one in a file does.
+#[tokio::test]
+async fn copy_may_be_in_memory() {
+    let nats = Nats::start(1).await;
+    let options = ["--cluster-replicas", "1", "--keep-bytes", "1GB"];
+    let on_disk = Shared::start(&nats, 1, &options).await;
+    let options = [&options[..], &["--store", "memory"]].concat();
+    let mut in_memory = Shared::start(&nats, 1, &options).await;
+    let cursor = append(on_disk.addr(0), "a", "one").await["cursor"].clone();
+    let query = format!("since={}", cursor.as_str().unwrap());
+    let mut stream = Stream::open(in_memory.addr(0), "sse", "a", &query).await;
+    assert_eq!(append(in_memory.addr(0), "a", "two").await["seq"], 2);
+    stream.until(1).await;
+    assert_eq!(stream.texts(), ["two"]);
+    in_memory.kill(0).await;
+    append(on_disk.addr(0), "a", "three").await;
+    in_memory.run(0).await;
+    in_memory.ready(0).await;
+    let mut stream = Stream::open(in_memory.addr(0), "sse", "a", &query).await;
+    stream.until(2).await;
+    assert_eq!(stream.texts(), ["two", "three"]);
+    assert_eq!(in_memory.all(0).await, on_disk.all(0).await);
+}
+
 /// What the engine has deleted is gone from a copy that was away too long, and its followers are told.
 #[tokio::test]
 async fn head_may_be_cut_while_a_copy_is_away() {

@@ -7,7 +7,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 use crate::nats::Nats;
+use crate::shared::Shared;
 use crate::support::binary::command;
+use crate::support::client::append;
 use crate::support::soon;
 
 async fn run(args: &[&str]) -> Output {
@@ -115,6 +117,36 @@ async fn settings_that_are_wrong_are_said() {
     assert!(said(&output).contains("--keep 5"), "{}", said(&output));
     let output = run(&["cluster", "check"]).await;
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// A NATS server that asks for credentials is given those of the file, and refusals are said.
+#[tokio::test]
+async fn settings_have_credentials() {
+    let nats = Nats::start_with(1, include_str!("credentials/server.conf")).await;
+    let user = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/cluster/credentials/user.creds"
+    );
+    let one = ["--cluster-replicas", "1"];
+    let options = [&one[..], &["--cluster-creds", user]].concat();
+    let ours = Shared::start(&nats, 1, &options).await;
+    assert_eq!(
+        append(ours.addr(0), "a", "with credentials").await["seq"],
+        1
+    );
+    let urls = nats.urls(0);
+    let check = [&["cluster", "check", "--cluster", &urls], &one[..]].concat();
+    let no_file = ["--cluster-creds", "/nowhere.creds"];
+    let no_credentials = ["--cluster-creds", "/etc/hostname"];
+    for (more, words) in [
+        (&[][..], "authorization violation"),
+        (&no_file, "/nowhere.creds"),
+        (&no_credentials, "/etc/hostname"),
+    ] {
+        let output = run(&[&check, more].concat()).await;
+        assert_eq!(output.status.code(), Some(1), "{more:?}");
+        assert!(said(&output).contains(words), "{more:?}: {}", said(&output));
+    }
 }
 
 /// A server that cannot take the longest message is refused.
