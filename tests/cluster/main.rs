@@ -4,6 +4,9 @@
 //! with that word in their name; `scripts/nats-server` fetches the NATS server, or `NATS_SERVER` names one.
 //! `scripts/faults` runs `faults` with many faults.
 //!
+//! What holds for every log is tested by tests/it, whose servers have their logs in a NATS server if
+//! `scripts/nats/over` starts them. Here is what only a cluster has.
+//!
 //! | modules | what they test |
 //! |---|---|
 //! | `contract` | appends, keys, preconditions, closes and cursors: the same answers from every server |

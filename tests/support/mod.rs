@@ -30,9 +30,10 @@ pub(crate) mod wires;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use forever_frame::config::{Config, StoreKind};
+use forever_frame::config::{ClusterChoice, Config, StoreKind};
 use forever_frame::metrics::Metrics;
 use forever_frame::server::Server;
 use tempfile::TempDir;
@@ -124,6 +125,30 @@ pub(crate) fn is_over_tls() -> bool {
     cfg!(feature = "secure") && std::env::var_os("OVER_TLS").is_some()
 }
 
+/// Where the log of a server here is shared, in a stream of its own, if `scripts/nats/over` runs the tests.
+fn shared_log(store: &StoreKind) -> Option<ClusterChoice> {
+    static STREAMS: AtomicU32 = AtomicU32::new(0);
+    let url = std::env::var("OVER_NATS").ok()?;
+    let stream = match store {
+        StoreKind::Memory => {
+            let number = STREAMS.fetch_add(1, Relaxed);
+            format!("memory-{}-{number}", std::process::id())
+        }
+        // A server that is started again has its log again.
+        StoreKind::Sqlite(path) => {
+            let path = path.to_string_lossy();
+            let name = path.rsplit_once(".tmp").map_or(&*path, |(_, name)| name);
+            name.replace(['/', '.'], "-")
+        }
+    };
+    Some(ClusterChoice {
+        urls: vec![url],
+        stream,
+        creds: None,
+        replicas: 1,
+    })
+}
+
 /// How the servers here are asked by clients of HTTP/1.1 without TLS.
 #[expect(dead_code, reason = "held until it is dropped")]
 enum Way {
@@ -170,6 +195,7 @@ impl TestServer {
             ..Config::default()
         };
         change(&mut config);
+        config.cluster = config.cluster.or_else(|| shared_log(&config.store));
         // And once more over TLS.
         #[cfg(feature = "secure")]
         let certificates = (is_over_tls() && config.certificate.is_none()).then(|| {
