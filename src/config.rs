@@ -11,6 +11,7 @@ mod command_line;
 mod generate;
 mod health_url;
 mod listen;
+mod probe_args;
 #[cfg(feature = "secure")]
 mod tls_args;
 mod token_command;
@@ -30,6 +31,7 @@ pub use command_line::{CheckArgs, ClusterCommand, Command, CommandLine};
 pub use generate::GenerateArgs;
 pub use health_url::HealthUrl;
 pub use listen::Listen;
+pub use probe_args::{ProbeArgs, ProbeUrl};
 pub use token_command::TokenArgs;
 pub use values::{duration, heartbeat};
 

@@ -58,6 +58,7 @@
 //! | [`chat`] | accounts, friends, presence, conversations |
 //! | [`receiver_session`] | where the receiver page of each browser stands |
 //! | [`pages`] | the files of `pages/` |
+//! | [`probe`] | whether something on the way to a client holds bytes back |
 //! | [`openapi`] | the interface, described for programs |
 //! | [`config`] | the command line |
 //! | [`http`] | requests and responses |
@@ -167,6 +168,7 @@
 //! | when an append is refused or a second try | `log/store.rs` says it; `log/used_keys.rs` has the keys |
 //! | a bound | `limits.rs` |
 //! | what one client may use | `client_shares.rs`; connections ask in `server/accept.rs`, requests in `http/client_places.rs` |
+//! | what a probe concludes, and what it says to configure | `probe/verdict.rs`, `probe/remedy.rs`; `probe/intermediary.rs` has the signs by which proxies are known |
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
 //! | what systemd is told, and its sockets | `server/systemd.rs`, `server/inherited.rs` |
 //! | what HTTP/2 may take | `limits/h2_limits.rs`; `server/h2.rs` has what differs from HTTP/1.1 |
@@ -208,6 +210,7 @@ pub mod metrics;
 pub mod network;
 pub mod openapi;
 pub mod pages;
+pub mod probe;
 pub mod rate_limiter;
 pub mod receiver_session;
 pub mod right;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::{io, thread};
 
-use forever_frame::config::{ClusterCommand, Command, CommandLine, Config, HealthUrl};
+use forever_frame::config::{ClusterCommand, Command, CommandLine, Config, HealthUrl, ProbeArgs};
 use forever_frame::diagnostics;
 use forever_frame::machine_clock::MachineClock;
 use forever_frame::server::{self, InheritError, InheritedSockets, Server};
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(Config::from(*args)),
         Command::Cluster(ClusterCommand::Check(args)) => check_cluster(&Config::from(*args)),
         Command::Check(args) => check(&HealthUrl::from(args)),
+        Command::Probe(args) => probe(&args),
         Command::Token(args) => print(&args.make(MachineClock::System.read().wall)),
         Command::Backup(args) => print_or_explain(args.run()),
         Command::Restore(args) => print_or_explain(args.run()),
@@ -89,6 +90,30 @@ fn check(url: &HealthUrl) -> ExitCode {
     };
     let _ = diagnostics::write_all(&mut io::stderr(), line.as_bytes());
     code
+}
+
+/// Tells whether something between here and a server holds bytes back.
+fn probe(args: &ProbeArgs) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let verdict = runtime.map(|runtime| {
+        let verdict = runtime.block_on(server::probe(&args.url.0, args.quiet));
+        // The lookup of a name may go on.
+        runtime.shutdown_background();
+        verdict
+    });
+    let why = match verdict {
+        Ok(Ok(verdict)) if verdict.is_fine => return print(&verdict.to_string()),
+        Ok(Ok(verdict)) => {
+            print(&verdict.to_string());
+            return ExitCode::FAILURE;
+        }
+        Ok(Err(why)) => format!("{} {why}\n", args.url.0),
+        Err(error) => format!("cannot start: {error}\n"),
+    };
+    let _ = diagnostics::write_all(&mut io::stderr(), why.as_bytes());
+    ExitCode::FAILURE
 }
 
 /// Says what a cluster is like.

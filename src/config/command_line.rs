@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
 use super::health_url::HealthUrl;
-use super::{Args, BackupArgs, GenerateArgs, Listen, RestoreArgs, TokenArgs};
+use super::{Args, BackupArgs, GenerateArgs, Listen, ProbeArgs, RestoreArgs, TokenArgs};
 
 /// A forever frame server: HTTP responses that never end, over one message log.
 ///
@@ -37,6 +37,9 @@ pub enum Command {
     Serve(Box<Args>),
     /// Ask a server whether it is ready: exit 0 if it is, and else 1 with the reason
     Check(CheckArgs),
+    /// Tell whether something between here and a server holds lines back, compresses, cuts or caches, what it
+    /// looks like, and what to write into its configuration
+    Probe(ProbeArgs),
     /// What is to be done with a log that several servers share
     #[command(subcommand)]
     Cluster(ClusterCommand),

@@ -8,9 +8,6 @@ use std::str::FromStr;
 use super::Listen;
 use crate::authority::{Authority, HostName, WebOrigin};
 
-/// The path that tells whether a server is ready.
-const READY_PATH: &str = "/healthz/ready";
-
 /// The URL at which a server tells whether it is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthUrl {
@@ -25,6 +22,9 @@ pub struct HealthUrl {
 }
 
 impl HealthUrl {
+    /// The path that tells whether a server is ready.
+    pub(super) const USUAL_PATH: &str = "/healthz/ready";
+
     /// The port of the server: that of the scheme if none is written.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -55,7 +55,7 @@ impl FromStr for HealthUrl {
             return Err("has a path with characters that a URL does not have".to_owned());
         }
         let path = match path {
-            "" | "/" => READY_PATH.to_owned(),
+            "" | "/" => HealthUrl::USUAL_PATH.to_owned(),
             _ if path.starts_with('?') => format!("/{path}"),
             _ => path.to_owned(),
         };
@@ -84,7 +84,7 @@ impl From<Listen> for HealthUrl {
             is_secure: false,
             socket,
             authority: Authority { host, port },
-            path: READY_PATH.to_owned(),
+            path: HealthUrl::USUAL_PATH.to_owned(),
         }
     }
 }

@@ -46,6 +46,8 @@ mod operator;
 mod page;
 mod params;
 mod permission;
+mod probe;
+mod probe_body;
 mod query;
 mod receipts;
 mod receiver;
@@ -402,6 +404,8 @@ async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
         (Endpoint::Mailbox, _) => mailbox::show(call).await,
         (Endpoint::Clock, _) => Box::pin(clock_stream::clock(call)).await,
         (Endpoint::Chat(endpoint), _) => Box::pin(chat::answer(endpoint, call)).await,
+        (Endpoint::Probe, Method::POST | Method::PUT) => Box::pin(probe::act(call)).await,
+        (Endpoint::Probe, _) => Box::pin(probe::show(call)).await,
         (Endpoint::Login, Method::POST) => Box::pin(token_login::log_in(call)).await,
         (Endpoint::Login, _) => Box::pin(token_login::show(call)).await,
         (Endpoint::Logout, _) => token_login::log_out(&call),

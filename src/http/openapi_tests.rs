@@ -30,7 +30,15 @@ fn parameters(endpoint: Endpoint, method: &str) -> Option<Vec<&'static str>> {
         (Endpoint::Send | Endpoint::Channels, "post") => query::APPEND.to_vec(),
         (Endpoint::Send | Endpoint::Channels, "put") => [query::APPEND, query::UPLOAD].concat(),
         (Endpoint::ChannelList, _) => query::LIST.to_vec(),
-        (Endpoint::Live | Endpoint::Ready | Endpoint::Metrics | Endpoint::OpenApi, _) => Vec::new(),
+        (Endpoint::Probe, "get") => query::PROBE.to_vec(),
+        (
+            Endpoint::Probe
+            | Endpoint::Live
+            | Endpoint::Ready
+            | Endpoint::Metrics
+            | Endpoint::OpenApi,
+            _,
+        ) => Vec::new(),
         _ => return None,
     })
 }

@@ -38,6 +38,9 @@ pub(super) const FOLLOW: &[&str] = &[
 /// The parameters of the list of channels.
 pub(super) const LIST: &[&str] = &["prefix", "after", "limit", "as", KEY];
 
+/// The parameters of a probe.
+pub(super) const PROBE: &[&str] = &["as", "lines", "quiet"];
+
 /// The parameter that names the account whose stream of the chat a page wants.
 pub(super) const OF: &str = "of";
 
@@ -164,11 +167,11 @@ mod tests {
         assert!(read("since=%FF").is_err());
     }
 
-    /// The docs name each parameter of a stream, an append, an upload and the list.
+    /// The docs name each parameter of a stream, an append, an upload, the list and the probe.
     #[test]
     fn query_parameters_are_in_the_docs() {
         let text = crate::pages::doc("protocol").unwrap().markdown;
-        for name in [FOLLOW, APPEND, UPLOAD, LIST].concat() {
+        for name in [FOLLOW, APPEND, UPLOAD, LIST, PROBE].concat() {
             assert!(text.contains(&format!("`{name}=")), "{name}");
         }
     }

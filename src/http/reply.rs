@@ -13,6 +13,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::probe_body::ProbeBody;
 use super::receipts::ReceiptBody;
 use super::stream_body::StreamBody;
 use crate::connection::Connection;
@@ -35,6 +36,8 @@ pub enum Body {
     Stream(StreamBody),
     /// The receipts of an upload.
     Receipts(Box<ReceiptBody>),
+    /// The lines of a probe.
+    Probe(Box<ProbeBody>),
     /// A stream that the connection takes over from hyper when the head of the response has been
     /// written (see [`Handover`](crate::connection::Handover)).
     HandedOver(Arc<Connection<ChunkStream>>),
@@ -75,6 +78,10 @@ impl HttpBody for Body {
                 let line = ready!(receipts.poll(cx));
                 Poll::Ready(line.map(|line| line.map(Frame::data)))
             }
+            Body::Probe(lines) => {
+                let text = ready!(lines.poll(cx));
+                Poll::Ready(text.map(|text| Ok(Frame::data(text))))
+            }
             Body::BrokenOff => Poll::Ready(Some(Err(BrokenOff))),
             Body::HandedOver(connection) => {
                 connection.handover().body_polled();
@@ -88,6 +95,7 @@ impl HttpBody for Body {
             Body::Full { bytes, .. } => bytes.is_empty(),
             Body::Stream(stream) => stream.has_ended() && !stream.is_broken_off(),
             Body::Receipts(receipts) => receipts.is_over(),
+            Body::Probe(lines) => lines.is_over(),
             Body::HandedOver(_) | Body::BrokenOff => false,
         }
     }
@@ -95,9 +103,11 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Body::Full { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
-            Body::Stream(_) | Body::Receipts(_) | Body::HandedOver(_) | Body::BrokenOff => {
-                SizeHint::default()
-            }
+            Body::Stream(_)
+            | Body::Receipts(_)
+            | Body::Probe(_)
+            | Body::HandedOver(_)
+            | Body::BrokenOff => SizeHint::default(),
         }
     }
 }

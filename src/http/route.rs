@@ -33,6 +33,7 @@
 //! | `/c` | GET | redirects to `/c/` |
 //! | `/c/` | GET | lists the channels |
 //! | `/c/NAMES` | GET, POST, PUT | follows channels (`A,B*,…`); appends one message; a message per line |
+//! | `/probe` | GET, POST, PUT | the page for browsers, else timed lines; says when the lines of a body came, or what follows from what was seen |
 //! | `/login` | GET, POST | the form for a token; logs in |
 //! | `/logout` | POST | logs out |
 //! | `/healthz` | GET | 200 while the log takes messages and can be read |
@@ -45,7 +46,7 @@
 //! | `/forever-frame.js` | GET | a file of `pages/` |
 //! | `/favicon.svg` | GET | a file of `pages/` |
 //!
-//! With `--no-demos` only the last fourteen rows are left. Otherwise GET `/FILE`, a name with a dot in
+//! With `--no-demos` only the last fifteen rows are left. Otherwise GET `/FILE`, a name with a dot in
 //! it, is any other file of `pages/`.
 
 use hyper::Method;
@@ -68,10 +69,10 @@ pub(super) enum Endpoint {
     Send,
     /// The way to the list of channels.
     ToChannelList,
+    Probe,
     /// The form with which browsers show a token, and the way back.
     Login,
     Logout,
-    /// The list of channels.
     ChannelList,
     /// The channels that the path names, to follow or to append to.
     Channels,
@@ -87,7 +88,6 @@ pub(super) enum Endpoint {
     Metrics,
     /// The description of all this for programs.
     OpenApi,
-    /// A file of `pages/`.
     File,
     /// A built-in file of `pages/`, under the revision of them all.
     RevisedFile,
@@ -198,6 +198,11 @@ const fn put(effect: Effect, need: Need) -> (Method, Effect, Need) {
 const PAGE: Methods = &[get(Effect::Explain, Need::Nothing)];
 const HEALTH: Methods = &[get(Effect::Health, Need::Nothing)];
 const METRICS: Methods = &[get(Effect::Explain, Need::Metrics)];
+const PROBE: Methods = &[
+    get(Effect::Stream, Need::Nothing),
+    post(Effect::Act, Need::Nothing),
+    put(Effect::Act, Need::Nothing),
+];
 const LOGIN: Methods = &[
     get(Effect::Explain, Need::Nothing),
     post(Effect::Act, Need::Nothing),
@@ -265,6 +270,7 @@ pub(super) static ROUTES: &[Route] = &[
     route("/c", TO_LIST, Endpoint::ToChannelList),
     exact("/c/", LIST, Endpoint::ChannelList),
     route("/c/", CHANNELS, Endpoint::Channels),
+    route("/probe", PROBE, Endpoint::Probe),
     route("/login", LOGIN, Endpoint::Login),
     route("/logout", LOGOUT, Endpoint::Logout),
     route("/healthz", HEALTH, Endpoint::Ready),
@@ -406,11 +412,11 @@ mod tests {
         assert_eq!(listed, routes.collect::<Vec<_>>());
     }
 
-    /// `--no-demos` leaves the fourteen rows that the head of this file says.
+    /// `--no-demos` leaves the fifteen rows that the head of this file says.
     #[test]
     fn route_list_without_demos() {
         let left = ROUTES.iter().filter(|route| !route.demo).count();
-        assert_eq!(left, 14);
+        assert_eq!(left, 15);
         assert!(
             ROUTES[ROUTES.len() - left..]
                 .iter()

@@ -14,6 +14,7 @@ mod inherited;
 mod lanes;
 mod listeners;
 mod monitored_io;
+mod probe_client;
 mod ready_check;
 mod rlimits;
 mod shared_answer;
@@ -38,6 +39,7 @@ use tokio::time::Instant;
 
 pub use cluster::check_cluster;
 pub use inherited::{InheritError, InheritedSockets};
+pub use probe_client::{ProbeError, probe};
 pub use ready_check::{NotReady, check_ready};
 pub use signal::asked_to_stop;
 pub use tls::TlsError;

@@ -117,6 +117,7 @@ mod parameters;
 mod patterns;
 mod permission;
 mod preconditions;
+mod probe;
 mod process;
 mod proxies;
 mod receipts;

@@ -32,6 +32,7 @@ async fn pages_are_asked_for_by_tag() {
         "/frame",
         "/wire",
         "/docs/run",
+        "/probe",
         "/clock",
         "/mailbox",
         "/example",
