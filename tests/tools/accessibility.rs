@@ -80,6 +80,7 @@ async fn all_states(browser: Browser) {
         "/wire",
         "/docs/",
         "/docs/protocol",
+        "/probe",
         "/example",
         "/c/",
         "/c/main",

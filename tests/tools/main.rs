@@ -34,6 +34,8 @@
 //! | `openssl` | TLS, and that nothing weak is spoken |
 //! | `proxies` | reverse proxies: nginx, Caddy, HAProxy, Apache, Varnish, lighttpd |
 //! | `unix_socket` | a Unix socket, by curl and through nginx |
+//! | `probe_page` | the page of the probe |
+//! | `probes` | what the probe says of them, and of Squid, in their defaults |
 //! | `service` | systemd's own programs |
 //! | `wrong_clock` | a wall clock that is set (faketime) |
 //! | `permissions` | a log that may not be opened (setpriv, for root) |
@@ -82,6 +84,8 @@ mod pages;
 mod pages_live;
 mod parsers;
 mod permissions;
+mod probe_page;
+mod probes;
 mod proxies;
 mod service;
 #[path = "../support/mod.rs"]

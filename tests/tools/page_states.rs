@@ -222,6 +222,7 @@ async fn pages_stand_still() {
         "/mailbox",
         "/frame",
         "/wire",
+        "/probe",
         "/chat/login",
         "/c/",
         "/c/main",

@@ -181,7 +181,7 @@ async fn clients_survive_a_restart(
             );
             return back(proxy, &cursor, start()).await;
         }
-        Kind::Apache | Kind::Varnish | Kind::Lighttpd => {
+        Kind::Apache | Kind::Varnish | Kind::Lighttpd | Kind::Squid => {
             let refused = soon(meanwhile).await.unwrap();
             assert!(refused.map_or(true, |answer| answer.status >= 500));
             return back(proxy, &cursor, start()).await;

@@ -5,3 +5,4 @@ pub(crate) mod chatter;
 pub(crate) mod isolated;
 pub(crate) mod programs;
 pub(crate) mod proxy;
+mod proxy_defaults;

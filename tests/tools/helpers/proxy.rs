@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use super::programs::MISSING;
+use super::proxy_defaults;
 use crate::support::client::try_send;
 use crate::support::port::Port;
 use crate::support::soon;
@@ -20,10 +21,11 @@ const DOC: &str = include_str!(concat!(
 ));
 
 /// The address of the server in each recipe.
-const UPSTREAM: [&str; 3] = [
+const UPSTREAM: [&str; 4] = [
     "127.0.0.1:8080",
     ".host = \"127.0.0.1\"; .port = \"8080\"",
     "\"host\" => \"127.0.0.1\", \"port\" => 8080",
+    "127.0.0.1 parent 8080",
 ];
 
 /// The program of a proxy.
@@ -35,6 +37,8 @@ pub(crate) enum Kind {
     Apache,
     Varnish,
     Lighttpd,
+    /// The README has no recipe for it: it needs none.
+    Squid,
 }
 
 impl Kind {
@@ -47,6 +51,7 @@ impl Kind {
             Kind::Apache => ("apache2", "apache"),
             Kind::Varnish => ("varnishd", "vcl"),
             Kind::Lighttpd => ("lighttpd", "lighttpd"),
+            Kind::Squid => ("squid", "squid"),
         }
     }
 
@@ -96,6 +101,7 @@ impl Kind {
                     "proxy_http",
                     "filter",
                     "deflate",
+                    "env",
                 ];
                 let modules = "/usr/lib/apache2/modules";
                 let modules = names
@@ -111,6 +117,7 @@ impl Kind {
                 )
             }
             Kind::Varnish => recipe.to_owned(),
+            Kind::Squid => unreachable!("it has no recipe"),
             Kind::Lighttpd => format!(
                 "server.document-root = \"{dir}\"\nserver.bind = \"{}\"\nserver.port = {}\n\
                  server.modules = (\"mod_proxy\", \"mod_deflate\")\n\
@@ -124,8 +131,16 @@ impl Kind {
 
     /// The arguments with which the program stays in the foreground, with this file.
     fn arguments(self, recipe: &str, listen: SocketAddr, dir: &Path, file: &str) -> Vec<String> {
-        let (dir, listen) = (dir.to_str().unwrap(), listen.to_string());
+        let dir = dir.to_str().unwrap();
+        // What is quiet is given up after 2 s, unless the recipe says otherwise.
+        let own = recipe.split_once("# varnishd ");
+        let own = own.map(|(_, own)| own.lines().next().unwrap());
+        let own = own.map_or(String::new(), |own| format!("-p pipe_timeout=2 {own}"));
+        let own = own.split_whitespace();
         let state = format!("{dir}/state");
+        // Squids of one name would share their memory.
+        let name = format!("push{}", listen.port());
+        let listen = listen.to_string();
         let log = format!("{dir}/error.log");
         let arguments: Vec<&str> = match self {
             Kind::Nginx => vec!["-p", dir, "-e", &log, "-c", file],
@@ -133,10 +148,9 @@ impl Kind {
             Kind::HaProxy => vec!["-db", "-f", file],
             Kind::Apache => vec!["-DFOREGROUND", "-f", file],
             Kind::Lighttpd => vec!["-D", "-f", file],
+            Kind::Squid => vec!["-N", "-n", &name, "-f", file],
             Kind::Varnish => {
-                let (_, own) = recipe.split_once("# varnishd ").unwrap();
-                let own = own.lines().next().unwrap().split(' ');
-                let started = "-F -j none -T none -s malloc,16m -p pipe_timeout=2".split(' ');
+                let started = "-F -j none -T none -s malloc,16m".split(' ');
                 let files = ["-n", &state, "-a", &listen, "-f", file];
                 started.chain(files).chain(own).collect()
             }
@@ -161,11 +175,33 @@ impl Proxy {
 
     /// The proxy by another recipe.
     pub(crate) async fn with(kind: Kind, recipe: &str, upstream: SocketAddr) -> Proxy {
+        Proxy::configured(kind, recipe, upstream, |recipe, addr, dir| {
+            kind.configuration(recipe, addr, dir)
+        })
+        .await
+    }
+
+    /// The proxy as Debian sets it up, with the address of the server, and these lines more.
+    pub(crate) async fn by_default(kind: Kind, more: &str, upstream: SocketAddr) -> Proxy {
+        let recipe = proxy_defaults::recipe(kind, more);
+        Proxy::configured(kind, &recipe, upstream, |recipe, addr, dir| {
+            proxy_defaults::configuration(kind, recipe, addr, dir)
+        })
+        .await
+    }
+
+    async fn configured(
+        kind: Kind,
+        recipe: &str,
+        upstream: SocketAddr,
+        configuration: impl Fn(&str, SocketAddr, &Path) -> String,
+    ) -> Proxy {
         let (ip, port) = (upstream.ip(), upstream.port());
         let upstreams = [
             upstream.to_string(),
             format!(".host = \"{ip}\"; .port = \"{port}\""),
             format!("\"host\" => \"{ip}\", \"port\" => {port}"),
+            format!("{ip} parent {port}"),
         ];
         let ours = UPSTREAM.iter().zip(&upstreams);
         let recipe = ours.fold(recipe.to_owned(), |recipe, (from, to)| {
@@ -175,16 +211,28 @@ impl Proxy {
             upstreams.iter().any(|upstream| recipe.contains(upstream)),
             "{recipe}"
         );
-        Proxy::by(kind, &recipe).await
+        Proxy::run(kind, &recipe, configuration).await
     }
 
     /// The proxy by a recipe as it stands.
     pub(crate) async fn by(kind: Kind, recipe: &str) -> Proxy {
+        Proxy::run(kind, recipe, |recipe, addr, dir| {
+            kind.configuration(recipe, addr, dir)
+        })
+        .await
+    }
+
+    async fn run(
+        kind: Kind,
+        recipe: &str,
+        configuration: impl Fn(&str, SocketAddr, &Path) -> String,
+    ) -> Proxy {
         let port = Port::reserve();
         let addr = port.addr;
         let dir = tempfile::tempdir().unwrap();
+        proxy_defaults::open_directory(kind, dir.path());
         let file = dir.path().join("configuration");
-        std::fs::write(&file, kind.configuration(recipe, addr, dir.path())).unwrap();
+        std::fs::write(&file, configuration(recipe, addr, dir.path())).unwrap();
         let file = file.to_str().unwrap();
         let output = std::fs::File::create(dir.path().join("output")).unwrap();
         // When the tests are killed, they cannot end the proxy: then the kernel does.
