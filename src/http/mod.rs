@@ -23,6 +23,7 @@ mod clock_stream;
 mod cookie;
 mod cors;
 mod doc_page;
+mod endpoint;
 mod error;
 mod follow;
 mod form;

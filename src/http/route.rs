@@ -53,61 +53,11 @@ use hyper::Method;
 use percent_encoding::percent_decode_str;
 
 use super::chat::ChatEndpoint;
+pub(super) use super::endpoint::Endpoint;
 use super::error::Error;
 pub(super) use super::need::Need;
 use crate::message::{Channel, Pattern};
 use crate::pages;
-
-/// What answers the requests for a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
-    Home,
-    Receiver,
-    ReceiverLive,
-    Sender,
-    Stream,
-    Send,
-    /// The way to the list of channels.
-    ToChannelList,
-    Probe,
-    /// The form with which browsers show a token, and the way back.
-    Login,
-    Logout,
-    ChannelList,
-    /// The channels that the path names, to follow or to append to.
-    Channels,
-    Clock,
-    Chat(ChatEndpoint),
-    Mailbox,
-    /// A page that is the same for every browser; the name of its file.
-    Page(&'static str),
-    /// Whether the process works.
-    Live,
-    /// Whether the server is ready for requests.
-    Ready,
-    Metrics,
-    /// The description of all this for programs.
-    OpenApi,
-    File,
-    /// A built-in file of `pages/`, under the revision of them all.
-    RevisedFile,
-    /// The page of the docs that follows a channel.
-    Example,
-    /// A page of the docs, or the way to them.
-    Doc,
-}
-
-impl Endpoint {
-    /// Whether the endpoint is of one server alone: what it keeps besides the log is not shared.
-    pub(super) fn is_of_one_server(self) -> bool {
-        matches!(self, Endpoint::Chat(_) | Endpoint::Mailbox)
-    }
-
-    /// Whether the endpoint is for operators, and answers while the server stops, too.
-    pub(super) fn is_for_operators(self) -> bool {
-        matches!(self, Endpoint::Live | Endpoint::Ready | Endpoint::Metrics)
-    }
-}
 
 /// What a request does, or what its answer tells: `permission.rs` decides by it who may send the
 /// request. Each method of a route has one.
