@@ -53,6 +53,7 @@
 //! | [`drain`] | the end of the server, spread over time |
 //! | [`right`] | what a stream or a request was let in with, and how that ends |
 //! | [`access`] | who may: the access file and a token go in, rights come out |
+//! | [`tap`] | what is written to the sockets of a page's own streams |
 //! | [`connection`] | what one connection knows: its phase, its deliveries, its handover |
 //! | [`follow`] | cursor + encoder + time → the bytes of a stream |
 //! | [`chat`] | accounts, friends, presence, conversations |
@@ -215,4 +216,5 @@ pub mod rate_limiter;
 pub mod receiver_session;
 pub mod right;
 pub mod server;
+pub mod tap;
 pub mod wire;

@@ -57,6 +57,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -68,6 +69,7 @@ pub use unconfirmed::OnDelivered;
 use unconfirmed::UnconfirmedDeliveries;
 
 use crate::drain::Busy;
+use crate::tap::TappedStream;
 
 /// A value that a connection holds for a client, dropped when the connection ends, or at the next
 /// receive of any client on the connection.
@@ -111,6 +113,9 @@ pub struct Connection<S> {
     /// Whether the body of the current request is still being read.
     in_body: AtomicBool,
     handover: Handover<S>,
+    /// Who is told what is written, where somebody is.
+    tapped: Mutex<Option<TappedStream>>,
+    is_tapped: AtomicBool,
 }
 
 impl<S> Connection<S> {
@@ -132,6 +137,8 @@ impl<S> Connection<S> {
             heads: AtomicU32::default(),
             in_body: AtomicBool::default(),
             handover: Handover::default(),
+            tapped: Mutex::default(),
+            is_tapped: AtomicBool::default(),
         }
     }
 
@@ -338,6 +345,9 @@ impl<S> Connection<S> {
     /// All that hyper had to write has been written to the socket.
     pub fn on_flushed(&self) {
         if self.answer_is_complete.load(Relaxed) {
+            if let Some(tapped) = self.take_tapped() {
+                tapped.on_over(Instant::now());
+            }
             self.on_answer_end();
         }
     }
@@ -362,8 +372,31 @@ impl<S> Connection<S> {
         }
     }
 
+    /// What is written to the socket from here on, to the end of the current answer, is told to a tap.
+    pub fn tap(&self, stream: TappedStream) {
+        *self.tapped.lock() = Some(stream);
+        self.is_tapped.store(true, Relaxed);
+    }
+
+    /// Who is told what is written, if somebody is: a stream that has the connection for itself tells it.
+    #[must_use]
+    pub fn take_tapped(&self) -> Option<TappedStream> {
+        let is_tapped = self.is_tapped.load(Relaxed) && self.is_tapped.swap(false, Relaxed);
+        is_tapped.then(|| self.tapped.lock().take()).flatten()
+    }
+
+    /// The socket has taken these bytes, which may lie in several pieces.
+    pub fn on_write<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) {
+        if self.is_tapped.load(Relaxed)
+            && let Some(tapped) = &mut *self.tapped.lock()
+        {
+            tapped.on_write(pieces, Instant::now());
+        }
+    }
+
     /// The current request is not answered any further.
     pub fn on_answer_end(&self) {
+        drop(self.take_tapped());
         drop(self.answering.lock().take());
     }
 

@@ -58,6 +58,7 @@ mod route;
 mod sender;
 mod stream;
 mod stream_body;
+mod tap_reports;
 mod token_login;
 mod upload;
 
@@ -94,6 +95,7 @@ use crate::network::Network;
 use crate::pages::{HtmlPage, Pages};
 use crate::receiver_session::ReceiverSessions;
 use crate::right::RightHold;
+use crate::tap::Taps;
 use access_log::AccessLine;
 use body_reader::BodyReader;
 use checks::Checked;
@@ -149,6 +151,8 @@ pub struct App {
     pub answers: Budget,
     /// The memory for what operators have not read yet, in bytes.
     pub operator_answers: Budget,
+    /// What pages see of the sockets of their streams.
+    pub taps: Taps,
     /// What each client uses.
     pub clients: ClientShares,
     /// Whether endless streams are taken out of hyper's hands.
@@ -407,6 +411,8 @@ async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
         (Endpoint::Chat(endpoint), _) => Box::pin(chat::answer(endpoint, call)).await,
         (Endpoint::Probe, Method::POST | Method::PUT) => Box::pin(probe::act(call)).await,
         (Endpoint::Probe, _) => Box::pin(probe::show(call)).await,
+        (Endpoint::Tap, Method::POST) => tap_reports::open(&call),
+        (Endpoint::Tap, _) => tap_reports::fetch(&call),
         (Endpoint::Login, Method::POST) => Box::pin(token_login::log_in(call)).await,
         (Endpoint::Login, _) => Box::pin(token_login::show(call)).await,
         (Endpoint::Logout, _) => token_login::log_out(&call),

@@ -40,6 +40,8 @@ pub(super) struct Params {
     pub(super) marks: bool,
     pub(super) color: bool,
     pub(super) origin: Option<String>,
+    /// The tap that is told what the stream writes to its socket.
+    pub(super) tap: Option<String>,
 }
 
 impl Params {
@@ -73,6 +75,7 @@ impl Params {
             marks: parse("marks", get("marks"), parse_bool)?.unwrap_or(false),
             color: parse("color", get("color"), parse_bool)?.unwrap_or(false),
             origin: get("origin").map(str::to_owned),
+            tap: get(query::TAP).map(str::to_owned),
         })
     }
 

@@ -14,6 +14,9 @@ use crate::access::Denial;
 /// The parameter in which a token stands, for those who cannot send a header. `admission.rs` reads it.
 pub(super) const KEY: &str = "key";
 
+/// The parameter that names the tap which is told what the stream writes to its socket.
+pub(super) const TAP: &str = "tap";
+
 /// The parameters of a request that follows.
 pub(super) const FOLLOW: &[&str] = &[
     "as",
@@ -32,6 +35,7 @@ pub(super) const FOLLOW: &[&str] = &[
     "marks",
     "color",
     "origin",
+    TAP,
     KEY,
 ];
 

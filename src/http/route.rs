@@ -14,6 +14,8 @@
 //! | `/events` | GET | a page: Server-Sent Events |
 //! | `/frame` | GET | a page: the hidden iframe |
 //! | `/wire` | GET | a page: all transports side by side |
+//! | `/wire/tap` | POST | opens a tap of the page's own streams |
+//! | `/wire/tap/ID` | GET | what was written to their sockets since the last time |
 //! | `/example` | GET | the page of the docs that follows a channel |
 //! | `/docs` | GET | redirects to `/docs/` |
 //! | `/docs/NAME` | GET | a page of the docs; with `.md`, its file |
@@ -159,6 +161,7 @@ const LOGIN: Methods = &[
 ];
 const LOGOUT: Methods = &[post(Effect::Act, Need::Nothing)];
 const TO_LIST: Methods = &[get(Effect::Read, Need::Nothing)];
+const OPEN_TAP: Methods = &[post(Effect::Act, Need::ReadAny)];
 const LIST: Methods = &[get(Effect::Read, Need::ReadAny)];
 const RECEIVER: Methods = &[
     get(Effect::Visit, Need::ReadMain),
@@ -201,6 +204,8 @@ pub(super) static ROUTES: &[Route] = &[
     demo("/events", PAGE, Endpoint::Page("events.html")),
     demo("/frame", PAGE, Endpoint::Page("frame.html")),
     demo("/wire", PAGE, Endpoint::Page("wire.html")),
+    demo("/wire/tap", OPEN_TAP, Endpoint::Tap),
+    demo("/wire/tap/", LIST, Endpoint::Tap),
     demo("/example", PAGE, Endpoint::Example),
     demo("/docs", PAGE, Endpoint::Doc),
     demo("/docs/", PAGE, Endpoint::Doc),

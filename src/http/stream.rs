@@ -12,7 +12,7 @@ use super::error::Error;
 use super::params::Params;
 use super::reply::{self, Body};
 use super::stream_body::StreamBody;
-use super::{Call, browser, long_poll};
+use super::{Call, browser, long_poll, tap_reports};
 use crate::follow::{ChunkStream, Extras, Options};
 use crate::limits;
 use crate::log::{Log, Since, Subscription};
@@ -82,6 +82,9 @@ impl StreamSpec {
         params: &Params,
         call: &Call<'_>,
     ) -> Result<StreamSpec, Error> {
+        if let Some(id) = &params.tap {
+            tap_reports::attach(call, id, &self.subscription)?;
+        }
         let usual = if wire.has_dots() {
             limits::DOT_INTERVAL_DEFAULT
         } else {

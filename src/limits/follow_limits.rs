@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::KIB;
+
 /// The shortest and the longest interval that `?heartbeat=` takes. Below a second heartbeats would
 /// be a load; above a minute proxies (nginx, most load balancers: 60 s) close the connection.
 pub const HEARTBEAT_INTERVAL_RANGE: RangeInclusive<Duration> =
@@ -22,3 +24,31 @@ pub const SENDER_MESSAGES: u64 = 50;
 
 /// The messages that `/receiver` shows again when it is reloaded: about a screen.
 pub const RECEIVER_MESSAGES_AGAIN: usize = 20;
+
+// --- taps -----------------------------------------------------------------------------------
+
+/// Most taps at once. Each is a page `/wire` that shows what its sockets are written, and may hold
+/// [`TAP_BYTES`] and [`TAP_RECORDS_MAX`]: 15 MiB in all.
+pub const TAPS_MAX: usize = 64;
+
+/// Most taps of one address at once: a class may share one, and leaves room for another.
+pub const TAPS_PER_CLIENT_MAX: usize = 32;
+
+/// Most streams of one tap at the same time: a panel for each transport, and one that is being replaced
+/// for each of two. A stream of a tap keeps a task for itself, about 1 KiB.
+pub const TAP_STREAMS_MAX: usize = 8;
+
+/// The bytes of writes that a tap keeps until its page has fetched them. What comes when it is full is
+/// counted, and told as lost.
+pub const TAP_BYTES: usize = 128 * KIB;
+
+/// Most records that a tap keeps: each takes about 0.1 KiB besides the bytes of its write.
+pub const TAP_RECORDS_MAX: usize = 1024;
+
+/// How long a tap waits for its page to fetch: the page does so several times a second, and a hidden one
+/// does not at all.
+pub const TAP_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Longest life of a tap, however often its page fetches: a page that is forgotten in a window taps no
+/// more. The page opens another when somebody looks at it.
+pub const TAP_LIFE: Duration = Duration::from_mins(20);

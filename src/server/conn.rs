@@ -163,7 +163,8 @@ async fn requests(accepted: Box<Accepted>) -> Option<(StreamConn, ConnPermit)> {
                 open,
                 busy,
             };
-            Some((StreamConn::new(socket, stall, *stream), permit))
+            let stream = StreamConn::new(socket, stall, *stream);
+            Some((stream.with_tap(connection.take_tapped()), permit))
         }
         Served::Ended(result) => {
             connection.on_answer_end();

@@ -2,6 +2,7 @@
 
 mod accept;
 mod answer_body;
+mod catch_up_turn;
 mod client_stream;
 mod closing;
 mod cluster;
@@ -64,6 +65,7 @@ use crate::message::{self, Timestamp};
 use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::receiver_session::ReceiverSessions;
+use crate::tap::Taps;
 
 /// A server that is bound to its address and has its log open, but does not accept yet.
 #[derive(Debug)]
@@ -175,6 +177,7 @@ impl Server {
             bodies: Budget::new(config.memory.bodies),
             answers: Budget::new(config.memory.answers),
             operator_answers: Budget::new(limits::OPERATOR_UNSENT_BYTES),
+            taps: Taps::default(),
             clients: ClientShares::new(config.clients, max_connections),
             handover: config.handover,
             max_files,

@@ -146,7 +146,11 @@ impl<S: AsyncWrite + ClientSocket + Unpin, H> AsyncWrite for MonitoredIo<S, H> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.monitor(cx, buf, wrote)
+        let wrote = self.monitor(cx, buf, wrote);
+        if let Poll::Ready(Ok(written)) = wrote {
+            self.connection.on_write([&buf[..written]]);
+        }
+        wrote
     }
 
     fn poll_write_vectored(
@@ -156,7 +160,11 @@ impl<S: AsyncWrite + ClientSocket + Unpin, H> AsyncWrite for MonitoredIo<S, H> {
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
         let first = bufs.iter().find(|buf| !buf.is_empty());
-        self.monitor(cx, first.map_or(&[], |buf| &**buf), wrote)
+        let wrote = self.monitor(cx, first.map_or(&[], |buf| &**buf), wrote);
+        if let Poll::Ready(Ok(written)) = wrote {
+            self.connection.on_write(first_bytes(bufs, written));
+        }
+        wrote
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -177,6 +185,15 @@ impl<S: AsyncWrite + ClientSocket + Unpin, H> AsyncWrite for MonitoredIo<S, H> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(cx)
     }
+}
+
+/// The first `written` bytes of some buffers.
+fn first_bytes<'a>(bufs: &'a [io::IoSlice<'_>], written: usize) -> impl Iterator<Item = &'a [u8]> {
+    bufs.iter().scan(written, |left, buf| {
+        let taken = buf.len().min(*left);
+        *left -= taken;
+        Some(&buf[..taken])
+    })
 }
 
 #[cfg(test)]

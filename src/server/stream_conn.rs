@@ -8,16 +8,16 @@
 //! has been encrypted, which cannot be made again, there is one short record at most
 //! ([`limits::TLS_RECORD_BYTES`]).
 
-use std::future::{Future, poll_fn};
+use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
+use super::catch_up_turn::CatchUpTurn;
 use super::client_stream::ClientStream;
 use super::crowd::CrowdHandle;
 use super::departure::Departure;
@@ -26,6 +26,7 @@ use super::stall::Stall;
 use super::unsent::{Mismatch, Unsent};
 use crate::follow::{ChunkStream, Polled, ServedFollower};
 use crate::limits;
+use crate::tap::TappedStream;
 use crate::wire::Chunk;
 
 /// A stream on its socket, after the head of its response has been written.
@@ -47,13 +48,8 @@ pub(super) struct StreamConn {
     departure: Option<Box<Departure>>,
     /// The number of bytes that the client has sent although nothing is read from it any more.
     ignored: u32,
-}
-
-/// The turn of a stream that lags.
-enum CatchUpTurn {
-    Awaited(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
-    /// The permit is given back when the turn is over.
-    Come(#[expect(dead_code, reason = "held until it is dropped")] Option<OwnedSemaphorePermit>),
+    /// Who is told what is written. The crowd tells nobody.
+    tapped: Option<TappedStream>,
 }
 
 /// What has become of a stream that a task has served.
@@ -92,6 +88,7 @@ impl StreamConn {
             stall,
             departure: None,
             ignored: 0,
+            tapped: None,
         }
     }
 
@@ -110,6 +107,11 @@ impl StreamConn {
         self.unsent.set(rest);
         self.chunk_size = chunk_size;
         self
+    }
+
+    /// What is written is told to a tap.
+    pub(super) fn with_tap(self, tapped: Option<TappedStream>) -> StreamConn {
+        StreamConn { tapped, ..self }
     }
 
     /// The client has closed its sending side.
@@ -133,9 +135,7 @@ impl StreamConn {
             // The stream looks by itself at when it has to end; it only has to be polled.
             has_begun = has_begun || begun.as_mut().poll(cx).is_ready();
             let polled = self.poll(cx, lane);
-            if let Some(CatchUpTurn::Come(_)) = self.turn {
-                self.turn = None;
-            }
+            self.turn = self.turn.take().filter(|turn| !turn.has_come());
             polled
         });
         match served.await {
@@ -145,7 +145,12 @@ impl StreamConn {
                 expects_liveness: self.stall.expects_liveness,
                 ignored: self.ignored,
             })),
-            Ok(StreamEnd::Over) => self.socket.shutdown().await.map(|()| None),
+            Ok(StreamEnd::Over) => {
+                if let Some(tapped) = self.tapped.take() {
+                    tapped.on_over(Instant::now().into_std());
+                }
+                self.socket.shutdown().await.map(|()| None)
+            }
             Err(error) => {
                 socket::abandon(self.socket.socket());
                 Err(error)
@@ -166,8 +171,10 @@ impl StreamConn {
             return Poll::Ready(Err(left));
         }
         if let Some(lane) = lane.filter(|_| self.lags) {
-            ready!(self.poll_turn(cx, lane));
+            let turn = self.turn.get_or_insert_with(|| CatchUpTurn::of(lane));
+            ready!(turn.poll(cx));
         }
+        let lane = lane.filter(|_| self.tapped.is_none());
         let mut bytes = 0;
         for _ in 0..limits::WRITES_AT_ONCE {
             ready!(self.poll_send(cx))?;
@@ -230,26 +237,12 @@ impl StreamConn {
         Poll::Pending
     }
 
-    /// Waits for the stream's turn. Thousands of streams that lag would otherwise keep their thread
-    /// from all that is new.
-    fn poll_turn(&mut self, cx: &mut Context<'_>, lane: &CrowdHandle) -> Poll<()> {
-        let turn = self.turn.get_or_insert_with(|| {
-            let turns = Arc::clone(&lane.turns);
-            CatchUpTurn::Awaited(Box::pin(async { turns.acquire_owned().await.ok() }))
-        });
-        if let CatchUpTurn::Awaited(awaited) = turn {
-            let permit = ready!(awaited.as_mut().poll(cx));
-            *turn = CatchUpTurn::Come(permit);
-        }
-        Poll::Ready(())
-    }
-
     /// Writes what is unsent.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unsent.bytes().is_empty() || self.socket.has_unsent() {
             match self.socket.try_write(self.unsent.bytes()) {
                 Ok(written) => {
-                    self.unsent.advance(written);
+                    self.on_written(written);
                     self.stall.on_progress(&self.socket);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -258,7 +251,7 @@ impl StreamConn {
                         self.unsent.on_blocked(follower, self.chunk_size);
                         let bytes = self.unsent.bytes();
                         match ready!(self.stall.poll(cx, &mut self.socket, bytes)) {
-                            Ok(written) => self.unsent.advance(written),
+                            Ok(written) => self.on_written(written),
                             Err(error) => {
                                 self.stream.follower_mut().on_stalled();
                                 return Poll::Ready(Err(error));
@@ -271,6 +264,18 @@ impl StreamConn {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The socket has taken so many of the unsent bytes.
+    fn on_written(&mut self, written: usize) {
+        if let Some(tapped) = &mut self.tapped {
+            let now = Instant::now().into_std();
+            tapped.on_write([&self.unsent.bytes()[..written]], now);
+            if !tapped.is_live(now) {
+                self.tapped = None;
+            }
+        }
+        self.unsent.advance(written);
     }
 
     /// Makes a chunk again of which a part has been sent, to go on with it.
@@ -327,6 +332,7 @@ impl StreamConn {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::io::AsyncReadExt;
@@ -397,7 +403,7 @@ mod tests {
             let read = running.client.read(&mut bytes).await.unwrap();
             text += std::str::from_utf8(&bytes[..read]).unwrap();
         }
-        drain.begin(tokio::time::Instant::now());
+        drain.begin(Instant::now());
         running.stream.await.unwrap().unwrap();
         running.client.read_to_string(&mut text).await.unwrap();
         assert!(text.contains(r#""type":"end""#), "{text}");

@@ -141,6 +141,7 @@ mod stored;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod tap;
 mod tidy;
 #[cfg(feature = "secure")]
 mod tls;
