@@ -25,6 +25,8 @@ pub(super) enum Endpoint {
     Clock,
     Chat(ChatEndpoint),
     Mailbox,
+    /// All transports side by side.
+    Wire,
     /// What is written to the sockets of a page's own streams.
     Tap,
     /// A page that is the same for every browser; the name of its file.

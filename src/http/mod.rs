@@ -393,6 +393,7 @@ async fn handle(call: Call<'_>) -> Result<Response<Body>, Error> {
         (Endpoint::RevisedFile, _) => page::revised_file(call).await,
         (Endpoint::Example, _) => page::example(call).await,
         (Endpoint::Doc, _) => doc_page::show(call).await,
+        (Endpoint::Wire, _) => page::wire(call).await,
         (Endpoint::Page(name), _) => page::show(call, name).await,
         (Endpoint::Receiver, Method::POST) => Box::pin(receiver::receive(call)).await,
         (Endpoint::ReceiverLive, _) => Box::pin(receiver::go_on(call)).await,

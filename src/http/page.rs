@@ -7,7 +7,7 @@ use super::cacheable::{self, Freshness};
 use super::error::Error;
 use super::reply::{self, Body};
 use super::{Call, browser};
-use crate::pages;
+use crate::{pages, wire};
 
 /// The home page: what this server is, and the commands to try, with the address to copy.
 pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
@@ -30,6 +30,15 @@ pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
 pub(super) async fn show(call: Call<'_>, name: &'static str) -> Result<Response<Body>, Error> {
     let origin = browser::origin(&call);
     let page = call.page(name, &[("origin", &origin)]).await;
+    Ok(cacheable::page(&call, page.before))
+}
+
+/// The page `/wire`, with a recorded stream for those without scripts, and an example from its file.
+pub(super) async fn wire(call: Call<'_>) -> Result<Response<Body>, Error> {
+    let example = wire::escape_html(include_str!("../../scripts/examples/sixty_lines.rs"));
+    let recorded = call.app.pages.template("wire-recorded.html").await;
+    let values = [("example", &*example), ("recorded", &recorded.fill(&[]))];
+    let page = call.page("wire.html", &values).await;
     Ok(cacheable::page(&call, page.before))
 }
 

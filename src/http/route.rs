@@ -203,7 +203,7 @@ pub(super) static ROUTES: &[Route] = &[
     demo("/clock", DEMO_STREAM, Endpoint::Clock),
     demo("/events", PAGE, Endpoint::Page("events.html")),
     demo("/frame", PAGE, Endpoint::Page("frame.html")),
-    demo("/wire", PAGE, Endpoint::Page("wire.html")),
+    demo("/wire", PAGE, Endpoint::Wire),
     demo("/wire/tap", OPEN_TAP, Endpoint::Tap),
     demo("/wire/tap/", LIST, Endpoint::Tap),
     demo("/example", PAGE, Endpoint::Example),

@@ -129,6 +129,7 @@ mod rotate;
 mod round_trip;
 mod secrets;
 mod signals;
+mod sixty_lines;
 mod stop;
 mod store;
 mod store_closes;

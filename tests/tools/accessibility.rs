@@ -98,6 +98,7 @@ async fn all_states(browser: Browser) {
         eye.look(path).await;
     }
     states_of_lists(&eye).await;
+    states_of_the_wire(&eye).await;
     states_of_the_chat(&eye).await;
 
     eye.open("/clock").await;
@@ -153,6 +154,22 @@ async fn states_of_lists(eye: &Eye) {
     eye.click("#enter").await;
     eye.state("waiting").await;
     eye.look("a mailbox that is open").await;
+}
+
+/// The wire: the socket, with an explanation; something that is broken; a step of the tour; what can be copied.
+async fn states_of_the_wire(eye: &Eye) {
+    eye.open("/wire").await;
+    crate::wire_view::view_socket(&eye.browser).await;
+    post(eye.server.addr, "/c/wire", "hello").await;
+    eye.click("#panel-sse .part.payload").await;
+    eye.look("the socket, and an explanation").await;
+    eye.click("#tour .next").await;
+    eye.click("#faults summary").await;
+    eye.click("#faults [value=refuse]").await;
+    eye.browser.find("#panel-sse[data-state=ended]").await;
+    eye.look("answers of 503").await;
+    eye.click("#panel-sse .copy-as").await;
+    eye.look("what can be copied").await;
 }
 
 /// The chat, from a login that is refused to a friendship that is over.

@@ -6,6 +6,7 @@
 //! | modules | what they test |
 //! |---|---|
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
+//! | `wire_view`, `wire_faults`, `wire_labels` | what `/wire` has around its panels; what breaks them; its labels, against other parsers |
 //! | `accessibility` | all pages and their states, by axe-core, in light and in dark |
 //! | `log_page` | the page of a channel |
 //! | `page_tabs` | all pages in one browser, tabs that are hidden, Back and Reload |
@@ -96,5 +97,8 @@ mod token_page;
 #[cfg(feature = "secure")]
 mod twenty_tabs;
 mod unix_socket;
+mod wire_faults;
+mod wire_labels;
 mod wire_page;
+mod wire_view;
 mod wrong_clock;
