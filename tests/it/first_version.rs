@@ -5,7 +5,7 @@ use rusqlite::params;
 use crate::support::client::{append, get, send};
 use crate::support::eventually;
 use crate::support::log_dir::LogDir;
-use crate::support::wires::Stream;
+use crate::support::wires::{self, Stream};
 
 /// The tables as the first version made them.
 const TABLES: &str = "
@@ -131,4 +131,132 @@ async fn messages_of_first_version_expire() {
         metrics.contains("\nforever_frame_log_first_seq 0\n")
     })
     .await;
+}
+
+/// Messages whose names are the server's own words now are served with them on each transport, and a cursor
+/// between them is valid.
+#[tokio::test]
+async fn reserved_names_of_first_version_are_served() {
+    let log_dir = LogDir::new();
+    first_version(&log_dir, &[60_000, 50_000, 40_000, 30_000]);
+    let names = ["live", "closed", "open", "error"];
+    let connection = log_dir.connect();
+    for (seq, name) in (1_i64..).zip(names) {
+        let sql = "UPDATE messages SET event = ? WHERE seq = ?";
+        connection.execute(sql, params![name, seq]).unwrap();
+    }
+    connection.close().unwrap();
+    let server = log_dir.start(&[]).await;
+    for wire in wires::ALL {
+        for seen in 0..4 {
+            let since = format!("since=k3f9x2qa0b-{seen}&until=now");
+            if wire == "sse" {
+                let mut body = get(server.addr, &format!("/c/a?as=sse&{since}")).await;
+                let body = body.text().await;
+                for (at, name) in names.iter().enumerate() {
+                    let seq = at + 1;
+                    let block =
+                        format!("id: k3f9x2qa0b-{seq}\nevent: {name}\ndata: message {seq}\n\n");
+                    assert_eq!(body.contains(&block), seq > seen, "{body}");
+                }
+                continue;
+            }
+            let stream = Stream::open(server.addr, wire, "a", &since).await;
+            let stream = stream.whole().await;
+            assert!(stream.gaps().is_empty(), "{wire}");
+            let said = stream.messages().map(|message| {
+                let has_name = wire != "text";
+                (has_name.then_some(&*message.event), &*message.data)
+            });
+            let texts: Vec<String> = (1..=4).map(|seq| format!("message {seq}")).collect();
+            let expected = names.iter().zip(&texts).skip(seen);
+            let expected = expected.map(|(name, text)| {
+                let has_name = wire != "text";
+                (has_name.then_some(*name), &**text)
+            });
+            assert_eq!(
+                said.collect::<Vec<_>>(),
+                expected.collect::<Vec<_>>(),
+                "{wire} after {seen}"
+            );
+        }
+    }
+    assert_eq!(
+        send(server.addr, "POST /c/a?event=live", b"x").await.status,
+        400
+    );
+    server.end("-TERM").await;
+}
+
+/// The newest time in the file that the first version has made, in milliseconds.
+const MADE: i64 = 1_795_849_751_976;
+
+/// Makes the file as the first version's code did, a minute ago.
+fn made_by_first_version(log_dir: &LogDir) {
+    let connection = log_dir.connect();
+    connection
+        .execute_batch(include_str!("first_version.sql"))
+        .unwrap();
+    let later = jiff::Timestamp::now().as_millisecond() - MADE - 60_000;
+    for (table, column) in [
+        ("messages", "time"),
+        ("keys", "time"),
+        ("log", "time"),
+        ("sessions", "used"),
+        ("accounts", "created"),
+    ] {
+        let sql = format!("UPDATE {table} SET {column} = {column} + {later}");
+        connection.execute(&sql, ()).unwrap();
+    }
+    connection.close().unwrap();
+}
+
+/// All that a file of the first version has is there: messages, cursors, keys, letters, accounts, logins,
+/// friends and conversations.
+#[tokio::test]
+async fn all_of_first_version_is_there() {
+    let log_dir = LogDir::new();
+    made_by_first_version(&log_dir);
+    let server = log_dir.start(&[]).await;
+    let addr = server.addr;
+    let stream = Stream::open(addr, "ndjson", "build", "since=wrk20v1450-7&until=now").await;
+    let stream = stream.whole().await;
+    assert!(stream.gaps().is_empty());
+    let said: Vec<_> = stream
+        .messages()
+        .map(|said| (&*said.event, &*said.data))
+        .collect();
+    assert_eq!(said, [("live", "live or not")]);
+
+    let again = "POST /c/orders\r\nIdempotency-Key: k1";
+    assert_eq!(send(addr, again, b"once").await.status, 200);
+    assert_eq!(send(addr, again, b"twice").await.status, 422);
+
+    let form = "Content-Type: application/x-www-form-urlencoded\r\nAccept: application/json";
+    let ask = format!("POST /mailbox\r\n{form}");
+    let letter = send(addr, &ask, b"action=receive&me=Bob")
+        .await
+        .text()
+        .await;
+    assert!(
+        letter.contains("\"FromUserName\":\"Ada\",\"Msg\":\"hi\""),
+        "{letter}"
+    );
+
+    // By her password, and by the cookie that she had.
+    let log_in = format!("POST /chat/login\r\n{form}");
+    let login = send(addr, &log_in, b"name=Zoe&password=correct-horse").await;
+    assert_eq!(login.status, 200);
+    let cookie =
+        "forever-frame-chat=8d054f1e0eee6e6ef83f6978444200e1647268a8d736260fdb65349f761c7c4d";
+    let with_yan = format!("GET /chat/with/Yan\r\nAccept: application/json\r\nCookie: {cookie}");
+    let talk = send(addr, &with_yan, b"").await.text().await;
+    assert!(talk.contains("\"text\":\"hello Yan\""), "{talk}");
+    let friends = format!("GET /chat/friends\r\nAccept: application/json\r\nCookie: {cookie}");
+    let friends = send(addr, &friends, b"").await.text().await;
+    assert!(friends.contains("Yan"), "{friends}");
+    // Those whose password everybody knows are there only where they are wanted.
+    let demo = send(addr, &log_in, b"name=liger_zql&password=12345").await;
+    assert_eq!(demo.status, 401);
+    server.end("-TERM").await;
 }
