@@ -53,8 +53,14 @@ pub(super) async fn list(call: Call<'_>) -> Result<Response<Body>, Error> {
     let is_cut = channels.len() > limit;
     channels.truncate(limit);
     let next = channels.last().filter(|_| is_cut).map(|last| {
-        let prefix = prefix.map_or_else(String::new, |prefix| format!("prefix={prefix}&"));
-        format!("{PATH}?{prefix}after={}&limit={limit}", last.info.channel)
+        let kept = |name, value: Option<&str>| {
+            value.map_or_else(String::new, |value| format!("{name}={value}&"))
+        };
+        let (form, prefix) = (kept("as", query.get("as")), kept("prefix", prefix));
+        format!(
+            "{PATH}?{form}{prefix}after={}&limit={limit}",
+            last.info.channel
+        )
     });
     let epoch = call.app.log.epoch();
     let objects = channels

@@ -76,9 +76,9 @@ async fn list_comes_in_parts() {
             append(addr, &format!("n{n:02}"), "x").await;
         }
         append(addr, "other", "x").await;
-        let (mut path, mut names) = ("/c/?prefix=n&limit=10".to_owned(), Vec::new());
+        let (mut path, mut names) = ("/c/?as=text&prefix=n&limit=10".to_owned(), Vec::new());
         loop {
-            let request = format!("GET {path}\r\nAccept: text/plain");
+            let request = format!("GET {path}\r\nAccept: application/json");
             let mut part = send(addr, &request, b"").await;
             let link = part.headers.get("link").cloned();
             names.extend(part.text().await.lines().map(str::to_owned));
