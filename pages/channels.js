@@ -1,6 +1,7 @@
 // The list of channels, kept up to date: the messages as they come, the figures every few seconds.
 
 import { colored } from './colors.js';
+import { at } from './page.js';
 
 const body = document.querySelector('.channels tbody');
 const status = document.getElementById('status');
@@ -15,7 +16,7 @@ const addRow = (channel) => {
   const row = template.content.firstElementChild.cloneNode(true);
   row.dataset.channel = channel;
   const link = row.querySelector('a');
-  link.href = `/c/${channel}`;
+  link.href = at(`/c/${channel}`);
   link.textContent = channel;
   const after = [...body.rows].find((other) => other.dataset.channel > channel);
   body.insertBefore(row, after ?? null);
@@ -64,7 +65,7 @@ for (const row of body.rows) {
 // Only the first page has all that comes: later ones show what they list.
 const asked = new URLSearchParams(location.search);
 if (!asked.has('after')) {
-  const stream = new ForeverFrame(`/c/${asked.get('prefix') ?? ''}*`, { since: 'each', heartbeat: 5, background: false });
+  const stream = new ForeverFrame(at(`/c/${asked.get('prefix') ?? ''}*`), { since: 'each', heartbeat: 5, background: false });
   stream.addEventListener('message', showMessage);
   stream.addEventListener('closed', ({ channel }) => showState(rowOf(channel) ?? addRow(channel), true));
   stream.show(status);

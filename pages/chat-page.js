@@ -1,12 +1,14 @@
 // What the scripts of /chat share: its templates, its notices, and its requests to the server.
 
+import { at } from './page.js';
+
 const RETRY_STEP = 500, RETRY_MOST = 5000;
 
 /** Returns the element with this id. */
 export const $ = id => document.getElementById(id);
 
 /** Returns the path of the conversation with the friend `name`. */
-export const href = name => `/chat/with/${encodeURIComponent(name)}`;
+export const href = name => at(`/chat/with/${encodeURIComponent(name)}`);
 
 /** Returns the number in a cursor. */
 const seq = cursor => Number(cursor.slice(cursor.lastIndexOf('-') + 1));
@@ -71,7 +73,7 @@ export async function ask(path, form, signal) {
     cache: 'no-store',
     signal,
   });
-  if (response.status === 401) return leave(`/chat/login?next=${encodeURIComponent(location.pathname)}`);
+  if (response.status === 401) return leave(at(`/chat/login?next=${encodeURIComponent(location.pathname.slice(at('').length))}`));
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;

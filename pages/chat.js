@@ -5,6 +5,7 @@ import { $, ask, complain, href, hurry, isFinal, isLeft, isNewer, leave, pause, 
 import { Drafts } from './chat-drafts.js';
 import { clear, people, showUnread, stand, standAsIn } from './chat-people.js';
 import { Outbox } from './chat-outbox.js';
+import { at } from './page.js';
 import { Talk } from './chat-talk.js';
 
 const UNSENT = 50;
@@ -37,7 +38,7 @@ function go(name, isTouched = false) {
   if (talk?.name !== name) {
     // Back leads to the list, and so does the link that says so.
     if (!name && history.state?.isAfterList) return history.back();
-    history.pushState({ isAfterList: name !== undefined && !talk }, '', name ? href(name) : '/chat');
+    history.pushState({ isAfterList: name !== undefined && !talk }, '', name ? href(name) : at('/chat'));
     open(name);
   }
   // On a touch screen, the keyboard would cover the messages.
@@ -46,7 +47,7 @@ function go(name, isTouched = false) {
 
 /** Returns the name of the friend in the page's address. */
 function nameInAddress() {
-  const [, name] = /^\/chat\/with\/(.+)$/.exec(location.pathname) ?? [];
+  const [, name] = /^\/chat\/with\/(.+)$/.exec(location.pathname.slice(at('').length)) ?? [];
   return name && decodeURIComponent(name);
 }
 
@@ -77,7 +78,7 @@ async function tellRead() {
   while (read.size) {
     const [[name, through]] = read;
     try {
-      await ask(`/chat/read/${encodeURIComponent(name)}`, { through });
+      await ask(at(`/chat/read/${encodeURIComponent(name)}`), { through });
     } catch (error) {
       // Otherwise it is sent when the stream is open again.
       if (!isFinal(error)) break;
@@ -184,7 +185,7 @@ const mine = path => `${path}?of=${encodeURIComponent(me)}`;
 function follow(since) {
   own?.close();
   const events = ['message', 'friends', 'read'], transports = ['ndjson', 'script', 'json'];
-  own = new ForeverFrame(mine('/chat/stream'), { since, events, transports, heartbeat: HEARTBEAT });
+  own = new ForeverFrame(mine(at('/chat/stream')), { since, events, transports, heartbeat: HEARTBEAT });
   own.addEventListener('message', heard);
   own.addEventListener('friends', befriended);
   own.addEventListener('read', readElsewhere);
@@ -203,15 +204,15 @@ function follow(since) {
 /** Opens the stream that says who is online. */
 function watch(since) {
   presence?.close();
-  presence = new ForeverFrame(mine('/chat/presence'), { since, events: ['presence'], background: false });
+  presence = new ForeverFrame(mine(at('/chat/presence')), { since, events: ['presence'], background: false });
   presence.addEventListener('presence', cameOrWent);
   presence.addEventListener('gap', look);
 }
 
 /** Asks for the list of friends and the cursors at which it is true. */
 async function stands() {
-  const overview = await ask('/chat/friends');
-  if (me && overview.me !== me) await leave('/chat');
+  const overview = await ask(at('/chat/friends'));
+  if (me && overview.me !== me) await leave(at('/chat'));
   return overview;
 }
 
@@ -270,7 +271,7 @@ async function change(form, submitter) {
   const fields = new FormData(form, submitter);
   const action = fields.get('action');
   try {
-    const { name, standing } = await ask('/chat/friends', fields);
+    const { name, standing } = await ask(at('/chat/friends'), fields);
     complain('');
     if (action === 'ask') form.reset();
     if ((action === 'remove' || action === 'block') && talk?.name === name) go(undefined);
@@ -296,7 +297,7 @@ function sayWhatIsLeft(name) {
 document.addEventListener('submit', e => {
   const isSending = e.target.id === 'send';
   // Until the list of friends is there, forms work as they do without scripts.
-  if (!me || !(isSending || e.target.getAttribute('action') === '/chat/friends')) return;
+  if (!me || !(isSending || e.target.getAttribute('action') === at('/chat/friends'))) return;
   e.preventDefault();
   if (isSending) send(); else change(e.target, e.submitter);
 });

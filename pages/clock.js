@@ -1,11 +1,11 @@
 // The page /clock: shows the server's time as it arrives.
-import { $, addCopyButtons } from './page.js';
+import { $, addCopyButtons, at } from './page.js';
 
 const count = { opens: 0, ticks: 0, missed: 0, twice: 0 };
 let before = null;
 
 // The page wants only events without a name, so `events` is empty and EventSource can be used.
-const stream = new ForeverFrame('/clock', { events: [], rhythm: 1, heartbeat: 2, background: false });
+const stream = new ForeverFrame(at('/clock'), { events: [], rhythm: 1, heartbeat: 2, background: false });
 stream.show($('state'));
 stream.addEventListener('open', () => { count.opens += 1; showCounts(); });
 stream.addEventListener('message', e => tick(e.data));

@@ -1,8 +1,8 @@
 // The page /events: shows named events as they arrive, and has a form that sends them.
 import { colored } from './colors.js';
-import { $, part, sendWith } from './page.js';
+import { $, at, part, sendWith } from './page.js';
 
-const CHANNEL = '/c/events', SHOWN = 200;
+const CHANNEL = at('/c/events'), SHOWN = 200;
 
 let stream;
 

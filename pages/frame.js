@@ -1,6 +1,6 @@
 // The page /frame: shows every call that the hidden iframe makes.
 import { colored } from './colors.js';
-import { $, sendWith } from './page.js';
+import { $, at, sendWith } from './page.js';
 
 const SHOWN = 200, LONGEST = 400;
 const count = { begun: 0, ended: 0, calls: 0, count: 0 };
@@ -18,7 +18,7 @@ addEventListener('message', e => {
   showCounts();
 });
 
-const stream = new ForeverFrame('/c/main', { transports: ['script'], shared: false, since: '-10', background: false });
+const stream = new ForeverFrame(at('/c/main'), { transports: ['script'], shared: false, since: '-10', background: false });
 stream.show($('state'));
 stream.addEventListener('message', e => {
   count.count += 1;
@@ -51,5 +51,5 @@ function showCounts() {
   for (const [name, value] of Object.entries(count)) $(name).textContent = value;
 }
 
-const form = sendWith($('send'), $('text'), $('problem'), () => ({ address: '/send', body: $('text').value }), () => stream);
+const form = sendWith($('send'), $('text'), $('problem'), () => ({ address: at('/send'), body: $('text').value }), () => stream);
 stream.addEventListener('open', () => form.isBack());

@@ -1,11 +1,11 @@
 // The home page: the last messages of the channel main, and what comes.
 
 import { colored } from './colors.js';
-import { $, addCopyButtons, part, sendWith } from './page.js';
+import { $, addCopyButtons, at, part, sendWith } from './page.js';
 
 const SHOWN = 50;
 
-const stream = new ForeverFrame('/c/main', { since: '-5', heartbeat: 5, background: false });
+const stream = new ForeverFrame(at('/c/main'), { since: '-5', heartbeat: 5, background: false });
 stream.show($('state'));
 stream.addEventListener('message', ({ data, time }) => {
   const row = part('li'), text = part('span', 'text');
@@ -14,6 +14,6 @@ stream.addEventListener('message', ({ data, time }) => {
   $('messages').append(row);
   while ($('messages').children.length > SHOWN) $('messages').firstElementChild.remove();
 });
-const form = sendWith($('send'), $('msg'), $('problem'), () => ({ address: '/c/main', body: $('msg').value }), () => stream);
+const form = sendWith($('send'), $('msg'), $('problem'), () => ({ address: at('/c/main'), body: $('msg').value }), () => stream);
 stream.addEventListener('open', () => form.isBack());
 addCopyButtons();

@@ -4,7 +4,7 @@
 
 import './forever-frame.js';
 import { Lines, countInWords } from './log-lines.js';
-import { $, addCopyButtons, request, sendWith } from './page.js';
+import { $, addCopyButtons, at, request, sendWith } from './page.js';
 
 const view = document.querySelector('.stream'), list = view.querySelector('.lines');
 const { channels, most } = document.body.dataset;
@@ -52,7 +52,7 @@ async function showWatching() {
   try {
     const query = new URLSearchParams({ prefix: channels, limit: 1 });
     if (address.searchParams.has('key')) query.set('key', address.searchParams.get('key'));
-    const answer = await request(`/c/?${query}`, { headers: { Accept: 'application/json' } });
+    const answer = await request(at(`/c/?${query}`), { headers: { Accept: 'application/json' } });
     const [found] = answer.channels;
     if (found?.channel === channels) $('watching').textContent = `${found.followers} watching`;
   } catch { /* the state says that the server does not answer */ }
@@ -60,7 +60,7 @@ async function showWatching() {
 setInterval(showWatching, 5000);
 
 const form = $('send');
-const sent = form && sendWith(form, $('msg'), $('problem'), () => ({ address: new URL(`/c/${channels}`, location), body: $('msg').value }), () => stream, () => {
+const sent = form && sendWith(form, $('msg'), $('problem'), () => ({ address: new URL(at(`/c/${channels}`), location), body: $('msg').value }), () => stream, () => {
   // A closed channel is open again when something was sent to it.
   if (stream ? stream.state === 'closed' : isOver) follow(lines.cursor);
 });

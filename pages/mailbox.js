@@ -1,5 +1,5 @@
 // The page /mailbox: asks for a message, shows it, and asks for the next one.
-import { $, addCopyButtons, part, request } from './page.js';
+import { $, addCopyButtons, at, part, request } from './page.js';
 
 const WAIT = '50s', SHOWN = 200;
 /** When an answer is late, in ms: the server waits for as long as it is asked to, and then says so. */
@@ -39,7 +39,7 @@ function add(kind, ...parts) {
 
 /** Sends a form, and returns the answer and its text. */
 async function post(body, signal) {
-  const answer = await fetch('/mailbox', { method: 'POST', body, signal, headers: { Accept: 'application/json' } });
+  const answer = await fetch(at('/mailbox'), { method: 'POST', body, signal, headers: { Accept: 'application/json' } });
   return { answer, text: await answer.text() };
 }
 
@@ -207,7 +207,7 @@ $('send').addEventListener('submit', async e => {
   const [to, text] = [$('to').value, $('text').value];
   const body = new URLSearchParams({ action: 'send', me: login.me, toUserName: to, msg: text });
   try {
-    await request('/mailbox', { method: 'POST', body, headers: { Accept: 'application/json' } }, say => { $('problem').textContent = say; });
+    await request(at('/mailbox'), { method: 'POST', body, headers: { Accept: 'application/json' } }, say => { $('problem').textContent = say; });
     $('problem').textContent = '';
     if ($('text').value === text) $('text').value = '';
     add('aside', part('b', 'from', `to ${to}`), part('span', 'text', text));

@@ -4,6 +4,9 @@
 /** How long a request may take before the page says why that may be, in ms. */
 const SLOW = 2000;
 
+/** Returns a path of this server as the browser reaches it: a proxy may have the server below a path. */
+export const at = path => (document.documentElement.dataset.base ?? '') + path;
+
 /** Returns the element with this id. */
 export const $ = id => document.getElementById(id);
 

@@ -1,6 +1,6 @@
 // The page /probe: watches lines come that say when they were sent, sends lines itself where the browser can,
 // and shows what the server concludes from what was seen.
-import { $, addCopyButtons, part, request } from './page.js';
+import { $, addCopyButtons, at, part, request } from './page.js';
 
 /** The lines of a run, the time between them and the silence before the last, in ms, as the server sends them by itself. */
 const [LINES, INTERVAL, QUIET] = [8, 500, 2000];
@@ -46,7 +46,7 @@ async function watch(form, track, lines = LINES, quiet = QUIET) {
   const began = performance.now();
   const since = () => performance.now() - began;
   try {
-    const answer = await fetch(`/probe?as=${form}&lines=${lines}&quiet=${quiet}ms`, { cache: 'no-cache', headers: { Accept: form === 'sse' ? 'text/event-stream' : 'text/plain' } });
+    const answer = await fetch(at(`/probe?as=${form}&lines=${lines}&quiet=${quiet}ms`), { cache: 'no-cache', headers: { Accept: form === 'sse' ? 'text/event-stream' : 'text/plain' } });
     run.status = answer.status;
     seen.headers = [...answer.headers];
     await eachLine(answer, text => {
@@ -91,7 +91,7 @@ async function send() {
   }, { highWaterMark: 0 });
   const seen = { sent };
   try {
-    const answer = await fetch('/probe', { method: 'POST', body, duplex: 'half', headers: { Accept: 'application/json' } });
+    const answer = await fetch(at('/probe'), { method: 'POST', body, duplex: 'half', headers: { Accept: 'application/json' } });
     Object.assign(seen, { status: answer.status, answered_ms: performance.now() - began });
     if (answer.ok) seen.answer = await answer.json();
   } catch (error) {
@@ -107,7 +107,7 @@ async function roundTrip() {
   const times = [];
   for (let n = 0; n < 3; n += 1) {
     const began = performance.now();
-    await fetch('/probe', { method: 'HEAD', headers: { Accept: 'text/plain' }, cache: 'no-store' });
+    await fetch(at('/probe'), { method: 'HEAD', headers: { Accept: 'text/plain' }, cache: 'no-store' });
     times.push(performance.now() - began);
   }
   return Math.min(...times);
@@ -149,7 +149,7 @@ async function probe() {
   clear();
   try {
     const body = JSON.stringify(await observe());
-    show(await request('/probe', { method: 'POST', body, headers: { Accept: 'application/json', 'Content-Type': 'application/json' } }));
+    show(await request(at('/probe'), { method: 'POST', body, headers: { Accept: 'application/json', 'Content-Type': 'application/json' } }));
   } catch (error) {
     $('verdict').dataset.fine = false;
     $('verdict').textContent = `The probe did not come to its end: ${error.message}.`;

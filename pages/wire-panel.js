@@ -6,8 +6,9 @@ import { ask } from './wire-path.js';
 import { Writes } from './wire-socket.js';
 import { tap } from './wire-tap.js';
 import { timeline } from './wire-timeline.js';
+import { at } from './page.js';
 
-export const CHANNEL = '/c/wire';
+export const CHANNEL = at('/c/wire');
 const QUIET = 'heartbeat=5s';
 // After so many seconds a heartbeat is missing.
 const SILENT = 8;

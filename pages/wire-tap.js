@@ -1,6 +1,7 @@
 // The tap: what the server has written to the sockets of this page's streams, as the server tells it. The page
 // fetches it several times a second: a stream would take one of the six connections.
 import { fromBase64 } from './wire-labels.js';
+import { at } from './page.js';
 
 const OFTEN = 200;
 
@@ -18,7 +19,7 @@ export const tap = {
       end(stream, isOver, at), lost(bytes), closed()} with times of the browser's clock. */
   async open(host) {
     this.host = host;
-    const response = await fetch('/wire/tap', { method: 'POST', headers: { Accept: 'application/json' } });
+    const response = await fetch(at('/wire/tap'), { method: 'POST', headers: { Accept: 'application/json' } });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.error);
     this.id = answer.id;
@@ -49,7 +50,7 @@ export const tap = {
 
   async fetch(id) {
     const began = performance.now();
-    const response = await fetch(`/wire/tap/${id}`, { cache: 'no-store', headers: { Accept: 'application/json' } });
+    const response = await fetch(at(`/wire/tap/${id}`), { cache: 'no-store', headers: { Accept: 'application/json' } });
     if (this.id !== id) return;
     if (response.status === 404) {
       this.unknown(id);

@@ -1,5 +1,7 @@
 // What the labels of wire-labels.js mean, each with the section of the standard that says so.
 
+import { at } from './page.js';
+
 const RFC = number => `https://www.rfc-editor.org/rfc/rfc${number}`;
 const HTTP = (section, anchor = section) => [`RFC 9112, section ${section}`, `${RFC(9112)}#section-${anchor}`];
 const FIELD = section => [`RFC 9110, section ${section}`, `${RFC(9110)}#section-${section}`];
@@ -8,7 +10,7 @@ const PARSING = ['HTML standard, section 9.2.5', `${EVENTS}#parsing-an-event-str
 const INTERPRETING = ['HTML standard, section 9.2.6', `${EVENTS}#event-stream-interpretation`];
 const JSON_TEXT = section => [`RFC 8259, section ${section}`, `${RFC(8259)}#section-${section}`];
 const NDJSON = ['NDJSON specification', 'https://github.com/ndjson/ndjson-spec'];
-const HERE = ['forever-frame’s own', '/openapi.json'];
+const HERE = ['forever-frame’s own', at('/openapi.json')];
 
 // label: [group, name, explanation, standard, address]. Groups have colours of their own.
 const TERMS = {

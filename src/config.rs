@@ -12,6 +12,7 @@ mod generate;
 mod health_url;
 mod listen;
 mod probe_args;
+mod proxy_args;
 #[cfg(feature = "secure")]
 mod tls_args;
 mod token_command;
@@ -39,12 +40,14 @@ use crate::authority::HostName;
 use crate::client_shares::{ClientBounds, ShareBounds};
 use crate::limits;
 use crate::machine_clock::MachineClock;
+use crate::pages::BasePath;
 use cluster_args::ClusterArgs;
+use proxy_args::ProxyArgs;
 #[cfg(feature = "secure")]
 use tls_args::TlsArgs;
 use values::{
-    ValueList, access, at_least_one, directory, host, list, message_bytes, origin, proxy, rotate,
-    size, store, switch,
+    ValueList, access, at_least_one, directory, list, message_bytes, origin, rotate, size, store,
+    switch,
 };
 
 /// The options of a server.
@@ -176,25 +179,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE|open", env = "FOREVER_FRAME_ACCESS", value_parser = access)]
     access: Option<AccessOption>,
 
-    /// Name under which a server on a loopback address may be asked, besides localhost and addresses,
-    /// such as the public name that a proxy passes on; may be given several times (in the
-    /// environment: separated by commas). Any other name is answered 421, since a page on the web
-    /// can let its own name lead to this machine [default: none]
-    #[arg(long = "host", value_name = "NAME", env = "FOREVER_FRAME_HOST", value_parser = list(host))]
-    hosts: Vec<ValueList<HostName>>,
+    #[command(flatten)]
+    proxy: ProxyArgs,
 
     /// Origin, such as `https://example.org`, whose pages may read and append to channels; may be
     /// given several times (in the environment: separated by commas); `*` allows every origin
     /// [default: none]
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "FOREVER_FRAME_CORS_ORIGIN", value_parser = list(origin))]
     cors_origins: Vec<ValueList<String>>,
-
-    /// Address of a proxy, such as `192.0.2.7` or `10.0.0.0/8`, whose X-Forwarded-For and
-    /// X-Forwarded-Proto are believed; may be given several times (in the environment: separated by
-    /// commas). Limits are then counted for its clients one by one, and not for the proxy
-    /// [default: the loopback addresses; given, it replaces them]
-    #[arg(long = "trusted-proxy", value_name = "ADDR[/BITS]", env = "FOREVER_FRAME_TRUSTED_PROXY", value_parser = list(proxy))]
-    trusted_proxies: Vec<ValueList<IpNet>>,
 
     /// Serve the pages in DIR instead of the built-in ones, read anew for each request
     #[arg(long, value_name = "DIR", env = "FOREVER_FRAME_PAGES", value_parser = directory)]
@@ -267,6 +259,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// The addresses of the proxies that are believed; none for those on this machine.
     pub trusted_proxies: Vec<IpNet>,
+    /// The path below which a proxy has the server.
+    pub base_path: BasePath,
     /// A directory with pages to serve instead of the built-in ones.
     pub pages: Option<PathBuf>,
     /// Whether the demonstration pages, the mailbox and the chat are served.
@@ -320,9 +314,10 @@ impl From<Args> for Config {
             rotate: args.rotate,
             drain: args.drain,
             access: args.access,
-            hosts: values::all(args.hosts),
+            hosts: values::all(args.proxy.hosts),
             cors_origins: values::all(args.cors_origins),
-            trusted_proxies: values::all(args.trusted_proxies),
+            trusted_proxies: values::all(args.proxy.trusted_proxies),
+            base_path: args.proxy.base_path,
             pages: args.pages,
             demos: !args.no_demos,
             demo_accounts: args.demo_accounts,
@@ -363,6 +358,7 @@ impl Default for Config {
             hosts: Vec::new(),
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            base_path: BasePath::default(),
             pages: None,
             demos: true,
             demo_accounts: false,

@@ -1,5 +1,6 @@
 //! The files of `pages/`: built into the binary, or read anew from a directory for each request.
 
+mod base_path;
 mod docs;
 mod gzipped;
 mod inline_scripts;
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::limits;
 use gzipped::Gzipped;
 
+pub use base_path::BasePath;
 pub use docs::{Doc, doc};
 pub use inline_scripts::sources_of_inline_scripts;
 pub use revision::{FILES, content_tag};
@@ -114,18 +116,26 @@ pub struct Pages {
     /// A permit for each file that may be read at the same time.
     readers: Semaphore,
     gzipped: Gzipped,
+    base_path: BasePath,
 }
 
 impl Pages {
     /// The built-in pages, or those of a directory. A file that the directory lacks is taken from
     /// the built-in ones, so that a directory with one edited page needs no copy of the others.
     #[must_use]
-    pub fn new(dir: Option<PathBuf>) -> Pages {
+    pub fn new(dir: Option<PathBuf>, base_path: BasePath) -> Pages {
         Pages {
             dir,
             readers: Semaphore::new(limits::PAGE_READERS_MAX),
             gzipped: Gzipped::new(),
+            base_path,
         }
+    }
+
+    /// The path below which a proxy has the server.
+    #[must_use]
+    pub fn base_path(&self) -> &BasePath {
+        &self.base_path
     }
 
     /// The address of the directory from which pages load their files, with a slash at its end. That of
@@ -186,7 +196,11 @@ impl Pages {
     /// Fills in a page: each `{{name}}` in its template is replaced by the value of that name. Values
     /// must be escaped already.
     pub async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> HtmlPage {
-        HtmlPage::fill(&self.text(name).await, values)
+        let HtmlPage { before, after } = HtmlPage::fill(&self.text(name).await, values);
+        HtmlPage {
+            before: self.base_path.page(before),
+            after: self.base_path.page(after),
+        }
     }
 
     /// Returns the template of a part of a page, to be filled in several times.
@@ -336,7 +350,7 @@ mod tests {
     /// Templates are not served by name; all other files are.
     #[tokio::test]
     async fn templates_are_not_public() {
-        let pages = Pages::new(None);
+        let pages = Pages::new(None, BasePath::default());
         for name in ["chat.html", "Index.HTML", "nav.html", "nothing.css"] {
             assert_eq!(pages.public_file(name).await, None, "{name}");
         }

@@ -45,11 +45,12 @@ pub(super) fn set_receiver_session(call: &Call<'_>, response: &mut Response<Body
     cookie::set(call, response, RECEIVER_COOKIE, id, None);
 }
 
-/// Returns the origin under which the browser knows this server, for commands to copy. A `Host`
+/// Returns the address under which the browser knows this server, for commands to copy. A `Host`
 /// with unusual characters is not repeated, since it would be pasted into a shell.
 pub(super) fn origin(call: &Call<'_>) -> String {
     let scheme = if call.is_secure() { "https" } else { "http" };
-    format!("{scheme}://{}", host(&call.head.headers))
+    let base_path = call.app.pages.base_path();
+    format!("{scheme}://{}{base_path}", host(&call.head.headers))
 }
 
 /// Whether a browser asks for a page to show it in a frame of another page.
@@ -78,7 +79,8 @@ pub(super) fn other_origin(call: &Call<'_>) -> Option<String> {
     let port = asked
         .port
         .map_or_else(String::new, |port| format!(":{port}"));
-    Some(format!("http://{other}{port}"))
+    let base_path = call.app.pages.base_path();
+    Some(format!("http://{other}{port}{base_path}"))
 }
 
 /// Returns the host that the browser asked for.

@@ -68,6 +68,8 @@ pub(super) async fn list(call: Call<'_>) -> Result<Response<Body>, Error> {
         .map(|listed| ChannelObject::new(listed, epoch));
     let mut response = match wire {
         Wire::Json => {
+            let next = next.as_deref();
+            let next = next.map(|next| call.app.pages.base_path().link(next));
             let (channels, next) = (objects.collect(), next.as_deref());
             reply::json(StatusCode::OK, &ListObject { channels, next })
         }

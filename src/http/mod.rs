@@ -9,6 +9,7 @@ mod admission;
 mod answer_memory;
 mod append;
 mod append_form;
+mod below;
 mod body;
 mod body_reader;
 mod browser;
@@ -290,6 +291,7 @@ pub async fn respond(
 ) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     host::add_authority(&mut head);
+    below::take_off(app.pages.base_path(), &mut head.uri);
     connection.on_request(client::forwarded_sender(&head));
     let is_secure = app.is_secure(&head.headers, &connection);
     let (refusal, grant) = (Refusal::of(&head, is_secure), app.cors.grant(&head));
@@ -303,6 +305,7 @@ pub async fn respond(
         }
     };
     grant.apply(response.headers_mut());
+    below::put_before(app.pages.base_path(), response.headers_mut());
     if let Some(name) = &app.server_name {
         response.headers_mut().insert("log-server", name.clone());
     }
@@ -321,6 +324,7 @@ pub async fn refuse(
     why: NoPlace,
 ) -> Response<Body> {
     let path = request.uri().path();
+    let path = app.pages.base_path().strip(path).unwrap_or(path);
     if route::find(path, app.demos).is_ok_and(|(route, _)| route.endpoint.is_for_operators()) {
         let mut response = Box::pin(respond(app, connection, request)).await;
         let close = HeaderValue::from_static("close");

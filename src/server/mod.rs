@@ -158,7 +158,7 @@ impl Server {
             demo_accounts: config.demo_accounts.into(),
             clock: Clock::new(clock)?,
             receiver_sessions: ReceiverSessions::new(limits::RECEIVER_SESSION_IDLE_TIMEOUT),
-            pages: Pages::new(config.pages),
+            pages: Pages::new(config.pages, config.base_path),
             metrics,
             drain: Drain::new(config.drain),
             demos: config.demos,

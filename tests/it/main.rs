@@ -26,6 +26,7 @@
 //! | `h2` | requests that share a connection |
 //! | `tls` | handshakes, certificates, and listeners with and without TLS |
 //! | `tls_streams` | endless streams over TLS: what their clients may do below HTTP |
+//! | `base_path` | a server below a path of a site |
 //! | `proxies` | what proxies say of their clients |
 //! | `log_page`, `page_caching`, `page_forms` | the page of a channel; what browsers keep; pages without scripts |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
@@ -57,6 +58,7 @@ mod access_keys;
 mod append;
 mod backpressure;
 mod backup;
+mod base_path;
 mod beginnings;
 mod body_memory;
 mod channel_list;
