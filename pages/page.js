@@ -5,7 +5,7 @@
 const SLOW = 2000;
 
 /** Returns a path of this server as the browser reaches it: a proxy may have the server below a path. */
-export const at = path => (document.documentElement.dataset.base ?? '') + path;
+export const at = path => (globalThis.document?.documentElement.dataset.base ?? '') + path;
 
 /** Returns the element with this id. */
 export const $ = id => document.getElementById(id);

@@ -255,7 +255,7 @@ async fn all_of_first_version_is_there() {
     let friends = format!("GET /chat/friends\r\nAccept: application/json\r\nCookie: {cookie}");
     let friends = send(addr, &friends, b"").await.text().await;
     assert!(friends.contains("Yan"), "{friends}");
-    // Those whose password everybody knows are there only where they are wanted.
+    // The demo accounts, whose password everybody knows, are there only where they are wanted.
     let demo = send(addr, &log_in, b"name=liger_zql&password=12345").await;
     assert_eq!(demo.status, 401);
     server.end("-TERM").await;
