@@ -5,7 +5,7 @@ import { $, addCopyButtons, at, part, sendWith } from './page.js';
 
 const SHOWN = 50;
 
-const stream = new ForeverFrame(at('/c/main'), { since: '-5', heartbeat: 5, background: false });
+const stream = new ForeverFrame(at('/c/main'), { since: document.body.dataset.since ?? '-5', heartbeat: 5, background: false });
 stream.show($('state'));
 stream.addEventListener('message', ({ data, time }) => {
   const row = part('li'), text = part('span', 'text');

@@ -4,6 +4,7 @@ mod base_path;
 mod docs;
 mod gzipped;
 mod inline_scripts;
+mod qr_code;
 mod revision;
 
 use std::io;
@@ -18,6 +19,7 @@ use gzipped::Gzipped;
 pub use base_path::BasePath;
 pub use docs::{Doc, doc};
 pub use inline_scripts::sources_of_inline_scripts;
+pub use qr_code::qr_code;
 pub use revision::{FILES, content_tag};
 
 macro_rules! built_in {
@@ -52,6 +54,9 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "chat.css",
     "chat.html",
     "chat.js",
+    "class.css",
+    "class.html",
+    "class.js",
     "clock.html",
     "clock.js",
     "colors.js",

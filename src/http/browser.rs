@@ -83,6 +83,11 @@ pub(super) fn other_origin(call: &Call<'_>) -> Option<String> {
     Some(format!("http://{other}{port}{base_path}"))
 }
 
+/// Returns the host and the port that the browser asked for.
+pub(super) fn asked(call: &Call<'_>) -> Option<Authority> {
+    host(&call.head.headers).parse().ok()
+}
+
 /// Returns the host that the browser asked for.
 fn host(headers: &HeaderMap) -> &str {
     let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b".:[]-".contains(&b);

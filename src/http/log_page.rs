@@ -59,12 +59,17 @@ pub(super) async fn page(
 
 /// How many follow a channel, this page among them, in words.
 async fn watching(call: &Call<'_>, channel: &Channel) -> Result<String, Error> {
+    let followers = followers(call, channel).await?;
+    Ok(format!("{} watching", followers + 1))
+}
+
+/// How many follow a channel.
+pub(super) async fn followers(call: &Call<'_>, channel: &Channel) -> Result<usize, Error> {
     // The name comes first among those that begin with it.
     let pattern = route::pattern(&format!("{channel}*"))?;
     let first = call.app.log.channels(&pattern, "", 1).await?;
-    let followers = first
+    let listed = first
         .first()
-        .filter(|listed| listed.info.channel == *channel)
-        .map_or(0, |listed| listed.followers);
-    Ok(format!("{} watching", followers + 1))
+        .filter(|listed| listed.info.channel == *channel);
+    Ok(listed.map_or(0, |listed| listed.followers))
 }

@@ -18,6 +18,7 @@ mod challenge;
 mod channel_list;
 mod chat;
 mod checks;
+mod class_page;
 mod client;
 mod client_places;
 mod clock_stream;
@@ -132,6 +133,8 @@ pub struct App {
     pub demos: bool,
     /// The names under which the server may be asked.
     pub hosts: Hosts,
+    /// The address under which other machines reach this one, if they do and it is known.
+    pub own_address: fn() -> Option<IpAddr>,
     /// The origins whose pages may read and append.
     pub cors: Cors,
     /// The proxies whose word on their clients is believed.

@@ -6,11 +6,14 @@ use hyper::Response;
 use super::cacheable::{self, Freshness};
 use super::error::Error;
 use super::reply::{self, Body};
-use super::{Call, browser};
+use super::{Call, browser, class_page};
 use crate::{pages, wire};
 
 /// The home page: what this server is, and the commands to try, with the address to copy.
 pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
+    if class_page::is_asked(&call) {
+        return Box::pin(class_page::show(call)).await;
+    }
     let origin = browser::origin(&call);
     let server = match &call.app.server_name {
         Some(name) => {

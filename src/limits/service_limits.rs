@@ -56,3 +56,6 @@ pub const PROBE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Longest answer, and longest head, that the command reads of a probe.
 pub const PROBE_ANSWER_BYTES_MAX: usize = 64 * KIB;
+
+/// Messages with which the page of a class begins: what a wall shows.
+pub const CLASS_MESSAGES: usize = 20;

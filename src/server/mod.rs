@@ -16,6 +16,7 @@ mod lanes;
 mod listeners;
 mod monitored_io;
 mod probe_client;
+mod reach;
 mod ready_check;
 mod rlimits;
 mod shared_answer;
@@ -167,6 +168,11 @@ impl Server {
             } else {
                 Hosts::Any
             },
+            own_address: if is_local {
+                || None
+            } else {
+                reach::own_address
+            },
             cors: Cors::new(config.cors_origins),
             trusted_proxies: TrustedProxies::new(config.trusted_proxies),
             heartbeat: config.heartbeat,
@@ -248,6 +254,9 @@ impl Server {
             }
         } else if let Err(error) = app.chat.delete_demo_accounts().await {
             log::error!("cannot delete the demo accounts of an earlier run: {error}");
+        }
+        for url in reach::urls(&listeners) {
+            log::info!("other machines reach this server at {url}, a class at {url}?class=1");
         }
         let mut connections = JoinSet::new();
         systemd::tell_ready(&status(&listeners));

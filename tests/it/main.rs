@@ -71,6 +71,7 @@ mod chat_revoked;
 mod chat_spam;
 mod chat_strangers;
 mod chat_streams;
+mod class;
 mod client_shares;
 mod clock_steps;
 mod closing;
