@@ -115,6 +115,21 @@ async fn llms_txt_and_readme_lead_to_the_docs() {
     assert_eq!(linked, names());
 }
 
+/// The page of proxies prints the files of `scripts/proxies`.
+#[test]
+fn docs_have_the_files_of_proxies() {
+    let page = fs::read_to_string(format!("{TREE}/pages/docs/proxies.md")).unwrap();
+    let printed: BTreeSet<String> = page
+        .split("\n```")
+        .skip(1)
+        .step_by(2)
+        .map(|block| block.split_once('\n').unwrap().1.to_owned() + "\n")
+        .collect();
+    let files = Path::new(TREE).join("scripts/proxies").read_dir().unwrap();
+    let files = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    assert_eq!(printed, files.collect());
+}
+
 /// The page of the protocol has the grammar at the head of each file of `src/wire`.
 #[test]
 fn docs_have_the_grammars_of_the_code() {

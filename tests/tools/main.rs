@@ -37,6 +37,8 @@
 //! | `unix_socket` | a Unix socket, by curl and through nginx |
 //! | `probe_page` | the page of the probe |
 //! | `probes` | what the probe says of them, and of Squid, in their defaults |
+//! | `proxies_with_tls` | those that speak TLS with browsers, and HTTP/2 |
+//! | `proxy_below_path` | a server below a path, in Chromium through nginx |
 //! | `service` | systemd's own programs |
 //! | `wrong_clock` | a wall clock that is set (faketime) |
 //! | `permissions` | a log that may not be opened (setpriv, for root) |
@@ -88,6 +90,9 @@ mod permissions;
 mod probe_page;
 mod probes;
 mod proxies;
+#[cfg(feature = "secure")]
+mod proxies_with_tls;
+mod proxy_below_path;
 mod service;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "tests/it uses all of it, and would warn")]

@@ -6,3 +6,5 @@ pub(crate) mod isolated;
 pub(crate) mod programs;
 pub(crate) mod proxy;
 mod proxy_defaults;
+#[cfg(feature = "secure")]
+pub(crate) mod proxy_tls;

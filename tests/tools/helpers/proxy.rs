@@ -11,14 +11,11 @@ use tokio::time::{Instant, sleep};
 
 use super::programs::MISSING;
 use super::proxy_defaults;
+#[cfg(feature = "secure")]
+use super::proxy_tls::{self, TlsFiles};
 use crate::support::client::try_send;
 use crate::support::port::Port;
 use crate::support::soon;
-
-const DOC: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/pages/docs/proxies.md"
-));
 
 /// The address of the server in each recipe.
 const UPSTREAM: [&str; 4] = [
@@ -37,29 +34,28 @@ pub(crate) enum Kind {
     Apache,
     Varnish,
     Lighttpd,
-    /// The README has no recipe for it: it needs none.
+    /// The docs have no recipe for it: it needs none.
     Squid,
 }
 
 impl Kind {
-    /// The program, and the language of its recipe in the docs.
+    /// The program, and the file of its recipe.
     fn names(self) -> (&'static str, &'static str) {
         match self {
-            Kind::Nginx => ("nginx", "nginx"),
-            Kind::Caddy => ("caddy", "caddyfile"),
-            Kind::HaProxy => ("haproxy", "haproxy"),
-            Kind::Apache => ("apache2", "apache"),
-            Kind::Varnish => ("varnishd", "vcl"),
-            Kind::Lighttpd => ("lighttpd", "lighttpd"),
-            Kind::Squid => ("squid", "squid"),
+            Kind::Nginx => ("nginx", "nginx.conf"),
+            Kind::Caddy => ("caddy", "Caddyfile"),
+            Kind::HaProxy => ("haproxy", "haproxy.cfg"),
+            Kind::Apache => ("apache2", "apache.conf"),
+            Kind::Varnish => ("varnishd", "varnish.vcl"),
+            Kind::Lighttpd => ("lighttpd", "lighttpd.conf"),
+            Kind::Squid => ("squid", "squid.conf"),
         }
     }
 
-    /// The recipe in the docs.
-    pub(crate) fn recipe(self) -> &'static str {
-        let fence = format!("```{}\n", self.names().1);
-        let (_, rest) = DOC.split_once(&fence).expect(&fence);
-        rest.split_once("```").unwrap().0
+    /// The recipe, a file of `scripts/proxies`, which the docs print.
+    pub(crate) fn recipe(self) -> String {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/proxies");
+        std::fs::read_to_string(format!("{directory}/{}", self.names().1)).unwrap()
     }
 
     /// A whole configuration around a recipe. Debian's configurations give up what is quiet for 20 to
@@ -170,13 +166,24 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// The proxy in front of a server that runs, as the docs set it up.
     pub(crate) async fn start(kind: Kind, upstream: SocketAddr) -> Proxy {
-        Proxy::with(kind, kind.recipe(), upstream).await
+        Proxy::with(kind, &kind.recipe(), upstream).await
     }
 
     /// The proxy by another recipe.
     pub(crate) async fn with(kind: Kind, recipe: &str, upstream: SocketAddr) -> Proxy {
-        Proxy::configured(kind, recipe, upstream, |recipe, addr, dir| {
+        Proxy::configured(kind, recipe, upstream, None, |recipe, addr, dir| {
             kind.configuration(recipe, addr, dir)
+        })
+        .await
+    }
+
+    /// The proxy as the docs set it up, and with TLS.
+    #[cfg(feature = "secure")]
+    pub(crate) async fn with_tls(kind: Kind, upstream: SocketAddr, tls: &TlsFiles) -> Proxy {
+        let root = Some(&*tls.root);
+        Proxy::configured(kind, &kind.recipe(), upstream, root, |recipe, addr, dir| {
+            let plain = kind.configuration(recipe, addr, dir);
+            proxy_tls::configuration(kind, &plain, addr, dir, tls)
         })
         .await
     }
@@ -184,7 +191,7 @@ impl Proxy {
     /// The proxy as Debian sets it up, with the address of the server, and these lines more.
     pub(crate) async fn by_default(kind: Kind, more: &str, upstream: SocketAddr) -> Proxy {
         let recipe = proxy_defaults::recipe(kind, more);
-        Proxy::configured(kind, &recipe, upstream, |recipe, addr, dir| {
+        Proxy::configured(kind, &recipe, upstream, None, |recipe, addr, dir| {
             proxy_defaults::configuration(kind, recipe, addr, dir)
         })
         .await
@@ -194,6 +201,7 @@ impl Proxy {
         kind: Kind,
         recipe: &str,
         upstream: SocketAddr,
+        root: Option<&str>,
         configuration: impl Fn(&str, SocketAddr, &Path) -> String,
     ) -> Proxy {
         let (ip, port) = (upstream.ip(), upstream.port());
@@ -211,12 +219,12 @@ impl Proxy {
             upstreams.iter().any(|upstream| recipe.contains(upstream)),
             "{recipe}"
         );
-        Proxy::run(kind, &recipe, configuration).await
+        Proxy::run(kind, &recipe, root, configuration).await
     }
 
     /// The proxy by a recipe as it stands.
     pub(crate) async fn by(kind: Kind, recipe: &str) -> Proxy {
-        Proxy::run(kind, recipe, |recipe, addr, dir| {
+        Proxy::run(kind, recipe, None, |recipe, addr, dir| {
             kind.configuration(recipe, addr, dir)
         })
         .await
@@ -225,6 +233,7 @@ impl Proxy {
     async fn run(
         kind: Kind,
         recipe: &str,
+        root: Option<&str>,
         configuration: impl Fn(&str, SocketAddr, &Path) -> String,
     ) -> Proxy {
         let port = Port::reserve();
@@ -253,17 +262,29 @@ impl Proxy {
             dir,
             _port: port,
         };
-        proxy.answers(kind).await;
+        proxy.answers(kind, root).await;
         proxy
     }
 
+    /// Whether the server answers through the proxy; with TLS, where there is an authority.
+    async fn is_answering(&self, root: Option<&str>) -> bool {
+        let Some(root) = root else {
+            let answer = soon(try_send(self.addr, "GET /healthz", b"")).await;
+            return answer.is_ok_and(|answer| answer.status == 200);
+        };
+        let url = format!("https://localhost:{}/healthz", self.addr.port());
+        let mut curl = Command::new("curl");
+        curl.args(["-sf", "--noproxy", "*", "--cacert", root, &url]);
+        soon(curl.output())
+            .await
+            .is_ok_and(|said| said.stdout == b"ok")
+    }
+
     /// Waits until the server answers through the proxy.
-    async fn answers(&mut self, kind: Kind) {
+    async fn answers(&mut self, kind: Kind, root: Option<&str>) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            if let Ok(answer) = soon(try_send(self.addr, "GET /healthz", b"")).await
-                && answer.status == 200
-            {
+            if self.is_answering(root).await {
                 return;
             }
             let ended = self.child.try_wait().unwrap();
