@@ -10,6 +10,7 @@ use hyper::header::{
 };
 
 use super::challenge;
+pub(super) use super::param_error::ParamError;
 use crate::access::Denial;
 use crate::chat::{
     CreateError, FriendError, LoginError, LookupError, RegisterError, SayError, SessionEnded,
@@ -165,6 +166,13 @@ pub(super) enum Error {
     #[error("the server is at its connection limit; try again shortly")]
     Full,
     #[error(
+        "as many pages look at the sockets of their streams as may, {max}, of which your address may have \
+         {own}; close one, and try again in a moment",
+        max = limits::TAPS_MAX,
+        own = limits::TAPS_PER_CLIENT_MAX
+    )]
+    TapsFull,
+    #[error(
         "your address has as many connections as it may, so that others find room; close some of them, \
          and try again"
     )]
@@ -194,26 +202,6 @@ impl From<AppendError> for Error {
             }
             AppendError::Refused(DraftRefusal::KeysFull(wait)) => Error::KeysFull(wait),
             AppendError::Refused(DraftRefusal::OtherLast(last)) => Error::OtherLast(last),
-        }
-    }
-}
-
-/// The value of a parameter cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{name}={value:?} {why}")]
-pub(super) struct ParamError {
-    name: &'static str,
-    value: String,
-    why: String,
-}
-
-impl ParamError {
-    /// `why` completes a sentence that begins with the parameter and its value.
-    pub(super) fn new(name: &'static str, value: &str, why: impl Into<String>) -> ParamError {
-        ParamError {
-            name,
-            value: value.to_owned(),
-            why: why.into(),
         }
     }
 }
@@ -318,6 +306,7 @@ impl Error {
             | Error::NoBodyMemory
             | Error::NoAnswerMemory
             | Error::Full
+            | Error::TapsFull
             | Error::KeysFull(_)
             | Error::Register(RegisterError::Create(CreateError::Full))
             | Error::Lookup(LookupError::Store(_))
@@ -331,7 +320,7 @@ impl Error {
             Error::CrossOrigin(_) => RefusalReason::Origin,
             Error::Full => RefusalReason::Connections,
             Error::ManyConnections => RefusalReason::ClientConnections,
-            Error::ManyRequests(_) => RefusalReason::ClientRequests,
+            Error::ManyRequests(_) | Error::TapsFull => RefusalReason::ClientRequests,
             Error::ManyAppends { .. } => RefusalReason::ClientAppends,
             Error::NoBodyMemory => RefusalReason::BodyMemory,
             Error::NoAnswerMemory => RefusalReason::AnswerMemory,
@@ -380,6 +369,11 @@ impl Error {
             }
             // Rounded up: before that there is no room for sure.
             Error::KeysFull(wait) => Some((RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))),
+            // One that nobody looks at is forgotten then.
+            Error::TapsFull => {
+                let wait = HeaderValue::from(limits::TAP_IDLE_TIMEOUT.as_secs());
+                Some((RETRY_AFTER, wait))
+            }
             Error::NoBodyMemory
             | Error::NoAnswerMemory
             | Error::Lookup(LookupError::Store(_))

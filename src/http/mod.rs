@@ -47,6 +47,7 @@ mod negotiate;
 mod openapi_tests;
 mod operator;
 mod page;
+mod param_error;
 mod params;
 mod permission;
 mod probe;

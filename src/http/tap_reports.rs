@@ -65,7 +65,7 @@ pub(super) fn open(call: &Call<'_>) -> Result<Response<Body>, Error> {
         readable: call.readable(),
     };
     let opened = call.app.taps.open(owner, Instant::now());
-    let id = opened.map_err(|TapsFull| Error::Full)?;
+    let id = opened.map_err(|TapsFull| Error::TapsFull)?;
     Ok(reply::json(StatusCode::CREATED, &OpenedTap { id: &id }))
 }
 

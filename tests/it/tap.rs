@@ -138,19 +138,53 @@ async fn tap_has_a_write_for_each_message() {
     let mut stream = get(addr, &format!("/c/wire?as=ndjson&tap={id}")).await;
     stream.until("\"live\"").await;
     let mut told = Told::default();
-    told.take(&fetch(addr, &id).await, 1);
-    let before = told.writes.len();
+    // The tap hears of a write after the socket has taken it, so the client may be first.
+    let mut until = async |text: &str| {
+        eventually(text, async || {
+            told.take(&fetch(addr, &id).await, 1);
+            let all = String::from_utf8(told.writes.concat()).unwrap();
+            all.contains(text)
+        })
+        .await;
+        (told.writes.len(), told.writes.last().unwrap().clone())
+    };
+    let (before, _) = until("\"live\"").await;
     for n in 1..=5 {
         append(addr, "wire", &format!("message {n}")).await;
         let chunk = stream.until(&format!("message {n}")).await;
-        told.take(&fetch(addr, &id).await, 1);
-        assert_eq!(told.writes.len(), before + n);
-        let framed = format!("{:x}\r\n{chunk}\r\n", chunk.len());
-        assert_eq!(told.writes.last().unwrap(), framed.as_bytes());
+        let (count, last) = until(&format!("message {n}")).await;
+        assert_eq!(count, before + n);
+        let framed = format!("{:X}\r\n{chunk}\r\n", chunk.len());
+        assert_eq!(String::from_utf8(last).unwrap(), framed);
     }
     drop(stream);
     let end = Told::until_over(addr, &id, 1).await;
     assert_eq!(end.over, Some(false), "the client has left");
+    server.stop().await;
+}
+
+/// A tap that nobody fetches is forgotten, and its stream goes on without it, as one of the crowd.
+#[tokio::test]
+async fn tap_that_nobody_fetches_is_forgotten() {
+    let server = TestServer::start();
+    let addr = server.addr;
+    let id = open(addr).await;
+    let path = format!("/c/wire?as=ndjson&heartbeat=1s&tap={id}");
+    let mut stream = get(addr, &path).await;
+    append(addr, "wire", "before").await;
+    stream.until("before").await;
+    tokio::time::sleep(forever_frame::limits::TAP_IDLE_TIMEOUT).await;
+    let mut heartbeats = stream.until("heartbeat").await.matches("heartbeat").count();
+    assert_eq!(get(addr, &format!("/wire/tap/{id}")).await.status, 404);
+    assert_eq!(get(addr, &path).await.status, 400);
+    while heartbeats < 18 {
+        heartbeats += stream.until("heartbeat").await.matches("heartbeat").count();
+    }
+    for n in 1..=3 {
+        append(addr, "wire", &format!("after {n}")).await;
+        let got = stream.until(&format!("after {n}")).await;
+        assert_eq!(got.matches("\"message\",\"cursor\"").count(), 1, "{got}");
+    }
     server.stop().await;
 }
 
@@ -287,6 +321,8 @@ async fn taps_of_an_address_are_bounded() {
     for _ in 1..forever_frame::limits::TAPS_PER_CLIENT_MAX {
         open(addr).await;
     }
-    assert_eq!(post(addr, "/wire/tap", "").await.status, 503);
+    let mut full = post(addr, "/wire/tap", "").await;
+    assert_eq!((full.status, full.header("retry-after")), (503, "15"));
+    assert!(full.text().await.contains("close one"));
     server.stop().await;
 }
