@@ -6,7 +6,7 @@ const ROW = 19, TOP = 4, LABEL = 96, END = 150, BAR = 11;
 const SVG = 'http://www.w3.org/2000/svg';
 const KEPT = 4000;
 // What the picture takes from the style sheet.
-const COLORS = ['--text', '--muted', '--rule', '--panel', '--accent', '--wash', '--warn'];
+const COLORS = ['--text', '--muted', '--rule', '--panel', '--accent', '--wash', '--warn', '--warn-wash'];
 
 /** Returns an element of SVG with these attributes. */
 function svg(name, attributes = {}, text = '') {
@@ -94,8 +94,10 @@ export const timeline = {
       for (const { from, head, to, isCut } of seen) {
         // The answer is held from the request to the head of the answer.
         const [a, b, c] = [x(from), x(head ?? to ?? now), x(to ?? now)];
-        if (b - a >= 1) waits.push(`M${a} ${mid - BAR / 2}h${b - a}v${BAR}h${a - b}z`);
-        if (c > b || !head) bars.push(`M${b} ${mid - BAR / 2}h${Math.max(1, c - b)}v${BAR}h${-Math.max(1, c - b)}z`);
+        // Each held answer is a bar of its own, also where the next request follows at once.
+        const held = Math.max(1, b - a - 3);
+        if (b - a >= 1) waits.push(`M${a} ${mid - BAR / 2}h${held}v${BAR}h${-held}z`);
+        if (c > b) bars.push(`M${b} ${mid - BAR / 2}h${Math.max(1, c - b)}v${BAR}h${-Math.max(1, c - b)}z`);
         if (isCut && to) cuts.push(`M${c - 4} ${mid - 5}l8 10m0-10l-8 10`);
       }
       const came = arrivals.filter(({ at }) => isSeen(at));

@@ -163,6 +163,7 @@ async fn states_of_the_wire(eye: &Eye) {
     post(eye.server.addr, "/c/wire", "hello").await;
     eye.click("#panel-sse .part.payload").await;
     eye.look("the socket, and an explanation").await;
+    eye.click("#explained button").await;
     eye.click("#tour .next").await;
     eye.click("#faults summary").await;
     eye.click("#faults [value=refuse]").await;
