@@ -21,6 +21,7 @@ mod way;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -69,8 +70,16 @@ fn run(run: &mut Run) -> Result<()> {
     check_files(followers as u64 + MORE_FILES)?;
     let time = run.time(run.soak);
     let log = run.scratch.file("soak.log");
+    watch_for(run, followers, time, &log).map_err(|error| {
+        let said = watch::last_lines(&log);
+        format!("{error}; the server's log ends with:\n{said}").into()
+    })
+}
+
+/// Starts a server that writes its log to a file, and lets followers follow it for some time.
+fn watch_for(run: &Run, followers: usize, time: Duration, log: &Path) -> Result<()> {
     let mut command = Command::new(ours::PROGRAM);
-    command.stderr(std::fs::File::create(&log)?);
+    command.stderr(std::fs::File::create(log)?);
     let store = run.scratch.sqlite("soak");
     let server = Server::start(ours::with_arguments(&mut command, &store))?;
     upload(server.addr, BEFORE, 1..=STORED)?;
@@ -120,7 +129,7 @@ fn run(run: &mut Run) -> Result<()> {
     watch::files_back(&server, files)?;
     watch.check()?;
     server.stop()?;
-    watch::check_log(&log)
+    watch::check_log(log)
 }
 
 /// Reads the newest messages on each transport: the server keeps their encodings with them.

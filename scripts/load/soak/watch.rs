@@ -109,6 +109,13 @@ pub(super) fn files_back(server: &Server, before: usize) -> Result<()> {
     }
 }
 
+/// The last lines of the server's log, each on a line of its own.
+pub(super) fn last_lines(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
 /// Fails if the server's log has an error.
 pub(super) fn check_log(log: &Path) -> Result<()> {
     let text = fs::read_to_string(log)?;
