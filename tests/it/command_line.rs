@@ -27,6 +27,19 @@ async fn starts(args: &[&str], variables: &[(&str, &str)]) -> Binary {
     Binary::spawn(command).await
 }
 
+/// A program that was built without clusters says how to get one that has them.
+#[cfg(not(feature = "cluster"))]
+#[tokio::test]
+async fn cluster_is_a_feature() {
+    let here = ["--listen", "127.0.0.1:0", "--store", "memory"];
+    let (code, said) = fails(&[&here[..], &["--cluster", "nats://a:4222"]].concat(), &[]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("--features cluster"), "{said}");
+    let (code, said) = fails(&["cluster", "check", "--cluster", "nats://a:4222"], &[]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("--features cluster"), "{said}");
+}
+
 /// A switch in the environment takes what people write into a compose file.
 #[tokio::test]
 async fn switches_from_the_environment() {
