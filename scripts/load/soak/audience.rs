@@ -197,8 +197,7 @@ impl Audience {
             .registry()
             .register(&mut socket, Token(index), both)?;
         self.connections += 1;
-        self.followers[index].connect(socket);
-        Ok(())
+        self.followers[index].connect(socket)
     }
 
     /// Counts how a connection has ended; an error gets the name of its follower.

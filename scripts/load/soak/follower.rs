@@ -115,12 +115,14 @@ impl Follower {
         self.way.channels().map(behind).sum()
     }
 
-    /// Goes on with a new connection, from its cursor.
-    pub(super) fn connect(&mut self, socket: TcpStream) {
+    /// Goes on with a new connection, from its cursor. It asks at once if it can: the thread of all followers
+    /// may be held up for longer than a server waits for a request.
+    pub(super) fn connect(&mut self, socket: TcpStream) -> Result<()> {
         self.feed.reopen();
         self.is_slow = self.way.pace != Pace::Fast;
         let doing = Doing::Asks;
         self.line = Line::On { socket, doing };
+        self.ask()
     }
 
     pub(super) fn disturb(&mut self, how: Disturbance, back: Instant) -> Result<()> {
