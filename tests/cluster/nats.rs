@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use crate::support::binary::SHELL;
 use crate::support::client::try_send;
 use crate::support::port::Port;
-use crate::support::{directory, eventually};
+use crate::support::{STEP_TIMEOUT, directory, eventually_within};
 
 /// Servers of one cluster.
 pub(crate) struct Nats {
@@ -121,7 +121,8 @@ impl Nats {
     /// Waits until a server says that it works.
     pub(crate) async fn healthy(&self, n: usize) {
         let addr = self.servers[n].monitor.addr;
-        eventually("the NATS server works", async || {
+        // One that has lost all it had gets that from the others first.
+        eventually_within(STEP_TIMEOUT * 4, "the NATS server works", async || {
             let Ok(answer) = try_send(addr, "GET /healthz", b"").await else {
                 return Err("no answer".to_owned());
             };

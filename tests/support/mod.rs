@@ -82,8 +82,17 @@ impl<T> Look for Result<T, String> {
 
 /// Looks again and again until the look succeeds, for state that nothing announces. When patience
 /// ends, the test fails and says what was there instead.
-pub(crate) async fn eventually<L: Look>(what: &str, mut look: impl AsyncFnMut() -> L) -> L::Found {
-    let deadline = Instant::now() + STEP_TIMEOUT;
+pub(crate) async fn eventually<L: Look>(what: &str, look: impl AsyncFnMut() -> L) -> L::Found {
+    eventually_within(STEP_TIMEOUT, what, look).await
+}
+
+/// Does so with a patience of its own, for work of others that takes long on a machine that is busy.
+pub(crate) async fn eventually_within<L: Look>(
+    patience: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> L,
+) -> L::Found {
+    let deadline = Instant::now() + patience;
     loop {
         let looked = match timeout(STEP_TIMEOUT, look()).await {
             Ok(look) => look.found(),
