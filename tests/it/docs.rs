@@ -123,6 +123,7 @@ fn docs_have_the_files_of_proxies() {
         .split("\n```")
         .skip(1)
         .step_by(2)
+        .filter(|block| !block.starts_with("sh\n"))
         .map(|block| block.split_once('\n').unwrap().1.to_owned() + "\n")
         .collect();
     let files = Path::new(TREE).join("scripts/proxies").read_dir().unwrap();
