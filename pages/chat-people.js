@@ -19,6 +19,8 @@ export const people = new Map();
 /** A friend, or an account that is to become one, with its row in the list. */
 class Person {
   online = false;
+  /** The cursor up to which a friend has read what was said. */
+  seen = null;
   #row = null;
   // Unread messages: their number up to a cursor, and the cursors of those after it.
   #counted = 0;
@@ -99,10 +101,11 @@ export function stand(name, standing) {
 export function standAsIn({ since, friends }) {
   const names = new Set(friends.map(({ name }) => name));
   for (const name of [...people.keys()]) if (!names.has(name)) stand(name, null);
-  for (const { name, standing, online, unread } of friends) {
+  for (const { name, standing, online, unread, seen } of friends) {
     stand(name, standing);
     const person = people.get(name);
     person.online = online;
+    person.seen = seen;
     person.count(unread, since);
     person.show();
   }

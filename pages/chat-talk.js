@@ -158,6 +158,19 @@ export class Talk {
     row.prepend(line);
   }
 
+  /** Marks the last of my messages that the friend has read, up to this cursor. */
+  showSeen(through) {
+    const mine = [...$('messages').children].filter(row => row.who === 'me' && through && !isNewer(row.dataset.cursor, through));
+    const last = mine.at(-1), before = $('messages').querySelector('.seen');
+    if (before?.closest('li') === last) return;
+    before?.remove();
+    if (!last) return;
+    const mark = document.createElement('small');
+    mark.className = 'seen';
+    mark.textContent = 'seen';
+    last.firstElementChild.append(mark);
+  }
+
   /** Removes that line, when its messages have been read and answered. */
   unmark() { $('messages').querySelector('.new-since')?.remove(); }
 

@@ -61,6 +61,7 @@ let telling = false;
 function seen() {
   const person = people.get(talk?.name);
   if (!person) return;
+  showSeen();
   talk.showNewer(person.unread);
   if (!person.unread || document.hidden || !talk.last || !talk.isAtEnd) return;
   // Everything up to the newer of the two has been shown.
@@ -95,6 +96,7 @@ const outbox = new Outbox(delivered, refused);
 /** Shows a message that the server took. */
 function delivered(message) {
   if (talk?.name === message.to) talk.add(message);
+  showSeen();
   complain('');
 }
 
@@ -165,6 +167,18 @@ function readElsewhere({ data }) {
   person.show();
 }
 
+/** Shows that a friend has read what was said. */
+function seenByFriend({ data }) {
+  const { name, through } = JSON.parse(data);
+  const person = people.get(name);
+  if (!person) return;
+  person.seen = through;
+  showSeen();
+}
+
+/** Marks in the open conversation how far the friend has read it. */
+function showSeen() { talk?.showSeen(people.get(talk.name)?.seen); }
+
 /** Shows that a friend has come online or gone offline. */
 function cameOrWent({ data }) {
   const { name, online } = JSON.parse(data);
@@ -184,11 +198,12 @@ const mine = path => `${path}?of=${encodeURIComponent(me)}`;
 /** Opens the user's own stream. It does not use EventSource, which would not tell the time of a message. */
 function follow(since) {
   own?.close();
-  const events = ['message', 'friends', 'read'], transports = ['ndjson', 'script', 'json'];
+  const events = ['message', 'friends', 'read', 'seen'], transports = ['ndjson', 'script', 'json'];
   own = new ForeverFrame(mine(at('/chat/stream')), { since, events, transports, heartbeat: HEARTBEAT });
   own.addEventListener('message', heard);
   own.addEventListener('friends', befriended);
   own.addEventListener('read', readElsewhere);
+  own.addEventListener('seen', seenByFriend);
   own.addEventListener('gap', begin);
   own.addEventListener('open', () => { hurry(); tellRead(); });
   own.addEventListener('state', ({ state }) => {

@@ -13,6 +13,8 @@ pub(super) enum AccountEvent {
     Friends(FriendsEvent),
     /// `read`: this account has read a conversation up to a position.
     Read(ReadEvent),
+    /// `seen`: a friend has read the conversation with this account up to a position.
+    Seen(ReadEvent),
     /// `hear`: this account and another are about to be friends, so the account's streams follow
     /// their conversation from here on. Followers do not see this event, and the name is kept because
     /// logs have it.
@@ -31,7 +33,7 @@ pub(super) struct FriendsEvent {
     pub(super) change: String,
 }
 
-/// The data of [`AccountEvent::Read`].
+/// The data of [`AccountEvent::Read`] and [`AccountEvent::Seen`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ReadEvent {
     /// The name of the friend.
@@ -47,6 +49,7 @@ impl AccountEvent {
         match message.event.as_str() {
             "friends" => serde_json::from_str(data).ok().map(AccountEvent::Friends),
             "read" => serde_json::from_str(data).ok().map(AccountEvent::Read),
+            "seen" => serde_json::from_str(data).ok().map(AccountEvent::Seen),
             "hear" => data
                 .parse()
                 .ok()
@@ -61,6 +64,7 @@ impl AccountEvent {
         let (event, data) = match self {
             AccountEvent::Friends(friends) => ("friends", serde_json::to_string(friends)),
             AccountEvent::Read(read) => ("read", serde_json::to_string(read)),
+            AccountEvent::Seen(seen) => ("seen", serde_json::to_string(seen)),
             AccountEvent::ConversationAdded(id) => ("hear", Ok(id.0.to_string())),
             AccountEvent::SessionEnded => ("ended", Ok(String::new())),
         };

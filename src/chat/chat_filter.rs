@@ -52,8 +52,12 @@ impl ChatFilter {
             Some(AccountEvent::Friends(friends)) if self.renders => {
                 FilterAction::Replace(render_friends(&friends))
             }
-            Some(AccountEvent::Read(_)) if self.renders => FilterAction::Skip,
-            Some(AccountEvent::Friends(_) | AccountEvent::Read(_)) => FilterAction::Keep,
+            Some(AccountEvent::Read(_) | AccountEvent::Seen(_)) if self.renders => {
+                FilterAction::Skip
+            }
+            Some(AccountEvent::Friends(_) | AccountEvent::Read(_) | AccountEvent::Seen(_)) => {
+                FilterAction::Keep
+            }
         }
     }
 

@@ -144,7 +144,7 @@ impl Chat {
     }
 
     /// Moves my read position in the conversation with a friend forward to `seq`, and tells my open
-    /// streams if it has moved. A position past the end of the log counts as the end.
+    /// streams and the friend's if it has moved. A position past the end of the log counts as the end.
     ///
     /// # Errors
     /// When the store is not available.
@@ -157,12 +157,14 @@ impl Chat {
         let (_, last) = self.log.bounds();
         let seq = seq.min(last);
         if self.database.mark_read(me.id, friend.id, seq).await? {
-            let read = ReadEvent {
-                name: friend.name.as_str().to_owned(),
+            let event = |of: &Account| ReadEvent {
+                name: of.name.as_str().to_owned(),
                 through: self.log.cursor(seq).to_string(),
             };
-            let draft = AccountEvent::Read(read).draft(account_channel(me.id));
-            self.log.append(draft).await?;
+            let read = AccountEvent::Read(event(friend)).draft(account_channel(me.id));
+            self.log.append(read).await?;
+            let seen = AccountEvent::Seen(event(me)).draft(account_channel(friend.id));
+            self.log.append(seen).await?;
         }
         Ok(())
     }
@@ -260,10 +262,14 @@ mod tests {
         async fn read_through(&self, me: &Account, of: &Account) -> Seq {
             friend(&self.chat.database, me, of).await.read_through
         }
+
+        async fn seen_through(&self, me: &Account, of: &Account) -> Seq {
+            friend(&self.chat.database, me, of).await.seen_through
+        }
     }
 
     /// Saying something is one entry of the log if nothing was unread, and otherwise that and the
-    /// `read` event.
+    /// events `read` and `seen`.
     #[tokio::test]
     async fn say_costs_one_commit_unless_something_was_unread() {
         let mut talk = Talk::new().await;
@@ -274,23 +280,25 @@ mod tests {
         assert_eq!(talk.read_through(&zoe, &ben).await, Seq::START);
         assert_eq!(talk.unread(&ben).await, 3);
         // Ben has not read what Zoë said; his answer says that he has.
-        assert_eq!(talk.say(&ben, &zoe, "hi").await, 2);
+        assert_eq!(talk.say(&ben, &zoe, "hi").await, 3);
         assert_eq!(talk.read_through(&ben, &zoe).await, Seq(4));
+        assert_eq!(talk.seen_through(&zoe, &ben).await, Seq(4));
         assert_eq!((talk.unread(&ben).await, talk.unread(&zoe).await), (0, 1));
         assert_eq!(talk.say(&ben, &zoe, "how are you?").await, 1);
         // Zoë reads before she answers, as a page does that shows the conversation.
-        talk.chat.mark_read(&zoe, &ben, Seq(6)).await.unwrap();
-        talk.seq += 1;
+        talk.chat.mark_read(&zoe, &ben, Seq(7)).await.unwrap();
+        talk.seq += 2;
         assert_eq!(talk.say(&zoe, &ben, "fine").await, 1);
         assert_eq!((talk.unread(&ben).await, talk.unread(&zoe).await), (1, 0));
-        let read = |of: &str, seq| {
-            AccountEvent::Read(ReadEvent {
-                name: of.to_owned(),
-                through: talk.chat.log.cursor(Seq(seq)).to_string(),
-            })
+        let event = |of: &str, seq| ReadEvent {
+            name: of.to_owned(),
+            through: talk.chat.log.cursor(Seq(seq)).to_string(),
         };
-        assert_eq!(events_of(&talk.chat, &ben).await, [read("Zoë", 4)]);
-        assert_eq!(events_of(&talk.chat, &zoe).await, [read("Ben", 6)]);
+        let (read, seen) = (AccountEvent::Read, AccountEvent::Seen);
+        let of_ben = [read(event("Zoë", 4)), seen(event("Zoë", 7))];
+        assert_eq!(events_of(&talk.chat, &ben).await, of_ben);
+        let of_zoe = [seen(event("Ben", 4)), read(event("Ben", 7))];
+        assert_eq!(events_of(&talk.chat, &zoe).await, of_zoe);
     }
 
     /// A message that is sent again with its key marks nothing that was said since as read.
@@ -317,19 +325,19 @@ mod tests {
         let mut talk = Talk::new().await;
         let (zoe, ben) = (talk.zoe.clone(), talk.ben.clone());
         assert_eq!(talk.say(&ben, &zoe, "read").await, 1);
-        assert_eq!(talk.say(&zoe, &ben, "hello").await, 2);
+        assert_eq!(talk.say(&zoe, &ben, "hello").await, 3);
         for _ in 0..limits::UNREAD_COUNTED_MAX * 2 {
             assert_eq!(talk.say(&zoe, &ben, "are you there?").await, 1);
         }
         assert_eq!(talk.unread(&zoe).await, 0);
         assert_eq!(talk.read_through(&zoe, &ben).await, Seq(2));
-        assert_eq!(talk.say(&ben, &zoe, "yes").await, 2);
+        assert_eq!(talk.say(&ben, &zoe, "yes").await, 3);
         assert_eq!((talk.unread(&zoe).await, talk.unread(&ben).await), (1, 0));
         for _ in 0..limits::UNREAD_COUNTED_MAX {
             assert_eq!(talk.say(&ben, &zoe, "what is it?").await, 1);
         }
         assert_eq!(talk.unread(&zoe).await, limits::UNREAD_COUNTED_MAX);
-        assert_eq!(talk.say(&zoe, &ben, "nothing").await, 2);
+        assert_eq!(talk.say(&zoe, &ben, "nothing").await, 3);
         assert_eq!(talk.unread(&zoe).await, 0);
     }
 }

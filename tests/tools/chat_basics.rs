@@ -209,3 +209,35 @@ async fn chat_demo_accounts_are_buttons() {
     .await;
     browser.close().await;
 }
+
+/// The writer sees that a message has been read, when it was in sight and not before, and still after a reload.
+#[tokio::test]
+async fn chat_writer_sees_what_was_seen() {
+    let server = TestServer::start();
+    let (zoe, ben) = talk(&server).await;
+    ben.say("hello").await;
+    let seen = "document.querySelector('#messages .seen')?.closest('li').querySelector('.text').textContent ?? null";
+    becomes(&ben.browser, seen, json!("hello")).await;
+    for n in 0..40 {
+        ben.say(&format!("line {n}")).await;
+    }
+    becomes(&ben.browser, seen, json!("line 39")).await;
+    zoe.browser
+        .execute("document.querySelector('div.talk').scrollTop = -700")
+        .await;
+    ben.say("out of sight").await;
+    zoe.browser
+        .read("#newer", "that it is new", |text| text == "↓ 1 new")
+        .await;
+    assert_eq!(
+        ben.browser.execute(&format!("return {seen}")).await,
+        "line 39"
+    );
+    zoe.click("#newer").await;
+    becomes(&ben.browser, seen, json!("out of sight")).await;
+    ben.browser.reload().await;
+    becomes(&ben.browser, seen, json!("out of sight")).await;
+    zoe.browser.close().await;
+    ben.browser.close().await;
+    server.stop().await;
+}

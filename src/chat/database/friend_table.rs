@@ -71,6 +71,8 @@ pub struct Friend {
     /// My read position: I have read all of the friend's messages up to here. My own messages do
     /// not move it, so it may be older than they are.
     pub read_through: Seq,
+    /// The friend's read position in what we said to each other, as far as the friend has told.
+    pub seen_through: Seq,
 }
 
 impl Friend {
@@ -79,6 +81,7 @@ impl Friend {
             account: Account::from_row(row, 0)?,
             standing: row.get(3)?,
             read_through: row.get(4)?,
+            seen_through: row.get::<_, Option<Seq>>(5)?.unwrap_or(Seq::START),
         })
     }
 }
@@ -90,7 +93,9 @@ impl Database {
     /// # Errors
     /// When the tables cannot be read.
     pub(in crate::chat) async fn friends(&self, me: AccountId) -> Result<Vec<Friend>, StoreError> {
-        const SQL: &str = "SELECT id, name, key, standing, read \
+        const SQL: &str = "SELECT id, name, key, standing, read, \
+                           (SELECT theirs.read FROM friends AS theirs \
+                           WHERE theirs.me = friends.friend AND theirs.friend = friends.me) \
                            FROM friends JOIN accounts ON id = friend \
                            WHERE me = ? AND standing <> 'declined' ORDER BY key";
         self.tables
@@ -109,7 +114,9 @@ impl Database {
         me: AccountId,
         other: AccountId,
     ) -> Result<Option<Friend>, StoreError> {
-        const SQL: &str = "SELECT id, name, key, standing, read \
+        const SQL: &str = "SELECT id, name, key, standing, read, \
+                           (SELECT theirs.read FROM friends AS theirs \
+                           WHERE theirs.me = friends.friend AND theirs.friend = friends.me) \
                            FROM friends JOIN accounts ON id = friend \
                            WHERE me = ? AND friend = ? AND standing <> 'declined'";
         self.tables

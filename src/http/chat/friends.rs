@@ -4,11 +4,12 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::{done, is_browser, view};
-use crate::chat::{Account, Contact, FriendAction, Overview, Session};
+use crate::chat::{Account, Contact, FriendAction, Overview, Session, Standing};
 use crate::http::error::Error;
 use crate::http::reply::{self, Body};
 use crate::http::{Call, body, form, params};
 use crate::limits;
+use crate::log::Log;
 
 /// `/chat`: the page of the friends, with no conversation open.
 pub(super) async fn home(call: Call<'_>, session: Session) -> Result<Response<Body>, Error> {
@@ -41,15 +42,20 @@ struct ContactObject<'a> {
     standing: &'static str,
     online: bool,
     unread: usize,
+    /// The cursor up to which the friend has read the conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<String>,
 }
 
 impl<'a> ContactObject<'a> {
-    fn new(contact: &'a Contact) -> ContactObject<'a> {
+    fn new(contact: &'a Contact, log: &Log) -> ContactObject<'a> {
+        let is_friend = contact.friend.standing == Standing::Friend;
         ContactObject {
             name: contact.friend.account.name.as_str(),
             standing: contact.friend.standing.as_str(),
             online: contact.online,
             unread: contact.unread,
+            seen: is_friend.then(|| log.cursor(contact.friend.seen_through).to_string()),
         }
     }
 }
@@ -61,11 +67,15 @@ pub(super) async fn list(call: Call<'_>, session: Session) -> Result<Response<Bo
         presence,
         friends,
     } = call.app.chat.overview(&session.account).await?;
+    let log = call.app.chat.log();
     let overview = OverviewObject {
         me: session.account.name.as_str(),
         since: since.to_string(),
         presence: presence.to_string(),
-        friends: friends.iter().map(ContactObject::new).collect(),
+        friends: friends
+            .iter()
+            .map(|contact| ContactObject::new(contact, log))
+            .collect(),
     };
     Ok(reply::json(StatusCode::OK, &overview))
 }
