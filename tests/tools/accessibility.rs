@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::helpers::browser::Browser;
 use crate::helpers::programs::parsers;
+use crate::helpers::site::{self, PAGES};
 use crate::support::binary::Binary;
-use crate::support::client::{post, send};
+use crate::support::client::post;
 use crate::support::eventually;
 
 /// What axe finds wrong: the rules, each with an element that breaks it.
@@ -63,38 +64,10 @@ async fn all_states(browser: Browser) {
         server: Binary::start(&["--demo-accounts"]).await,
     };
     let addr = eye.server.addr;
-    post(addr, "/c/main", "one").await;
-    post(addr, "/c/colors", "\x1b[31mred \x1b[44mon blue\x1b[0m").await;
-    post(addr, "/c/closed?close=1", "last").await;
-    let lines: Vec<String> = (0..100).map(|n| format!("line {n}")).collect();
-    send(addr, "PUT /c/long", lines.join("\n").as_bytes()).await;
-    for path in [
-        "/",
-        "/receiver",
-        "/receiver/live",
-        "/sender",
-        "/events",
-        "/clock",
-        "/mailbox",
-        "/frame",
-        "/wire",
-        "/docs/",
-        "/docs/protocol",
-        "/probe",
-        "/example",
-        "/c/",
-        "/c/main",
-        "/c/main,colors",
-        "/c/closed",
-        "/c/main?as=html",
-        "/c/main?since=zz-9",
-        "/nothing",
-        "/c/!",
-        "/chat/login",
-        "/chat/register",
-    ] {
+    site::fill(addr).await;
+    for path in PAGES {
         eye.open(path).await;
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        eye.browser.settles(path).await;
         eye.look(path).await;
     }
     states_of_lists(&eye).await;

@@ -9,6 +9,8 @@
 //! | `wire_view`, `wire_faults`, `wire_labels` | what `/wire` has around its panels; what breaks them; its labels, against other parsers |
 //! | `accessibility` | all pages and their states, by axe-core, in light and in dark |
 //! | `log_page` | the page of a channel |
+//! | `first_paint` | how soon pages are painted |
+//! | `class_page` | the page of a class |
 //! | `page_tabs` | all pages in one browser, tabs that are hidden, Back and Reload |
 //! | `page_states` | what pages say of a server that is gone |
 //! | `follow_element` | a channel in a page of another site |
@@ -60,11 +62,13 @@ mod chat_browser;
 mod chat_page;
 mod chat_plain;
 mod chat_silence;
+mod class_page;
 mod closed_streams;
 mod colored_pages;
 mod curl;
 mod examples;
 mod firefox;
+mod first_paint;
 mod follow_element;
 mod foreign_clients;
 mod generated;

@@ -8,3 +8,4 @@ pub(crate) mod proxy;
 mod proxy_defaults;
 #[cfg(feature = "secure")]
 pub(crate) mod proxy_tls;
+pub(crate) mod site;
