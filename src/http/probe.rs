@@ -174,8 +174,8 @@ async fn read_pieces(call: &mut Call<'_>, began: Instant) -> Result<Vec<Arrival>
         if size > limits::PROBE_BODY_BYTES_MAX {
             return Err(Error::FormTooLarge(limits::PROBE_BODY_BYTES_MAX));
         }
-        // Only the first pieces have their times told.
-        if arrivals.len() < limits::PROBE_PIECES_MAX {
+        // Only the first pieces have their times told. The end of a body of HTTP/2 may be an empty one.
+        if !data.is_empty() && arrivals.len() < limits::PROBE_PIECES_MAX {
             let after_ms = milliseconds(began.elapsed());
             let bytes = data.len();
             arrivals.push(Arrival { bytes, after_ms });
