@@ -24,9 +24,13 @@ async fn demo_accounts_exist_and_are_announced() {
         let (status, person) = log_in(&server, me).await;
         assert_eq!(status, 200);
         let friends = person.get("/chat/friends").await.json().await["friends"].take();
+        let seen = &friends[0]["seen"];
+        assert!(seen.is_string(), "{friends}");
         assert_eq!(
             friends,
-            json!([{ "name": other, "standing": "friend", "online": false, "unread": 0 }])
+            json!([{
+                "name": other, "standing": "friend", "online": false, "unread": 0, "seen": seen
+            }])
         );
     }
     let page = get(server.addr, "/chat/login").await.text().await;
