@@ -36,8 +36,9 @@ const SCRIPT: &str = "
 /// A copy of the pages in which the script of `/frame` is another one.
 fn pages(directory: &Path, script: &str) {
     let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/pages");
-    for page in std::fs::read_dir(pages).unwrap() {
-        let page = page.unwrap();
+    let pages = std::fs::read_dir(pages).unwrap().map(Result::unwrap);
+    // The docs, which have a directory, are made by the build.
+    for page in pages.filter(|page| page.file_type().unwrap().is_file()) {
         std::fs::copy(page.path(), directory.join(page.file_name())).unwrap();
     }
     std::fs::write(directory.join("frame.js"), script).unwrap();
