@@ -29,7 +29,11 @@ pub(super) fn seen(headers: &HeaderMap) -> Option<Since> {
     let tag = value(headers, IF_NONE_MATCH)?;
     match tag.trim() {
         "" | "\"\"" | "W/\"\"" | "*" => None,
-        tag => Some(quoted_cursor(tag).map_or(Since::Foreign, Since::Cursor)),
+        tag => {
+            // Without its quotes it is no tag, and what is meant is plain.
+            let cursor = quoted_cursor(tag).or_else(|| tag.parse().ok());
+            Some(cursor.map_or(Since::Foreign, Since::Cursor))
+        }
     }
 }
 
@@ -101,14 +105,14 @@ mod tests {
             seen(&lines.iter().map(line).collect())
         };
         let cursor = Since::Cursor("k3f9-17".parse().unwrap());
-        for tag in ["\"k3f9-17\"", "W/\"k3f9-17\"", " \"k3f9-17\" "] {
+        for tag in ["\"k3f9-17\"", "W/\"k3f9-17\"", " \"k3f9-17\" ", "k3f9-17"] {
             assert_eq!(seen(&[tag]), Some(cursor.clone()), "{tag}");
         }
         for none in [&[][..], &[""], &["\"\""], &["W/\"\""], &["*"]] {
             assert_eq!(seen(none), None, "{none:?}");
         }
         let two: &[&str] = &["\"k3f9-17\"", "\"k3f9-18\""];
-        for foreign in [&["\"abc\""][..], &["k3f9-17"], two] {
+        for foreign in [&["\"abc\""][..], &["abc"], two] {
             assert_eq!(seen(foreign), Some(Since::Foreign), "{foreign:?}");
         }
     }
