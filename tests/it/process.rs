@@ -290,12 +290,7 @@ async fn file_descriptors_exhausted() {
 #[tokio::test]
 async fn streams_go_on_without_file_descriptors() {
     let _alone = HEAVY.lock().await;
-    let mut limited = Command::new(SHELL);
-    let script = format!(
-        "ulimit -n 160; exec {PROGRAM} --listen 127.0.0.1:0 --store memory --max-connections 1000"
-    );
-    limited.args(["-c", &script]);
-    let server = Binary::spawn(limited).await;
+    let server = Binary::start(&["--store", "memory"]).await;
     let addr = server.addr;
     let open = async |wire| Stream::open(addr, wire, "a", "heartbeat=1s&since=0").await;
     let mut streams = Vec::new();
@@ -312,8 +307,17 @@ async fn streams_go_on_without_file_descriptors() {
         sent.clone()
     };
     send().await;
+    // Hardly more than it has open.
+    let pid = server.pid().to_string();
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .count();
+    let limit = format!("--nofile={}", files + 5);
+    let mut limited = Command::new("prlimit");
+    let limited = limited.args(["--pid", &pid, &limit]).status().await;
+    assert!(limited.unwrap().success());
     let mut held = Vec::new();
-    for _ in 0..250 {
+    for _ in 0..60 {
         held.push(tokio::net::TcpStream::connect(addr).await.unwrap());
     }
     let refused = async || {
