@@ -349,6 +349,7 @@ impl Log {
         let (selection, gap) = match since.resolve(self.epoch(), last, self.now().time) {
             Resolved::At(at, gap) => (Selection::at(subscription, at), gap),
             Resolved::Ask(start_at, gap) => {
+                let start_at = self.shared.as_published(start_at);
                 (self.shared.locate(subscription, start_at).await?, gap)
             }
         };
@@ -397,6 +398,19 @@ impl LogShared {
         let tail = self.tail.write();
         let commit = memory.commit(drafts, &self.clock.now());
         self.publish(tail, commit, |answers| answers)
+    }
+
+    /// Lets a beginning that counts back from the end count from the last message that followers can have.
+    /// One that is committed, and not published yet, would be the last, and a poll that does not wait would
+    /// have nothing.
+    fn as_published(&self, start_at: StartAt) -> StartAt {
+        match start_at {
+            StartAt::Last { count, through } => StartAt::Last {
+                count,
+                through: through.min(self.tail.read().last()),
+            },
+            start_at => start_at,
+        }
     }
 
     /// Publishes a commit: makes its messages visible in the tail, has `answer` give the senders
