@@ -15,6 +15,7 @@ mod inherited;
 mod lanes;
 mod listeners;
 mod monitored_io;
+mod outgoing_connection;
 mod probe_client;
 mod reach;
 mod ready_check;

@@ -15,12 +15,9 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, HOST,
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::tls;
-use crate::authority::HostName;
+use super::outgoing_connection;
 use crate::config::HealthUrl;
 use crate::limits;
 use crate::probe::{
@@ -104,25 +101,6 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// A connection to a server.
-trait Duplex: AsyncRead + AsyncWrite + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
-
-async fn connect(url: &HealthUrl) -> io::Result<Box<dyn Duplex>> {
-    let port = url.port();
-    let socket = match &url.authority.host {
-        HostName::Ip(ip) => TcpStream::connect((*ip, port)).await?,
-        HostName::Name(name) => TcpStream::connect((&**name, port)).await?,
-    };
-    socket.set_nodelay(true)?;
-    if url.is_secure {
-        Ok(Box::new(tls::connect(&url.authority.host, socket).await?))
-    } else {
-        Ok(Box::new(socket))
-    }
-}
-
 /// Sends a request on a connection of its own, and hands its answer to `read` with the time at which it was
 /// sent.
 async fn exchange<B, T>(
@@ -136,7 +114,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (method, query, accept) = request;
-    let socket = TokioIo::new(connect(url).await?);
+    let socket = TokioIo::new(outgoing_connection::connect(url).await?);
     let (mut server, connection) = http1::handshake(socket).await?;
     let began = Instant::now();
     let request = Request::builder()

@@ -8,12 +8,9 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::tls;
-use crate::authority::HostName;
+use super::outgoing_connection;
 use crate::config::HealthUrl;
 use crate::limits;
 
@@ -52,29 +49,8 @@ pub async fn check_ready(url: &HealthUrl) -> Result<(), NotReady> {
 
 /// The status of the answer, and what it says, after a colon.
 async fn ask(url: &HealthUrl) -> Result<(StatusCode, String), NotReady> {
-    #[cfg(unix)]
-    if let Some(path) = &url.socket {
-        return exchange(url, tokio::net::UnixStream::connect(path).await?).await;
-    }
-    let port = url.port();
-    let socket = match &url.authority.host {
-        HostName::Ip(ip) => TcpStream::connect((*ip, port)).await,
-        HostName::Name(name) => TcpStream::connect((&**name, port)).await,
-    };
-    if url.is_secure {
-        let secured = tls::connect(&url.authority.host, socket?).await?;
-        exchange(url, secured).await
-    } else {
-        exchange(url, socket?).await
-    }
-}
-
-/// Asks on a connection.
-async fn exchange<C>(url: &HealthUrl, connection: C) -> Result<(StatusCode, String), NotReady>
-where
-    C: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    let (mut server, connection) = http1::handshake(TokioIo::new(connection)).await?;
+    let socket = TokioIo::new(outgoing_connection::connect(url).await?);
+    let (mut server, connection) = http1::handshake(socket).await?;
     let request = Request::get(&url.path)
         .header(HOST, url.authority.to_string())
         .header(CONNECTION, "close")
