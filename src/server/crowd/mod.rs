@@ -98,7 +98,7 @@ struct Crowd {
     due: VecDeque<u32>,
     wheel: Wheel,
     ticks: Ticks,
-    /// The moment at which the present slice began.
+    /// The moment at which the log was read last, or the present slice began.
     now: Instant,
     frames: Frames,
 }

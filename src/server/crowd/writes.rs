@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::super::stream_conn::StreamConn;
 use super::crowd_follower::OnMessage;
@@ -71,6 +72,8 @@ impl Crowd {
                 let has_more = frame.through < newest;
                 (frame, has_more)
             });
+            // A heartbeat's interval begins when there was a message, however long the slice has taken.
+            self.now = Instant::now();
         }
         let Some((frame, has_more)) = frame else {
             return self.look(key);
@@ -166,6 +169,7 @@ impl Crowd {
             follower.on_message = OnMessage::Look;
             let view = &self.logs[usize::from(follower.log)].view;
             let rest = follower.rest(self.ticks);
+            self.now = Instant::now();
             let step = rest.next(self.now, |position, limit| view.read(position, limit));
             match step {
                 StreamStep::Chunk(chunk) => {
