@@ -95,14 +95,15 @@ impl Binary {
         }
     }
 
-    /// The memory of the process in KiB, shared pages by their share. Linux tells it.
+    /// The memory of the process's own in KiB: heap and stacks. The pages of its binary are not counted,
+    /// whose share changes when other servers start and end. Linux tells it.
     pub(crate) fn memory(&self) -> u64 {
         let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid())).unwrap();
-        let pss = rollup
+        let own = rollup
             .lines()
-            .find_map(|line| line.strip_prefix("Pss:"))
+            .find_map(|line| line.strip_prefix("Anonymous:"))
             .unwrap();
-        pss.trim().trim_end_matches(" kB").parse().unwrap()
+        own.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Sends the server a signal, waits for its end, and gives its log.
