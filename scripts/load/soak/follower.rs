@@ -13,6 +13,9 @@ use crate::Result;
 use crate::feed::Feed;
 use crate::message::BYTES;
 
+/// How long the server may take to notice that a follower reads again: until then it may give it up.
+const NOTICED: Duration = Duration::from_secs(5);
+
 /// A follower of the soak.
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -44,8 +47,8 @@ enum Doing {
     Reads,
     /// It does not read until then.
     Stalls(Instant),
-    /// It reads again; the server may have given it up meanwhile.
-    HasStalled,
+    /// It reads again since then; the server may have given it up meanwhile.
+    HasStalled(Instant),
     /// It has said that it will send no more, and reads until then.
     HalfClosed(Instant),
 }
@@ -162,10 +165,12 @@ impl Follower {
         match *doing {
             Doing::HalfClosed(until) if until <= now => self.line = Line::Away(now),
             Doing::Stalls(until) if until <= now => {
-                *doing = Doing::HasStalled;
+                *doing = Doing::HasStalled(now);
                 return self.read(buffer, publisher);
             }
             Doing::Stalls(_) => {}
+            // The server has noticed by now.
+            Doing::HasStalled(since) if since + NOTICED < now => *doing = Doing::Reads,
             _ if self.way.pace != Pace::Fast => return self.read(buffer, publisher),
             _ => {}
         }
@@ -182,7 +187,7 @@ impl Follower {
         if let Line::On { doing, .. } = &mut self.line
             && let Doing::Stalls(_) = doing
         {
-            *doing = Doing::HasStalled;
+            *doing = Doing::HasStalled(Instant::now());
         }
         self.read(buffer, publisher)
     }
@@ -267,7 +272,7 @@ impl Follower {
             if ended {
                 let how = match *doing {
                     Doing::HalfClosed(_) => Ended::Expected,
-                    Doing::HasStalled => Ended::GivenUp,
+                    Doing::HasStalled(_) => Ended::GivenUp,
                     _ if self.is_slow => Ended::WhileSlow,
                     _ => return Err("the server has ended a stream that reads".into()),
                 };
