@@ -112,6 +112,7 @@ const BUILT_IN: &[(&str, &[u8])] = built_in![
     "wire.css",
     "wire.html",
     "wire.js",
+    "words.js",
 ];
 
 /// The source of pages and of the files that they load.
