@@ -1,4 +1,6 @@
-// How bytes are shown: with signs for what does not print.
+// How bytes are shown: with signs for what does not print; and how many there are of things, in words.
+
+import { t } from './words.js';
 
 // Pieces that are longer than this are shown with a cut in the middle.
 const PIECE = 260;
@@ -6,8 +8,15 @@ const PIECE = 260;
 const utf8 = new TextEncoder();
 /** Returns the length of a text in bytes. */
 export const bytesIn = text => utf8.encode(text).length;
-/** Returns a number with its noun, in the plural unless it is 1. */
-export const count = (n, word) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`;
+const number = n => n.toLocaleString('en');
+/** How many there are of a thing, in words. */
+export const count = {
+  messages: n => (n === 1 ? t('1 message') : t('{n} messages', { n: number(n) })),
+  lines: n => (n === 1 ? t('1 line') : t('{n} lines', { n: number(n) })),
+  requests: n => (n === 1 ? t('1 request') : t('{n} requests', { n: number(n) })),
+  heartbeats: n => (n === 1 ? t('1 heartbeat') : t('{n} heartbeats', { n: number(n) })),
+  pieces: n => (n === 1 ? t('1 piece') : t('{n} pieces', { n: number(n) })),
+};
 
 /** Returns the time of day, to the millisecond. */
 export function clock(now = new Date()) {
@@ -38,7 +47,8 @@ export function showShort(into, text) {
   if (text.length <= PIECE) return show(into, text);
   const [head, tail] = [text.slice(0, PIECE * 0.6), text.slice(-PIECE * 0.2)];
   show(into, head);
-  into.append(element('span', 'cut-out', ` … ${count(text.length - head.length - tail.length, 'more character')} … `));
+  const n = text.length - head.length - tail.length;
+  into.append(element('span', 'cut-out', n === 1 ? t(' … 1 more character … ') : t(' … {n} more characters … ', { n: number(n) })));
   return show(into, tail);
 }
 
@@ -64,8 +74,8 @@ export class Chunk {
   render() {
     this.row.dataset.kind = this.kind;
     const notes = [];
-    if (this.again) notes.push(` · ${this.again} seen before, skipped`);
-    if (this.late) notes.push(` · ${this.late} missed during the cut`);
+    if (this.again) notes.push(t(' · {n} seen before, skipped', { n: this.again }));
+    if (this.late) notes.push(t(' · {n} missed during the cut', { n: this.late }));
     this.note.textContent = notes.join('');
     this.code.replaceChildren();
     let at = 0;

@@ -2,6 +2,7 @@
 import { CHANNEL } from './wire-panel.js';
 import { element } from './wire-bytes.js';
 import { known } from './wire-log.js';
+import { t } from './words.js';
 
 const find = css => document.querySelector(css);
 const quote = text => `'${text}'`;
@@ -95,17 +96,17 @@ function requestOf(panel) {
 
 /** Returns a heading with a text that can be copied. */
 function block(name, text) {
-  const copy = element('button', 'quiet', 'Copy');
+  const copy = element('button', 'quiet', t('Copy'));
   copy.type = 'button';
-  copy.setAttribute('aria-label', `Copy ${name}`);
+  copy.setAttribute('aria-label', t('Copy {what}', { what: name }));
   copy.addEventListener('click', async () => {
     try {
       await navigator.clipboard.writeText(text);
-      copy.textContent = 'Copied';
+      copy.textContent = t('Copied');
     } catch {
       // Without permission, or without TLS, it is selected to be copied by hand.
       getSelection().selectAllChildren(code);
-      copy.textContent = 'Press Ctrl+C';
+      copy.textContent = t('Press Ctrl+C');
     }
   });
   const code = element('pre', '', text);
@@ -121,11 +122,11 @@ export const copying = {
     find('#copy .top button').addEventListener('click', () => dialog.close());
     for (const panel of panels) {
       const button = panel.section.querySelector('.copy-as');
-      button.setAttribute('aria-label', `Copy the request of ${panel.name} as …`);
+      button.setAttribute('aria-label', t('Copy the request of {name} as …', { name: panel.name }));
       button.addEventListener('click', async () => {
         await known.ready;
         const request = requestOf(panel);
-        find('#copy h2').textContent = `${panel.name}: its next request`;
+        find('#copy h2').textContent = t('{name}: its next request', { name: panel.name });
         find('#copy .formats').replaceChildren(...Object.entries(FORMATS).map(([name, of]) => block(name, of(request))));
         dialog.showModal();
       });

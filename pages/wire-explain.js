@@ -1,14 +1,15 @@
 // The explanation of a byte: what its label means, what these bytes are, and the section of the standard.
 import { decoded } from './wire-labels.js';
 import { explained } from './wire-terms.js';
+import { t } from './words.js';
 
 const find = css => document.querySelector(css);
 let from = null;
 
-/** The number of a chunk size in words. */
-function value({ label, bytes }) {
-  if (label !== 'chunk-size') return '';
-  return ` ${bytes.trim()} in hexadecimal is ${parseInt(bytes, 16).toLocaleString('en')}.`;
+/** What a part is, and of a chunk size also which number that is. */
+function meaning({ label, bytes }, text) {
+  if (label !== 'chunk-size') return text;
+  return t('{text} {bytes} in hexadecimal is {n}.', { text, bytes: bytes.trim(), n: parseInt(bytes, 16).toLocaleString('en') });
 }
 
 /** Shows what a part is; `button` is where the focus returns to. */
@@ -20,7 +21,7 @@ export function explain(part, button) {
   from = button;
   find('#explained').hidden = false;
   find('#explained b').textContent = name;
-  find('#explained .text').textContent = text + value(part);
+  find('#explained .text').textContent = meaning(part, text);
   find('#explained .hex').textContent = `${part.bytes.length} B: ${hex}${part.bytes.length > 24 ? ' …' : ''}`;
   const link = find('#explained a');
   link.textContent = standard;

@@ -7,6 +7,7 @@ import { Writes } from './wire-socket.js';
 import { tap } from './wire-tap.js';
 import { timeline } from './wire-timeline.js';
 import { at } from './page.js';
+import { t } from './words.js';
 
 export const CHANNEL = at('/c/wire');
 const QUIET = 'heartbeat=5s';
@@ -20,28 +21,28 @@ export const TRANSPORTS = {
   // counts: the transport carries no cursor, so the panel counts messages. returns: its usual clients
   // reconnect after a failure by themselves; gives: what they do at an error status instead, if that is
   // something else. short: its name in the row of connections.
-  text: { short: 'text', counts: true },
+  text: { short: t('text'), counts: true },
   html: { short: 'html' },
   script: { short: 'iframe', returns: true },
-  sse: { short: 'SSE', returns: true, gives: 'ended: an EventSource stops for good at an error' },
+  sse: { short: 'SSE', returns: true, gives: t('ended: an EventSource stops for good at an error') },
   ndjson: { short: 'NDJSON', returns: true },
-  json: { short: 'long poll', returns: true, poll: true },
+  json: { short: t('long poll'), returns: true, poll: true },
 };
 
 const STATES = {
-  off: 'not started',
-  connecting: 'asking …',
-  queued: 'waiting for a free connection',
-  open: 'open',
-  silent: 'silent',
-  waiting: 'open, answer held back',
-  cut: 'cut',
-  broken: 'broken, retrying soon',
-  ended: 'ended, not reconnecting',
+  off: t('not started'),
+  connecting: t('asking …'),
+  queued: t('waiting for a free connection'),
+  open: t('open'),
+  silent: t('silent'),
+  waiting: t('open, answer held back'),
+  cut: t('cut'),
+  broken: t('broken, retrying soon'),
+  ended: t('ended, not reconnecting'),
 };
 
 /** Returns in words what was wrong: what a browser says of a server that it cannot reach differs. */
-export const inWords = error => (error instanceof TypeError ? 'the server does not answer' : error.message);
+export const inWords = error => (error instanceof TypeError ? t('the server does not answer') : error.message);
 
 export class Panel {
   // page: {pressed(panel), changed(), choose(part, button)}.
@@ -54,14 +55,14 @@ export class Panel {
     section.append(document.querySelector('#panel').content.cloneNode(true));
     const find = css => section.querySelector(css);
     this.at = { state: find('.state'), cursor: find('.cursor'), taken: find('.taken'), price: find('.price'), button: find('.cut'), missed: element('li', 'missed'), chunks: find('.chunks') };
-    find('.script-side').setAttribute('aria-label', `Bytes of ${this.name}`);
-    find('.socket-side').setAttribute('aria-label', `Writes to the socket of ${this.name}`);
+    find('.script-side').setAttribute('aria-label', t('Bytes of {name}', { name: this.name }));
+    find('.socket-side').setAttribute('aria-label', t('Writes to the socket of {name}', { name: this.name }));
     this.writes = new Writes(find('.writes'), page.choose);
     this.line = document.querySelector(`.wire-table tr[data-as="${this.as}"]`);
     const about = section.querySelector(':scope > p');
     about.id = `about-${this.as}`;
     const ask = find('.about');
-    ask.setAttribute('aria-label', `About ${this.name}`);
+    ask.setAttribute('aria-label', t('About {name}', { name: this.name }));
     ask.setAttribute('aria-controls', about.id);
     ask.addEventListener('click', () => {
       about.hidden = !about.hidden;
@@ -99,14 +100,16 @@ export class Panel {
     this.state = state;
     this.section.dataset.state = state;
     this.at.state.textContent = words;
-    const verb = this.isOn ? 'Cut' : state === 'off' ? 'Start' : 'Resume';
+    const { name } = this;
+    const [verb, label] = this.isOn ? [t('Cut'), t('Cut {name}', { name })]
+      : state === 'off' ? [t('Start'), t('Start {name}', { name })] : [t('Resume'), t('Resume {name}', { name })];
     this.at.button.textContent = verb;
-    this.at.button.setAttribute('aria-label', `${verb} ${this.name}`);
+    this.at.button.setAttribute('aria-label', label);
     this.page.changed();
   }
 
   // Ends the panel's connection.
-  cut(why = 'cut') {
+  cut(why = t('cut')) {
     this.control.abort();
     this.control = null;
     this.away = true;
@@ -117,7 +120,7 @@ export class Panel {
   // Asks again from where the panel is, with the tap or without.
   again() {
     if (!this.isOn) return;
-    this.cut('asked for again');
+    this.cut(t('asked for again'));
     this.start();
   }
 
@@ -126,7 +129,7 @@ export class Panel {
     const silent = Math.floor((Date.now() - this.heard) / 1000);
     if (!['open', 'silent'].includes(this.state) || silent < SILENT) return;
     if (this.state === 'open') this.is('silent');
-    this.at.state.textContent = `silent for ${silent} s`;
+    this.at.state.textContent = t('silent for {n} s', { n: silent });
   }
 
   // Opens the panel's connection.
@@ -144,10 +147,10 @@ export class Panel {
         failures = 0;
         if (signal.aborted) return;
         if (this.poll) continue;
-        this.add(element('li', 'request', `${clock()} ■ the server has ended the response`));
+        this.add(element('li', 'request', `${clock()} ■ ${t('the server has ended the response')}`));
       } catch (error) {
         if (signal.aborted) return;
-        this.add(element('li', 'request', `${clock()} ✂ broken: ${inWords(error)}`));
+        this.add(element('li', 'request', `${clock()} ✂ ${t('broken: {why}', { why: inWords(error) })}`));
         failures += 1;
         if (error.status) gives = this.gives;
         if (error.isOfTap) goesOn = true;
@@ -198,7 +201,7 @@ export class Panel {
       const tapped = tap.id;
       const url = `${CHANNEL}?${query.join('&')}${tapped ? `&tap=${tapped}` : ''}`;
       row = element('li', 'request', `${clock()} → GET ${CHANNEL}?${query[0]}`);
-      if (byHeader) row.append(`&${query[1]} with `, element('b', '', `Last-Event-ID: ${since}`));
+      if (byHeader) row.append(`&${query[1]} ${t('with')} `, element('b', '', `Last-Event-ID: ${since}`));
       else row.append('&', element('b', '', query[1]), `&${query[2]}`);
       this.requests += 1;
       this.add(row);
@@ -209,14 +212,14 @@ export class Panel {
       timeline.head(request);
       this.heading = headBytes(response);
       this.heads += this.heading;
-      row.append(` ⇒ ${response.status}, ${this.heading} B of headers`);
+      row.append(` ⇒ ${t('{status}, {n} B of headers', { status: response.status, n: this.heading })}`);
       // Of several servers that share the log, the one that answers.
-      if (response.headers.get('Log-Server')) row.append(`, from ${response.headers.get('Log-Server')}`);
+      if (response.headers.get('Log-Server')) row.append(t(', from {server}', { server: response.headers.get('Log-Server') }));
       if (response.status === 400 && tapped) {
         tap.unknown(tapped);
-        throw Object.assign(new Error('the tap is gone, and another is opened'), { isOfTap: true });
+        throw Object.assign(new Error(t('the tap is gone, and another is opened')), { isOfTap: true });
       }
-      if (!response.ok) throw Object.assign(new Error(`the answer is ${response.status}`), { status: response.status });
+      if (!response.ok) throw Object.assign(new Error(t('the answer is {status}', { status: response.status })), { status: response.status });
       this.heard = Date.now();
       clearTimeout(queued);
       if (!this.poll) this.is('open');
@@ -328,20 +331,20 @@ export class Panel {
 
   // Returns the number of requests in words.
   asked() {
-    return this.requests ? `${this.requests} for ${count(this.messages, 'message')}` : '–';
+    return this.requests ? t('{n} for {messages}', { n: this.requests, messages: count.messages(this.messages) }) : '–';
   }
 
   // Shows the figures.
   update() {
     const { cursor, taken, price } = this.at;
     cursor.textContent = this.counts
-      ? `${this.base}, then ${count(this.lines, 'line')}`
+      ? t('{cursor}, then {lines}', { cursor: this.base, lines: count.lines(this.lines) })
       : this.cursor;
-    const third = this.poll ? count(this.requests, 'request') : count(this.heartbeats, 'heartbeat');
-    taken.textContent = `${(this.bytes + this.heads).toLocaleString('en')} B, ${count(this.messages, 'message')}, ${third}`;
+    const third = this.poll ? count.requests(this.requests) : count.heartbeats(this.heartbeats);
+    taken.textContent = [`${(this.bytes + this.heads).toLocaleString('en')} B`, count.messages(this.messages), third].join(t(', '));
     if (this.paid) {
-      const { payload, framing, headers } = this.paid;
-      price.textContent = `message ${payload} B, framing ${framing}${headers ? `, headers ≈${headers}` : ''}`;
+      const { headers } = this.paid;
+      price.textContent = headers ? t('message {payload} B, framing {framing}, headers ≈{headers}', this.paid) : t('message {payload} B, framing {framing}', this.paid);
     }
     this.page.changed();
   }
@@ -369,8 +372,8 @@ export class Panel {
     const missed = this.isOn || this.state === 'off' ? [] : known.after(this);
     const row = this.at.missed;
     if (missed.length === 0) return row.remove();
-    const list = missed.slice(-3).map(data => `“${data}”`).join(', ');
-    const text = `Missing here: ${missed.length > 3 ? `${missed.length}, the latest ` : ''}${list}`;
+    const list = missed.slice(-3).map(data => `“${data}”`).join(t(', '));
+    const text = missed.length > 3 ? t('Missing here: {n}, the latest {list}', { n: missed.length, list }) : t('Missing here: {list}', { list });
     if (row.textContent !== text) row.textContent = text;
     if (row.parentNode === null || row.nextSibling) this.at.chunks.append(row);
     return row;

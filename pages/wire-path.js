@@ -2,6 +2,8 @@
 // on this page's own connections alone. It stands in the page, since nothing else can be put between a browser
 // and a server from here; to a panel it is what a proxy in the network would be.
 
+import { t } from './words.js';
+
 /** How many bytes the holding proxy collects, and how long the others take, in ms. */
 export const HELD_BYTES = 4096;
 export const CUT_AFTER = 10000;
@@ -19,7 +21,7 @@ let changed = new Promise(done => { change = done; });
 export function set(name, isOn) {
   path[name] = isOn;
   // A proxy whose servers are gone has no connections to them either.
-  if (name === 'refuse' && isOn) for (const stop of asking) stop.abort(new Error('the proxy has lost its server'));
+  if (name === 'refuse' && isOn) for (const stop of asking) stop.abort(new Error(t('the proxy has lost its server')));
   change();
   changed = new Promise(done => { change = done; });
 }
@@ -33,7 +35,7 @@ export async function ask(url, options) {
   const abort = () => stop.abort(options.signal.reason);
   options.signal.addEventListener('abort', abort);
   asking.add(stop);
-  const broken = new Error('the proxy has cut the connection');
+  const broken = new Error(t('the proxy has cut the connection'));
   const began = performance.now();
   // It may be switched on or off meanwhile.
   const watch = setInterval(() => {

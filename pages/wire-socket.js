@@ -2,6 +2,7 @@
 import { Labels, decoded } from './wire-labels.js';
 import { explained } from './wire-terms.js';
 import { clock, element, showShort } from './wire-bytes.js';
+import { t } from './words.js';
 
 const ROWS = 40;
 const BEATS = 4;
@@ -44,7 +45,7 @@ export class Writes {
     const more = element('details', '', element('summary', '', `${at(time)} → ${head[0]}`), lines);
     this.add(element('li', 'request', more));
     if (head[0].endsWith('HTTP/2.0')) {
-      this.add(element('li', 'request', 'Over HTTP/2 a socket has the frames of all streams, in binary, and the server tells none of their bytes. Open this page by http:// to see those of HTTP/1.1.'));
+      this.add(element('li', 'request', t('Over HTTP/2 a socket has the frames of all streams, in binary, and the server tells none of their bytes. Open this page by http:// to see those of HTTP/1.1.')));
     }
   }
 
@@ -65,13 +66,13 @@ export class Writes {
   /** Nothing more is written. */
   end(isOver, time) {
     this.labels = null;
-    this.add(element('li', 'request', `${at(time)} ${isOver ? '■ the answer is over' : '✂ the connection broke'}`));
+    this.add(element('li', 'request', `${at(time)} ${isOver ? t('■ the answer is over') : t('✂ the connection broke')}`));
   }
 
   /** Some writes were not told. */
   lost(bytes) {
     this.labels = null;
-    this.add(element('li', 'request', `${bytes} B more were written than the server could tell; cut and resume to go on`));
+    this.add(element('li', 'request', t('{n} B more were written than the server could tell; cut and resume to go on', { n: bytes })));
   }
 
   button(part) {
@@ -86,7 +87,7 @@ export class Writes {
       if (piece === '\r' || piece === '\n') button.append(element('i', '', piece === '\r' ? 'CR' : 'LF'));
       else showShort(button, piece);
     }
-    button.setAttribute('aria-label', `${name}: ${button.textContent}`);
+    button.setAttribute('aria-label', t('{name}: {bytes}', { name, bytes: button.textContent }));
     return button;
   }
 

@@ -1,7 +1,7 @@
 // The tap: what the server has written to the sockets of this page's streams, as the server tells it. The page
 // fetches it several times a second: a stream would take one of the six connections.
 import { fromBase64 } from './wire-labels.js';
-import { at } from './page.js';
+import { at, refusal } from './page.js';
 
 const OFTEN = 200;
 
@@ -21,7 +21,7 @@ export const tap = {
     this.host = host;
     const response = await fetch(at('/wire/tap'), { method: 'POST', headers: { Accept: 'application/json' } });
     const answer = await response.json();
-    if (!response.ok) throw new Error(answer.error);
+    if (!response.ok) throw refusal(response.status, answer);
     this.id = answer.id;
     this.fastest = Infinity;
     this.streams.clear();

@@ -1,6 +1,9 @@
 // The time line under the panels: half a minute, a row for each transport and one for the sender. It is drawn
 // anew several times a second, and can be saved as a picture.
 
+import { count } from './wire-bytes.js';
+import { t } from './words.js';
+
 const SECONDS = 30;
 const ROW = 19, TOP = 4, LABEL = 96, END = 150, BAR = 11;
 const SVG = 'http://www.w3.org/2000/svg';
@@ -15,8 +18,6 @@ function svg(name, attributes = {}, text = '') {
   if (text) made.textContent = text;
   return made;
 }
-
-const many = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
 /** A row: {as, name, requests: [{from, head?, to?, isCut?}], arrivals: [{at, isMessage}], writes: [at]}. */
 const row = (as, name) => ({ as, name, requests: [], arrivals: [], writes: [] });
@@ -83,7 +84,7 @@ export const timeline = {
     const x = time => Math.round((LABEL + span * (1 - Math.min(1, Math.max(0, (now - time) / (SECONDS * 1000))))) * 10) / 10;
     const isSeen = time => now - time <= SECONDS * 1000;
     const height = TOP + (this.rows.size + 1) * ROW + 18;
-    const parts = [svg('title', {}, 'The last 30 seconds of each transport')];
+    const parts = [svg('title', {}, t('The last 30 seconds of each transport'))];
     const said = [];
     let y = TOP;
     for (const line of this.rows.values()) {
@@ -113,9 +114,9 @@ export const timeline = {
       path(ticks, 'message');
       path(socket, 'socket');
       path(cuts, 'cut');
-      const sum = seen.length ? `${many(seen.length, 'request')}, ${many(came.length, 'piece')}` : 'not asked';
+      const sum = seen.length ? [count.requests(seen.length), count.pieces(came.length)].join(t(', ')) : t('not asked');
       if (end === END) parts.push(svg('text', { x: LABEL + span + 8, y: mid + 4, class: 'sum' }, sum));
-      said.push(`${name}: ${sum}`);
+      said.push(t('{name}: {sum}', { name, sum }));
       y += ROW;
     }
     const sends = this.sends.filter(({ from }) => isSeen(from));
@@ -124,17 +125,18 @@ export const timeline = {
     const posts = sends.map(({ from, to }) => `M${x(from)} ${y + 4}h${Math.max(3, x(to ?? now) - x(from))}v${BAR}h${-Math.max(3, x(to ?? now) - x(from))}z`).join('');
     if (posts) parts.push(svg('path', { d: posts, class: 'message' }));
     parts.push(svg('text', { x: 0, y: y + ROW / 2 + 4, class: 'name' }, 'POST'));
-    if (end === END) parts.push(svg('text', { x: LABEL + span + 8, y: y + ROW / 2 + 4, class: 'sum' }, `${sends.length} sent`));
-    said.push(`POST: ${sends.length} sent`);
+    const sent = t('{n} sent', { n: sends.length });
+    if (end === END) parts.push(svg('text', { x: LABEL + span + 8, y: y + ROW / 2 + 4, class: 'sum' }, sent));
+    said.push(t('{name}: {sum}', { name: 'POST', sum: sent }));
     for (let seconds = 0; seconds <= SECONDS; seconds += 5) {
       const at = x(now - seconds * 1000);
       parts.push(svg('line', { x1: at, x2: at, y1: TOP, y2: y + ROW, class: 'rule' }));
-      if (end === END || seconds % 10 === 0) parts.push(svg('text', { x: at, y: y + ROW + 13, class: seconds ? 'sum at' : 'sum now' }, seconds ? `−${seconds} s` : 'now'));
+      if (end === END || seconds % 10 === 0) parts.push(svg('text', { x: at, y: y + ROW + 13, class: seconds ? 'sum at' : 'sum now' }, seconds ? t('−{n} s', { n: seconds }) : t('now')));
     }
     this.picture.setAttribute('viewBox', `0 0 ${width} ${height}`);
     this.picture.setAttribute('width', width);
     this.picture.setAttribute('height', height);
-    this.picture.setAttribute('aria-label', `The last ${SECONDS} seconds. ${said.join('. ')}.`);
+    this.picture.setAttribute('aria-label', t('The last {n} seconds. {all}.', { n: SECONDS, all: said.join(t('. ')) }));
     this.picture.replaceChildren(...parts);
   },
 

@@ -1,7 +1,7 @@
 // The page /wire: one channel, followed by each transport at the same time, byte by byte. This file has the page
 // around the panels; what a panel is, is in wire-panel.js.
 import { CHANNEL, Panel, inWords } from './wire-panel.js';
-import { count, element } from './wire-bytes.js';
+import { element } from './wire-bytes.js';
 import { known } from './wire-log.js';
 import { switches } from './wire-faults.js';
 import { copying } from './wire-copy.js';
@@ -9,6 +9,8 @@ import { tour } from './wire-tour.js';
 import { explain } from './wire-explain.js';
 import { tap } from './wire-tap.js';
 import { timeline } from './wire-timeline.js';
+import { refusal } from './page.js';
+import { t } from './words.js';
 
 // Over HTTP/1.1 a browser holds six connections to a server; one of them stays free for sending.
 const CONNECTIONS = 6;
@@ -36,16 +38,17 @@ const page = {
   pressed(panel) {
     if (panel.isOn) {
       panel.cut();
-      page.say(`${panel.name} is cut. Send a message, then resume.`);
+      page.say(t('{name} is cut. Send a message, then resume.', { name: panel.name }));
       return;
     }
     const others = panels.filter(other => other.isOn);
-    let room = '';
+    const { name } = panel;
+    let said = panel.requests ? t('{name} resumes.', { name }) : t('{name} starts.', { name });
     if (others.length >= AT_ONCE) {
       others[0].cut();
-      room = ` ${others[0].name} was cut to make room: at most ${AT_ONCE} are open, so that one connection stays free for sending.`;
+      said = t('{said} {name} was cut to make room: at most {n} are open, so that one connection stays free for sending.', { said, name: others[0].name, n: AT_ONCE });
     }
-    page.say(`${panel.name} ${panel.requests ? 'resumes' : 'starts'}.${room}`);
+    page.say(said);
     panel.start();
   },
 
@@ -69,7 +72,7 @@ const page = {
     const slots = [...document.querySelectorAll('#slots li')];
     slots.forEach((slot, i) => {
       const last = i === CONNECTIONS - 1;
-      const text = taken[i] ?? (last ? (page.sending ? 'POST' : 'for sending') : 'free');
+      const text = taken[i] ?? (last ? (page.sending ? 'POST' : t('for sending')) : t('free'));
       if (slot.textContent !== text) slot.textContent = text;
       slot.className = taken[i] || (last && page.sending) ? 'used' : '';
     });
@@ -102,16 +105,16 @@ const page = {
     page.sending += 1;
     page.changed();
     const post = timeline.send();
-    const stuck = setTimeout(() => page.say(`No answer yet. Other tabs may hold connections to this server; a browser opens ${CONNECTIONS} in all.`), 2000);
+    const stuck = setTimeout(() => page.say(t('No answer yet. Other tabs may hold connections to this server; a browser opens {n} in all.', { n: CONNECTIONS })), 2000);
     try {
       const response = await fetch(CHANNEL, { method: 'POST', body: data, headers: { Accept: 'application/json' } });
       const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error);
+      if (!response.ok) throw refusal(response.status, answer);
       known.add(answer.cursor, data, post.from);
       page.sent = (page.sent ?? 0) + 1;
-      page.say(`“${data.slice(0, 60)}” was appended; its cursor is ${answer.cursor}.`);
+      page.say(t('“{text}” was appended; its cursor is {cursor}.', { text: data.slice(0, 60), cursor: answer.cursor }));
     } catch (error) {
-      page.say(`Not sent: ${inWords(error)}.`);
+      page.say(t('Not sent: {error}.', { error: inWords(error) }));
     } finally {
       clearTimeout(stuck);
       post.to = performance.now();
@@ -129,10 +132,10 @@ const page = {
     if (side === 'script') return page.changed();
     try {
       await tap.open(tapped);
-      page.say('Each stream was asked for again, with a tap: from here on the server tells what it writes to their sockets.');
+      page.say(t('Each stream was asked for again, with a tap: from here on the server tells what it writes to their sockets.'));
       for (const panel of panels) panel.again();
     } catch (error) {
-      page.say(`No tap: ${inWords(error)}.`);
+      page.say(t('No tap: {error}.', { error: inWords(error) }));
     }
     return page.changed();
   },
@@ -158,7 +161,9 @@ const tapped = {
 
 for (const section of document.querySelectorAll('.wire-panel')) panels.push(new Panel(section, page));
 for (let i = 0; i < CONNECTIONS; i += 1) find('#slots').append(element('li'));
-timeline.begin(find('#timeline'), panels.map(({ as, name }) => [as, name.replace('Server-Sent Events', 'SSE').replace('HTML forever', 'Forever')]));
+// Longer names have no room in the picture.
+const SHORT = { sse: 'SSE', html: t('Forever frame') };
+timeline.begin(find('#timeline'), panels.map(({ as, name }) => [as, SHORT[as] ?? name]));
 copying.begin(panels);
 switches.begin(page);
 tour.begin(page);
@@ -169,11 +174,11 @@ async function locate() {
   for (;;) {
     try {
       const response = await fetch(`${CHANNEL}?as=text&since=now`, { method: 'HEAD', cache: 'no-store' });
-      if (!response.ok) throw new Error(`status ${response.status}`);
+      if (!response.ok) throw new Error(t('status {status}', { status: response.status }));
       known.begin(response.headers.get('Log-Cursor'));
       return;
     } catch (error) {
-      page.say(`No answer yet (${inWords(error)}). Trying again.`);
+      page.say(t('No answer yet ({error}). Trying again.', { error: inWords(error) }));
       await new Promise(done => { setTimeout(done, 2000); });
     }
   }
@@ -199,9 +204,9 @@ async function takeAgain() {
   if (document.body.dataset.view === 'socket') await page.view('socket');
   for (const panel of left.splice(0)) if (!panel.isOn) panel.start();
 }
-addEventListener('pagehide', () => giveBack('cut: this page was left'));
+addEventListener('pagehide', () => giveBack(t('cut: this page was left')));
 addEventListener('pageshow', event => { if (event.persisted) takeAgain(); });
-document.addEventListener('visibilitychange', () => { if (document.hidden) giveBack('cut: this page is hidden'); else takeAgain(); });
+document.addEventListener('visibilitychange', () => { if (document.hidden) giveBack(t('cut: this page is hidden')); else takeAgain(); });
 setInterval(() => {
   for (const panel of panels) panel.look();
   switches.show(panels);
@@ -209,5 +214,5 @@ setInterval(() => {
 
 // Plain text is not started: it is at home in a terminal.
 const text = panels.find(({ as }) => as === 'text');
-for (const list of [text, text.writes]) list.add(element('li', 'request', `Not started: with all ${count(CONNECTIONS, 'connection')} taken, none would be left for sending. When you start it, the first of the others is cut to make room. Or follow it in a terminal: “Copy” has the command.`));
+for (const list of [text, text.writes]) list.add(element('li', 'request', t('Not started: with all {n} connections taken, none would be left for sending. When you start it, the first of the others is cut to make room. Or follow it in a terminal: “Copy” has the command.', { n: CONNECTIONS })));
 for (const panel of panels.filter(({ as }) => as !== 'text')) panel.start();
