@@ -1,7 +1,8 @@
 // The list of channels, kept up to date: the messages as they come, the figures every few seconds.
 
 import { colored } from './colors.js';
-import { at } from './page.js';
+import { at, showState } from './page.js';
+import { locale, t } from './words.js';
 
 const body = document.querySelector('.channels tbody');
 const status = document.getElementById('status');
@@ -26,11 +27,11 @@ const addRow = (channel) => {
 const showTime = (row, time) => {
   const element = row.querySelector('time');
   element.dateTime = time ?? '';
-  element.textContent = time ? new Date(time).toLocaleString() : '';
+  element.textContent = time ? new Date(time).toLocaleString(locale) : '';
 };
 
 const showState = (row, isClosed) => {
-  row.querySelector('.state').textContent = isClosed ? 'closed' : '';
+  row.querySelector('.state').textContent = isClosed ? t('closed') : '';
 };
 
 const showMessage = ({ channel, data, time }) => {
@@ -68,6 +69,6 @@ if (!asked.has('after')) {
   const stream = new ForeverFrame(at(`/c/${asked.get('prefix') ?? ''}*`), { since: 'each', heartbeat: 5, background: false });
   stream.addEventListener('message', showMessage);
   stream.addEventListener('closed', ({ channel }) => showState(rowOf(channel) ?? addRow(channel), true));
-  stream.show(status);
+  showState(stream, status);
 }
 setInterval(showFigures, figuresEvery);

@@ -2,6 +2,7 @@
 
 import { ask, href, isFinal, pause } from './chat-page.js';
 import { messageRow } from './chat-talk.js';
+import { t } from './words.js';
 
 /** Returns a new idempotency key, which makes a message one message however often it is sent. */
 function newKey() {
@@ -31,7 +32,7 @@ export class Outbox {
   /** Sends a message, and returns the row that stands for it until it has arrived. */
   send(from, to, text) {
     const row = messageRow({ cursor: '', time: new Date(), from, text }, 'me');
-    row.querySelector('time').textContent = 'sending …';
+    row.querySelector('time').textContent = t('sending …');
     this.#messages.push({ from, to, text, row, key: newKey(), isStreamed: false });
     this.#deliver();
     return row;
@@ -61,7 +62,7 @@ export class Outbox {
       } catch (error) {
         if (!isFinal(error)) {
           message.row.classList.add('late');
-          message.row.querySelector('time').textContent = 'not sent, trying again';
+          message.row.querySelector('time').textContent = t('not sent, trying again');
           await pause(tries++);
           continue;
         }

@@ -1,6 +1,7 @@
 // What the scripts of /chat share: its templates, its notices, and its requests to the server.
 
-import { at } from './page.js';
+import { at, refusal } from './page.js';
+import { t } from './words.js';
 
 const RETRY_STEP = 500, RETRY_MOST = 5000;
 
@@ -59,7 +60,7 @@ async function reach(path, options) {
     return await fetch(path, options);
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new Error('the server does not answer');
+    throw new Error(t('the server does not answer'));
   }
 }
 
@@ -77,8 +78,7 @@ export async function ask(path, form, signal) {
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
-  const { status } = response;
-  throw Object.assign(new Error(answer.error ?? `the server answered ${status}`), { status });
+  throw refusal(response.status, answer);
 }
 
 /** Whether the same request would be refused again. */

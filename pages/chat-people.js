@@ -1,8 +1,10 @@
 // The people of /chat: friends, the accounts that have asked or been asked to become friends, and those that are blocked.
 
 import { $, href, isNewer, make } from './chat-page.js';
+import { t } from './words.js';
 
 const COUNTED = 99;
+const PRESENCE = { unknown: t('unknown'), online: t('online'), offline: t('offline') };
 const LISTS = { friend: 'friends', asking: 'asking', asked: 'asked', blocked: 'blocked' };
 
 const byName = new Intl.Collator();
@@ -63,7 +65,7 @@ class Person {
       this.#row.querySelector('.unread').textContent = count(this.unread);
       const state = isLineBroken() ? 'unknown' : this.online ? 'online' : 'offline';
       const places = [this.#row.querySelector('.presence'), isOpen && document.querySelector('.talk-head .presence')];
-      for (const place of places) if (place) place.textContent = place.dataset.state = state;
+      for (const place of places) if (place) [place.textContent, place.dataset.state] = [PRESENCE[state], state];
     }
     showUnread();
   }
@@ -115,6 +117,6 @@ export function standAsIn({ since, friends }) {
 export function showUnread() {
   let all = 0;
   for (const person of people.values()) all += person.unread;
-  const title = [open(), 'Chat', 'forever-frame'].filter(Boolean).join(' · ');
+  const title = [open(), t('Chat'), 'forever-frame'].filter(Boolean).join(' · ');
   document.title = all ? `(${count(all)}) ${title}` : title;
 }

@@ -1,6 +1,7 @@
 // The open conversation of /chat: its history, one page at a time, and the messages that arrive.
 
 import { $, ask, href, isNewer, make } from './chat-page.js';
+import { locale, t } from './words.js';
 
 const PAGE = 50, SHOWN = 1000;
 
@@ -19,10 +20,10 @@ export function messageRow({ cursor, time, from, text }, who) {
   const row = make('message-row', { name: from, who, cursor, time, text }).firstElementChild;
   const at = new Date(time);
   row.querySelector('.text').replaceChildren(...linked(text));
-  row.minute = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  row.minute = at.toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
   row.querySelector('time').textContent = row.minute;
   row.who = who;
-  row.day = at.toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+  row.day = at.toLocaleDateString(locale, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
   return row;
 }
 
@@ -40,8 +41,8 @@ function showMinute(row) {
 
 /** Returns what stands above the first message that is kept. */
 function beginning(missed) {
-  if (!missed) return 'The conversation begins here.';
-  return `${missed} older ${missed === 1 ? 'message has' : 'messages have'} expired.`;
+  if (!missed) return t('The conversation begins here.');
+  return missed === 1 ? t('1 older message has expired.') : t('{n} older messages have expired.', { n: missed });
 }
 
 /** The conversation that is open. */
@@ -88,7 +89,7 @@ export class Talk {
   /** Ends the writing when the two are no longer friends; what was said can still be read here. */
   over() {
     for (const field of $('send').elements) field.disabled = true;
-    $('msg').placeholder = 'You are no longer friends.';
+    $('msg').placeholder = t('You are no longer friends.');
     document.querySelector('.more').hidden = true;
   }
 
@@ -113,7 +114,7 @@ export class Talk {
       this.#shown();
     } catch (error) {
       if (signal.aborted) return;
-      $('start').textContent = ` Earlier messages cannot be loaded: ${error.message}.`;
+      $('start').textContent = t(' Earlier messages cannot be loaded: {error}.', { error: error.message });
       $('earlier').hidden = false;
     } finally {
       this.#view.classList.remove('is-loading');
@@ -144,7 +145,7 @@ export class Talk {
   showNewer(unread) {
     const button = $('newer');
     button.hidden = !unread || this.isAtEnd;
-    button.textContent = `↓ ${unread} new`;
+    button.textContent = t('↓ {n} new', { n: unread });
   }
 
   /** Draws a line above a message, which is the first that is unread. */
@@ -154,7 +155,7 @@ export class Talk {
     if (!row) return;
     const line = document.createElement('p');
     line.className = 'new-since';
-    line.textContent = `New since ${row.minute}`;
+    line.textContent = t('New since {time}', { time: row.minute });
     row.prepend(line);
   }
 
@@ -167,7 +168,7 @@ export class Talk {
     if (!last) return;
     const mark = document.createElement('small');
     mark.className = 'seen';
-    mark.textContent = 'seen';
+    mark.textContent = t('seen');
     last.firstElementChild.append(mark);
   }
 

@@ -5,8 +5,9 @@ import { $, ask, complain, href, hurry, isFinal, isLeft, isNewer, leave, pause, 
 import { Drafts } from './chat-drafts.js';
 import { clear, people, showUnread, stand, standAsIn } from './chat-people.js';
 import { Outbox } from './chat-outbox.js';
-import { at } from './page.js';
+import { at, showState } from './page.js';
 import { Talk } from './chat-talk.js';
+import { t } from './words.js';
 
 const UNSENT = 50;
 // In seconds: both sides should notice soon when a connection has broken silently.
@@ -102,7 +103,7 @@ function delivered(message) {
 
 /** Puts a message that was refused back into the draft, so that its text is not lost. */
 function refused({ to, text }, why) {
-  complain(`Not sent to ${to}: ${why}`);
+  complain(t('Not sent to {to}: {why}', { to, why }));
   const isOpen = talk?.name === to;
   const draft = isOpen ? $('msg').value : drafts.get(to);
   const both = draft ? `${text}\n${draft}` : text;
@@ -113,7 +114,7 @@ function refused({ to, text }, why) {
 function send() {
   const text = $('msg').value.trimEnd();
   if (!text) return;
-  if (outbox.length >= UNSENT) return complain(`${UNSENT} messages are waiting to be sent. Send more when they have arrived.`);
+  if (outbox.length >= UNSENT) return complain(t('{n} messages are waiting to be sent. Send more when they have arrived.', { n: UNSENT }));
   $('msg').value = '';
   drafts.set(talk.name, '');
   talk.unmark();
@@ -146,8 +147,8 @@ function heard({ cursor, time, data }) {
 function befriended({ data }) {
   const { name, change } = JSON.parse(data);
   become(name, change === 'gone' ? null : change);
-  if (change === 'asking') say(`${name} asks to be your friend.`);
-  if (change === 'friend') say(`${name} is your friend now.`);
+  if (change === 'asking') say(t('{name} asks to be your friend.', { name }));
+  if (change === 'friend') say(t('{name} is your friend now.', { name }));
 }
 
 /** Shows what an account has become to the user. */
@@ -186,7 +187,7 @@ function cameOrWent({ data }) {
   if (!person || person.online === online) return;
   person.online = online;
   person.show();
-  say(`${name} is ${online ? 'online' : 'offline'}.`);
+  say(online ? t('{name} is online.', { name }) : t('{name} is offline.', { name }));
 }
 
 // ---- The streams ----
@@ -213,7 +214,7 @@ function follow(since) {
     // Either the connection has broken or the session has ended; this request finds out.
     if (state === 'waiting') stands().catch(() => {});
   });
-  own.show($('state'));
+  showState(own, $('state'));
 }
 
 /** Opens the stream that says who is online. */
@@ -237,7 +238,7 @@ async function snapshot() {
     try {
       return await stands();
     } catch (error) {
-      $('state').textContent = `not connected (${error.message}), trying again soon`;
+      $('state').textContent = t('not connected ({error}), trying again soon', { error: error.message });
       await pause(tries);
     }
   }
@@ -295,8 +296,8 @@ async function change(form, submitter) {
     if (action === 'accept') [...document.querySelectorAll('#friends li')].find(row => row.dataset.name === name)?.querySelector('a').focus();
     else if (document.activeElement === document.body) $('friends-title').focus();
     if (action === 'remove') sayWhatIsLeft(name);
-    if (standing === 'asked') say(`You have asked ${name}.`);
-    if (standing === 'blocked') say(`You have blocked ${name}.`);
+    if (standing === 'asked') say(t('You have asked {name}.', { name }));
+    if (standing === 'blocked') say(t('You have blocked {name}.', { name }));
   } catch (error) {
     complain(error.message);
   }
@@ -305,8 +306,8 @@ async function change(form, submitter) {
 /** Says where a conversation can be read that is over. */
 function sayWhatIsLeft(name) {
   const link = document.createElement('a');
-  Object.assign(link, { href: href(name), textContent: 'What was said can still be read.' });
-  $('problem').replaceChildren(`You and ${name} are no longer friends. `, link);
+  Object.assign(link, { href: href(name), textContent: t('What was said can still be read.') });
+  $('problem').replaceChildren(t('You and {name} are no longer friends. ', { name }), link);
 }
 
 document.addEventListener('submit', e => {

@@ -2,6 +2,7 @@
 
 import './home.js';
 import { $, at, request } from './page.js';
+import { t } from './words.js';
 
 /** Says how many watch, this page not among them, which is one, and two while it shows the bytes. */
 async function showWatching() {
@@ -11,7 +12,7 @@ async function showWatching() {
     if (found?.channel !== 'main') return;
     const own = document.querySelector('details[open]') ? 2 : 1;
     const others = Math.max(0, found.followers - own);
-    $('watching').textContent = others === 0 ? 'Nobody is watching yet' : others === 1 ? '1 is watching' : `${others} are watching`;
+    $('watching').textContent = others === 0 ? t('Nobody is watching yet') : others === 1 ? t('1 is watching') : t('{n} are watching', { n: others });
   } catch { /* the state says that the server does not answer */ }
 }
 setInterval(showWatching, 2000);

@@ -1,12 +1,13 @@
 // The page /clock: shows the server's time as it arrives.
-import { $, addCopyButtons, at } from './page.js';
+import { $, addCopyButtons, at, showState } from './page.js';
+import { t } from './words.js';
 
 const count = { opens: 0, ticks: 0, missed: 0, twice: 0 };
 let before = null;
 
 // The page wants only events without a name, so `events` is empty and EventSource can be used.
 const stream = new ForeverFrame(at('/clock'), { events: [], rhythm: 1, heartbeat: 2, background: false });
-stream.show($('state'));
+showState(stream, $('state'));
 stream.addEventListener('open', () => { count.opens += 1; showCounts(); });
 stream.addEventListener('message', e => tick(e.data));
 
@@ -17,7 +18,7 @@ function tick(data) {
   const [, date, time, zone] = parts;
   $('time').textContent = time;
   $('time').dateTime = data;
-  $('date').textContent = `${date}, ${zone === '+00:00' ? 'UTC' : `UTC${zone}`}`;
+  $('date').textContent = t('{date}, {zone}', { date, zone: zone === '+00:00' ? 'UTC' : `UTC${zone}` });
   count.ticks += 1;
   const seconds = Date.parse(data) / 1000;
   if (before !== null) {

@@ -1,6 +1,7 @@
 // The page /events: shows named events as they arrive, and has a form that sends them.
 import { colored } from './colors.js';
-import { $, at, part, sendWith } from './page.js';
+import { $, at, part, sendWith, showState } from './page.js';
+import { locale, t } from './words.js';
 
 const CHANNEL = at('/c/events'), SHOWN = 200;
 
@@ -13,13 +14,13 @@ function listen(since) {
     let message;
     try { message = JSON.parse(e.data); } catch { message = null; }
     // Anyone can send any data under that name.
-    if (typeof message?.text === 'string') show(e, String(message.from ?? 'someone'), message.text);
-    else show(e, 'unexpected data', e.data);
+    if (typeof message?.text === 'string') show(e, String(message.from ?? t('someone')), message.text);
+    else show(e, t('unexpected data'), e.data);
   });
   // Events without a name fire `message`, as with EventSource.
-  stream.addEventListener('message', e => show(e, 'no name', e.data));
+  stream.addEventListener('message', e => show(e, t('no name'), e.data));
   stream.addEventListener('gap', e => showGap(e));
-  stream.show($('state'));
+  showState(stream, $('state'));
   stream.addEventListener('state', buttons);
   stream.addEventListener('open', () => form.isBack());
   buttons();
@@ -46,7 +47,7 @@ function show(e, from, text) {
   shown.append(colored(text));
   row.append(part('b', 'from', from), shown);
   const id = part('span', 'facts', '');
-  if (e.time) id.append(part('time', '', new Date(e.time).toLocaleTimeString()), ' · ');
+  if (e.time) id.append(part('time', '', new Date(e.time).toLocaleTimeString(locale)), ' · ');
   id.append('lastEventId ', part('code', 'id', e.lastEventId), ' · origin ', part('code', 'origin', e.origin));
   row.append(id);
   add(row);
@@ -55,11 +56,11 @@ function show(e, from, text) {
 /** Shows that messages are missing, and why. */
 function showGap({ reason, missed }) {
   const why = {
-    epoch: 'The server has begun a new log.',
-    expired: 'Some messages have expired.',
-    future: 'This page has seen more than the server’s log contains.',
+    epoch: t('The server has begun a new log.'),
+    expired: t('Some messages have expired.'),
+    future: t('This page has seen more than the server’s log contains.'),
   };
-  const many = missed ? ` Missed: ${missed}.` : '';
+  const many = missed ? t(' Missed: {n}.', { n: missed }) : '';
   add(part('li', 'gap', `${why[reason] ?? reason}${many}`));
 }
 

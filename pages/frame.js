@@ -1,6 +1,7 @@
 // The page /frame: shows every call that the hidden iframe makes.
 import { colored } from './colors.js';
-import { $, at, sendWith } from './page.js';
+import { $, at, sendWith, showState } from './page.js';
+import { t } from './words.js';
 
 const SHOWN = 200, LONGEST = 400;
 const count = { begun: 0, ended: 0, calls: 0, count: 0 };
@@ -19,7 +20,7 @@ addEventListener('message', e => {
 });
 
 const stream = new ForeverFrame(at('/c/main'), { transports: ['script'], shared: false, since: '-10', background: false });
-stream.show($('state'));
+showState(stream, $('state'));
 stream.addEventListener('message', e => {
   count.count += 1;
   show(e.event, e.cursor, e.data);
@@ -44,7 +45,7 @@ function show(type, cursor, text) {
 }
 
 /** Returns a text as it is shown: cut if it is long. */
-const shortened = text => text.length <= LONGEST ? text : `${text.slice(0, LONGEST)} … (${text.length} characters)`;
+const shortened = text => text.length <= LONGEST ? text : t('{text} … ({n} characters)', { text: text.slice(0, LONGEST), n: text.length });
 
 /** Shows the counts. */
 function showCounts() {

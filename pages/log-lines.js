@@ -2,13 +2,14 @@
 
 import { colored } from './colors.js';
 import { part } from './page.js';
+import { locale, t } from './words.js';
 
 /** The widest label in front of a line, in characters. */
 const WIDEST_LABEL = 32;
 
 const number = n => n.toLocaleString('en');
 const two = n => String(n).padStart(2, '0');
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const months = [t('Jan'), t('Feb'), t('Mar'), t('Apr'), t('May'), t('Jun'), t('Jul'), t('Aug'), t('Sep'), t('Oct'), t('Nov'), t('Dec')];
 const today = new Date().toDateString();
 
 /** Returns a time as it stands in front of a line: with the day if that is another one. It is made by hand,
@@ -16,7 +17,7 @@ const today = new Date().toDateString();
 function shownTime(time) {
   const at = new Date(time);
   const clock = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-  return at.toDateString() === today ? clock : `${two(at.getDate())} ${months[at.getMonth()]} ${clock}`;
+  return at.toDateString() === today ? clock : t('{day} {month} {clock}', { day: two(at.getDate()), month: months[at.getMonth()], clock });
 }
 
 /** The lines. What a stream brings is shown once for each picture that the browser paints: with very many lines
@@ -36,7 +37,7 @@ export class Lines {
     }, { passive: true });
     view.addEventListener('pointerover', e => {
       const line = e.target.closest('.message');
-      if (line && e.target.matches('.at')) e.target.title = `${new Date(line.dataset.time).toLocaleString()}, cursor ${line.dataset.cursor}`;
+      if (line && e.target.matches('.at')) e.target.title = t('{time}, cursor {cursor}', { time: new Date(line.dataset.time).toLocaleString(locale), cursor: line.dataset.cursor });
     });
   }
 
@@ -137,6 +138,6 @@ export class Lines {
 
 /** Returns how many lines there are, in words. */
 export function countInWords({ all, shown }) {
-  const lines = n => `${number(n)} ${n === 1 ? 'line' : 'lines'}`;
-  return shown === all ? lines(all) : `${number(shown)} of ${lines(all)}`;
+  const lines = all === 1 ? t('1 line') : t('{n} lines', { n: number(all) });
+  return shown === all ? lines : t('{n} of {lines}', { n: number(shown), lines });
 }

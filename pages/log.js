@@ -4,7 +4,8 @@
 
 import './forever-frame.js';
 import { Lines, countInWords } from './log-lines.js';
-import { $, addCopyButtons, at, request, sendWith } from './page.js';
+import { $, addCopyButtons, at, request, sendWith, showState } from './page.js';
+import { t } from './words.js';
 
 const view = document.querySelector('.stream'), list = view.querySelector('.lines');
 const { channels, most } = document.body.dataset;
@@ -32,7 +33,7 @@ function show() {
     isShown = false;
     $('count').textContent = countInWords(lines.counts);
     newer.hidden = lines.unseen === 0;
-    newer.textContent = `${lines.unseen} new ↓`;
+    newer.textContent = t('{n} new ↓', { n: lines.unseen });
     const title = `${channels} · forever-frame`;
     document.title = lines.unseen ? `(${lines.unseen}) ${title}` : title;
   });
@@ -54,7 +55,7 @@ async function showWatching() {
     if (address.searchParams.has('key')) query.set('key', address.searchParams.get('key'));
     const answer = await request(at(`/c/?${query}`), { headers: { Accept: 'application/json' } });
     const [found] = answer.channels;
-    if (found?.channel === channels) $('watching').textContent = `${found.followers} watching`;
+    if (found?.channel === channels) $('watching').textContent = t('{n} watching', { n: found.followers });
   } catch { /* the state says that the server does not answer */ }
 }
 setInterval(showWatching, 5000);
@@ -74,15 +75,15 @@ function follow(since) {
   stream = new ForeverFrame(address, { since, heartbeat: 5, background: false });
   stream.addEventListener('message', e => lines.add(e));
   stream.addEventListener('gap', ({ reason, missed, cursor }) => lines.say('gap', {
-    expired: missed === 1 ? '1 message has expired.' : `${missed ?? 'Some'} messages have expired.`,
-    epoch: 'The server has begun a new log.',
-    future: 'This page has seen more than the server’s log has.',
+    expired: typeof missed !== 'number' ? t('Some messages have expired.') : missed === 1 ? t('1 message has expired.') : t('{n} messages have expired.', { n: missed }),
+    epoch: t('The server has begun a new log.'),
+    future: t('This page has seen more than the server’s log has.'),
   }[reason], { cursor }));
   stream.addEventListener('state', ({ state }) => {
-    if (state === 'closed') lines.say('end', 'Nothing more comes: what this page follows is closed.', { reason: 'closed' });
+    if (state === 'closed') lines.say('end', t('Nothing more comes: what this page follows is closed.'), { reason: 'closed' });
   });
   stream.addEventListener('open', () => { sent?.isBack(); showWatching(); });
-  stream.show($('state'));
+  showState(stream, $('state'));
 }
 
 /** Takes the stream over from the page, which is stopped: it would be another connection. */
@@ -93,7 +94,7 @@ function takeOver() {
   lines.adopt(list.querySelectorAll('[data-cursor]'));
   if (list.querySelector('.end[data-reason="closed"]')) {
     isOver = true;
-    [$('state').textContent, $('state').dataset.state] = ['closed', 'closed'];
+    [$('state').textContent, $('state').dataset.state] = [t('closed'), 'closed'];
     return;
   }
   window.stop();
@@ -117,7 +118,7 @@ const observer = new MutationObserver(changes => look(changes.flatMap(({ addedNo
 observer.observe(list, { childList: true });
 look([...list.children]);
 if (isPart) {
-  $('state').textContent = 'a part of the log, as the address says';
+  $('state').textContent = t('a part of the log, as the address says');
   $('state').dataset.state = 'closed';
 }
 // The anchor in the address is that of a line which has just got it.

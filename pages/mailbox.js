@@ -1,5 +1,6 @@
 // The page /mailbox: asks for a message, shows it, and asks for the next one.
-import { $, addCopyButtons, at, part, request } from './page.js';
+import { $, addCopyButtons, at, part, refusal, request } from './page.js';
+import { t } from './words.js';
 
 const WAIT = '50s', SHOWN = 200;
 /** When an answer is late, in ms: the server waits for as long as it is asked to, and then says so. */
@@ -49,7 +50,7 @@ function read({ answer, text }) {
   // A proxy may answer in the server's place, and in words of its own.
   try { object = JSON.parse(text); } catch { object = {}; }
   if (answer.ok) return object;
-  const error = Object.assign(new Error(object.error ?? `the server answered ${answer.status}`), { status: answer.status });
+  const error = refusal(answer.status, object);
   // 408 (too slow) and 429 (too often) pass.
   error.isFinal = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
   throw error;
@@ -62,7 +63,7 @@ async function ask(fields, signal) {
     part('b', '', 'POST /mailbox HTTP/1.1'),
     `\nContent-Type: application/x-www-form-urlencoded;charset=UTF-8\n\n${body}\n\n`,
   ];
-  $('waiting').replaceChildren(...request(), part('i', '', '… no answer yet'));
+  $('waiting').replaceChildren(...request(), part('i', '', t('… no answer yet')));
   try {
     const { answer, text } = await post(body, signal);
     const headers = [...answer.headers].map(([name, value]) => `\n${name}: ${value}`).join('');
@@ -70,17 +71,18 @@ async function ask(fields, signal) {
     $('answered').replaceChildren(...request(), status, `${headers}\n\n${text}`);
     return read({ answer, text });
   } finally {
-    $('waiting').replaceChildren('(none at the moment)');
+    $('waiting').replaceChildren(t('(none at the moment)'));
   }
 }
 
 /** Asks for messages as long as the login lasts. */
 async function receive({ me, ended, known }) {
-  let ack = '', pause = FIRST_PAUSE, received = '';
+  let ack = '', pause = FIRST_PAUSE, from = null;
   while (!ended.signal.aborted) {
     await shown();
     if (ended.signal.aborted) return;
-    say(`${received}waiting for a message to ${me}`, 'live');
+    say(from === null ? t('waiting for a message to {me}', { me })
+      : t('received a message from {from}; waiting for a message to {me}', { from, me }), 'live');
     const asking = new AbortController(), asked = Date.now();
     const stop = () => asking.abort();
     const late = setTimeout(stop, LATE);
@@ -96,12 +98,12 @@ async function receive({ me, ended, known }) {
       if ('Missed' in answer) missed(answer.Missed);
       if (!answer.Id) continue;
       ack = answer.Id;
-      received = `received a message from ${answer.FromUserName}; `;
+      from = answer.FromUserName;
       show(answer, known);
     } catch (error) {
       if (ended.signal.aborted) return;
       if (asking.signal.aborted && (document.hidden || Date.now() - asked < LATE)) continue;
-      if (error.isFinal) { logout(`not open: ${error.message}`); return; }
+      if (error.isFinal) { logout(t('not open: {error}', { error: error.message })); return; }
       await rest(pause, error, ended.signal);
       pause = Math.min(2 * pause, LONGEST_PAUSE);
     } finally {
@@ -114,7 +116,7 @@ async function receive({ me, ended, known }) {
 /** Waits until the page is seen: a browser has six connections to a server, and a hidden page needs none. */
 function shown() {
   if (!document.hidden) return Promise.resolve();
-  say('paused while this page is hidden', 'paused');
+  say(t('paused while this page is hidden'), 'paused');
   return new Promise(resolve => {
     const look = () => {
       if (document.hidden) return;
@@ -146,15 +148,16 @@ function row({ FromUserName, Msg, Id }) {
 
 /** Shows that messages expired before anyone received them. */
 function missed(count) {
-  add('gap', count === null ? 'Some messages may have expired before anyone received them.'
-    : count === 1 ? 'One message expired before anyone received it.' : `${count} messages expired before anyone received them.`);
+  add('gap', count === null ? t('Some messages may have expired before anyone received them.')
+    : count === 1 ? t('One message expired before anyone received it.') : t('{n} messages expired before anyone received them.', { n: count }));
 }
 
 /** Waits a while after an error. The time is random, or all pages would come back together. */
 function rest(pause, error, signal) {
   const ms = pause * (0.5 + Math.random() / 2);
-  const when = ms < 1000 ? 'at once' : `in ${Math.round(ms / 1000)} s`;
-  say(`no answer (${error.status ? error.message : 'the server does not answer'}); asking again ${when}`, 'waiting');
+  const why = error.status ? error.message : t('the server does not answer');
+  say(ms < 1000 ? t('no answer ({why}); asking again at once', { why })
+    : t('no answer ({why}); asking again in {n} s', { why, n: Math.round(ms / 1000) }), 'waiting');
   $('now').hidden = ms < 1000;
   return new Promise(resolve => {
     const go = () => {
@@ -190,7 +193,7 @@ function enter(me, letters = []) {
 function buttons() {
   $('enter').hidden = $('me').readOnly = login !== null;
   $('logout').hidden = $('post').disabled = login === null;
-  $('post').title = login ? '' : 'Open your mailbox first';
+  $('post').title = login ? '' : t('Open your mailbox first');
 }
 
 $('login').addEventListener('submit', e => {
@@ -200,7 +203,7 @@ $('login').addEventListener('submit', e => {
   $('to').focus();
 });
 
-$('logout').addEventListener('click', () => { logout('not open'); $('me').focus(); });
+$('logout').addEventListener('click', () => { logout(t('not open')); $('me').focus(); });
 
 $('send').addEventListener('submit', async e => {
   e.preventDefault();
@@ -210,9 +213,9 @@ $('send').addEventListener('submit', async e => {
     await request(at('/mailbox'), { method: 'POST', body, headers: { Accept: 'application/json' } }, say => { $('problem').textContent = say; });
     $('problem').textContent = '';
     if ($('text').value === text) $('text').value = '';
-    add('aside', part('b', 'from', `to ${to}`), part('span', 'text', text));
+    add('aside', part('b', 'from', t('to {name}', { name: to })), part('span', 'text', text));
   } catch (error) {
-    $('problem').textContent = `Not sent: ${error.message}.`;
+    $('problem').textContent = t('Not sent: {error}.', { error: error.message });
     if (error.isLost) $('problem').dataset.lost = '';
   }
   $('text').focus();

@@ -1,6 +1,7 @@
 // The page /probe: watches lines come that say when they were sent, sends lines itself where the browser can,
 // and shows what the server concludes from what was seen.
 import { $, addCopyButtons, at, part, request } from './page.js';
+import { t, translated } from './words.js';
 
 /** The lines of a run, the time between them and the silence before the last, in ms, as the server sends them by itself. */
 const [LINES, INTERVAL, QUIET] = [8, 500, 2000];
@@ -132,10 +133,10 @@ async function observe() {
 /** Shows what the server concludes. */
 function show({ is_fine, summary, rows, remedies }) {
   $('verdict').dataset.fine = is_fine;
-  $('verdict').textContent = summary;
-  $('findings').replaceChildren(...rows.flatMap(row => [part('dt', '', row.what), part('dd', row.is_fine ? '' : 'wrong', row.says)]));
+  $('verdict').textContent = translated(summary);
+  $('findings').replaceChildren(...rows.flatMap(row => [part('dt', '', translated(row.what)), part('dd', row.is_fine ? '' : 'wrong', translated(row.says))]));
   $('remedies').replaceChildren(...remedies.flatMap(remedy => {
-    const all = [part('p', '', remedy.say)];
+    const all = [part('p', '', translated(remedy.say))];
     if (remedy.write) all.push(part('pre', '', remedy.write));
     return all;
   }));
@@ -145,14 +146,14 @@ function show({ is_fine, summary, rows, remedies }) {
 async function probe() {
   $('again').disabled = true;
   delete $('verdict').dataset.fine;
-  $('verdict').textContent = 'Probing … this takes about 6 seconds.';
+  $('verdict').textContent = t('Probing … this takes about 6 seconds.');
   clear();
   try {
     const body = JSON.stringify(await observe());
     show(await request(at('/probe'), { method: 'POST', body, headers: { Accept: 'application/json', 'Content-Type': 'application/json' } }));
   } catch (error) {
     $('verdict').dataset.fine = false;
-    $('verdict').textContent = `The probe did not come to its end: ${error.message}.`;
+    $('verdict').textContent = t('The probe did not come to its end: {error}.', { error: error.message });
   }
   $('again').disabled = false;
 }
