@@ -16,7 +16,7 @@ export const t = (english, values = {}) =>
 
 // The sentences with values that are made elsewhere, those first that have the most text of their own.
 const patterns = Object.keys(words).filter(english => english.includes('{}')).sort((a, b) => b.length - a.length)
-  .map(english => [english, new RegExp(`^${english.split('{}').map(text => text.replace(/[\\^$.*+?()[\]|]/g, '\\$&')).join('(.+?)')}$`)]);
+  .map(english => [english, new RegExp(`^${english.split('{}').map(text => text.replace(/[\\^$.*+?()[\]|]/g, '\\$&')).join('(.*?)')}$`)]);
 
 /** Returns a sentence that the server or forever-frame.js has made, in the language of the page if that is known. Where
     the English has {} a value stands, which is {1} in the translation, or {1:sentence} if it is a sentence, too. */
