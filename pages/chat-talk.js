@@ -114,7 +114,7 @@ export class Talk {
       this.#shown();
     } catch (error) {
       if (signal.aborted) return;
-      $('start').textContent = t(' Earlier messages cannot be loaded: {error}.', { error: error.message });
+      $('start').textContent = ` ${t('Earlier messages cannot be loaded: {error}.', { error: error.message })}`;
       $('earlier').hidden = false;
     } finally {
       this.#view.classList.remove('is-loading');

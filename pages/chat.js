@@ -307,7 +307,7 @@ async function change(form, submitter) {
 function sayWhatIsLeft(name) {
   const link = document.createElement('a');
   Object.assign(link, { href: href(name), textContent: t('What was said can still be read.') });
-  $('problem').replaceChildren(t('You and {name} are no longer friends. ', { name }), link);
+  $('problem').replaceChildren(t('You and {name} are no longer friends.', { name }), ' ', link);
 }
 
 document.addEventListener('submit', e => {

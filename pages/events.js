@@ -60,7 +60,7 @@ function showGap({ reason, missed }) {
     expired: t('Some messages have expired.'),
     future: t('This page has seen more than the server’s log contains.'),
   };
-  const many = missed ? t(' Missed: {n}.', { n: missed }) : '';
+  const many = missed ? ` ${t('Missed: {n}.', { n: missed })}` : '';
   add(part('li', 'gap', `${why[reason] ?? reason}${many}`));
 }
 

@@ -48,7 +48,7 @@ export function showShort(into, text) {
   const [head, tail] = [text.slice(0, PIECE * 0.6), text.slice(-PIECE * 0.2)];
   show(into, head);
   const n = text.length - head.length - tail.length;
-  into.append(element('span', 'cut-out', n === 1 ? t(' … 1 more character … ') : t(' … {n} more characters … ', { n: number(n) })));
+  into.append(element('span', 'cut-out', ` … ${n === 1 ? t('1 more character') : t('{n} more characters', { n: number(n) })} … `));
   return show(into, tail);
 }
 
@@ -74,8 +74,8 @@ export class Chunk {
   render() {
     this.row.dataset.kind = this.kind;
     const notes = [];
-    if (this.again) notes.push(t(' · {n} seen before, skipped', { n: this.again }));
-    if (this.late) notes.push(t(' · {n} missed during the cut', { n: this.late }));
+    if (this.again) notes.push(` · ${t('{n} seen before, skipped', { n: this.again })}`);
+    if (this.late) notes.push(` · ${t('{n} missed during the cut', { n: this.late })}`);
     this.note.textContent = notes.join('');
     this.code.replaceChildren();
     let at = 0;
