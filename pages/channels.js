@@ -30,13 +30,13 @@ const showTime = (row, time) => {
   element.textContent = time ? new Date(time).toLocaleString(locale) : '';
 };
 
-const showState = (row, isClosed) => {
+const showClosed = (row, isClosed) => {
   row.querySelector('.state').textContent = isClosed ? t('closed') : '';
 };
 
 const showMessage = ({ channel, data, time }) => {
   const row = rowOf(channel) ?? addRow(channel);
-  showState(row, false);
+  showClosed(row, false);
   const last = row.querySelector('.last');
   last.replaceChildren(colored(data));
   last.title = data;
@@ -52,7 +52,7 @@ const showFigures = async () => {
       row.querySelector('.messages').textContent = messages;
       row.querySelector('.followers').textContent = followers;
       showTime(row, time);
-      showState(row, closed);
+      showClosed(row, closed);
     }
   } catch {
     // The status says that the server cannot be reached.
@@ -68,7 +68,7 @@ const asked = new URLSearchParams(location.search);
 if (!asked.has('after')) {
   const stream = new ForeverFrame(at(`/c/${asked.get('prefix') ?? ''}*`), { since: 'each', heartbeat: 5, background: false });
   stream.addEventListener('message', showMessage);
-  stream.addEventListener('closed', ({ channel }) => showState(rowOf(channel) ?? addRow(channel), true));
+  stream.addEventListener('closed', ({ channel }) => showClosed(rowOf(channel) ?? addRow(channel), true));
   showState(stream, status);
 }
 setInterval(showFigures, figuresEvery);
