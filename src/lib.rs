@@ -45,6 +45,7 @@
 //! | [`client_shares`] | what one client may use of the server |
 //! | [`message`] | messages and their names: seq, epoch, cursor, channel |
 //! | [`machine_clock`] | the machine's clocks: the wall clock and the uptime |
+//! | [`translation`] | the languages of the pages, and their catalogues |
 //! | [`wire`] | transports: the moments of a stream as bytes |
 //! | [`metrics`] | counters and gauges |
 //! | [`log`] | the log: append, read, wake |
@@ -168,6 +169,8 @@
 //! | what expires, such as a session | `log/moment.rs`: ages are told by [`log::Log::now`], never by the wall clock |
 //! | when an append is refused or a second try | `log/store.rs` says it; `log/used_keys.rs` has the keys |
 //! | a bound | `limits.rs` |
+//! | a text of a page, or its Chinese | the template, the script, or the sentence where it is made; `pages/zh-*.toml` has the Chinese of each, and [`translation`] says how it is found |
+//! | another language | `translation/language.rs` and its catalogues; `http/language_choice.rs` chooses one for each request |
 //! | what one client may use | `client_shares.rs`; connections ask in `server/accept.rs`, requests in `http/client_places.rs` |
 //! | what a probe concludes, and what it says to configure | `probe/verdict.rs`, `probe/remedy.rs`; `probe/intermediary.rs` has the signs by which proxies are known |
 //! | a metric, such as the age of the oldest message | `metrics.rs`; what is looked up when the text is asked for is filled in by `http/operator.rs`; the log's edges come from `log/store.rs` |
@@ -217,4 +220,5 @@ pub mod receiver_session;
 pub mod right;
 pub mod server;
 pub mod tap;
+pub mod translation;
 pub mod wire;
