@@ -36,7 +36,7 @@ pub fn html(text: &str) -> String {
 /// it (HTML standard, section 4.12.1.3). JSON of this program has none of the two line ends that JSON
 /// strings may contain and those of old JavaScript engines may not ([`to_json`](super::to_json)).
 #[must_use]
-pub(super) fn script(json: &str) -> String {
+pub fn script(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 8);
     for c in json.chars() {
         match c {

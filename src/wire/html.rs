@@ -30,7 +30,8 @@
 //!
 //! `head` and `foot` are the page around the stream, a file of `pages/` that is cut in two at its
 //! `{{stream}}`. They are put around these bytes by `http`, which pads the head to 1 KiB for
-//! browsers, some of which paint nothing before. `sentence` says the gap in English. The escapes
+//! browsers, some of which paint nothing before. The sentences of gaps and marks are in the language of that
+//! page; the grammar has them in English. The escapes
 //! are those of the HTML standard for attribute values and text (sections 13.1.2.3, 13.1.3 and
 //! 13.1.4). A CR is a character reference because a written one would be read as LF (13.2.3.5), and so
 //! are the other controls, because the page may be shown by a terminal. NUL and the controls from U+0080
@@ -58,6 +59,7 @@ use super::style::Style;
 use super::{EndReason, escape, sgr};
 use crate::limits;
 use crate::message::{Channel, Cursor, Epoch, Gap, GapReason, Message};
+use crate::translation::Language;
 
 /// What a page that never ends remembers: its dots, and what its follower chose.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +71,8 @@ pub struct HtmlStream {
     is_bare: bool,
     /// Whether the element of what is new has been opened.
     is_live: bool,
+    /// The language of the page around.
+    language: Language,
 }
 
 /// What a page remembers of its dots.
@@ -122,14 +126,25 @@ impl HtmlStream {
         HtmlStream { is_bare, ..self }
     }
 
+    /// Puts the elements into a page of this language.
+    #[must_use]
+    pub fn in_language(self, language: Language) -> HtmlStream {
+        HtmlStream { language, ..self }
+    }
+
+    /// A sentence in the language of the page.
+    fn say(&self, english: &str) -> String {
+        let said = self.language.translate(english);
+        said.unwrap_or_else(|| english.to_owned())
+    }
+
     /// Puts the element that says that the follower has caught up, at `cursor`, and opens the one in which
     /// what is new stands: a browser then lays out that alone for each line, however long the past is.
     pub(super) fn live(&mut self, cursor: &Cursor, out: &mut Vec<u8>) {
         self.dots.lead(out);
         if self.has_marks {
-            let element = format!(
-                "<p class=\"live\" data-cursor=\"{cursor}\">What comes from here on is new.</p>\n"
-            );
+            let sentence = self.say("What comes from here on is new.");
+            let element = format!("<p class=\"live\" data-cursor=\"{cursor}\">{sentence}</p>\n");
             out.extend_from_slice(element.as_bytes());
         }
         out.extend_from_slice(b"<div class=\"new\">\n");
@@ -140,8 +155,9 @@ impl HtmlStream {
     pub(super) fn closed(&mut self, channel: &Channel, cursor: &Cursor, out: &mut Vec<u8>) {
         if self.has_marks {
             self.dots.lead(out);
+            let sentence = self.say(&format!("The channel {channel} is closed."));
             let element = format!(
-                "<p class=\"closed\" data-channel=\"{channel}\" data-cursor=\"{cursor}\">The channel {channel} is closed.</p>\n"
+                "<p class=\"closed\" data-channel=\"{channel}\" data-cursor=\"{cursor}\">{sentence}</p>\n"
             );
             out.extend_from_slice(element.as_bytes());
         }
@@ -193,14 +209,14 @@ fn text(data: &str) -> String {
 }
 
 /// Puts the element of a gap, after which the stream goes on from `resumes`.
-pub(super) fn gap(dots: &mut HtmlDots, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
+pub(super) fn gap(html: &mut HtmlStream, gap: &Gap, resumes: &Cursor, out: &mut Vec<u8>) {
     // An element begins its own line; the newline keeps the source readable.
-    dots.lead(out);
+    html.dots.lead(out);
     let missed = gap.missed.map_or_else(String::new, |n| n.to_string());
     let element = format!(
         "<p class=\"gap\" data-reason=\"{}\" data-missed=\"{missed}\" data-cursor=\"{resumes}\">{}</p>\n",
         gap.reason.as_str(),
-        sentence(gap),
+        html.say(&sentence(gap)),
     );
     out.extend_from_slice(element.as_bytes());
 }
@@ -236,14 +252,23 @@ pub(super) fn end(html: &mut HtmlStream, cursor: &Cursor, reason: EndReason, out
         EndReason::Store => "This stream ends here: the log cannot be read.",
         _ => "This stream ends here.",
     };
+    let sentence = html.say(sentence);
     let wire = if html.is_bare { "as=html&amp;" } else { "" };
-    let way = match reason {
-        EndReason::Closed => String::new(),
-        _ => format!(" <a href=\"?{wire}since={cursor}\">Go on from here</a>."),
+    // In Chinese the full stop has the space after it in itself.
+    let (blank, stop) = match html.language {
+        Language::English => (" ", "."),
+        Language::Chinese => ("", "。"),
     };
+    let way = if reason == EndReason::Closed {
+        String::new()
+    } else {
+        let go_on = html.say("Go on from here");
+        format!("{blank}<a href=\"?{wire}since={cursor}\">{go_on}</a>{stop}")
+    };
+    let place = html.say(&format!("Its cursor is {cursor}."));
     let reason = reason.as_str();
     let element = format!(
-        "<p class=\"end\" data-cursor=\"{cursor}\" data-reason=\"{reason}\">{sentence}{way} Its cursor is {cursor}.</p>\n"
+        "<p class=\"end\" data-cursor=\"{cursor}\" data-reason=\"{reason}\">{sentence}{way}{blank}{place}</p>\n"
     );
     out.extend_from_slice(element.as_bytes());
     if html.is_live {

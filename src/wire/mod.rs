@@ -73,6 +73,8 @@ mod chunk;
 mod encoding;
 mod escape;
 mod html;
+#[cfg(test)]
+mod html_language_tests;
 mod json;
 mod ndjson;
 mod object;
@@ -92,7 +94,7 @@ use object::{ClosedObject, ControlObject, GapObject};
 
 pub use chunk::Chunk;
 pub use encoding::Encoding;
-pub use escape::html as escape_html;
+pub use escape::{html as escape_html, script as escape_script};
 pub use html::HtmlStream;
 pub use json::LongPoll;
 pub use object::to_json;
@@ -367,7 +369,7 @@ impl Encoder {
         };
         match self {
             Encoder::Text(text) => text::gap(&mut text.dots, gap, &resumes, out),
-            Encoder::Html(html) => html::gap(&mut html.dots, gap, &resumes, out),
+            Encoder::Html(html) => html::gap(html, gap, &resumes, out),
             Encoder::Script(frame) => frame.call(&GapObject::new(gap, &resumes), out),
             Encoder::Sse(options) => options.gap(gap, &resumes, out),
             Encoder::Ndjson => ndjson::line(&GapObject::new(gap, &resumes), out),
