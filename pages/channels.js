@@ -43,10 +43,14 @@ const showMessage = ({ channel, data, time }) => {
   showTime(row, time);
 };
 
+// What this page lists, as programs ask for it, to whom languages mean nothing.
+const address = new URL(location.href);
+address.searchParams.delete('lang');
+
 const showFigures = async () => {
   if (document.hidden) return;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: 'application/json' } });
+    const answer = await fetch(address, { headers: { Accept: 'application/json' } });
     for (const { channel, time, messages, closed, followers } of (await answer.json()).channels) {
       const row = rowOf(channel) ?? addRow(channel);
       row.querySelector('.messages').textContent = messages;
@@ -64,7 +68,7 @@ for (const row of body.rows) {
   if (time) showTime(row, time.dateTime);
 }
 // Only the first page has all that comes: later ones show what they list.
-const asked = new URLSearchParams(location.search);
+const asked = address.searchParams;
 if (!asked.has('after')) {
   const stream = new ForeverFrame(at(`/c/${asked.get('prefix') ?? ''}*`), { since: 'each', heartbeat: 5, background: false });
   stream.addEventListener('message', showMessage);

@@ -12,7 +12,7 @@ const { channels, most } = document.body.dataset;
 const address = new URL(location.href);
 /** Whether the address asks for a part of the log, which ends. */
 const isPart = ['limit', 'until', 'timeout'].some(name => address.searchParams.has(name));
-for (const name of ['since', 'lastEventId', 'marks', 'heartbeat', 'pace', 'as']) address.searchParams.delete(name);
+for (const name of ['since', 'lastEventId', 'marks', 'heartbeat', 'pace', 'as', 'lang']) address.searchParams.delete(name);
 
 const lines = new Lines(view, Number(most), show);
 let stream = null;

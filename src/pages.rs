@@ -1,12 +1,16 @@
-//! The files of `pages/`: built into the binary, or read anew from a directory for each request.
+//! The files of `pages/`: built into the binary, or read anew from a directory for each request. Templates are
+//! English; in another language they are translated by their catalogues, the built-in ones once.
 
 mod base_path;
+mod catalogues;
 mod docs;
 mod gzipped;
 mod inline_scripts;
 mod qr_code;
 mod revision;
+mod sentence;
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +18,8 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::limits;
+use crate::translation::Language;
+use catalogues::Catalogues;
 use gzipped::Gzipped;
 
 pub use base_path::BasePath;
@@ -201,38 +207,80 @@ impl Pages {
 
     /// Fills in a page: each `{{name}}` in its template is replaced by the value of that name. Values
     /// must be escaped already.
-    pub async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> HtmlPage {
-        let HtmlPage { before, after } = HtmlPage::fill(&self.text(name).await, values);
+    pub async fn page(
+        &self,
+        language: Language,
+        name: &'static str,
+        values: &[(&str, &str)],
+    ) -> HtmlPage {
+        let template = self.text(language, name).await;
+        let (before, after) = template.split_once("{{stream}}").unwrap_or((&template, ""));
         HtmlPage {
-            before: self.base_path.page(before),
-            after: self.base_path.page(after),
+            language,
+            before: self.base_path.page(fill(before, values)),
+            after: self.base_path.page(fill(after, values)),
         }
     }
 
     /// Returns the template of a part of a page, to be filled in several times.
-    pub async fn template(&self, name: &'static str) -> Template {
-        Template(self.text(name).await)
+    pub async fn template(&self, language: Language, name: &'static str) -> Template {
+        Template(self.text(language, name).await)
     }
 
-    /// Renders the links to all pages; the one to `path` is marked as the current page.
-    pub async fn nav(&self, path: &str) -> String {
+    /// Returns the links to all pages; the one to `path` is marked as the current page.
+    pub async fn nav(&self, language: Language, path: &str) -> Template {
         let current = format!("href=\"{path}\"");
-        self.text("nav.html")
-            .await
-            .replace(&current, &format!("{current} aria-current=\"page\""))
+        let nav = self.template(language, "nav.html").await;
+        nav.map(|nav| nav.replace(&current, &format!("{current} aria-current=\"page\"")))
     }
 
-    async fn text(&self, name: &str) -> String {
+    /// The template of this name in a language.
+    async fn text(&self, language: Language, name: &str) -> Cow<'static, str> {
+        if self.dir.is_none()
+            && language == Language::Chinese
+            && let Some(translated) = catalogues::translated(name)
+        {
+            return translated.into();
+        }
         let file = self.file(name).await.unwrap_or_default();
-        String::from_utf8_lossy(&file).into_owned()
+        let template = String::from_utf8_lossy(&file);
+        match language {
+            Language::English => template.into_owned().into(),
+            Language::Chinese => self.catalogues().await.translate(&template).into(),
+        }
+    }
+
+    /// The built-in catalogues with those of the directory, whose texts count where both have one. One that
+    /// cannot be read is logged.
+    async fn catalogues(&self) -> Catalogues {
+        let mut catalogues = Catalogues::built_in();
+        let adds = [Catalogues::add_pages, Catalogues::add_scripts];
+        for (name, add) in [catalogues::PAGES, catalogues::SCRIPTS]
+            .into_iter()
+            .zip(adds)
+        {
+            let Some(file) = self.file(name).await else {
+                continue;
+            };
+            if let Err(error) = add(&mut catalogues, &String::from_utf8_lossy(&file)) {
+                log::warn!("cannot use the catalogue {name} of --pages: {error}");
+            }
+        }
+        catalogues
     }
 }
 
 /// The template of a part of a page, with `{{name}}` where values are to stand.
 #[derive(Debug)]
-pub struct Template(String);
+pub struct Template(Cow<'static, str>);
 
 impl Template {
+    /// Changes the template as a text.
+    #[must_use]
+    pub fn map(self, change: impl FnOnce(&str) -> String) -> Template {
+        Template(change(&self.0).into())
+    }
+
     /// Fills in the template with these values, which must be escaped already.
     #[must_use]
     pub fn fill(&self, values: &[(&str, &str)]) -> String {
@@ -243,6 +291,8 @@ impl Template {
 /// A page in two parts: before and after the stream that stands in it, if there is one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct HtmlPage {
+    /// The language of the page.
+    pub language: Language,
     /// The part before `{{stream}}`; the whole page if it has no stream.
     pub before: String,
     /// The part after `{{stream}}`; empty if the page has no stream.
@@ -250,11 +300,13 @@ pub struct HtmlPage {
 }
 
 impl HtmlPage {
-    fn fill(template: &str, values: &[(&str, &str)]) -> HtmlPage {
-        let (before, after) = template.split_once("{{stream}}").unwrap_or((template, ""));
+    /// A page without content, of which only the head is sent.
+    #[must_use]
+    pub fn empty(language: Language) -> HtmlPage {
         HtmlPage {
-            before: fill(before, values),
-            after: fill(after, values),
+            language,
+            before: String::new(),
+            after: String::new(),
         }
     }
 }
@@ -340,17 +392,8 @@ mod tests {
 
     #[test]
     fn fill_replaces_names_once() {
-        let page = HtmlPage::fill(
-            "<{{a}}> {{stream}} {{b}} {{c}} {{",
-            &[("a", "{{b}}"), ("b", "2")],
-        );
-        assert_eq!(
-            page,
-            HtmlPage {
-                before: "<{{b}}> ".into(),
-                after: " 2 {{c}} {{".into()
-            }
-        );
+        let filled = fill("<{{a}}> {{b}} {{c}} {{", &[("a", "{{b}}"), ("b", "2")]);
+        assert_eq!(filled, "<{{b}}> 2 {{c}} {{");
     }
 
     /// Templates are not served by name; all other files are.

@@ -7,18 +7,20 @@
 //! | the list of channels, which depends on who asks | `private, no-cache`, with an `ETag` |
 //! | a stream, and a page that is somebody's own or does something | `no-store`, in `reply.rs` |
 //!
+//! The content of a page is another in each language, and so is its tag.
+//!
 //! They are compressed where the client takes that: nothing in them is secret.
 
 use bytes::Bytes;
 use hyper::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderValue, IF_NONE_MATCH,
 };
 use hyper::{HeaderMap, Response, StatusCode};
 
 use super::forwarded::items;
 use super::reply::{self, Body};
 use super::{Call, negotiate};
-use crate::pages;
+use crate::pages::{self, HtmlPage};
 
 /// How long a browser may use what it has without asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +43,12 @@ impl Freshness {
     }
 }
 
-/// A page that is the same for everybody.
-pub(super) fn page(call: &Call<'_>, page: String) -> Response<Body> {
-    let bytes = Bytes::from(page);
-    let answer = reply::html(StatusCode::OK, bytes.clone());
-    respond(call, answer, &bytes, Freshness::Asked)
+/// A page that is the same for everybody who reads its language.
+pub(super) fn page(call: &Call<'_>, page: HtmlPage, freshness: Freshness) -> Response<Body> {
+    let bytes = Bytes::from(page.before);
+    let mut answer = reply::full(StatusCode::OK, "text/html; charset=utf-8", bytes.clone());
+    reply::tell_language(&mut answer, page.language);
+    respond(call, answer, &bytes, freshness)
 }
 
 /// Makes an answer with this content one that the client may keep; 304 if it has it.
@@ -67,9 +70,10 @@ pub(super) fn respond(
         let gzip = HeaderValue::from_static("gzip");
         answer.headers_mut().insert(CONTENT_ENCODING, gzip);
     }
-    let headers = answer.headers_mut();
-    headers.insert(CACHE_CONTROL, freshness.header());
-    headers.append(VARY, HeaderValue::from_static(ACCEPT_ENCODING.as_str()));
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, freshness.header());
+    reply::vary(&mut answer, ACCEPT_ENCODING.as_str());
     // Weak, because the bytes depend on the compression.
     reply::add_header(&mut answer, ETAG, &format!("W/\"{tag}\""));
     answer

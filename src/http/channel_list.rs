@@ -1,6 +1,5 @@
 //! `GET /c/`: the channels of the log, for programs and for people.
 
-use bytes::Bytes;
 use hyper::header::LINK;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -41,7 +40,7 @@ struct ListObject<'a> {
 
 /// Lists the channels, in the order of their names.
 pub(super) async fn list(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let query = Query::read(call.query(), &[query::LIST])?;
+    let query = Query::read(call.query(), &[query::LIST, call.page_params()])?;
     let (prefix, after) = (query.get("prefix"), query.get("after"));
     let pattern = route::pattern(&format!("{}*", prefix.unwrap_or_default()))?;
     let limit = parse("limit", query.get("limit"), limit)?.unwrap_or(limits::LIST_CHANNELS_MAX);
@@ -129,11 +128,12 @@ async fn page(
     channels: impl Iterator<Item = ChannelObject<'_>>,
     next: Option<&str>,
 ) -> Response<Body> {
-    let template = call.app.pages.template("channels-row.html").await;
+    let say = |english| call.language.sentence(english);
+    let (template, closed) = (call.template("channels-row.html").await, say("closed"));
     let row = |object: ChannelObject<'_>| {
         template.fill(&[
             ("channel", object.channel),
-            ("state", if object.closed { "closed" } else { "" }),
+            ("state", if object.closed { &*closed } else { "" }),
             ("messages", &object.messages.to_string()),
             ("time", object.time.as_deref().unwrap_or_default()),
             ("followers", &object.followers.to_string()),
@@ -141,19 +141,19 @@ async fn page(
     };
     let mut rows: String = channels.map(row).collect();
     if rows.is_empty() {
-        rows =
-            "<tr class=\"none\"><td colspan=\"5\">There are no channels here yet.</td></tr>".into();
+        let none = say("There are no channels here yet.");
+        rows = format!("<tr class=\"none\"><td colspan=\"5\">{none}</td></tr>");
     }
     let next = next.map_or_else(String::new, |next| {
         let next = next.replace('&', "&amp;");
-        format!("<p><a rel=\"next\" href=\"{next}\">More channels</a></p>")
+        let more = say("More channels");
+        format!("<p><a rel=\"next\" href=\"{next}\">{more}</a></p>")
     });
     // The row of a channel that comes later, for the page's script.
     let new = row(ChannelObject::default());
     let values = [("rows", rows.as_str()), ("new", &new), ("next", &next)];
-    let page = Bytes::from(call.page("channels.html", &values).await.before);
-    let answer = reply::html(StatusCode::OK, page.clone());
-    cacheable::respond(call, answer, &page, Freshness::AskedByOne)
+    let page = call.page("channels.html", &values).await;
+    cacheable::page(call, page, Freshness::AskedByOne)
 }
 
 impl<'a> ChannelObject<'a> {

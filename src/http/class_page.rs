@@ -3,20 +3,22 @@
 
 use hyper::Response;
 
+use super::cacheable::{self, Freshness};
 use super::error::Error;
 use super::reply::{self, Body};
-use super::{Call, browser, cacheable, form, log_page};
+use super::{Call, browser, form, log_page};
 use crate::authority::HostName;
 use crate::limits;
 use crate::message::{Channel, Cursor};
 use crate::pages;
+use crate::translation::Language;
 
 /// The address of the page.
 const PATH: &str = "/?class=1";
 
 /// What is said where nobody else can come.
-const ALONE: &str = "<p class=\"notice\">Only this machine reaches this address. For a class, start the server with \
-                     <code>--listen 0.0.0.0:8080 --access open</code>.</p>\n";
+const ALONE: &str = "Only this machine reaches this address. For a class, start the server with \
+                     <code>--listen 0.0.0.0:8080 --access open</code>.";
 
 /// Whether the home page is asked for as that of a class.
 pub(super) fn is_asked(call: &Call<'_>) -> bool {
@@ -39,26 +41,27 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let since = since.map_or_else(usual, |cursor| cursor.to_string());
     let address = address(&call);
     let watching = if call.may_read(&Channel::main()) {
-        in_words(log_page::followers(&call, &Channel::main()).await?)
+        let followers = log_page::followers(&call, &Channel::main()).await?;
+        call.language.sentence(&in_words(followers))
     } else {
         String::new()
     };
     let (notice, address) = match address {
-        Some(address) => ("", address),
-        None => (ALONE, browser::origin(&call)),
+        Some(address) => (String::new(), address),
+        None => (alone(call.language), browser::origin(&call)),
     };
     let qr = pages::qr_code(&address).unwrap_or_default();
     let values = [
         ("address", &*address),
         // As people type it.
         ("shown", address.trim_start_matches("http://")),
-        ("notice", notice),
+        ("notice", &notice),
         ("qr", &qr),
         ("since", &since),
         ("watching", &watching),
     ];
     let page = call.page("class.html", &values).await;
-    Ok(cacheable::page(&call, page.before))
+    Ok(cacheable::page(&call, page, Freshness::Asked))
 }
 
 /// The address under which others come here: the one that was asked for, unless only this machine knows it.
@@ -77,6 +80,13 @@ fn address(call: &Call<'_>) -> Option<String> {
     let port = port.map_or_else(String::new, |port| format!(":{port}"));
     let base_path = call.app.pages.base_path();
     Some(format!("{scheme}://{}{port}{base_path}", HostName::Ip(ip)))
+}
+
+/// The notice where nobody else can come. It has an element in it.
+fn alone(language: Language) -> String {
+    let text = language.translate(ALONE);
+    let text = text.unwrap_or_else(|| ALONE.to_owned());
+    format!("<p class=\"notice\">{text}</p>\n")
 }
 
 /// How many watch, in words.

@@ -31,7 +31,8 @@ pub(super) async fn clock(call: Call<'_>) -> Result<Response<Body>, Error> {
     let spec = StreamSpec::new(clock.log(), Clock::channel(), Since::Last(1));
     let mut spec = spec.with_transport(wire, &params, &call)?;
     if wire == Wire::Html {
-        spec.page = Some(follow::frame(&call, "clock", "one", &params).await);
+        let title = call.language.sentence("clock");
+        spec.page = Some(follow::frame(&call, &title, "one", &params).await);
     }
     if !call.is_head() {
         spec.extras().guard = Some(Box::new(clock.watch()));

@@ -1,5 +1,7 @@
 //! `/docs/`: the pages of the docs, each as a page and as the file that it is made of.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use hyper::Response;
 
@@ -8,6 +10,7 @@ use super::cacheable::{self, Freshness};
 use super::error::Error;
 use super::reply::{self, Body};
 use crate::pages::{self, Doc};
+use crate::translation::Language;
 use crate::wire;
 
 /// The path of the page that leads to the others.
@@ -30,9 +33,22 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
 
 async fn page(call: &Call<'_>, doc: &Doc) -> Response<Body> {
     let title = wire::escape_html(doc.title);
-    let values = [("title", &*title), ("name", doc.name), ("text", doc.html)];
-    let page = call.app.page("docs.html", PATH, &values).await;
-    cacheable::page(call, page.before)
+    let text = in_page(doc.html, call.language);
+    let values = [("title", &*title), ("name", doc.name), ("text", &text)];
+    let page = call.page_at(PATH, "docs.html", &values).await;
+    cacheable::page(call, page, Freshness::Asked)
+}
+
+/// The text of the docs, which is English, in a page of a language.
+fn in_page(text: &str, language: Language) -> Cow<'_, str> {
+    if language == Language::English {
+        return text.into();
+    }
+    let (note, tag) = (
+        language.sentence("The docs are in English."),
+        Language::English.tag(),
+    );
+    format!("<p class=\"muted\">{note}</p>\n<div lang=\"{tag}\">\n{text}</div>").into()
 }
 
 fn file(call: &Call<'_>, doc: &Doc) -> Response<Body> {

@@ -54,6 +54,20 @@ impl Endpoint {
         matches!(self, Endpoint::Chat(_) | Endpoint::Mailbox)
     }
 
+    /// Whether answers of the endpoint can be pages in the language that their address names. Files have
+    /// parameters of their own.
+    pub(super) fn has_pages(self) -> bool {
+        !self.is_for_operators()
+            && !matches!(
+                self,
+                Endpoint::File
+                    | Endpoint::RevisedFile
+                    | Endpoint::Example
+                    | Endpoint::OpenApi
+                    | Endpoint::Tap
+            )
+    }
+
     /// Whether the endpoint is for operators, and answers while the server stops, too.
     pub(super) fn is_for_operators(self) -> bool {
         matches!(self, Endpoint::Live | Endpoint::Ready | Endpoint::Metrics)

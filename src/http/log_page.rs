@@ -27,7 +27,7 @@ pub(super) async fn page(
     let path = names.join(",");
     let form = match one {
         Some(channel) if call.may_write(channel) => {
-            let template = call.app.pages.template("log-form.html").await;
+            let template = call.template("log-form.html").await;
             template.fill(&[("channel", channel.as_str())])
         }
         _ => String::new(),
@@ -60,7 +60,8 @@ pub(super) async fn page(
 /// How many follow a channel, this page among them, in words.
 async fn watching(call: &Call<'_>, channel: &Channel) -> Result<String, Error> {
     let followers = followers(call, channel).await?;
-    Ok(format!("{} watching", followers + 1))
+    let watching = format!("{} watching", followers + 1);
+    Ok(call.language.sentence(&watching))
 }
 
 /// How many follow a channel.

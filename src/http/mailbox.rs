@@ -9,12 +9,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::body::FormFields;
+use super::cacheable::{self, Freshness};
 use super::error::{Error, ParamError};
 use super::negotiate::{self, Form};
 use super::params;
 use super::query::{self, Query};
 use super::reply::{self, Body};
-use super::{Call, answer_memory, body, browser, cacheable, client, form};
+use super::{Call, answer_memory, body, browser, client, form};
 use crate::connection::Client;
 use crate::limits;
 use crate::mailbox::{AckError, Answer, Letter, Mailbox, MailboxName, Missed};
@@ -25,10 +26,10 @@ use crate::wire::escape_html;
 /// query.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let fields = form::fields(call.query()).unwrap_or_default();
-    let given = |name| escape_html(form::last(&fields, name).unwrap_or_default());
-    let (me, to) = (given("me"), given("to"));
+    let given = |name| form::last(&fields, name).unwrap_or_default();
+    let (me, to) = (escape_html(given("me")), escape_html(given("to")));
     let notice = match form::last(&fields, "sent") {
-        Some(_) => format!("Sent to {to}."),
+        Some(_) => call.language.sentence(&format!("Sent to {}.", given("to"))),
         None => String::new(),
     };
     let origin = browser::origin(&call);
@@ -40,7 +41,7 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
         ("ack", ""),
     ];
     let page = call.page("mailbox.html", &values).await;
-    Ok(cacheable::page(&call, page.before))
+    Ok(cacheable::page(&call, page, Freshness::Asked))
 }
 
 /// Whether a browser without scripts has sent the form, which shows the answer as a page.
@@ -50,6 +51,7 @@ fn is_of_form(call: &Call<'_>) -> bool {
 
 /// The page of an answer, from which the next letter can be asked for, and this one is acknowledged then.
 async fn letter_page(call: &Call<'_>, me: &MailboxName, answer: &Answer) -> Response<Body> {
+    let say = |english| call.language.sentence(english);
     let (letter, ack) = match &answer.letter {
         Some(letter) => {
             let (from, text) = (escape_html(&letter.from), escape_html(&letter.text));
@@ -59,19 +61,22 @@ async fn letter_page(call: &Call<'_>, me: &MailboxName, answer: &Answer) -> Resp
             (shown, letter.id.to_string())
         }
         None => (
-            "<p>No message has come yet.</p>\n".to_owned(),
+            format!("<p>{}</p>\n", say("No message has come yet.")),
             String::new(),
         ),
     };
     let missed = match answer.missed {
-        Some(_) => "<p class=\"problem\">Some messages expired before anyone received them.</p>\n",
-        None => "",
+        Some(_) => {
+            let expired = say("Some messages expired before anyone received them.");
+            format!("<p class=\"problem\">{expired}</p>\n")
+        }
+        None => String::new(),
     };
     let letter = format!("{missed}{letter}");
     let me = escape_html(me.as_str());
     let values = [("letter", &*letter), ("me", &me), ("ack", &ack)];
     let page = call.page("mailbox-letter.html", &values).await;
-    reply::html(StatusCode::OK, page.before)
+    reply::page(StatusCode::OK, page)
 }
 
 /// Answers a POST: sends or receives a letter, as the field `action` says.
@@ -101,7 +106,7 @@ impl Fields {
     async fn read(call: &mut Call<'_>) -> Result<Fields, Error> {
         let max =
             call.app.max_message * limits::FORM_ENCODING_FACTOR + limits::MAILBOX_FORM_BYTES_MAX;
-        let query = Query::read(call.query(), &[query::MAILBOX])?;
+        let query = Query::read(call.query(), &[query::MAILBOX, call.page_params()])?;
         let form = body::fields(call, max).await?;
         query::check_names(form.iter().map(|(name, _)| name.as_str()), query::MAILBOX)?;
         Ok(Fields { form, query })

@@ -34,6 +34,7 @@ mod framing;
 mod host;
 mod if_match;
 mod initiator;
+mod language_choice;
 mod line_appends;
 mod line_memory;
 mod line_splitter;
@@ -56,6 +57,7 @@ mod query;
 mod receipts;
 mod receiver;
 mod refusal;
+mod render;
 mod reply;
 mod route;
 mod sender;
@@ -95,14 +97,16 @@ use crate::mailbox::Mailboxes;
 use crate::message::Channel;
 use crate::metrics::Metrics;
 use crate::network::Network;
-use crate::pages::{HtmlPage, Pages};
+use crate::pages::Pages;
 use crate::receiver_session::ReceiverSessions;
 use crate::right::RightHold;
 use crate::tap::Taps;
+use crate::translation::Language;
 use access_log::AccessLine;
 use body_reader::BodyReader;
 use checks::Checked;
 use error::Error;
+use language_choice::LanguageChoice;
 use permission::Permission;
 use refusal::Refusal;
 use route::Endpoint;
@@ -174,17 +178,6 @@ impl App {
         let said = self.trusted_proxies.is_secure(headers, connection.peer());
         said.unwrap_or_else(|| connection.is_tls())
     }
-
-    /// The page of a path, with links to the other pages if they are served.
-    async fn page(&self, name: &'static str, path: &str, values: &[(&str, &str)]) -> HtmlPage {
-        let nav = self.nav(path).await;
-        let own = [
-            ("nav", &*nav),
-            ("home", self.home()),
-            ("files", self.pages.files()),
-        ];
-        self.pages.page(name, &[values, &own].concat()).await
-    }
 }
 
 /// A request, as its handler gets it.
@@ -196,6 +189,8 @@ struct Call<'a> {
     head: Parts,
     body: BodyReader,
     endpoint: Endpoint,
+    /// The language of the answer, if that is a page.
+    language: Language,
     /// The part of the path that the route leaves open: the channels of `/c/…`, the name of a file.
     rest: String,
     permission: Permission,
@@ -210,11 +205,6 @@ impl Call<'_> {
 
     fn query(&self) -> &str {
         self.head.uri.query().unwrap_or("")
-    }
-
-    /// The page of this path.
-    async fn page(&self, name: &'static str, values: &[(&str, &str)]) -> HtmlPage {
-        self.app.page(name, self.head.uri.path(), values).await
     }
 
     /// Whose share of the server's memory the request takes.
@@ -298,16 +288,19 @@ pub async fn respond(
     below::take_off(app.pages.base_path(), &mut head.uri);
     connection.on_request(client::forwarded_sender(&head));
     let is_secure = app.is_secure(&head.headers, &connection);
-    let (refusal, grant) = (Refusal::of(&head, is_secure), app.cors.grant(&head));
+    let choice = LanguageChoice::of(&head, is_secure);
+    let refusal = Refusal::of(&head, is_secure, choice.language);
+    let grant = app.cors.grant(&head);
     let client = app.trusted_proxies.client(&head.headers, connection.peer());
     let line = AccessLine::begin(&head, client);
-    let mut response = match dispatch(&app, &connection, client, head, body).await {
+    let mut response = match dispatch(&app, &connection, client, choice, head, body).await {
         Ok(response) => response,
         Err(error) => {
             log::debug!("refused: {error}");
             refusal.reply(&error, &app, client).await
         }
     };
+    choice.remember(&mut response);
     grant.apply(response.headers_mut());
     below::put_before(app.pages.base_path(), response.headers_mut());
     if let Some(name) = &app.server_name {
@@ -345,7 +338,8 @@ pub async fn refuse(
         why.into()
     };
     let is_secure = app.is_secure(&head.headers, &connection);
-    let mut response = Refusal::of(&head, is_secure)
+    let language = LanguageChoice::of(&head, is_secure).language;
+    let mut response = Refusal::of(&head, is_secure, language)
         .reply(&error, &app, client)
         .await;
     grant.apply(response.headers_mut());
@@ -359,6 +353,7 @@ async fn dispatch(
     app: &Arc<App>,
     connection: &Arc<Connection<ChunkStream>>,
     client: IpAddr,
+    choice: LanguageChoice,
     head: Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Error> {
@@ -373,6 +368,9 @@ async fn dispatch(
         Checked::Options(allow) => return Ok(reply::options(&allow)),
     };
     let (endpoint, (effect, _)) = (route.endpoint, route.method(&head.method)?);
+    if endpoint.has_pages() && language_choice::takes_page(&head) {
+        language_choice::check(&head)?;
+    }
     let by = client_places::requester(client, admission.as_ref());
     let place = app.place_of_act(effect, &head.method, by)?;
     let share = app.answer_share(client, endpoint.is_for_operators());
@@ -383,6 +381,7 @@ async fn dispatch(
         head,
         body: BodyReader::new(body, connection, place),
         endpoint,
+        language: choice.language,
         rest,
         permission,
         admission,

@@ -1,20 +1,30 @@
-//! The links between pages: only those are shown that lead to something which this server serves.
+//! The links between pages: only those are shown that lead to something which this server serves. And the
+//! switch of the language, which leads to the same page.
 
 use hyper::Method;
 
+use super::render::PageReader;
 use super::route::{self, Need};
-use super::{App, channel_list};
+use super::{App, channel_list, language_choice};
 use crate::access::{Holder, Needed};
+use crate::wire::escape_html;
 
 /// How a line of a page begins that is left out where its link leads to nothing.
 const LINKS: [&str; 2] = ["<a href=\"", "<li><a href=\""];
 
 impl App {
-    /// The links to all pages, as they stand at the top of the page of this path.
-    pub(super) async fn nav(&self, path: &str) -> String {
-        let nav = self.pages.nav(path).await;
-        self.without_closed_links(&nav)
-            .replace("{{home}}", self.home())
+    /// The links to all pages and the switch, as they stand at the top of the page of this path.
+    pub(super) async fn nav(&self, reader: PageReader<'_>, path: &str) -> String {
+        let nav = self.pages.nav(reader.language, path).await;
+        let other = reader.language.other();
+        let switch = escape_html(&language_choice::query_of_switch(reader.query, other));
+        let values = [
+            ("home", self.home()),
+            ("switch", &switch),
+            ("other_tag", other.tag()),
+            ("other_name", other.own_name()),
+        ];
+        nav.map(|nav| self.without_closed_links(nav)).fill(&values)
     }
 
     /// The address of the first page that there is.

@@ -1,10 +1,11 @@
 //! The format that a client wants, by its `Accept` (RFC 9110, section 12.5.1).
 
 use hyper::HeaderMap;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE};
 use hyper::http::request::Parts;
 
 use super::forwarded::items;
+use crate::translation::Language;
 use crate::wire::Wire;
 
 /// The format of an answer that says an error.
@@ -62,6 +63,23 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
                 .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
             is_gzip && parts.find_map(weight).unwrap_or(1.0) > 0.0
         })
+}
+
+/// Returns the language that the client reads best of those that there are, the first among equals; `None`
+/// if it names none of them (RFC 9110, section 12.5.4).
+pub(super) fn language(headers: &HeaderMap) -> Option<Language> {
+    let mut best: Option<(f32, Language)> = None;
+    for range in items(headers, ACCEPT_LANGUAGE.as_str()).flatten() {
+        let mut parts = range.split(';').map(str::trim);
+        let Some(language) = parts.next().and_then(Language::of_range) else {
+            continue;
+        };
+        let weight = parts.find_map(weight).unwrap_or(1.0);
+        if weight > best.map_or(0.0, |(weight, _)| weight) {
+            best = Some((weight, language));
+        }
+    }
+    best.map(|(_, language)| language)
 }
 
 /// The type of Server-Sent Events. A client that names it at all gets it, whatever it prefers: such a
@@ -122,6 +140,29 @@ mod tests {
             let value = HeaderValue::from_static(line);
             let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, value)]);
             assert_eq!(takes_gzip(&headers), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn negotiate_reads_languages() {
+        let (english, chinese) = (Some(Language::English), Some(Language::Chinese));
+        for (lines, expected) in [
+            (&["zh-CN,zh;q=0.9,en;q=0.8"][..], chinese),
+            (&["en-US,en;q=0.9,zh-CN;q=0.8"], english),
+            (&["de,fr;q=0.9,zh-Hant;q=0.1"], chinese),
+            (&["en;q=0.1, ZH-tw;q=0.2"], chinese),
+            (&["en, zh"], english),
+            (&["zh;q=0"], None),
+            (&["zh;q=0, en;q=0.1"], english),
+            (&["zh;q=2, en;q=0.1"], chinese),
+            (&["de", "zh"], chinese),
+            (&["*"], None),
+            (&["zhx"], None),
+            (&[], None),
+        ] {
+            let line = |line: &&'static str| (ACCEPT_LANGUAGE, HeaderValue::from_static(line));
+            let headers = lines.iter().map(line).collect();
+            assert_eq!(language(&headers), expected, "{lines:?}");
         }
     }
 

@@ -7,6 +7,7 @@ use super::cacheable::{self, Freshness};
 use super::error::Error;
 use super::reply::{self, Body};
 use super::{Call, browser, class_page};
+use crate::translation::Language;
 use crate::{pages, wire};
 
 /// The home page: what this server is, and the commands to try, with the address to copy.
@@ -18,36 +19,38 @@ pub(super) async fn home(call: Call<'_>) -> Result<Response<Body>, Error> {
     let server = match &call.app.server_name {
         Some(name) => {
             let name = name.to_str().unwrap_or_default();
-            let template = call.app.pages.template("shared.html").await;
+            let template = call.template("shared.html").await;
             template.fill(&[("name", name)])
         }
         None => String::new(),
     };
     let values = [("origin", &*origin), ("server", &server)];
-    let page = call.page("index.html", &values).await;
-    let page = call.app.without_closed_links(&page.before);
-    Ok(cacheable::page(&call, page))
+    let mut page = call.page("index.html", &values).await;
+    page.before = call.app.without_closed_links(&page.before);
+    Ok(cacheable::page(&call, page, Freshness::Asked))
 }
 
 /// A page that is the same for every browser.
 pub(super) async fn show(call: Call<'_>, name: &'static str) -> Result<Response<Body>, Error> {
     let origin = browser::origin(&call);
     let page = call.page(name, &[("origin", &origin)]).await;
-    Ok(cacheable::page(&call, page.before))
+    Ok(cacheable::page(&call, page, Freshness::Asked))
 }
 
 /// The page `/wire`, with a recorded stream for those without scripts, and an example from its file.
 pub(super) async fn wire(call: Call<'_>) -> Result<Response<Body>, Error> {
     let example = wire::escape_html(include_str!("../../scripts/examples/sixty_lines.rs"));
-    let recorded = call.app.pages.template("wire-recorded.html").await;
+    let recorded = call.template("wire-recorded.html").await;
     let values = [("example", &*example), ("recorded", &recorded.fill(&[]))];
     let page = call.page("wire.html", &values).await;
-    Ok(cacheable::page(&call, page.before))
+    Ok(cacheable::page(&call, page, Freshness::Asked))
 }
 
 /// The page of the docs that follows a channel, as a browser gets it from here: its address is that of this server.
+/// It is a file to copy, so it is English as the docs are.
 pub(super) async fn example(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let template = call.app.pages.template("example.html").await;
+    let pages = &call.app.pages;
+    let template = pages.template(Language::English, "example.html").await;
     let file = template.fill(&[("origin", &browser::origin(&call))]);
     Ok(file_of_html(&call, &file.into()))
 }

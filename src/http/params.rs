@@ -51,7 +51,10 @@ impl Params {
     /// # Errors
     /// When a value cannot be used, or a parameter does not exist.
     pub(super) fn read(call: &Call<'_>) -> Result<Params, Error> {
-        Params::of(&Query::read(call.query(), &[query::FOLLOW])?)
+        Params::of(&Query::read(
+            call.query(),
+            &[query::FOLLOW, call.page_params()],
+        )?)
     }
 
     /// The parameters of a stream in a query, which may have others too.

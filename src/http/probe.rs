@@ -21,7 +21,7 @@ use crate::wire::Wire;
 
 /// `GET`: the page for browsers; for all others, and where the query says so, the lines.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
-    let query = match Query::read(call.query(), &[query::PROBE]) {
+    let query = match Query::read(call.query(), &[query::PROBE, call.page_params()]) {
         // The page is opened with any parameter, as all pages are.
         Err(Error::UnknownParam { .. }) if negotiate::error_form(&call.head) == Form::Html => {
             return page::show(call, "probe.html").await;
@@ -57,6 +57,9 @@ async fn lines_of(
         ProbeForm::Html => Wire::Html.content_type(),
     };
     let mut response = reply::going_on(StatusCode::OK, content_type);
+    if form == ProbeForm::Html {
+        reply::tell_language(&mut response, call.language);
+    }
     if call.is_head() {
         return Ok(response);
     }
@@ -67,6 +70,7 @@ async fn lines_of(
             .try_reserve(limits::PROBE_BYTES)
             .ok_or(Error::NoAnswerMemory)?,
     };
+    let language = call.language;
     let opening = [
         format!(
             "probe {:08x}: {}",
@@ -81,7 +85,7 @@ async fn lines_of(
     };
     let drain = call.app.drain.clone();
     let stop = async move { drain.begun().await };
-    let lines = ProbeBody::new(form, schedule, &opening, page, stop, places);
+    let lines = ProbeBody::new((form, language), schedule, &opening, page, stop, places);
     *response.body_mut() = Body::Probe(Box::new(lines));
     Ok(response)
 }
@@ -93,8 +97,9 @@ async fn frame(call: &Call<'_>) -> (String, String) {
     } else {
         ""
     };
+    let title = call.language.sentence("Probe");
     let values = [
-        ("channels", "Probe"),
+        ("channels", &*title),
         ("kind", "one"),
         ("beat", ""),
         ("framed", framed),

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::budget::Reservation;
 use crate::client_shares::RequestPlace;
 use crate::probe::ProbeSchedule;
-use crate::wire::escape_html;
+use crate::translation::Language;
 
 /// How the lines of a probe are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(super) struct ProbePlaces {
 /// The lines of a probe, each sent when it is due.
 pub struct ProbeBody {
     form: ProbeForm,
+    /// The language of the page around, if there is one.
+    language: Language,
     schedule: ProbeSchedule,
     /// What is sent before the first line, until it has been.
     opening: String,
@@ -46,9 +48,9 @@ pub struct ProbeBody {
 
 impl ProbeBody {
     /// The lines of a schedule from now on, after these lines and the page around all of them, if there
-    /// is one.
+    /// is one; lines in a page are in its language.
     pub(super) fn new(
-        form: ProbeForm,
+        (form, language): (ProbeForm, Language),
         schedule: ProbeSchedule,
         opening: &[String],
         page: (String, String),
@@ -56,9 +58,13 @@ impl ProbeBody {
         places: ProbePlaces,
     ) -> ProbeBody {
         let began = Instant::now();
-        let lines: String = opening.iter().map(|line| form.line(line)).collect();
+        let lines: String = opening
+            .iter()
+            .map(|line| form.line(line, language))
+            .collect();
         ProbeBody {
             form,
+            language,
             schedule,
             opening: page.0 + &lines,
             ending: page.1,
@@ -81,13 +87,14 @@ impl ProbeBody {
         let after = self.began.elapsed();
         let time = jiff::Timestamp::now().strftime("%H:%M:%S.%3f");
         let line = self.schedule.line(self.next, after);
-        text += &self.form.line(&format!("{line}, at {time} UTC"));
+        let line = format!("{line}, at {time} UTC");
+        text += &self.form.line(&line, self.language);
         self.next += 1;
         if let Some(due) = self.schedule.due(self.next) {
             self.due.as_mut().reset(self.began + due);
         } else {
             self.next += 1;
-            text += &self.form.line("end of the probe");
+            text += &self.form.line("end of the probe", self.language);
             text += &self.ending;
         }
         Poll::Ready(Some(text.into()))
@@ -99,7 +106,7 @@ impl ProbeBody {
 }
 
 impl ProbeForm {
-    fn line(self, line: &str) -> String {
+    fn line(self, line: &str, language: Language) -> String {
         let mut text = String::with_capacity(line.len() + 40);
         // Writing to a string does not fail.
         let _ = match self {
@@ -108,7 +115,7 @@ impl ProbeForm {
             ProbeForm::Html => writeln!(
                 text,
                 "<p class=\"message\" data-event=\"message\">{}</p>",
-                escape_html(line)
+                language.sentence(line)
             ),
         };
         text

@@ -14,6 +14,12 @@ use crate::access::Denial;
 /// The parameter in which a token stands, for those who cannot send a header. `admission.rs` reads it.
 pub(super) const KEY: &str = "key";
 
+/// The parameter that names the language of a page; `language_choice.rs` reads it.
+pub(super) const LANG: &str = "lang";
+
+/// The parameters of a request that is answered by a page, besides its others.
+pub(super) const PAGE: &[&str] = &[LANG];
+
 /// The parameter that names the tap which is told what the stream writes to its socket.
 pub(super) const TAP: &str = "tap";
 

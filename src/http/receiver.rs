@@ -24,7 +24,7 @@ const LIVE: &str = "/receiver/live";
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let values = [("sender", &*sender(&call))];
     let page = call.page("receiver.html", &values).await;
-    let mut response = reply::html(StatusCode::OK, page.before);
+    let mut response = reply::page(StatusCode::OK, page);
     if call.may_act() {
         let sessions = &call.app.receiver_sessions;
         let cookie = browser::receiver_session_id(&call);
@@ -74,9 +74,10 @@ async fn shown_before(call: &Call<'_>, seen: Seq) -> Result<String, Error> {
         }
     }
     if !shown.is_empty() {
-        shown.push_str(
-            "<p class=\"live\">This page was loaded again. What comes from here on is new.</p>\n",
-        );
+        let rule = "This page was loaded again. What comes from here on is new.";
+        let rule = call.language.sentence(rule);
+        let rule = format!("<p class=\"live\">{rule}</p>\n");
+        shown.push_str(&rule);
     }
     Ok(shown)
 }
@@ -84,7 +85,7 @@ async fn shown_before(call: &Call<'_>, seen: Seq) -> Result<String, Error> {
 /// The stream from the session's position on, after what stands in the page already.
 async fn stream(call: Call<'_>, again: &str) -> Result<Response<Body>, Error> {
     let values = [("again", again), ("sender", &*sender(&call))];
-    let page = call.app.page("receiving.html", PATH, &values).await;
+    let page = call.page_at(PATH, "receiving.html", &values).await;
     let (id, session) = enter(&call);
     let receiving = session.receive();
     let since = receiving.seen.map_or(Since::All, Since::Seq);

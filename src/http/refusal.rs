@@ -14,6 +14,7 @@ use super::App;
 use super::answer_memory;
 use super::error::Error;
 use super::negotiate::{self, Form};
+use super::render::PageReader;
 use super::reply::{self, Body};
 use super::token_login;
 use crate::access::Denial;
@@ -21,7 +22,9 @@ use crate::connection::HeadFault;
 use crate::drain::{Drain, random_seconds};
 use crate::limits;
 use crate::message::Cursor;
-use crate::wire::{Wire, escape_html};
+use crate::pages::HtmlPage;
+use crate::translation::Language;
+use crate::wire::Wire;
 
 /// How a request would be refused, as far as the request decides it.
 #[derive(Clone, Debug)]
@@ -34,12 +37,14 @@ pub(super) struct Refusal {
     is_secure: bool,
     /// Whether the request shows its token in a cookie.
     has_cookie: bool,
+    language: Language,
 }
 
 impl Refusal {
-    /// How this request would be refused, which came over TLS or did not.
-    pub(super) fn of(head: &Parts, is_secure: bool) -> Refusal {
+    /// How this request would be refused, which came over TLS or did not, in this language if by a page.
+    pub(super) fn of(head: &Parts, is_secure: bool, language: Language) -> Refusal {
         Refusal {
+            language,
             form: negotiate::error_form(head),
             is_get: head.method == Method::GET,
             uri: head.uri.clone(),
@@ -63,11 +68,25 @@ impl Refusal {
         })
     }
 
+    /// For whom the page is that says what was wrong. What the query of a form's address says is for the form
+    /// alone, but for that of the login.
+    fn reader(&self) -> PageReader<'_> {
+        let reader = PageReader::new(self.language, &self.uri);
+        if self.is_get || self.uri.path() == token_login::PATH {
+            return reader;
+        }
+        PageReader {
+            query: "",
+            ..reader
+        }
+    }
+
     /// The page on which a browser can show a token, if that would help.
-    async fn login_page(&self, error: &Error, app: &App) -> Option<String> {
+    async fn login_page(&self, error: &Error, app: &App) -> Option<HtmlPage> {
         match error {
             Error::Access(denial) => {
-                token_login::page_of(app, denial, &token_login::next(&self.uri)).await
+                let next = token_login::next(&self.uri);
+                token_login::page_of(app, self.reader(), denial, &next).await
             }
             _ => None,
         }
@@ -96,13 +115,14 @@ impl Refusal {
             },
             Form::Text => reply::text(status, format!("{sentence}\n")),
             Form::Html if let Some(page) = self.login_page(error, app).await => {
-                reply::html(status, page)
+                reply::page(status, page)
             }
             Form::Html => {
-                let message = escape_html(&as_sentence(&sentence));
-                let status_line = status.to_string();
+                let message = as_sentence(&sentence, self.language);
+                let status_line = self.language.sentence(&status.to_string());
                 let values = [("status", &*status_line), ("message", &*message)];
-                reply::html(status, app.page("error.html", "", &values).await.before)
+                let page = app.page(self.reader(), "error.html", "", &values).await;
+                reply::page(status, page)
             }
         };
         add_headers(error, &app.drain, response.headers_mut());
@@ -125,16 +145,21 @@ fn chat_login(uri: &Uri) -> String {
     }
 }
 
-/// A sentence as people write one.
-fn as_sentence(text: &str) -> String {
+/// An error as a sentence of this language, as people write one, for a page.
+fn as_sentence(text: &str, language: Language) -> String {
     let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    let first = letters.next().map(|c| match language {
+        Language::English => c.to_uppercase().to_string(),
+        // What stands first may be a value, which has its own letters.
+        Language::Chinese => c.to_string(),
+    });
     let end = if text.ends_with(['.', '?', '!']) {
         ""
     } else {
         "."
     };
-    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
+    let sentence = format!("{}{}{end}", first.unwrap_or_default(), letters.as_str());
+    language.sentence(&sentence)
 }
 
 /// The answer to an append whose precondition does not hold.

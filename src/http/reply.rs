@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-    VARY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, LOCATION, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -19,6 +19,8 @@ use super::stream_body::StreamBody;
 use crate::connection::Connection;
 use crate::follow::ChunkStream;
 use crate::message::Receipt;
+use crate::pages::HtmlPage;
+use crate::translation::Language;
 use crate::wire::to_json;
 
 /// The body of a response.
@@ -176,8 +178,29 @@ pub(super) fn file(content_type: &'static str, bytes: Bytes) -> Response<Body> {
     response
 }
 
-pub(super) fn html(status: StatusCode, page: impl Into<Bytes>) -> Response<Body> {
-    full(status, "text/html; charset=utf-8", page)
+/// A page that has no stream in it.
+pub(super) fn page(status: StatusCode, page: HtmlPage) -> Response<Body> {
+    let language = page.language;
+    let mut response = full(status, "text/html; charset=utf-8", page.before);
+    tell_language(&mut response, language);
+    response
+}
+
+/// Adds to a page in which language it is, and by what that was chosen (`language_choice.rs`).
+pub(super) fn tell_language(response: &mut Response<Body>, language: Language) {
+    let headers = response.headers_mut();
+    let tag = HeaderValue::from_static(language.tag());
+    headers.insert(CONTENT_LANGUAGE, tag);
+    vary(response, "accept-language, cookie");
+}
+
+/// Adds headers of requests to those on which an answer depends.
+pub(super) fn vary(response: &mut Response<Body>, names: &str) {
+    let before = response.headers().get(VARY);
+    let before = before.and_then(|value| value.to_str().ok());
+    let all = before.map_or_else(|| names.to_owned(), |before| format!("{before}, {names}"));
+    response.headers_mut().remove(VARY);
+    add_header(response, VARY, &all);
 }
 
 /// Lets the scripts with these sources run that stand in the page itself.

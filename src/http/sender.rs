@@ -11,14 +11,15 @@ use crate::follow::EndAt;
 use crate::limits;
 use crate::log::Since;
 use crate::message::{Channel, Cursor, Draft, Seq};
-use crate::wire::escape_html;
+use crate::pages::HtmlPage;
 
 /// `GET`: appends the date and shows the log. After a `POST` it shows the log with what was sent, and
 /// appends nothing.
 pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
     let app = call.app;
     if call.is_head() {
-        return Ok(reply::html(StatusCode::OK, String::new()));
+        let page = HtmlPage::empty(call.language);
+        return Ok(reply::page(StatusCode::OK, page));
     }
     let (_, last) = app.log.bounds();
     if !call.may_act() {
@@ -66,9 +67,8 @@ pub(super) async fn send(mut call: Call<'_>) -> Result<Response<Body>, Error> {
 
 /// The page with the log up to the seq `until`. It is streamed, because the log may be large.
 async fn page(call: &Call<'_>, until: Seq, notice: &str) -> Result<Response<Body>, Error> {
-    let page = call
-        .page("sender.html", &[("notice", &escape_html(notice))])
-        .await;
+    let notice = call.language.sentence(notice);
+    let page = call.page("sender.html", &[("notice", &notice)]).await;
     // Whoever may only write is not shown what others wrote.
     let since = if call.may_read(&Channel::main()) {
         Since::Last(limits::SENDER_MESSAGES)

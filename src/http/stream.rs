@@ -65,7 +65,7 @@ impl StreamSpec {
     /// An endless stream of `main` in a page, with its dots.
     pub(super) fn in_page(log: &Log, since: Since, page: HtmlPage) -> StreamSpec {
         let mut spec = StreamSpec::new(log, Channel::main(), since);
-        spec.options.encoder = Encoder::Html(HtmlStream::default());
+        spec.options.encoder = Encoder::Html(HtmlStream::default().in_language(page.language));
         spec.page = Some(page);
         spec
     }
@@ -106,7 +106,8 @@ impl StreamSpec {
             ),
             Wire::Html => {
                 let is_bare = params.wire == Some(Wire::Html);
-                Encoder::Html(HtmlStream::new(params.marks).bare(is_bare))
+                let html = HtmlStream::new(params.marks).bare(is_bare);
+                Encoder::Html(html.in_language(call.language))
             }
             Wire::Script => {
                 options.ends_mut().bytes = Some(limits::SCRIPT_FRAME_BYTES);
@@ -156,6 +157,9 @@ impl StreamSpec {
             return Ok(reply::no_content());
         }
         let mut response = head(&options.encoder, &log.cursor(start.at));
+        if let Some(page) = &page {
+            reply::tell_language(&mut response, page.language);
+        }
         if call.is_head() {
             return Ok(response);
         }

@@ -8,11 +8,13 @@ use hyper::{HeaderMap, Response, StatusCode, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::Error;
+use super::render::PageReader;
 use super::reply::{self, Body};
 use super::{App, Call, body, cookie, form};
 use crate::access::{ChannelSet, Denial, Restricted};
 use crate::limits;
-use crate::wire::escape_html;
+use crate::pages::HtmlPage;
+use crate::translation::Language;
 
 /// The path of the form.
 pub(super) const PATH: &str = "/login";
@@ -34,19 +36,20 @@ pub(super) async fn show(call: Call<'_>) -> Result<Response<Body>, Error> {
         cookie::find(&call, COOKIE).and_then(|token| rules.identify(token, false, now).ok());
     let holder = match holder {
         Some(holder) => {
-            let template = call.app.pages.template("login-holder.html").await;
+            let template = call.template("login-holder.html").await;
             let (read, write) = (rules.readable(&holder), rules.writable(&holder));
             template.fill(&[
                 ("name", rules.name(&holder)),
-                ("read", &named(&read)),
-                ("write", &named(&write)),
+                ("read", &named(call.language, &read)),
+                ("write", &named(call.language, &write)),
             ])
         }
         None => String::new(),
     };
     let next = next(&call.head.uri);
-    let page = page(call.app, "Log in with a token.", &next, &holder).await;
-    Ok(reply::html(StatusCode::OK, page))
+    let reader = PageReader::new(call.language, &call.head.uri);
+    let page = page(call.app, reader, "Log in with a token.", &next, &holder).await;
+    Ok(reply::page(StatusCode::OK, page))
 }
 
 /// `POST /login`: sets the cookie, and leads to where the browser wanted to go.
@@ -77,7 +80,12 @@ pub(super) fn clear_cookie(response: &mut Response<Body>, is_secure: bool) {
 }
 
 /// The page for a browser whose request was not let in, if a token would help.
-pub(super) async fn page_of(app: &App, denial: &Denial, next: &str) -> Option<String> {
+pub(super) async fn page_of(
+    app: &App,
+    reader: PageReader<'_>,
+    denial: &Denial,
+    next: &str,
+) -> Option<HtmlPage> {
     let problem = match denial {
         Denial::NoToken(needed) => format!("To {needed} you need a token."),
         Denial::BadToken(bad) => {
@@ -93,14 +101,20 @@ pub(super) async fn page_of(app: &App, denial: &Denial, next: &str) -> Option<St
         }
         Denial::SeveralTokens | Denial::DemosOff => return None,
     };
-    Some(page(app, &problem, next, "").await)
+    Some(page(app, reader, &problem, next, "").await)
 }
 
-async fn page(app: &App, problem: &str, next: &str, holder: &str) -> String {
+async fn page(
+    app: &App,
+    reader: PageReader<'_>,
+    problem: &str,
+    next: &str,
+    holder: &str,
+) -> HtmlPage {
     let next = utf8_percent_encode(next, NON_ALPHANUMERIC).to_string();
-    let problem = escape_html(problem);
+    let problem = reader.language.sentence(problem);
     let values = [("problem", &*problem), ("next", &next), ("holder", holder)];
-    app.page("login.html", PATH, &values).await.before
+    app.page(reader, "login.html", PATH, &values).await
 }
 
 /// Where a browser is to go when it has logged in: to where it wanted to go, without a token that stood in
@@ -141,9 +155,9 @@ fn restricted<'a>(call: &Call<'a>) -> Result<&'a Restricted, Error> {
         .ok_or_else(nothing)
 }
 
-fn named(channels: &ChannelSet) -> String {
+fn named(language: Language, channels: &ChannelSet) -> String {
     if channels.is_empty() {
-        "nothing".to_owned()
+        language.sentence("nothing")
     } else {
         channels.to_string()
     }

@@ -83,6 +83,6 @@ pub const CLIENT_REFUSALS_MAX: usize = 16;
 /// larger is a file of `--pages DIR` whose owner knows better.
 pub const GZIPPED_BYTES: std::ops::RangeInclusive<usize> = KIB..=256 * KIB;
 
-/// Compressed files and pages that are kept: all the built-in ones, as one browser sees them, and some
-/// more. Each is smaller than what it was made of.
-pub const GZIPPED_CONTENTS_MAX: usize = 96;
+/// Compressed files and pages that are kept: all the built-in ones, as one browser sees them in each language,
+/// and some more. Each is smaller than what it was made of.
+pub const GZIPPED_CONTENTS_MAX: usize = 144;

@@ -16,6 +16,9 @@ pub const CHECK_ANSWER_BYTES_MAX: usize = 4 * 1024;
 /// ([`DRAIN_GRACE`](super::DRAIN_GRACE)), to close the log, and to flush standard error.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// How long a browser remembers the language that was chosen on a page.
+pub const LANGUAGE_COOKIE_AGE: Duration = Duration::from_hours(365 * 24);
+
 /// Time between two lines of a probe: far more than networks differ by, and short enough to watch.
 pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 

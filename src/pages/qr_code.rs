@@ -20,7 +20,7 @@ pub fn qr_code(text: &str) -> Option<String> {
         }
     }
     Some(format!(
-        "<svg viewBox=\"0 0 {side} {side}\" role=\"img\" aria-label=\"The address as a QR code\" \
+        "<svg viewBox=\"0 0 {side} {side}\" aria-hidden=\"true\" \
          shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/>\
          <path fill=\"#000\" d=\"{path}\"/></svg>"
     ))

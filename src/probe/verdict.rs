@@ -194,11 +194,10 @@ fn summary(seen: &Observation, draft: &VerdictDraft, between: Option<Intermediar
         .filter_map(|(trouble, does)| has(trouble).then_some(does))
         .collect();
     if does.is_empty() {
-        let what = match seen.up {
-            Some(_) => "lines back",
-            None => "back what it sends",
+        return match seen.up {
+            Some(_) => "Nothing between here and the server holds lines back.".to_owned(),
+            None => "Nothing between here and the server holds back what it sends.".to_owned(),
         };
-        return format!("Nothing between here and the server holds {what}.");
     }
     format!("{who} {}.", does.join(", and "))
 }

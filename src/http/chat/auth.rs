@@ -49,7 +49,8 @@ async fn render_form(
     let status = problem.map_or(StatusCode::OK, Error::status);
     let problem = problem.map(Error::to_string).unwrap_or_default();
     let (name, next) = (escape_html(name), escape_html(next));
-    let (problem, demo) = (escape_html(&problem), view::demo_hint(call, &next).await);
+    let problem = call.language.sentence(&problem);
+    let demo = view::demo_hint(call, &next).await;
     let later = utf8_percent_encode(&next, NON_ALPHANUMERIC).to_string();
     // What is to be typed next has the focus.
     let focus = if name.is_empty() {
@@ -66,7 +67,7 @@ async fn render_form(
         ("name_focus", focus[0]),
         ("password_focus", focus[1]),
     ];
-    reply::html(status, call.app.page(page, "/chat", &values).await.before)
+    reply::page(status, call.page_at(view::PATH, page, &values).await)
 }
 
 /// The answer to a login or registration that is refused: browsers get the form again, other clients
@@ -180,12 +181,10 @@ async fn render_password_form(
 ) -> Response<Body> {
     let status = problem.map_or(StatusCode::OK, Error::status);
     let problem = problem.map(Error::to_string).unwrap_or_default();
-    let (me, problem) = (escape_html(me.name.as_str()), escape_html(&problem));
-    let values = [("me", &*me), ("problem", &*problem), ("notice", notice)];
-    reply::html(
-        status,
-        call.app.page(PASSWORD, "/chat", &values).await.before,
-    )
+    let say = |english: &str| call.language.sentence(english);
+    let (me, problem, notice) = (escape_html(me.name.as_str()), say(&problem), say(notice));
+    let values = [("me", &*me), ("problem", &problem), ("notice", &notice)];
+    reply::page(status, call.page_at(view::PATH, PASSWORD, &values).await)
 }
 
 pub(super) async fn change_password(

@@ -45,7 +45,7 @@ pub(super) async fn show(call: Call<'_>, session: Session) -> Result<Response<Bo
         None => view::page(&call, me, &overview, "", Some((&friend, &history))).await,
     };
     drop(reserved);
-    Ok(reply::html(StatusCode::OK, page))
+    Ok(reply::page(StatusCode::OK, page))
 }
 
 /// The account that the path names, if I have talked with it: what was said can be read when we are no
@@ -71,7 +71,7 @@ async fn former_friend(call: &Call<'_>, me: &Account) -> Result<Account, Error> 
 
 /// Reads `?before=`, the position before which messages are asked for, and `?limit=`, their number.
 fn history_params(call: &Call<'_>) -> Result<(Option<Seq>, Option<usize>), Error> {
-    let query = Query::read(call.query(), &[query::HISTORY])?;
+    let query = Query::read(call.query(), &[query::HISTORY, call.page_params()])?;
     let get = |name| query.get(name);
     let before = params::parse("before", get("before"), |text| position(call, text))?;
     let limit = params::parse("limit", get("limit"), |text| {

@@ -24,7 +24,7 @@ async fn page(
 ) -> Result<Response<Body>, Error> {
     let overview = call.app.chat.overview(&session.account).await?;
     let page = view::page(call, &session.account, &overview, problem, None).await;
-    Ok(reply::html(status, page))
+    Ok(reply::page(status, page))
 }
 
 /// What the page shows of the friends, as JSON.

@@ -96,7 +96,7 @@ pub(super) async fn frame(call: Call<'_>, session: Session) -> Result<Response<B
         action
     };
     let mut spec = StreamSpec::new(chat.log(), channel, since);
-    spec.options.encoder = Encoder::Html(HtmlStream::default());
+    spec.options.encoder = Encoder::Html(HtmlStream::default().in_language(call.language));
     spec.page = Some(call.page("chat-frame.html", &[]).await);
     let extras = spec.extras();
     extras.rights = [session.right.clone(), right].map(RightHold::new).into();
@@ -109,7 +109,10 @@ pub(super) async fn frame(call: Call<'_>, session: Session) -> Result<Response<B
 /// Returns the parameters of a stream. A page says whose stream it wants (`?of=NAME`): if another
 /// account has logged in with the same browser meanwhile, the page does not get that account's stream.
 fn own_params(call: &Call<'_>, session: &Session) -> Result<Params, Error> {
-    let query = Query::read(call.query(), &[query::FOLLOW, &[query::OF]])?;
+    let query = Query::read(
+        call.query(),
+        &[query::FOLLOW, &[query::OF], call.page_params()],
+    )?;
     let of = query.get(query::OF);
     if of.is_some_and(|name| name != session.account.name.as_str()) {
         return Err(Error::NotLoggedIn);
@@ -120,7 +123,10 @@ fn own_params(call: &Call<'_>, session: &Session) -> Result<Params, Error> {
 /// The page around an HTML stream, which a browser gets that goes to the stream's address.
 async fn page(call: &Call<'_>, wire: Wire, what: &str, params: &Params) -> Option<HtmlPage> {
     match wire {
-        Wire::Html => Some(follow::frame(call, what, "one", params).await),
+        Wire::Html => {
+            let title = call.language.sentence(what);
+            Some(follow::frame(call, &title, "one", params).await)
+        }
         _ => None,
     }
 }

@@ -9,7 +9,12 @@ use crate::http::Call;
 use crate::limits;
 use crate::log::{History, Stored};
 use crate::message::Seq;
+use crate::pages::HtmlPage;
+use crate::translation::Language;
 use crate::wire::escape_html;
+
+/// The path of the chat.
+pub(super) const PATH: &str = "/chat";
 
 /// Returns the path of the conversation with a friend.
 pub(super) fn conversation_path(friend: &Account) -> String {
@@ -33,7 +38,7 @@ pub(super) async fn demo_hint(call: &Call<'_>, next: &str) -> String {
         ("password", chat::DEMO_PASSWORD),
         ("next", next),
     ];
-    let template = call.app.pages.template("chat-demo.html").await;
+    let template = call.template("chat-demo.html").await;
     template.fill(&values)
 }
 
@@ -44,14 +49,15 @@ pub(super) async fn page(
     overview: &Overview,
     problem: &str,
     open: Option<(&Account, &History)>,
-) -> String {
+) -> HtmlPage {
     let with = open.map_or("", |(friend, _)| friend.name.as_str());
     let list = async |template, standing| {
-        let template = call.app.pages.template(template).await;
+        let template = call.template(template).await;
         let stands_so = |contact: &&Contact| contact.friend.standing == standing;
         let contacts = overview.friends.iter().filter(stands_so);
         contacts
-            .map(|contact| template.fill(&ContactRow::new(contact, with).values()))
+            .map(|contact| ContactRow::new(call.language, contact, with))
+            .map(|row| template.fill(&row.values()))
             .collect::<String>()
     };
     let conversation = match open {
@@ -59,10 +65,10 @@ pub(super) async fn page(
         None => String::new(),
     };
     // Left blank: the page's script fills the same markup for friends and messages that come later.
-    let blank = async |template| call.app.pages.template(template).await.fill(&[]);
+    let blank = async |template| call.template(template).await.fill(&[]);
     let values = [
         ("me", escape_html(me.name.as_str())),
-        ("problem", escape_html(problem)),
+        ("problem", call.language.sentence(problem)),
         ("friends", list("chat-friend.html", Standing::Friend).await),
         ("asks", list("chat-asks.html", Standing::Asking).await),
         ("asked", list("chat-asked.html", Standing::Asked).await),
@@ -80,7 +86,7 @@ pub(super) async fn page(
         ("conversation_pane", blank("chat-conversation.html").await),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, &**value));
-    call.app.page("chat.html", "/chat", &values).await.before
+    call.page_at(PATH, "chat.html", &values).await
 }
 
 /// A row of a list of friends, as text of its template.
@@ -88,6 +94,8 @@ struct ContactRow {
     name: String,
     href: String,
     state: &'static str,
+    /// The state as it is shown.
+    state_shown: String,
     unread: String,
     current: &'static str,
 }
@@ -95,13 +103,14 @@ struct ContactRow {
 impl ContactRow {
     /// The row of a contact, on a page on which the conversation with the friend named `open` is
     /// open.
-    fn new(contact: &Contact, open: &str) -> ContactRow {
+    fn new(language: Language, contact: &Contact, open: &str) -> ContactRow {
         let account = &contact.friend.account;
         let is_open = account.name.as_str() == open;
         ContactRow {
             name: escape_html(account.name.as_str()),
             href: conversation_path(account),
             state: state(contact.online),
+            state_shown: language.sentence(state(contact.online)),
             unread: match contact.unread {
                 _ if is_open => String::new(),
                 0 => String::new(),
@@ -116,11 +125,12 @@ impl ContactRow {
         }
     }
 
-    fn values(&self) -> [(&str, &str); 5] {
+    fn values(&self) -> [(&str, &str); 6] {
         [
             ("name", &self.name),
             ("href", &self.href),
             ("state", self.state),
+            ("state_shown", &self.state_shown),
             ("unread", &self.unread),
             ("current", self.current),
         ]
@@ -143,17 +153,19 @@ async fn conversation(
     let first = history.items.first().map(|item| item.seq().before());
     let first = chat.log().cursor(first.unwrap_or(overview.since.seq));
     let earlier = earlier_link(call, friend, history).await;
+    let state = state(chat.is_online(friend));
     let values = [
         ("name", escape_html(friend.name.as_str())),
         ("href", conversation_path(friend)),
-        ("state", state(chat.is_online(friend)).to_owned()),
+        ("state", state.to_owned()),
+        ("state_shown", call.language.sentence(state)),
         ("earlier", earlier),
         ("frame", format!("{}?since={first}", path("frame", friend))),
         // A form that is sent twice has the same key both times, and is one message.
         ("key", format!("{:032x}", rand::random::<u128>())),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, &**value));
-    let template = call.app.pages.template("chat-conversation.html").await;
+    let template = call.template("chat-conversation.html").await;
     template.fill(&values)
 }
 
@@ -183,7 +195,7 @@ async fn page_link(
 ) -> String {
     let before = call.app.chat.log().cursor(before);
     let href = format!("{}?before={before}", conversation_path(friend));
-    let template = call.app.pages.template(template).await;
+    let template = call.template(template).await;
     template.fill(&[("href", &href)])
 }
 
@@ -196,8 +208,8 @@ pub(super) async fn history_page(
     before: Seq,
     history: &History,
     is_over: bool,
-) -> String {
-    let template = call.app.pages.template("chat-message.html").await;
+) -> HtmlPage {
+    let template = call.template("chat-message.html").await;
     let log = call.app.chat.log();
     let message = |item: &Stored| {
         let Stored::Message(message) = item else {
@@ -238,17 +250,14 @@ pub(super) async fn history_page(
     };
     let values = [
         ("name", &*name),
-        ("title", title),
+        ("title", &call.language.sentence(title)),
         ("href", &href),
-        ("back", back),
+        ("back", &call.language.sentence(back)),
         ("messages", &messages),
         ("earlier", &earlier),
         ("later", &later),
     ];
-    call.app
-        .page("chat-older.html", "/chat", &values)
-        .await
-        .before
+    call.page_at(PATH, "chat-older.html", &values).await
 }
 
 /// Renders a time for people, to the minute.
