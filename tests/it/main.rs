@@ -29,6 +29,7 @@
 //! | `base_path` | a server below a path of a site |
 //! | `proxies` | what proxies say of their clients |
 //! | `log_page`, `page_caching`, `page_forms` | the page of a channel; what browsers keep; pages without scripts |
+//! | `languages…`, `catalogues` | pages in English and in Chinese, and the texts for them |
 //! | `receiver`, `mailbox…`, `chat_…` | the demonstrations |
 //! | `drain`, `stop` | how the server goes away: in-band ends, newcomers, slow clients |
 //! | `operators` | the metrics of refusals, the access log |
@@ -61,6 +62,7 @@ mod backup;
 mod base_path;
 mod beginnings;
 mod body_memory;
+mod catalogues;
 mod channel_list;
 mod chat_accounts;
 mod chat_attempts;
@@ -100,6 +102,9 @@ mod hosts;
 mod keep_alive;
 mod keep_bytes;
 mod keys;
+mod languages;
+mod languages_errors;
+mod languages_sources;
 mod live;
 mod locked;
 mod log;

@@ -9,6 +9,7 @@ pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod difficult;
 pub(crate) mod follower;
+pub(crate) mod html;
 #[cfg(feature = "secure")]
 pub(crate) mod issuer;
 pub(crate) mod log_dir;

@@ -8,6 +8,7 @@
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
 //! | `wire_view`, `wire_faults`, `wire_labels` | what `/wire` has around its panels; what breaks them; its labels, against other parsers |
 //! | `accessibility` | all pages and their states, by axe-core, in light and in dark |
+//! | `languages_page` | the pages in Chinese, and the switch of the language |
 //! | `log_page` | the page of a channel |
 //! | `first_paint` | how soon pages are painted |
 //! | `class_page` | the page of a class |
@@ -75,6 +76,7 @@ mod generated;
 mod helpers;
 mod hidden_frame;
 mod html_libraries;
+mod languages_page;
 mod log_page;
 mod lost_packets;
 mod mailbox_page;

@@ -53,6 +53,11 @@ impl Browser {
         Browser::with(json!({ "profile.managed_default_content_settings.javascript": 2 })).await
     }
 
+    /// Starts a browser whose user reads Chinese.
+    pub(crate) async fn in_chinese() -> Browser {
+        Browser::with(json!({ "intl.accept_languages": "zh-CN,zh" })).await
+    }
+
     /// Starts a browser with windows on a screen: only there a tab is hidden when another is seen.
     pub(crate) async fn on_screen() -> Browser {
         let screen = Screen::start().await;
