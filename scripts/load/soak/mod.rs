@@ -19,8 +19,6 @@ mod publisher;
 mod watch;
 mod way;
 
-use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -28,8 +26,7 @@ use std::time::{Duration, Instant};
 use crate::run::Run;
 use crate::server::Server;
 use crate::targets::ours;
-use crate::upload::upload;
-use crate::{Case, Result, http};
+use crate::{Case, Result};
 use audience::Audience;
 use publisher::Publisher;
 use watch::Watch;
@@ -42,13 +39,6 @@ const FOLLOWERS: usize = 10_000;
 /// Descriptors that each side needs besides those of the followers: connections that were cut stay
 /// with the server until it has noticed.
 const MORE_FILES: u64 = 2000;
-
-/// Messages in the log before it begins, so that what the server keeps of it in memory is full: that
-/// has a bound, and its growth until then would look like a leak.
-const STORED: u64 = 100_000;
-
-/// The channel with these messages.
-const BEFORE: &str = "before";
 
 /// The time between two rounds of what happens to the followers.
 const TICK: Duration = Duration::from_millis(50);
@@ -82,8 +72,6 @@ fn watch_for(run: &Run, followers: usize, time: Duration, log: &Path) -> Result<
     command.stderr(std::fs::File::create(log)?);
     let store = run.scratch.sqlite("soak");
     let server = Server::start(ours::with_arguments(&mut command, &store))?;
-    upload(server.addr, BEFORE, 1..=STORED)?;
-    encode(server.addr)?;
     let mut publisher = Publisher::new(server.addr)?;
     let mut audience = Audience::new(server.addr)?;
     let files = server.files()?;
@@ -130,17 +118,6 @@ fn watch_for(run: &Run, followers: usize, time: Duration, log: &Path) -> Result<
     watch.check()?;
     server.stop()?;
     watch::check_log(log)
-}
-
-/// Reads the newest messages on each transport: the server keeps their encodings with them.
-fn encode(addr: SocketAddr) -> Result<()> {
-    for transport in way::STREAMS {
-        let path = format!("/c/{BEFORE}?as={transport}&last={STORED}&timeout=1s");
-        let mut socket = http::connect(addr)?;
-        socket.write_all(http::get(&path, "Connection: close\r\n").as_bytes())?;
-        io::copy(&mut socket, &mut io::sink())?;
-    }
-    Ok(())
 }
 
 /// Fails if a process may not have so many files open.

@@ -18,9 +18,10 @@ const RATE: u32 = 20;
 const BURST_EVERY: Duration = Duration::from_secs(20);
 const BURST: usize = 100;
 
-/// Messages of each channel before it begins: what the buffers of a slow follower hold is full then,
-/// which would take minutes otherwise, in which memory would grow.
-const FILL: usize = 1000;
+/// Messages of each channel before it begins, more than the server keeps in memory of all channels together:
+/// a message costs more there when it has been written on all transports, so what is kept grows until all of it
+/// has been, and would look like a leak. What the buffers of a slow follower hold is full then, too.
+const FILL: usize = 2000;
 
 /// Publishes, and waits for each answer: so the number of a message is known before a follower reads it.
 #[derive(Debug)]

@@ -47,9 +47,6 @@ pub(super) struct Way {
     pub(super) pace: Pace,
 }
 
-/// The streaming transports, as a request names them.
-pub(super) const STREAMS: [&str; 5] = ["text", "html", "script", "sse", "ndjson"];
-
 impl Way {
     /// The way of a follower: one in twenty reads slowly.
     pub(super) fn new(index: usize, rng: &mut StdRng) -> Way {
