@@ -214,5 +214,5 @@ setInterval(() => {
 
 // Plain text is not started: it is at home in a terminal.
 const text = panels.find(({ as }) => as === 'text');
-for (const list of [text, text.writes]) list.add(element('li', 'request', t('Not started: with all {n} connections taken, none would be left for sending. When you start it, the first of the others is cut to make room. Or follow it in a terminal: “Copy” has the command.', { n: CONNECTIONS })));
+for (const list of [text, text.writes]) list.add(element('li', 'request', t('Not started: the last of the {n} connections is left for sending. When you start it, the first of the others is cut to make room. Or follow it in a terminal: “Copy” has the command. A message is a line there, and a quiet second a dot.', { n: CONNECTIONS })));
 for (const panel of panels.filter(({ as }) => as !== 'text')) panel.start();
