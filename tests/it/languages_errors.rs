@@ -44,7 +44,7 @@ const TABLE: &[Row] = &[
     ("GET /c/a?wait=9h", b"", 400, "wait=“9h”：超过了上限 "),
     ("GET /c/a?retry=soon", b"", 400, "retry=“soon”：必须是毫秒数，最多 "),
     ("GET /c/a?names=maybe", b"", 400, "names=“maybe”：必须是 1 或 0。"),
-    ("GET /c/a?tap=mine", b"", 400, "tap=“mine”：你没有为这些频道打开这个监听；请用 POST /wire/tap 打开一个。"),
+    ("GET /c/a?tap=mine", b"", 400, "tap=“mine”：你没有为这些频道打开这个监听点（tap）；请用 POST /wire/tap 打开一个。"),
     ("GET /c/a?as=script&origin=https://x.example", b"", 400, "不允许 origin=“https://x.example”；"),
     // The list, and the probe
     ("GET /c/?limit=0", b"", 400, "limit=“0”：不是 1 到 "),
