@@ -138,11 +138,10 @@ impl Follower {
                     mut through,
                     trimmed_through,
                 } => {
-                    if let Some(end) = self.options.again() {
-                        items.retain(|item| item.seq() <= end);
-                        through = through.min(end);
-                    }
                     let before = self.position.at();
+                    if let Some(again) = self.options.again() {
+                        again.restore(&mut items, before, &mut through);
+                    }
                     if let Some(until) = self.options.ends().until
                         && let Some(end) = until.cut(before, &mut items)
                     {
@@ -164,7 +163,11 @@ impl Follower {
                     if let Some(step) = self.write_items(now, &seen) {
                         return step;
                     }
-                    if self.options.again().is_some_and(|end| through >= end) {
+                    if self
+                        .options
+                        .again()
+                        .is_some_and(|again| again.is_done(through))
+                    {
                         return self.break_off(now);
                     }
                 }

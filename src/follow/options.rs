@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::half_closed::HalfClosed;
 use super::pace::Pace;
+use super::undo::Again;
 use super::{Ends, Filter};
-use crate::message::{Channel, Seq};
+use crate::message::{Channel, Close, Seq};
 use crate::right::{RightEnd, RightHold};
 use crate::wire::{Encoder, EndReason};
 
@@ -69,12 +70,12 @@ pub struct Extras {
     pub(super) retry_after_stop: Option<Duration>,
     /// What a client that has closed its sending side is to be told first.
     pub(super) half_closed: Option<HalfClosed>,
-    /// Set when a write was taken back and is to be made again: the follower stood here after it.
-    pub(super) again: Option<Seq>,
+    /// The write that was taken back, and is to be made again.
+    pub(super) again: Option<Again>,
     /// Why the stream is over, if something other than its options ended it.
     pub(super) over: Option<EndReason>,
-    /// The channels that the follower was told are closed, and that nothing was appended to since.
-    pub(super) closed: Vec<Channel>,
+    /// The closes that the follower was told of, of channels that nothing was appended to since.
+    pub(super) closed: Vec<Close>,
 }
 
 impl Options {
@@ -153,9 +154,9 @@ impl Options {
         self.extras.as_ref()?.until_time
     }
 
-    /// Where the follower stood after a write that is to be made again.
-    pub(super) fn again(&self) -> Option<Seq> {
-        self.extras.as_ref()?.again
+    /// The write that is to be made again.
+    pub(super) fn again(&self) -> Option<&Again> {
+        self.extras.as_ref()?.again.as_ref()
     }
 
     /// Why the stream is over, if something other than its options ended it.
@@ -163,21 +164,21 @@ impl Options {
         self.extras.as_ref()?.over
     }
 
-    /// The channels that the follower was told are closed, and that nothing was appended to since.
-    pub(super) fn closed(&self) -> &[Channel] {
+    /// The closes that the follower was told of, of channels that nothing was appended to since.
+    pub(super) fn closed(&self) -> &[Close] {
         let extras = self.extras.as_ref();
         extras.map_or(&[], |extras| &extras.closed)
     }
 
     /// Notes that a channel is closed.
-    pub(super) fn note_closed(&mut self, channel: &Channel) {
-        self.extras().closed.push(channel.clone());
+    pub(super) fn note_closed(&mut self, close: &Close) {
+        self.extras().closed.push(close.clone());
     }
 
     /// Notes that a channel is open.
     pub(super) fn note_open(&mut self, channel: &Channel) {
         if let Some(extras) = self.extras_mut() {
-            extras.closed.retain(|closed| closed != channel);
+            extras.closed.retain(|close| close.channel != *channel);
         }
     }
 

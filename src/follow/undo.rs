@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use super::follower::FollowerState;
 use super::{Ends, Follower, Live};
-use crate::log::Beginning;
-use crate::message::{Channel, Seq};
+use crate::log::{Beginning, Item, insert_closes};
+use crate::message::{Close, Seq};
 use crate::wire::{Encoder, EndReason};
 
 /// A follower as it was before a write, in all that a write changes.
@@ -19,7 +19,7 @@ pub(super) struct Undo {
     ends: Ends,
     state: FollowerState,
     over: Option<EndReason>,
-    closed: Vec<Channel>,
+    closed: Vec<Close>,
     live: Live,
     /// Where the follower stood after the write.
     through: Seq,
@@ -43,11 +43,20 @@ impl Follower {
     }
 
     /// Takes back the write after which the follower stands where it does. With `same` the next write
-    /// is of the same messages, and nothing ends the stream before; the bytes are the same, too, if
-    /// the log still has all of them.
+    /// is of the same messages and closes, and nothing ends the stream before; the bytes are the same,
+    /// too, if the log still has all of the messages.
     pub(super) fn undo(&mut self, undo: Undo, same: bool) {
+        let known = undo.beginning.iter().flat_map(Beginning::closes);
+        let known: Vec<&Close> = known.chain(&undo.closed).collect();
+        let told = self.options.closed().iter();
+        let closes = told.filter(|close| !known.contains(close)).cloned();
+        let again = Again {
+            closes: closes.collect(),
+            says_live: self.live.has_come() && !undo.live.has_come(),
+            through: undo.through,
+        };
         let extras = self.options.extras();
-        extras.again = same.then_some(undo.through);
+        extras.again = same.then_some(again);
         extras.ends = undo.ends;
         extras.over = undo.over;
         extras.closed = undo.closed;
@@ -56,6 +65,38 @@ impl Follower {
         self.options.encoder = undo.encoder;
         self.state = undo.state;
         self.live = undo.live;
+    }
+}
+
+/// A write that is to be made again.
+#[derive(Debug)]
+pub(super) struct Again {
+    /// The closes in it. The log forgets them when somebody appends to their channels.
+    closes: Vec<Close>,
+    /// Whether it says that the follower has caught up. If it ends the stream, that was known of messages of
+    /// other channels, which came after those in it.
+    pub(super) says_live: bool,
+    /// Where the follower stands after it.
+    through: Seq,
+}
+
+impl Again {
+    /// Whether everything up to this seq is all of it.
+    pub(super) fn is_done(&self, through: Seq) -> bool {
+        through >= self.through
+    }
+
+    /// Makes of what the log has after `at`, up to `through`, what it had when this was written before. A close
+    /// that is gone may have stood after all that the log has.
+    pub(super) fn restore(&self, items: &mut Vec<Item>, at: Seq, through: &mut Seq) {
+        items.retain(|item| item.seq() <= self.through && !matches!(item, Item::Close(_)));
+        let closes_more = self.closes.iter().any(|close| close.seq > *through);
+        if closes_more && !items.is_empty() || *through > self.through {
+            *through = self.through;
+        }
+        let is_of_these = |close: &&Close| close.seq > at && close.seq <= *through;
+        let closes = self.closes.iter().filter(is_of_these).cloned();
+        insert_closes(items, closes, Item::seq);
     }
 }
 
@@ -77,7 +118,7 @@ mod tests {
     use super::*;
     use crate::limits;
     use crate::log::{Entry, Item, PageLimit, Position, ReadOutcome, Selection, Start};
-    use crate::message::{Epoch, EventName, Gap, GapReason, Message, Timestamp};
+    use crate::message::{Channel, Epoch, EventName, Gap, GapReason, Message, Timestamp};
     use crate::wire::{HtmlStream, ScriptFrame, SseOptions, TextStream};
 
     fn message(seq: u64) -> Item {
@@ -189,6 +230,45 @@ mod tests {
                 plain.stop_by(now, std::time::Duration::ZERO);
             }
             assert!(undone.has_ended());
+        }
+    }
+
+    /// A channel was closed in a write that is made again, and is open by then: the write has the close, as
+    /// before, and nothing that came since.
+    #[test]
+    fn undo_repeats_a_close_that_is_gone() {
+        let now = Instant::now();
+        // The mark on a message with others after it by now, and a close that stood alone after all.
+        let all = encoders()
+            .into_iter()
+            .flat_map(|encoder| [(encoder.clone(), Seq(1), 7), (encoder, Seq(2), 1)]);
+        for (encoder, seq, last) in all {
+            let mut follower = follower(now, encoder);
+            if follower.options.ends().is_long_poll {
+                continue;
+            }
+            let before = follower.before_write();
+            let close = Close {
+                channel: Channel::main(),
+                seq,
+            };
+            let has_closed = |position: &Position, limit| {
+                let mut outcome = read(1)(position, limit);
+                if let ReadOutcome::Items { items, through, .. } = &mut outcome {
+                    items.push(Item::Close(close.clone()));
+                    // There are others, in other channels.
+                    *through = Seq(7);
+                }
+                outcome
+            };
+            let step = follower.next(now, has_closed);
+            assert!(matches!(step, Step::Finish(..)), "{step:?}");
+            let first = written(step).unwrap();
+            let before = before.wrote_through(follower.position().at());
+            follower.undo(before, true);
+            let again = written(follower.next(now, read(last))).unwrap();
+            assert_eq!(again.chunk.data(), first.chunk.data());
+            assert!(follower.has_ended());
         }
     }
 

@@ -103,7 +103,7 @@ impl Follower {
         let cursor = self.cursor_at(close.seq.max(writing.start));
         let encoder = &mut self.options.encoder;
         encoder.closed(&close.channel, &cursor, &mut writing.out);
-        self.options.note_closed(&close.channel);
+        self.options.note_closed(close);
         writing.last = writing.last.max(close.seq);
         true
     }
@@ -131,7 +131,12 @@ impl Follower {
             Some(EndReason::Limit)
         } else if self.are_all_closed() {
             // Nothing of these channels comes after their last entry.
-            let at = self.position.at();
+            let says_live = self.options.again().is_some_and(|again| again.says_live);
+            let at = if says_live {
+                Seq(u64::MAX)
+            } else {
+                self.position.at()
+            };
             self.position.rewind(last.max(start));
             self.put_live(at, self.position.at(), &mut out);
             Some(EndReason::Closed)
@@ -164,7 +169,7 @@ impl Follower {
         let mut channels = selection.channels().iter();
         !closed.is_empty()
             && selection.patterns().is_empty()
-            && channels.all(|(channel, _)| closed.contains(channel))
+            && channels.all(|(channel, _)| closed.iter().any(|close| close.channel == *channel))
     }
 
     fn encoded<'a>(&self, entry: &'a Entry) -> &'a Chunk {

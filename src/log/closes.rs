@@ -97,7 +97,7 @@ impl Closes {
 
 /// Puts closes among the items of a page, which are in seq order: each after the message that it is a
 /// mark on.
-pub(super) fn insert<T: From<Close>>(
+pub(crate) fn insert<T: From<Close>>(
     items: &mut Vec<T>,
     closes: impl IntoIterator<Item = Close>,
     seq: impl Fn(&T) -> Seq,

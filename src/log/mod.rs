@@ -109,6 +109,7 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::{oneshot, watch};
 
 pub use bell::{Bell, BellAnswer};
+pub(crate) use closes::insert as insert_closes;
 pub use cluster::{Cluster, ClusterError, ClusterOptions, Reached, StreamWishes};
 pub use cursor::{ParseSinceError, Since, Start, StartAt};
 pub use entry::Entry;

@@ -24,6 +24,13 @@ pub struct Beginning {
     closes: Vec<Close>,
 }
 
+impl Beginning {
+    /// The channels that are closed where the reader stands.
+    pub(crate) fn closes(&self) -> &[Close] {
+        &self.closes
+    }
+}
+
 /// What the log has after a position.
 #[derive(Debug)]
 pub enum ReadOutcome {
