@@ -1,4 +1,4 @@
-//! All pages and their states as axe-core sees them, in light and in dark.
+//! All pages and their states as axe-core sees them, in light and in dark, and in Chinese.
 
 use std::path::PathBuf;
 
@@ -24,6 +24,26 @@ struct Eye {
 }
 
 impl Eye {
+    async fn new(browser: Browser) -> Eye {
+        let axe: PathBuf = parsers().join("node_modules/axe-core/axe.min.js");
+        let server = Binary::start(&["--demo-accounts"]).await;
+        site::fill(server.addr).await;
+        Eye {
+            browser,
+            axe: std::fs::read_to_string(axe).unwrap(),
+            server,
+        }
+    }
+
+    /// Looks at each page, at rest.
+    async fn look_at_all(&self) {
+        for path in PAGES {
+            self.open(path).await;
+            self.browser.settles(path).await;
+            self.look(path).await;
+        }
+    }
+
     /// Looks at the page as it is.
     async fn look(&self, what: &str) {
         self.browser.execute(&self.axe).await;
@@ -57,19 +77,8 @@ impl Eye {
 
 /// Each page, at rest and in the states that it can be in.
 async fn all_states(browser: Browser) {
-    let axe: PathBuf = parsers().join("node_modules/axe-core/axe.min.js");
-    let eye = Eye {
-        browser,
-        axe: std::fs::read_to_string(axe).unwrap(),
-        server: Binary::start(&["--demo-accounts"]).await,
-    };
-    let addr = eye.server.addr;
-    site::fill(addr).await;
-    for path in PAGES {
-        eye.open(path).await;
-        eye.browser.settles(path).await;
-        eye.look(path).await;
-    }
+    let eye = Eye::new(browser).await;
+    eye.look_at_all().await;
     states_of_lists(&eye).await;
     states_of_the_wire(&eye).await;
     states_of_the_chat(&eye).await;
@@ -192,4 +201,13 @@ async fn pages_are_accessible_in_dark() {
     );
     browser.client.set_window_size(390, 844).await.unwrap();
     all_states(browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_are_accessible_in_chinese() {
+    let eye = Eye::new(Browser::in_chinese().await).await;
+    eye.look_at_all().await;
+    let language = "return document.documentElement.lang";
+    assert_eq!(eye.browser.execute(language).await, "zh-Hans");
+    eye.browser.close().await;
 }

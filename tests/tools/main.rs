@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `pages`, `pages_live`, `wire_page`, `mailbox_page` | the pages in Chromium |
 //! | `wire_view`, `wire_faults`, `wire_labels` | what `/wire` has around its panels; what breaks them; its labels, against other parsers |
-//! | `accessibility` | all pages and their states, by axe-core, in light and in dark |
+//! | `accessibility` | all pages and their states, by axe-core, in light and in dark, and in Chinese |
 //! | `languages_page` | the pages in Chinese, and the switch of the language |
 //! | `log_page` | the page of a channel |
 //! | `first_paint` | how soon pages are painted |

@@ -50,7 +50,7 @@ const WAITS: &str = "
     const has = css => document.querySelector(css) !== null;
     // A page whose stream goes on is never loaded; then a quiet second is told by an element.
     if (document.readyState === 'loading' && !has('.lines i')) return 'what it is made of';
-    if (all('[role=status], #state').some(e => e.dataset.state === 'connecting' || /^connecting/.test(e.textContent))) return 'its stream';
+    if (all('[role=status], #state').some(e => e.dataset.state === 'connecting' || /^(connecting|正在连接|连接)/.test(e.textContent))) return 'its stream';
     if (has('[data-state=connecting]')) return 'a panel';
     if (has('#verdict:not([data-fine])')) return 'the verdict';
     if (document.fonts.status !== 'loaded') return 'a font';
