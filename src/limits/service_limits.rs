@@ -16,6 +16,10 @@ pub const CHECK_ANSWER_BYTES_MAX: usize = 4 * 1024;
 /// ([`DRAIN_GRACE`](super::DRAIN_GRACE)), to close the log, and to flush standard error.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// Sentences within each other that are put into another language, such as the reason of an error: more than
+/// there are, and a bound on what a text of a client that looks like them costs.
+pub const NESTED_SENTENCES_MAX: usize = 4;
+
 /// How long a browser remembers the language that was chosen on a page.
 pub const LANGUAGE_COOKIE_AGE: Duration = Duration::from_hours(365 * 24);
 

@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 use super::Catalogue;
+use crate::limits;
 
 const CATALOGUE: &str = include_str!("../../pages/zh-server.toml");
 
@@ -34,6 +35,11 @@ static PATTERNS: LazyLock<Vec<SentencePattern>> = LazyLock::new(|| {
 
 /// Returns an English sentence in Chinese; `None` if the catalogue has none that matches it.
 pub(super) fn chinese(english: &str) -> Option<String> {
+    nested(english, limits::NESTED_SENTENCES_MAX)
+}
+
+/// Returns a sentence in Chinese, with at most so many sentences within each other.
+fn nested(english: &str, depth: usize) -> Option<String> {
     if english.is_empty() {
         return Some(String::new());
     }
@@ -45,7 +51,7 @@ pub(super) fn chinese(english: &str) -> Option<String> {
         } else {
             &text
         };
-        Some(pattern.fill(&pattern.values(begins)?))
+        Some(pattern.fill(&pattern.values(begins)?, depth))
     };
     let sentence = PATTERNS.iter().find_map(found)?;
     // Errors are written without a full stop, and get one where they are shown alone.
@@ -94,8 +100,8 @@ impl SentencePattern {
         Some(values)
     }
 
-    /// The Chinese with these values.
-    fn fill(&self, values: &[&str]) -> String {
+    /// The Chinese with these values, of which each may be a sentence with so many within each other.
+    fn fill(&self, values: &[&str], depth: usize) -> String {
         let mut filled = String::new();
         let mut rest = self.chinese.as_str();
         while let Some((before, tail)) = rest.split_once('{') {
@@ -104,7 +110,8 @@ impl SentencePattern {
                 let (number, kind) = place.split_once(':').unwrap_or((place, ""));
                 let number: usize = number.parse().ok()?;
                 let value = *values.get(number.checked_sub(1)?)?;
-                let sentence = (kind == "sentence").then(|| chinese(value)).flatten();
+                let depth = depth.checked_sub(1).filter(|_| kind == "sentence");
+                let sentence = depth.and_then(|depth| nested(value, depth));
                 Some((sentence.unwrap_or_else(|| value.to_owned()), after))
             });
             rest = if let Some((value, after)) = found {
@@ -125,12 +132,21 @@ mod tests {
 
     fn translate(pattern: (&str, &str), english: &str) -> Option<String> {
         let pattern = SentencePattern::new(pattern.0, pattern.1);
-        Some(pattern.fill(&pattern.values(&bare(english))?))
+        Some(pattern.fill(&pattern.values(&bare(english))?, 1))
     }
 
     #[test]
     fn sentences_catalogue_can_be_read() {
         Catalogue::read(CATALOGUE).unwrap();
+    }
+
+    /// Sentences within each other are put into Chinese as far as is sensible, and the rest stays.
+    #[test]
+    fn sentences_are_not_nested_without_end() {
+        let text = "the store is not available: ".repeat(1000);
+        let said = chinese(&text).unwrap();
+        let count = said.matches("存储不可用").count();
+        assert_eq!(count, 1 + limits::NESTED_SENTENCES_MAX);
     }
 
     /// A value that has itself what stands between values ends where that comes first.
