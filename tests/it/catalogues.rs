@@ -6,6 +6,8 @@ use std::path::Path;
 
 use forever_frame::translation::{Catalogue, Language, TextNeed, translate};
 
+use crate::support::html::has_han;
+
 /// A file of `pages/`.
 fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -62,10 +64,6 @@ fn places(text: &str) -> Vec<&str> {
         .collect();
     places.sort_unstable();
     places
-}
-
-fn is_chinese(text: &str) -> bool {
-    text.contains(|c: char| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
 /// Each text of each template has an entry, and each entry is a text of a template.
@@ -232,7 +230,7 @@ fn translations_are_chinese() {
     };
     for (english, chinese) in all {
         assert!(
-            is_chinese(chinese) || !english.contains(' ') || !is_word(&is_plain(english)),
+            has_han(chinese) || !english.contains(' ') || !is_word(&is_plain(english)),
             "{english}\n{chinese}"
         );
         assert_eq!(chinese.trim(), chinese, "{english}");

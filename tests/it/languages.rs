@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::access::{AccessFile, secret};
 use crate::support::client::{Response, get, post, send};
-use crate::support::html::{attribute, texts};
+use crate::support::html::{attribute, has_han, texts};
 use crate::support::person::Person;
 use crate::support::{TestServer, directory};
 
@@ -264,10 +264,6 @@ async fn all_pages(server: &TestServer, language: &str) -> Vec<(String, String)>
 async fn server_cursor(addr: std::net::SocketAddr) -> String {
     let answer = crate::support::client::append(addr, "cursor", "x").await;
     answer["cursor"].as_str().unwrap().to_owned()
-}
-
-fn has_han(text: &str) -> bool {
-    text.contains(|c: char| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
 /// Whether a text is the same in both languages: a path, a name, a number, a place that a script fills.

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use forever_frame::translation::Language;
 
+use crate::support::html::has_han;
+
 /// The errors that pages show, alone or as a part of another one, by the files that have them.
 const ERRORS: &[(&str, &str)] = &[
     ("src/http/error.rs", "Error"),
@@ -100,10 +102,6 @@ fn sentences(path: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-fn is_chinese(sentence: &str) -> bool {
-    sentence.contains(|c: char| ('\u{4e00}'..='\u{9fff}').contains(&c))
-}
-
 /// Each error that a page can show has its Chinese, and so has each that it passes on.
 #[test]
 fn errors_have_their_chinese() {
@@ -112,7 +110,7 @@ fn errors_have_their_chinese() {
         for sentence in sentences(path, name) {
             count += 1;
             let chinese = Language::Chinese.translate(&sentence);
-            if !chinese.is_some_and(|chinese| is_chinese(&chinese)) {
+            if !chinese.is_some_and(|chinese| has_han(&chinese)) {
                 missing.push(format!("{name}: {sentence}"));
             }
         }

@@ -105,3 +105,8 @@ fn plain(text: &str) -> String {
     let text = references.into_iter().fold(text.to_owned(), read);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// Whether a text has a Chinese character.
+pub(crate) fn has_han(text: &str) -> bool {
+    text.contains(|c: char| ('\u{4e00}'..='\u{9fff}').contains(&c))
+}
